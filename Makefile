@@ -1,0 +1,48 @@
+# ordertrack. `make` alone prints this list.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test lint bench docs lock clean
+
+help: ## print the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## create .venv and install everything from the hashed lock file
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ordertrack needs Python 3.11 or newer: make setup PYTHON=python3.11"; exit 1; }
+	@echo "Setting up $(VENV) (about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "Ready: $(BIN)/ordertrack --help"
+
+serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (or $$ORDERTRACK_DATA_DIR)
+	@exec $(BIN)/ordertrack serve
+
+test: setup lint ## run the checks and all tests
+	@$(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## measure, print a table, write bench/results
+	@$(BIN)/python -m bench
+
+docs: setup ## write the generated reference pages in docs/reference
+	@$(BIN)/python -m ordertrack.cli.reference docs/reference
+
+lock: ## pin the newest allowed versions of everything in requirements.lock
+	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
+	@$(VENV)-lock/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --extra dev \
+		--python-version 3.11 --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+
+clean: ## remove what setup, tests and checks made (not ./data)
+	@rm -rf $(VENV) $(VENV)-lock .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

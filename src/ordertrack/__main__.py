@@ -1,0 +1,6 @@
+"""`python -m ordertrack` is `ordertrack`."""
+
+from ordertrack.cli.main import main
+
+if __name__ == "__main__":
+    main()

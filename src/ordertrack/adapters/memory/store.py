@@ -1,0 +1,176 @@
+"""A store that keeps nothing beyond the process: for trying things out, and as the yardstick of the contract suite."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from ordertrack.core.errors import (
+    IdempotencyKeyReused,
+    OrderNotFound,
+    OrdertrackError,
+    ReferenceTaken,
+    SimulationNotRunning,
+    SimulationRunning,
+)
+from ordertrack.core.event import Status
+from ordertrack.core.feed import FeedKey, party_feeds, touched_feeds
+from ordertrack.core.order import Change, NewOrder, Order, as_created, create, evolve
+from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, plan
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.store import (
+    IDEMPOTENCY_KEPT_MS,
+    Applied,
+    CommitListener,
+    Committed,
+    Created,
+    FeedChanges,
+    Idempotency,
+    OrderFilter,
+)
+
+
+class MemoryStore:
+    name = "memory"
+    waiting = 0
+
+    def __init__(self, epoch: str, clock: Clock) -> None:
+        self.epoch = epoch
+        self._clock = clock
+        self._orders: dict[int, Order] = {}
+        self._references: dict[tuple[str, str], int] = {}
+        self._idempotency: dict[str, tuple[str, int, int]] = {}
+        self._feed_versions: Counter[FeedKey] = Counter()
+        self._feed_orders: defaultdict[FeedKey, dict[int, int]] = defaultdict(dict)
+        self._steps: dict[int, tuple[Step, ...]] = {}
+        self._listener: CommitListener = lambda committed, committed_at_s: None
+
+    async def open(self, listener: CommitListener) -> None:
+        self._listener = listener
+
+    async def close(self) -> None:
+        pass
+
+    async def create(
+        self,
+        new: NewOrder,
+        now_ms: int,
+        *,
+        idempotency: Idempotency | None = None,
+        order_id: int | None = None,
+    ) -> Created:
+        known = self._known(idempotency, now_ms)
+        if known is not None:
+            return Created(as_created(known), replayed=True)
+        if new.reference is not None:
+            if (new.restaurant_id, new.reference) in self._references:
+                raise ReferenceTaken(new.reference, new.restaurant_id)
+            self._references[new.restaurant_id, new.reference] = 0
+        order = create(order_id or max(self._orders, default=0) + 1, new, now_ms)
+        if idempotency is not None:
+            self._idempotency[idempotency.key] = (idempotency.fingerprint, order.id, now_ms)
+        self._listener([self._keep(None, order)], self._clock.monotonic_s())
+        return Created(order, replayed=False)
+
+    def _known(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
+        if idempotency is None or idempotency.key not in self._idempotency:
+            return None
+        fingerprint, order_id, at_ms = self._idempotency[idempotency.key]
+        if now_ms - at_ms > IDEMPOTENCY_KEPT_MS:
+            return None
+        if fingerprint != idempotency.fingerprint:
+            raise IdempotencyKeyReused
+        return self._orders[order_id]
+
+    async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
+        results: list[Applied | OrdertrackError] = []
+        committed: dict[int, Committed] = {}
+        for change in changes:
+            try:
+                before = await self.order(change.order_id)
+                pending = self._steps.get(before.id, ())
+                event, steps = advance_simulated(before, pending, change, now_ms)
+            except OrdertrackError as error:
+                results.append(error)
+                continue
+            self._set_steps(before.id, steps)
+            order = before if event is None else evolve(before, event)
+            if event is not None:
+                earlier = committed.pop(order.id, None)
+                kept = self._keep(before, order)
+                feeds = {**earlier.feeds, **kept.feeds} if earlier else kept.feeds
+                committed[order.id] = Committed(order, feeds)
+            results.append(Applied(order, event))
+        if committed:
+            self._listener(list(committed.values()), self._clock.monotonic_s())
+        return results
+
+    def _keep(self, before: Order | None, order: Order) -> Committed:
+        self._orders[order.id] = order
+        feeds: dict[FeedKey, int] = {}
+        for feed in touched_feeds(before, order):
+            self._feed_versions[feed] += 1
+            feeds[feed] = self._feed_orders[feed][order.id] = self._feed_versions[feed]
+        return Committed(order, feeds)
+
+    def _set_steps(self, order_id: int, steps: tuple[Step, ...]) -> None:
+        if steps:
+            self._steps[order_id] = steps
+        else:
+            self._steps.pop(order_id, None)
+
+    async def order(self, order_id: int) -> Order:
+        try:
+            return self._orders[order_id]
+        except KeyError:
+            raise OrderNotFound(order_id) from None
+
+    async def orders(self, wanted: OrderFilter) -> list[Order]:
+        found: list[Order] = []
+        for order_id in sorted(self._orders, reverse=True):
+            order = self._orders[order_id]
+            if (
+                (wanted.before_id is None or order_id < wanted.before_id)
+                and wanted.customer_id in (None, order.customer_id)
+                and wanted.restaurant_id in (None, order.restaurant_id)
+                and wanted.courier_id in (None, order.courier_id)
+                and (not wanted.statuses or order.status in wanted.statuses)
+            ):
+                found.append(order)
+            if len(found) == wanted.limit:
+                break
+        return found
+
+    async def feed_changes(self, feed: FeedKey, after: int | None) -> FeedChanges:
+        entries = self._feed_orders.get(feed, {})
+        orders: list[Order] = []
+        left: list[int] = []
+        for order_id, version in sorted(entries.items(), key=lambda entry: entry[1]):
+            order = self._orders[order_id]
+            if after is not None and version <= after:
+                continue
+            if feed not in party_feeds(order):
+                left.append(order_id)
+            elif after is not None or not order.status.ended:
+                orders.append(order)
+        return FeedChanges(self._feed_versions[feed], tuple(orders), tuple(left) if after is not None else ())
+
+    async def orders_by_status(self) -> dict[Status, int]:
+        counts = Counter(order.status for order in self._orders.values())
+        return {status: counts[status] for status in Status}
+
+    async def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
+        order = await self.order(order_id)
+        if order_id in self._steps:
+            raise SimulationRunning(order)
+        self._steps[order_id] = plan(order, options, now_ms)
+        return self._steps[order_id]
+
+    async def stop_simulation(self, order_id: int) -> tuple[Step, ...]:
+        await self.order(order_id)
+        if order_id not in self._steps:
+            raise SimulationNotRunning(order_id)
+        return self._steps.pop(order_id)
+
+    async def simulations(self) -> dict[int, tuple[Step, ...]]:
+        return dict(self._steps)

@@ -1,0 +1,115 @@
+"""The SQLite file: its lock, its connections, its schema. What is in it is the business of the other modules."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from ordertrack.ports.store import StoreCannotOpen
+
+FILE_NAME = "ordertrack.sqlite3"
+LOCK_NAME = "ordertrack.lock"
+BUSY_TIMEOUT_MS = 5_000
+WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+_HERE = files(__package__)
+_NAMED_BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
+
+SQL: dict[str, str] = {
+    name: body.strip().rstrip(";")
+    for name, body in _NAMED_BLOCK.findall(_HERE.joinpath("statements.sql").read_text(encoding="utf-8"))
+}
+"""Every statement by its name in statements.sql."""
+
+
+class DataDirLock:
+    """One process per data folder: two would each answer polls without hearing of the other's updates."""
+
+    def __init__(self, data_dir: Path) -> None:
+        path = data_dir / LOCK_NAME
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
+            os.close(self._descriptor)
+            raise StoreCannotOpen(
+                f"The data folder {data_dir} is in use by another ordertrack (process {holder or 'unknown'}). "
+                "Stop that one, or give this one a folder of its own with --data-dir."
+            ) from None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = True) -> sqlite3.Connection:
+    """A connection for one thread at a time. `busy_timeout` comes first, since switching to WAL can itself be busy."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=check_same_thread)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
+    """Bring the schema up to this code, each migration in a transaction of its own.
+
+    Raises StoreCannotOpen when the file is newer than this code, or a migration it has had is not the one here.
+    """
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations"
+        " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at_ms INTEGER NOT NULL) STRICT"
+    )
+    rows = connection.execute("SELECT number, name, sha256 FROM schema_migrations")
+    applied = {number: (name, digest) for number, name, digest in rows}
+    available = {int(name.split("_")[0]): (name, body) for name, body in _migrations()}
+    if unknown := sorted(set(applied) - set(available)):
+        raise StoreCannotOpen(
+            f"The database was made by a newer ordertrack (it has schema {unknown[-1]}, this one knows up to "
+            f"{max(available)}). Install that version or newer."
+        )
+    for number, (name, body) in sorted(available.items()):
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        if number in applied:
+            if applied[number][1] != digest:
+                raise StoreCannotOpen(f"The database was migrated with another {name} than this ordertrack has.")
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _statements(body):
+                connection.execute(statement)
+            connection.execute(
+                "INSERT INTO schema_migrations (number, name, sha256, applied_at_ms) VALUES (?, ?, ?, ?)",
+                (number, name, digest, now_ms),
+            )
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _migrations() -> Iterator[tuple[str, str]]:
+    for file in _HERE.joinpath("migrations").iterdir():
+        if file.name.endswith(".sql"):
+            yield file.name, file.read_text(encoding="utf-8")
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,264 @@
+"""The embedded store: one SQLite file, one process, every acknowledged change on disk.
+
+`ports/store.py` is its contract. Changes go through the writer thread (writer.py, transaction.py); reads of orders that
+were touched lately are served from memory on the event loop, all others by reader threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
+from ordertrack.adapters.sqlite.recent import Recent
+from ordertrack.adapters.sqlite.rows import order_of, read_order, step_of
+from ordertrack.adapters.sqlite.transaction import CACHED_ORDERS
+from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Changed, Writer
+from ordertrack.core.errors import OrderNotFound, OrdertrackError, StoreUnavailable
+from ordertrack.core.event import Status
+from ordertrack.core.feed import FeedKey, FeedKind
+from ordertrack.core.order import Change, NewOrder, Order
+from ordertrack.core.workflow import Step, WorkflowOptions
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.store import (
+    Applied,
+    CommitListener,
+    Created,
+    FeedChanges,
+    Idempotency,
+    OrderFilter,
+    StoreCannotOpen,
+)
+
+READERS = 2
+T = TypeVar("T")
+log = structlog.get_logger("ordertrack.sqlite")
+
+_FEED_COLUMNS = {
+    FeedKind.CUSTOMER: ("customer_id", "customer_feed_version"),
+    FeedKind.RESTAURANT: ("restaurant_id", "restaurant_feed_version"),
+    FeedKind.COURIER: ("courier_id", "courier_feed_version"),
+}
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Reads of one order under way. `newest` is what a commit left meanwhile: what was read must not shadow it."""
+
+    readers: int = 0
+    newest: Order | None = None
+
+
+class SqliteStore:
+    name = "sqlite"
+
+    def __init__(self, data_dir: Path, clock: Clock) -> None:
+        self.path = data_dir / FILE_NAME
+        self.epoch = ""
+        self._data_dir = data_dir
+        self._clock = clock
+        self._recent: Recent[Order] = Recent(CACHED_ORDERS)
+        self._reading: dict[int, _Reading] = {}
+        self._counts: Counter[Status] = Counter()
+        self._listener: CommitListener = lambda committed, committed_at_s: None
+        self._local = threading.local()
+        self._lock: DataDirLock | None = None
+        self._writer: Writer | None = None
+        self._readers: ThreadPoolExecutor | None = None
+
+    @property
+    def waiting(self) -> int:
+        return self._writer.waiting if self._writer else 0
+
+    async def open(self, listener: CommitListener) -> None:
+        """Raises StoreCannotOpen: the folder is in use, cannot be written, or holds a database of another kind."""
+        self._listener = listener
+        try:
+            await asyncio.to_thread(self._prepare)
+            self._writer = Writer(self.path, self._deliver, self._clock)
+        except (OSError, sqlite3.Error) as error:
+            self._release()
+            raise StoreCannotOpen(f"The database {self.path} cannot be opened: {error}.") from error
+        except StoreCannotOpen:
+            self._release()
+            raise
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ordertrack-read")
+
+    def _prepare(self) -> None:
+        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = DataDirLock(self._data_dir)
+        connection = connect(self.path)
+        try:
+            self.path.chmod(0o600)
+            migrate(connection, self._clock.now_ms())
+            row = connection.execute(SQL["epoch"]).fetchone()
+            if row is None:
+                row = (secrets.token_hex(4),)
+                connection.execute(SQL["insert_epoch"], {"epoch": row[0]})
+            self.epoch = row[0]
+            self._counts.update({Status(status): n for status, n in connection.execute(SQL["orders_by_status"])})
+        finally:
+            connection.close()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+        if self._readers is not None:
+            self._readers.shutdown()
+        self._release()
+
+    # Changes
+
+    async def create(
+        self,
+        new: NewOrder,
+        now_ms: int,
+        *,
+        idempotency: Idempotency | None = None,
+        order_id: int | None = None,
+    ) -> Created:
+        created: Created = await self._write(lambda tx: tx.create(new, now_ms, idempotency, order_id))
+        return created
+
+    async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
+        results: list[Applied | OrdertrackError] = await self._write(lambda tx: tx.apply(changes, now_ms))
+        return results
+
+    async def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
+        steps: tuple[Step, ...] = await self._write(lambda tx: tx.start_simulation(order_id, options, now_ms))
+        return steps
+
+    async def stop_simulation(self, order_id: int) -> tuple[Step, ...]:
+        steps: tuple[Step, ...] = await self._write(lambda tx: tx.stop_simulation(order_id))
+        return steps
+
+    async def _write(self, job: Callable[[Any], Any]) -> Any:
+        if self._writer is None:
+            raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
+        return await self._writer.submit(job)
+
+    def _deliver(self, changed: Changed, committed_at_s: float) -> None:
+        for before, committed in changed:
+            order = committed.order
+            self._recent.put(order.id, order)
+            if order.id in self._reading:
+                self._reading[order.id].newest = order
+            if before is not None:
+                self._counts[before] -= 1
+            self._counts[order.status] += 1
+        try:
+            self._listener([committed for _, committed in changed], committed_at_s)
+        except Exception:
+            log.exception("the commit listener failed")
+
+    # Reads
+
+    async def order(self, order_id: int) -> Order:
+        order = self._recent.get(order_id)
+        if order is not None:
+            return order
+        reading = self._reading.setdefault(order_id, _Reading())
+        reading.readers += 1
+        try:
+            found = await self._read(lambda connection: read_order(connection, order_id))
+            order = reading.newest or found
+        finally:
+            reading.readers -= 1
+            if not reading.readers:
+                del self._reading[order_id]
+        if order is None:
+            raise OrderNotFound(order_id)
+        self._recent.put(order_id, order)
+        return order
+
+    async def orders(self, wanted: OrderFilter) -> list[Order]:
+        parameters = {
+            "customer_id": wanted.customer_id,
+            "restaurant_id": wanted.restaurant_id,
+            "courier_id": wanted.courier_id,
+        }
+        clauses = [f"{column} = :{column}" for column, value in parameters.items() if value is not None]
+        if wanted.before_id is not None:
+            clauses.append("id < :before_id")
+        if wanted.statuses:
+            clauses.append(f"status IN ({_quoted(wanted.statuses)})")
+        query = SQL["orders"].format(where=" AND ".join(clauses) or "TRUE")
+        parameters |= {"before_id": wanted.before_id, "limit": wanted.limit}  # type: ignore[dict-item]
+
+        def read(connection: sqlite3.Connection) -> list[Order]:
+            return [order_of(connection, row) for row in connection.execute(query, parameters).fetchall()]
+
+        return await self._read(read)
+
+    async def feed_changes(self, feed: FeedKey, after: int | None) -> FeedChanges:
+        party, feed_version = _FEED_COLUMNS[feed.kind]
+        active = f"status IN ({_quoted(status for status in Status if not status.ended)})"
+        where = f"{party} = :id AND " + (active if after is None else f"{feed_version} > :after")
+        query = SQL["feed_orders"].format(where=where, feed_version=feed_version)
+        parameters = {"kind": feed.kind.value, "id": feed.id, "after": after}
+
+        def read(connection: sqlite3.Connection) -> FeedChanges:
+            version = connection.execute(SQL["feed_version"], parameters).fetchone()
+            rows = connection.execute(query, parameters).fetchall()
+            left: list[tuple[int]] = []
+            if feed.kind is FeedKind.COURIER and after is not None:
+                left = connection.execute(SQL["departures"], parameters).fetchall()
+            return FeedChanges(
+                version=version[0] if version else 0,
+                orders=tuple(order_of(connection, row) for row in rows),
+                left=tuple(order_id for (order_id,) in left),
+            )
+
+        return await self._read(read)
+
+    async def orders_by_status(self) -> dict[Status, int]:
+        return {status: self._counts[status] for status in Status}
+
+    async def simulations(self) -> dict[int, tuple[Step, ...]]:
+        steps: dict[int, tuple[Step, ...]] = {}
+        for step in await self._read(lambda connection: list(map(step_of, connection.execute(SQL["steps"])))):
+            steps[step.order_id] = (*steps.get(step.order_id, ()), step)
+        return steps
+
+    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `read` in a read transaction on a reader thread. What it saw has been announced when this returns."""
+        writer, readers = self._writer, self._readers
+        if writer is None or readers is None:
+            raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
+
+        def work() -> T:
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._local.connection = connect(self.path, read_only=True)
+            connection.execute("BEGIN")
+            try:
+                value = read(connection)
+            finally:
+                connection.execute("COMMIT")
+            with writer.visible:
+                return value
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(readers, work)
+        except sqlite3.Error as error:
+            log.exception("read failed", error=str(error))
+            raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S) from error
+
+
+def _quoted(statuses: Any) -> str:
+    return ", ".join(f"'{Status(status).value}'" for status in statuses)

@@ -1,0 +1,149 @@
+"""What can be wrong, as a tree. Errors carry fields, not sentences; `http/problems.py` gives each its words.
+
+OrdertrackError
+├── InvalidInput                  the request itself cannot be understood
+├── OrderNotFound                 no such order, or not yours: the two look alike
+├── OrderConflict                 the order's state does not allow it; carries the order as it stands
+│   ├── IllegalTransition
+│   ├── UndoWindowPassed
+│   ├── ReasonRequired
+│   ├── OrderEnded
+│   ├── OrderLogFull
+│   ├── VersionConflict           `expected_version` lost
+│   ├── PreconditionFailed        `If-Match` lost
+│   └── SimulationRunning
+├── SimulationNotRunning
+├── ReferenceTaken
+├── IdempotencyKeyReused
+└── Overloaded                    try again after `retry_after_s`
+    ├── TooManyPolls              this feed holds all it may
+    ├── NodeFull                  this node holds all it may
+    ├── StoreBusy                 the write queue is full
+    └── StoreUnavailable          the store failed; nothing of the request was kept
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ordertrack.core.event import Status
+    from ordertrack.core.order import Order
+
+
+@dataclass(eq=False)
+class OrdertrackError(Exception):
+    """Base of every error a caller may meet."""
+
+    def __str__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name != "order")
+        return f"{type(self).__name__}({fields})"
+
+
+@dataclass(eq=False)
+class InvalidInput(OrdertrackError):
+    """`field` had a value that is not allowed; `allowed` says in words what is."""
+
+    field: str
+    allowed: str
+
+
+@dataclass(eq=False)
+class OrderNotFound(OrdertrackError):
+    """`order_id` as the caller wrote it."""
+
+    order_id: int | str
+
+
+@dataclass(eq=False)
+class OrderConflict(OrdertrackError):
+    """The order as it stands, so that the caller can decide again without another request."""
+
+    order: Order
+
+
+@dataclass(eq=False)
+class IllegalTransition(OrderConflict):
+    requested: Status
+    undo: bool = False
+
+
+@dataclass(eq=False)
+class UndoWindowPassed(OrderConflict):
+    requested: Status
+    undo_window_ms: int
+    undone_version: int
+
+
+@dataclass(eq=False)
+class ReasonRequired(OrderConflict):
+    requested: Status
+
+
+@dataclass(eq=False)
+class OrderEnded(OrderConflict):
+    pass
+
+
+@dataclass(eq=False)
+class OrderLogFull(OrderConflict):
+    max_events: int
+
+
+@dataclass(eq=False)
+class VersionConflict(OrderConflict):
+    expected_version: int
+
+
+@dataclass(eq=False)
+class PreconditionFailed(OrderConflict):
+    pass
+
+
+@dataclass(eq=False)
+class SimulationRunning(OrderConflict):
+    pass
+
+
+@dataclass(eq=False)
+class SimulationNotRunning(OrdertrackError):
+    order_id: int
+
+
+@dataclass(eq=False)
+class ReferenceTaken(OrdertrackError):
+    reference: str
+    restaurant_id: str
+
+
+@dataclass(eq=False)
+class IdempotencyKeyReused(OrdertrackError):
+    pass
+
+
+@dataclass(eq=False)
+class Overloaded(OrdertrackError):
+    """Nothing is wrong with the request: it may succeed after `retry_after_s` seconds."""
+
+    retry_after_s: int
+
+
+@dataclass(eq=False)
+class TooManyPolls(Overloaded):
+    limit: int
+
+
+@dataclass(eq=False)
+class NodeFull(Overloaded):
+    limit: int
+
+
+@dataclass(eq=False)
+class StoreBusy(Overloaded):
+    pass
+
+
+@dataclass(eq=False)
+class StoreUnavailable(Overloaded):
+    pass

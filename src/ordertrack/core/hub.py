@@ -1,0 +1,224 @@
+"""Who waits for which feed. Pure: it hands back the polls to answer and writes to no socket.
+
+A poll is in one of two states, and `bucket` tells them apart:
+
+    join ──► READING ──park──► PARKED ──news, drain, supersede──► handed back, gone from the hub
+               │  ▲              │
+               │  └───expire─────┘   (deadline: still joined, the store is read once more)
+               └──leave──► gone
+
+It joins *before* the store is read and parks after. News that comes in between is remembered on the poll, and `park`
+then says "read again" instead of sleeping over it. Only parked polls count against the caps.
+
+Times are seconds of any monotonic clock. Deadlines share buckets of TICK_S, so a parked poll needs no timer of its own.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Generic, TypeVar
+
+from ordertrack.core.errors import NodeFull, TooManyPolls
+from ordertrack.core.feed import FeedKey
+
+TICK_S = 0.1
+"""Deadlines are met at most this late; one timer serves all polls of a bucket."""
+TOO_MANY_RETRY_AFTER_S = 5
+
+W = TypeVar("W")
+
+
+class Poll(Generic[W]):
+    """One poll of `feed`, the newest of `client_id` when that is given.
+
+    `waiter` is whoever holds its connection; the hub never looks at it. `position` is the version the client has,
+    `ends_at_s` when its hold ends, `ahead` whether it is held for the store to catch up, `conditional` whether
+    "nothing new" may be a 304. `announced` is the newest version the feed was told of while the poll was reading.
+    """
+
+    __slots__ = (
+        "ahead",
+        "announced",
+        "bucket",
+        "client_id",
+        "conditional",
+        "ends_at_s",
+        "feed",
+        "position",
+        "waiter",
+    )
+
+    def __init__(
+        self,
+        feed: FeedKey,
+        waiter: W,
+        *,
+        ends_at_s: float,
+        conditional: bool = False,
+        client_id: str | None = None,
+    ) -> None:
+        self.feed = feed
+        self.waiter = waiter
+        self.client_id = client_id
+        self.ends_at_s = ends_at_s
+        self.conditional = conditional
+        self.position = 0
+        self.ahead = False
+        self.announced = 0
+        self.bucket: int | None = None
+
+    @property
+    def parked(self) -> bool:
+        return self.bucket is not None
+
+
+class Parking(Enum):
+    """What came of `park`."""
+
+    HELD = auto()
+    NEWS = auto()
+    """News came while the store was read: read again."""
+    DRAINING = auto()
+    """The node is going away: answer now."""
+    GONE = auto()
+    """The poll has left meanwhile: nobody is there to be answered."""
+
+
+class Hub(Generic[W]):
+    """`full_retry_after_s` draws the seconds after which a poll refused by a full node may come again."""
+
+    def __init__(self, *, max_polls_per_feed: int, max_polls: int, full_retry_after_s: Callable[[], int]) -> None:
+        self.max_polls_per_feed = max_polls_per_feed
+        self.max_polls = max_polls
+        self.draining = False
+        self.held = 0
+        """Parked polls now."""
+        self._full_retry_after_s = full_retry_after_s
+        self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
+        self._by_client: dict[tuple[FeedKey, str], Poll[W]] = {}
+        self._buckets: dict[int, set[Poll[W]]] = {}
+        self._bucket_order: list[int] = []
+
+    @property
+    def joined(self) -> int:
+        """Polls reading or parked now."""
+        return sum(map(len, self._by_feed.values()))
+
+    def watched(self, feed: FeedKey) -> bool:
+        return feed in self._by_feed
+
+    @property
+    def feeds_watched(self) -> int:
+        return len(self._by_feed)
+
+    def join(self, poll: Poll[W]) -> None:
+        """From here on no news of the feed is missed. The caller ends it with `park` or `leave`."""
+        self._by_feed.setdefault(poll.feed, []).append(poll)
+
+    def leave(self, poll: Poll[W]) -> bool:
+        """Forget the poll, in whatever state. False when it had already been handed back."""
+        polls = self._by_feed.get(poll.feed)
+        if polls is None or poll not in polls:
+            return False
+        self._unpark(poll)
+        polls.remove(poll)
+        if not polls:
+            del self._by_feed[poll.feed]
+        return True
+
+    def supersede(self, poll: Poll[W]) -> Poll[W] | None:
+        """Hand back the parked poll of the same client on the same feed, if there is one."""
+        older = self._by_client.get((poll.feed, poll.client_id)) if poll.client_id is not None else None
+        if older is None or older is poll:
+            return None
+        self.leave(older)
+        return older
+
+    def park(self, poll: Poll[W], position: int, until_s: float, *, ahead: bool = False) -> Parking:
+        """Hold a joined poll for a version beyond `position`, until `until_s`.
+
+        Raises TooManyPolls or NodeFull; the poll is then still joined, and the caller leaves.
+        """
+        polls = self._by_feed.get(poll.feed, ())
+        if poll not in polls:
+            return Parking.GONE
+        if poll.announced > position:
+            return Parking.NEWS
+        if self.draining:
+            return Parking.DRAINING
+        if self.held >= self.max_polls:
+            raise NodeFull(retry_after_s=self._full_retry_after_s(), limit=self.max_polls)
+        if sum(other.parked for other in polls) >= self.max_polls_per_feed:
+            raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=self.max_polls_per_feed)
+        poll.position = position
+        poll.ahead = ahead
+        poll.bucket = bucket = math.ceil(until_s / TICK_S)
+        if bucket in self._buckets:
+            self._buckets[bucket].add(poll)
+        else:
+            self._buckets[bucket] = {poll}
+            heapq.heappush(self._bucket_order, bucket)
+        if poll.client_id is not None:
+            self._by_client[poll.feed, poll.client_id] = poll
+        self.held += 1
+        return Parking.HELD
+
+    def news(self, feed: FeedKey, version: int) -> list[Poll[W]]:
+        """The feed is at `version`: hand back the parked polls that are behind it, and tell those still reading."""
+        polls = self._by_feed.get(feed)
+        if polls is None:
+            return []
+        woken = [poll for poll in polls if poll.parked and poll.position < version]
+        for poll in polls:
+            if not poll.parked:
+                poll.announced = max(poll.announced, version)
+        self._hand_back(feed, polls, woken)
+        return woken
+
+    def expire(self, now_s: float) -> list[Poll[W]]:
+        """Polls whose time is up. They are reading again: still joined, so that news is not missed meanwhile."""
+        due: list[Poll[W]] = []
+        while self._bucket_order and self._bucket_order[0] * TICK_S <= now_s:
+            due.extend(self._buckets.pop(heapq.heappop(self._bucket_order)))
+        for poll in due:
+            self._unpark(poll)
+            poll.announced = 0
+        return due
+
+    def next_deadline_s(self) -> float | None:
+        """When `expire` has work next; None when nothing is parked."""
+        return self._bucket_order[0] * TICK_S if self._bucket_order else None
+
+    def drain(self) -> list[Poll[W]]:
+        """Hold nothing from now on, and hand back all that was parked."""
+        self.draining = True
+        drained: list[Poll[W]] = []
+        for feed, polls in list(self._by_feed.items()):
+            parked = [poll for poll in polls if poll.parked]
+            self._hand_back(feed, polls, parked)
+            drained.extend(parked)
+        return drained
+
+    def _hand_back(self, feed: FeedKey, polls: list[Poll[W]], leaving: list[Poll[W]]) -> None:
+        for poll in leaving:
+            self._unpark(poll)
+        if len(leaving) == len(polls):
+            del self._by_feed[feed]
+        elif leaving:
+            gone = set(leaving)
+            polls[:] = [poll for poll in polls if poll not in gone]
+
+    def _unpark(self, poll: Poll[W]) -> None:
+        if poll.bucket is None:
+            return
+        self.held -= 1
+        bucket = self._buckets.get(poll.bucket)
+        if bucket is not None:
+            bucket.discard(poll)
+            # An empty bucket keeps its place in the order until its time: removing it from a heap costs more.
+        poll.bucket = None
+        if poll.client_id is not None and self._by_client.get((poll.feed, poll.client_id)) is poll:
+            del self._by_client[poll.feed, poll.client_id]

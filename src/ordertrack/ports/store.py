@@ -1,0 +1,138 @@
+"""The store port: the truth about orders. `tests/contract/test_store.py` holds every adapter to the numbered clauses.
+
+ 1. A method that changes something returns after its change is durable, as durable as the adapter promises to be.
+ 2. A change is wholly kept or wholly refused. A batch is one commit; each change in it succeeds or fails for itself,
+    in order, and sees the ones before it.
+ 3. Every event of an order has the next version; `updated_at_ms` strictly increases.
+ 4. A change bumps the version of each feed it touches by one, in the same commit.
+ 5. The commit listener is called on the event loop, once for every changed order of a commit and in commit order,
+    whatever became of the caller; and it is called *before* any read returns what was committed.
+ 6. Reads return committed state. An order that was read keeps its value: snapshots are immutable.
+ 7. A repeated idempotency key gives the order as it was created; with another fingerprint, IdempotencyKeyReused.
+ 8. Simulation steps survive a restart; a change of status that is not a step ends the order's simulation, in the
+    same commit. A step that is not the next one is refused with SimulationNotRunning.
+ 9. `epoch` is made with the store and stays as long as its history does.
+10. Errors are those of `core.errors`: StoreBusy when too much is waiting, StoreUnavailable when the medium fails;
+    then nothing of the request was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.event import Event, Status
+from ordertrack.core.feed import FeedKey
+from ordertrack.core.order import Change, NewOrder, Order
+from ordertrack.core.workflow import Step, WorkflowOptions
+
+IDEMPOTENCY_KEPT_MS = 24 * 60 * 60 * 1000
+
+
+class Idempotency(NamedTuple):
+    """`fingerprint` identifies the body that came with the key."""
+
+    key: str
+    fingerprint: str
+
+
+class Created(NamedTuple):
+    """`replayed` is True when the order had been created before, under the same idempotency key."""
+
+    order: Order
+    replayed: bool
+
+
+class Applied(NamedTuple):
+    """The order after a change; `event` is None when it was already so."""
+
+    order: Order
+    event: Event | None
+
+
+class Committed(NamedTuple):
+    """An order as a commit left it, and the feeds the commit bumped with their new versions."""
+
+    order: Order
+    feeds: Mapping[FeedKey, int]
+
+
+CommitListener = Callable[[Sequence[Committed], float], None]
+"""Called with what was committed and when, in seconds of the monotonic clock. It must not raise."""
+
+
+class OrderFilter(msgspec.Struct, frozen=True):
+    """Which orders to list, newest first: ids below `before_id`, at most `limit`. Empty `statuses` means any."""
+
+    limit: int
+    customer_id: str | None = None
+    restaurant_id: str | None = None
+    courier_id: str | None = None
+    statuses: tuple[Status, ...] = ()
+    before_id: int | None = None
+
+
+class FeedChanges(NamedTuple):
+    """A party feed's version, the orders that changed after the version asked for, and ids that left the feed."""
+
+    version: int
+    orders: tuple[Order, ...]
+    left: tuple[int, ...]
+
+
+class Store(Protocol):
+    @property
+    def name(self) -> str:
+        """What it is, for people: `sqlite`, `memory`."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def waiting(self) -> int:
+        """Changes waiting for their commit."""
+
+    async def open(self, listener: CommitListener) -> None:
+        """Raises StoreUnavailable, or an adapter's own error that says what to do."""
+
+    async def close(self) -> None:
+        """Everything accepted before is committed first."""
+
+    async def create(
+        self,
+        new: NewOrder,
+        now_ms: int,
+        *,
+        idempotency: Idempotency | None = None,
+        order_id: int | None = None,
+    ) -> Created:
+        """`order_id` is for sample data. Raises ReferenceTaken, IdempotencyKeyReused."""
+
+    async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
+        """One commit, one result each, in order."""
+
+    async def order(self, order_id: int) -> Order:
+        """Raises OrderNotFound."""
+
+    async def orders(self, wanted: OrderFilter) -> list[Order]: ...
+
+    async def feed_changes(self, feed: FeedKey, after: int | None) -> FeedChanges:
+        """Of a party feed; `after` None gives its orders that have not ended."""
+
+    async def orders_by_status(self) -> dict[Status, int]: ...
+
+    async def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
+        """Raises OrderNotFound, SimulationRunning, and what `workflow.plan` raises."""
+
+    async def stop_simulation(self, order_id: int) -> tuple[Step, ...]:
+        """The steps that will not happen. Raises OrderNotFound, SimulationNotRunning."""
+
+    async def simulations(self) -> dict[int, tuple[Step, ...]]:
+        """All pending steps by order."""
+
+
+class StoreCannotOpen(Exception):
+    """The store cannot be used at all. Its message says why and what to do, for the person who started the server."""

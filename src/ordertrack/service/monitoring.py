@@ -1,0 +1,109 @@
+"""What an operator wants to know about this node."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from ordertrack.core.event import Status
+from ordertrack.core.poll import Reason
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.store import Store
+from ordertrack.service.statistics import WakeLatency
+from ordertrack.service.tracking import Tracking
+
+MIN_POLLS_TO_MEASURE = 100
+"""Below this many held polls, memory per poll would say more about everything else."""
+
+
+class ProcessFigures(Protocol):
+    """The operating system's view of this process."""
+
+    def memory_bytes(self) -> int:
+        """Memory that only this process has."""
+
+    def cpu_percent(self) -> float:
+        """Of one core, since the last call."""
+
+
+class SystemStats(msgspec.Struct, frozen=True):
+    """Section 6 of PROTOCOL.md."""
+
+    active_connections: int
+    orders_watched: int
+    max_connections_per_order: int
+    polls_total: dict[str, int]
+    updates_total: int
+    wake_latency_ms: WakeLatency
+    lost_wakeups_total: int
+    bytes_per_held_poll: int | None
+    cpu_percent: float
+    memory_mb: float
+    uptime_s: float
+    orders_by_status: dict[str, int]
+    simulations_running: int
+    draining: bool
+    node: str
+    nodes: list[str]
+    store: str
+    signal: str
+    version: str
+
+
+class Monitor:
+    def __init__(
+        self,
+        store: Store,
+        tracking: Tracking,
+        process: ProcessFigures,
+        clock: Clock,
+        *,
+        node: str,
+        version: str,
+    ) -> None:
+        self._store = store
+        self._tracking = tracking
+        self._process = process
+        self._clock = clock
+        self._node = node
+        self._version = version
+        self._started_at_s = clock.monotonic_s()
+        self._idle_memory_bytes = process.memory_bytes()
+
+    async def ready(self) -> str | None:
+        """None when new polls are welcome, else why not."""
+        return "draining" if self._tracking.hub.draining else None
+
+    async def snapshot(self, simulations_running: int) -> SystemStats:
+        hub, statistics = self._tracking.hub, self._tracking.statistics
+        memory_bytes = self._process.memory_bytes()
+        if hub.held == 0:
+            self._idle_memory_bytes = memory_bytes
+        by_status = await self._store.orders_by_status()
+        return SystemStats(
+            active_connections=hub.held,
+            orders_watched=hub.feeds_watched,
+            max_connections_per_order=hub.max_polls_per_feed,
+            polls_total={reason.value: statistics.polls[reason] for reason in Reason},
+            updates_total=statistics.updates,
+            wake_latency_ms=statistics.wake_latency_ms(),
+            lost_wakeups_total=statistics.lost_wakeups,
+            bytes_per_held_poll=self._bytes_per_held_poll(memory_bytes, hub.held),
+            cpu_percent=self._process.cpu_percent(),
+            memory_mb=round(memory_bytes / 1e6, 1),
+            uptime_s=round(self._clock.monotonic_s() - self._started_at_s, 1),
+            orders_by_status={status.value: by_status[status] for status in Status},
+            simulations_running=simulations_running,
+            draining=hub.draining,
+            node=self._node,
+            nodes=[self._node],
+            store=self._store.name,
+            signal="in-process",
+            version=self._version,
+        )
+
+    def _bytes_per_held_poll(self, memory_bytes: int, held: int) -> int | None:
+        if held < MIN_POLLS_TO_MEASURE:
+            return None
+        return max(0, memory_bytes - self._idle_memory_bytes) // held

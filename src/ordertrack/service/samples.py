@@ -1,0 +1,36 @@
+"""The three orders an empty store starts with, so that the first `curl` of the README has something to ask about."""
+
+from __future__ import annotations
+
+from ordertrack.core.event import ROAD, Status
+from ordertrack.core.order import ChangeStatus, Details, Item, NewOrder
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.store import Store
+
+_ACTOR = "sample"
+_STEP_MS = 3 * 60 * 1000
+
+
+def _order(customer_id: str, items: tuple[Item, ...], total: float, address: str) -> NewOrder:
+    details = Details(items=items, total=total, currency="EUR", address=address)
+    return NewOrder(customer_id=customer_id, restaurant_id="1", details=details, actor=_ACTOR)
+
+
+SAMPLES: dict[int, tuple[Status, NewOrder]] = {
+    101: (Status.CONFIRMED, _order("1", (Item("Margherita", 2), Item("Lemonade", 2)), 27.0, "12 Mill Lane")),
+    102: (Status.PREPARING, _order("2", (Item("Tagliatelle al ragù", 1),), 14.5, "3 Harbour Street")),
+    103: (Status.READY, _order("1", (Item("Tiramisù", 3),), 18.0, "12 Mill Lane")),
+}
+
+
+async def load_samples(store: Store, clock: Clock) -> bool:
+    """Load them into an empty store. False when there is an order already."""
+    if sum((await store.orders_by_status()).values()):
+        return False
+    for order_id, (status, new) in SAMPLES.items():
+        way = ROAD[1 : ROAD.index(status) + 1]
+        started_at_ms = clock.now_ms() - _STEP_MS * len(way)
+        await store.create(new, started_at_ms, order_id=order_id)
+        for step, to in enumerate(way, start=1):
+            await store.apply([ChangeStatus(order_id, to, _ACTOR)], started_at_ms + step * _STEP_MS)
+    return True
