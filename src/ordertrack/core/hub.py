@@ -27,6 +27,8 @@ from ordertrack.core.feed import FeedKey
 TICK_S = 0.1
 """Deadlines are met at most this late; one timer serves all polls of a bucket."""
 TOO_MANY_RETRY_AFTER_S = 5
+FULL_RETRY_AFTER_S = (5, 10)
+"""A poll refused by a full node comes again after a random time in these bounds, so that not all do at once."""
 
 W = TypeVar("W")
 

@@ -54,10 +54,12 @@ class Applied(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """An order as a commit left it, and the feeds the commit bumped with their new versions."""
+    """An order as a commit left it, the feeds the commit bumped with their new versions, and the version the order
+    had before (0: it is new)."""
 
     order: Order
     feeds: Mapping[FeedKey, int]
+    previous_version: int
 
 
 CommitListener = Callable[[Sequence[Committed], float], None]

@@ -71,7 +71,7 @@ class Monitor:
         self._started_at_s = clock.monotonic_s()
         self._idle_memory_bytes = process.memory_bytes()
 
-    async def ready(self) -> str | None:
+    async def not_ready(self) -> str | None:
         """None when new polls are welcome, else why not."""
         return "draining" if self._tracking.hub.draining else None
 

@@ -106,8 +106,8 @@ class Tracking:
 
     def committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
         """The store's commit listener: answer everybody who waits for one of these orders."""
-        self.statistics.updates += len(commits)
-        for order, _ in commits:
+        for order, _, previous_version in commits:
+            self.statistics.updates += order.version - previous_version
             for poll in self.hub.news(order_feed(order.id), order.version):
                 self._answer(poll, Answer(order, Reason.CHANGED, poll.position), committed_at_s)
 

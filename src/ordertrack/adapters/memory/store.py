@@ -98,8 +98,9 @@ class MemoryStore:
             if event is not None:
                 earlier = committed.pop(order.id, None)
                 kept = self._keep(before, order)
-                feeds = {**earlier.feeds, **kept.feeds} if earlier else kept.feeds
-                committed[order.id] = Committed(order, feeds)
+                if earlier:
+                    kept = Committed(order, {**earlier.feeds, **kept.feeds}, earlier.previous_version)
+                committed[order.id] = kept
             results.append(Applied(order, event))
         if committed:
             self._listener(list(committed.values()), self._clock.monotonic_s())
@@ -111,7 +112,7 @@ class MemoryStore:
         for feed in touched_feeds(before, order):
             self._feed_versions[feed] += 1
             feeds[feed] = self._feed_orders[feed][order.id] = self._feed_versions[feed]
-        return Committed(order, feeds)
+        return Committed(order, feeds, before.version if before else 0)
 
     def _set_steps(self, order_id: int, steps: tuple[Step, ...]) -> None:
         if steps:

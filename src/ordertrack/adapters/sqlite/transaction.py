@@ -133,7 +133,9 @@ class Transaction:
         connection.executemany(SQL["insert_event"], (event_row(id_, event) for id_, event in self._events))
         connection.executemany(SQL["upsert_feed"], ((f.kind.value, f.id, v) for f, v in self._bumped.items()))
         return [
-            (changed.before.status if changed.before else None, Committed(changed.order, changed.feeds))
+            (before.status, Committed(changed.order, changed.feeds, before.version))
+            if (before := changed.before)
+            else (None, Committed(changed.order, changed.feeds, 0))
             for changed in self._changed.values()
         ]
 

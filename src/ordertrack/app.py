@@ -1,0 +1,94 @@
+"""The composition root: settings in, a service out. It connects and decides nothing."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import socket
+from dataclasses import dataclass
+
+from ordertrack import __version__
+from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.adapters.sqlite.store import SqliteStore
+from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.adapters.system.process import PsutilProcess
+from ordertrack.core.hub import FULL_RETRY_AFTER_S, Hub
+from ordertrack.http.app import HttpApp
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.store import Store
+from ordertrack.service.monitoring import Monitor
+from ordertrack.service.orders import Orders
+from ordertrack.service.samples import load_samples
+from ordertrack.service.simulation import Simulator
+from ordertrack.service.statistics import Statistics
+from ordertrack.service.tracking import Tracking, Waiter
+from ordertrack.settings import Settings
+from ordertrack.web.pages import pages
+
+
+@dataclass
+class Service:
+    """Everything that runs. `open` before the first request, `close` after the last."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    tracking: Tracking
+    simulator: Simulator
+    http: HttpApp
+    samples_loaded: bool = False
+
+    async def open(self) -> None:
+        """Raises StoreCannotOpen."""
+        await self.store.open(self.tracking.committed)
+        if self.settings.sample_orders:
+            self.samples_loaded = await load_samples(self.store, self.clock)
+        await self.simulator.open()
+
+    async def close(self) -> None:
+        await self.simulator.close()
+        await self.tracking.drain()
+        await self.tracking.close()
+        await self.store.close()
+
+
+def build(settings: Settings) -> Service:
+    clock = SystemClock()
+    statistics = Statistics()
+    store = _store(settings, clock)
+    hub: Hub[Waiter] = Hub(
+        max_polls_per_feed=settings.max_connections_per_order,
+        max_polls=settings.max_held_polls,
+        full_retry_after_s=lambda: random.randint(*FULL_RETRY_AFTER_S),
+    )
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=settings.longest_hold_s)
+    simulator = Simulator(store, clock)
+    node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
+    monitor = Monitor(store, tracking, PsutilProcess(), clock, node=node, version=__version__)
+
+    async def opened() -> None:
+        await service.open()
+
+    async def closed() -> None:
+        await service.close()
+
+    http = HttpApp(
+        orders=Orders(store, clock),
+        tracking=tracking,
+        simulator=simulator,
+        monitor=monitor,
+        clock=clock,
+        undo_window_ms=round(settings.undo_window_s * 1000),
+        version=__version__,
+        on_startup=opened,
+        on_shutdown=closed,
+        pages=pages(),
+    )
+    service = Service(settings, store, clock, tracking, simulator, http)
+    return service
+
+
+def _store(settings: Settings, clock: Clock) -> Store:
+    if settings.database_url == "memory:":
+        return MemoryStore(secrets.token_hex(4), clock)
+    return SqliteStore(settings.data_dir, clock)

@@ -1,0 +1,19 @@
+"""The `ordertrack` command: a group, and nothing else."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from ordertrack import __version__
+from ordertrack.cli.remote import COMMANDS
+from ordertrack.cli.serve import config, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ordertrack")
+def main() -> None:
+    """Live order tracking over plain HTTP: the answer comes the moment the kitchen taps."""
+
+
+for command in (serve, config, *COMMANDS):
+    main.add_command(command)

@@ -1,0 +1,61 @@
+"""Errors that only a wire can have; they join the tree of `core.errors`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ordertrack.core.errors import OrdertrackError, Overloaded
+
+
+@dataclass(eq=False)
+class InvalidJson(OrdertrackError):
+    detail: str
+
+
+@dataclass(eq=False)
+class InvalidBody(OrdertrackError):
+    """`field` is a path within the body ("" is the body itself); `detail` says what is wrong and what is allowed."""
+
+    field: str
+    detail: str
+
+
+@dataclass(eq=False)
+class UnknownParameter(OrdertrackError):
+    name: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class UnsupportedMediaType(OrdertrackError):
+    received: str
+
+
+@dataclass(eq=False)
+class BodyTooLarge(OrdertrackError):
+    limit_bytes: int
+
+
+@dataclass(eq=False)
+class NoSuchPage(OrdertrackError):
+    path: str
+
+
+@dataclass(eq=False)
+class MethodNotAllowed(OrdertrackError):
+    method: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class InternalError(OrdertrackError):
+    """A bug. The log has it under `incident`."""
+
+    incident: str
+
+
+@dataclass(eq=False)
+class NotReady(Overloaded):
+    """This node wants no new work now; `why` says so in a word."""
+
+    why: str

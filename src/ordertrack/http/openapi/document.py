@@ -1,0 +1,143 @@
+"""`/openapi.json`: every endpoint with its parameters, bodies, examples and errors (OpenAPI 3.1).
+
+Schemas come from the types that read and write the wire, errors from the table of problems, examples from running the
+core: what can drift is only the table of operations, and a test holds it against the routes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Response, Router, get
+
+from ordertrack.core import errors as core
+from ordertrack.core.event import Status
+from ordertrack.http import names
+from ordertrack.http.openapi.operations import OPERATIONS, PREPARING, Json, Operation
+from ordertrack.http.problems import KINDS, problem
+
+_SCHEMAS = "#/components/schemas/"
+
+
+def openapi_document(version: str) -> Json:
+    """The whole document (OpenAPI 3.1)."""
+    types = {op.answer for op in OPERATIONS if op.answer} | {op.body for op in OPERATIONS if op.body}
+    ordered = sorted(types, key=lambda type_: type_.__name__)
+    _, components = msgspec.json.schema_components(ordered, ref_template=_SCHEMAS + "{name}")
+    paths: Json = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "ordertrack",
+            "version": version,
+            "description": "Live order tracking over plain HTTP. A poll is held until the order changes.",
+        },
+        "paths": paths,
+        "components": {"schemas": {**components, "Problem": _PROBLEM_SCHEMA}},
+    }
+
+
+_PROBLEM_SCHEMA: Json = {
+    "type": "object",
+    "description": "RFC 9457, and readable as the original contract.",
+    "properties": {
+        "success": {"const": False},
+        "error": {"enum": sorted(kind.code for kind in KINDS.values())},
+        "message": {"type": "string"},
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+    },
+    "required": ["success", "error", "message", "type", "title", "status"],
+}
+
+
+def _operation(operation: Operation) -> Json:
+    described: Json = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "description": operation.description,
+        "parameters": list(operation.parameters),
+        "responses": {str(operation.status): _success(operation), **_failures(operation)},
+    }
+    if operation.not_modified:
+        described["responses"]["304"] = {"description": "Nothing new since the ETag you sent."}
+    if operation.body is not None:
+        content: Json = {"schema": {"$ref": _SCHEMAS + operation.body.__name__}}
+        content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
+        described["requestBody"] = {"required": operation.body_required, "content": {names.JSON: content}}
+    return described
+
+
+def _success(operation: Operation) -> Json:
+    assert operation.answer is not None
+    content: Json = {"schema": {"$ref": _SCHEMAS + operation.answer.__name__}}
+    if operation.answer_example is not None:
+        content["example"] = msgspec.to_builtins(operation.answer_example)
+    headers = {name: {"schema": {"type": "string"}} for name in operation.headers}
+    return {"description": "Done.", "headers": headers, "content": {names.JSON: content}}
+
+
+def _failures(operation: Operation) -> Json:
+    by_status: dict[int, list[type[core.OrdertrackError]]] = {}
+    for error in dict.fromkeys(operation.errors):
+        by_status.setdefault(KINDS[error].status, []).append(error)
+    return {
+        str(status): {
+            "description": "; ".join(f"`{KINDS[error].code}`: {KINDS[error].title}" for error in errors) + ".",
+            "content": {
+                names.PROBLEM_JSON: {
+                    "schema": {"$ref": _SCHEMAS + "Problem"},
+                    "examples": {KINDS[error].code: {"value": error_example(error)} for error in errors},
+                }
+            },
+        }
+        for status, errors in sorted(by_status.items())
+    }
+
+
+_EXAMPLES: dict[str, Any] = {
+    "field": "timeout",
+    "allowed": "seconds as a plain number, 0 or more, such as 30 or 2.5",
+    "order_id": 101,
+    "order": PREPARING,
+    "requested": Status.CONFIRMED,
+    "undo_window_ms": 120_000,
+    "undone_version": 2,
+    "max_events": 500,
+    "expected_version": 1,
+    "reference": "A-1042",
+    "restaurant_id": "1",
+    "retry_after_s": 5,
+    "limit": 10,
+    "limit_bytes": 65_536,
+    "detail": "must be one of " + ", ".join(Status),
+    "name": "colour",
+    "received": "text/plain",
+    "path": "/",
+    "method": "PATCH",
+    "incident": "5f2d9c01a7be",
+    "why": "draining",
+}
+
+
+def error_example(error: type[core.OrdertrackError]) -> Json:
+    """What this error's answer looks like."""
+    fields = {name: _EXAMPLES[name] for name in error.__dataclass_fields__ if name in _EXAMPLES}
+    if "allowed" in error.__dataclass_fields__ and error is not core.InvalidInput:
+        fields["allowed"] = ("GET", "PUT")
+    example: Json = msgspec.json.decode(problem(error(**fields)).body)
+    return example
+
+
+def openapi_router(version: str) -> Router:
+    document = msgspec.json.encode(openapi_document(version))
+
+    @get("/openapi.json")
+    async def openapi() -> Response[bytes]:
+        return Response(document, media_type=names.JSON)
+
+    return Router("/", route_handlers=[openapi])

@@ -1,0 +1,118 @@
+"""The long poll as an ASGI route: no framework around it, and nothing of ours per held poll but the poll itself.
+
+A held poll's task waits in `receive()`, which every ASGI server ends when the client goes away *and* when a response is
+complete. So one wait serves both ends: whoever has the answer sends it, and the task returns by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.poll import Answer, PollRequest
+from ordertrack.http import names
+from ordertrack.http.dates import http_date
+from ordertrack.http.errors import MethodNotAllowed
+from ordertrack.http.parameters import parse_order_id, parse_poll
+from ordertrack.http.poll_answers import PollAnswers, Response
+from ordertrack.ports.clock import Clock
+from ordertrack.service.tracking import Tracking
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_TRACK_PATH = re.compile(re.escape(names.ORDERS) + r"/([^/]+)" + re.escape(names.TRACK_SUFFIX))
+METHODS = ("GET", "HEAD", "OPTIONS")
+
+log = structlog.get_logger("ordertrack.http")
+
+
+class PollRoute:
+    def __init__(self, tracking: Tracking, clock: Clock) -> None:
+        self._tracking = tracking
+        self._clock = clock
+        self._answers = PollAnswers(clock, tracking.max_timeout_s)
+        self._sending: set[asyncio.Task[None]] = set()
+
+    @staticmethod
+    def order_id(path: str) -> str | None:
+        """The order a path asks to track, as written; None when it is another path."""
+        match = _TRACK_PATH.fullmatch(path)
+        return match[1] if match else None
+
+    async def __call__(self, order_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        if method == "OPTIONS":
+            await self._send(send, Response(204, ((names.ALLOW, ", ".join(METHODS)),), b""))
+            return
+        waiter = _AsgiWaiter(self, send)
+        try:
+            if method not in METHODS:
+                raise MethodNotAllowed(method, METHODS)
+            request = parse_poll(scope["query_string"], scope["headers"])
+            if method == "HEAD":
+                request = PollRequest()  # headers only: nothing to wait for
+            waiter.request = request
+            outcome = await self._tracking.poll(parse_order_id(order_id), request, waiter)
+        except OrdertrackError as error:
+            await self._send(send, self._answers.refusal(error))
+            return
+        if isinstance(outcome, Answer):
+            await self._send(send, self._answers.response(outcome, self._tracking.epoch, request))
+            return
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            self._tracking.leave(outcome)
+
+    def start_answer(self, waiter: _AsgiWaiter, answer: Answer, committed_at_s: float | None) -> None:
+        response = self._answers.response(answer, self._tracking.epoch, waiter.request)
+        self._start(waiter.send, response, committed_at_s)
+
+    def start_refusal(self, waiter: _AsgiWaiter, error: OrdertrackError) -> None:
+        self._start(waiter.send, self._answers.refusal(error), None)
+
+    def _start(self, send: Send, response: Response, committed_at_s: float | None) -> None:
+        """In a task of its own: a peer that does not read must not keep the next one waiting."""
+        task = asyncio.get_running_loop().create_task(self._send(send, response, committed_at_s))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send(self, send: Send, response: Response, committed_at_s: float | None = None) -> None:
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
+        headers.append((names.DATE.encode(), http_date(self._clock.now_ms())))
+        if response.status not in (204, 304):
+            headers.append((names.CONTENT_LENGTH.encode(), b"%d" % len(response.body)))
+        try:
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            await send({"type": "http.response.body", "body": response.body})
+        except OSError as error:
+            log.debug("client gone while it was answered", error=str(error))
+            return
+        if committed_at_s is not None:
+            self._tracking.statistics.woke(self._clock.monotonic_s() - committed_at_s)
+
+
+class _AsgiWaiter:
+    """Knows where to send the answer of a parked poll."""
+
+    __slots__ = ("_route", "request", "send")
+
+    def __init__(self, route: PollRoute, send: Send) -> None:
+        self._route = route
+        self.send = send
+        self.request = PollRequest()
+
+    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
+        self._route.start_answer(self, answer, committed_at_s)
+
+    def refuse(self, error: OrdertrackError) -> None:
+        self._route.start_refusal(self, error)

@@ -1,0 +1,227 @@
+"""Every error as the client sees it: one table from error to code, status and words.
+
+The body is `application/problem+json` (RFC 9457) that still reads as the original contract: `success`, `error` and
+`message` are always there. `error` is stable; `docs/reference/errors.md` is made from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ordertrack.core import errors as core
+from ordertrack.http import errors as http
+from ordertrack.http.names import ALLOW, CACHE_CONTROL, CONTENT_TYPE, NO_STORE, PROBLEM_JSON, RETRY_AFTER
+
+TYPE_PREFIX = "urn:ordertrack:error:"
+
+
+class Kind(NamedTuple):
+    """`message` and `fields` are made from the error; what they may quote of the request is bounded."""
+
+    code: str
+    status: int
+    title: str
+    message: Callable[[Any], str]
+    fields: Callable[[Any], dict[str, Any]] = lambda error: {}
+
+
+def _state(error: core.OrderConflict) -> dict[str, Any]:
+    order = error.order
+    return {
+        "order_id": order.id,
+        "current_status": order.status,
+        "current_version": order.version,
+        "legal_next": list(order.legal_next()),
+    }
+
+
+def _illegal_transition(error: core.IllegalTransition) -> str:
+    order, legal = error.order, ", ".join(error.order.legal_next()) or "none"
+    if error.undo:
+        return f"Order {order.id} is {order.status}; it cannot go back to {error.requested}. Legal next: {legal}."
+    hint = ""
+    if order.status is not error.requested and not order.status.ended:
+        hint = ' To go back, send "undo": true.'
+    return f"Order {order.id} is {order.status} and cannot become {error.requested}. Legal next: {legal}.{hint}"
+
+
+def _undo_window_passed(error: core.UndoWindowPassed) -> str:
+    return (
+        f"Order {error.order.id} can no longer go back to {error.requested}: an undo is possible for "
+        f"{error.undo_window_ms / 1000:g} seconds after the step it undoes (version {error.undone_version})."
+    )
+
+
+KINDS: dict[type[core.OrdertrackError], Kind] = {
+    core.InvalidInput: Kind(
+        "invalid_parameter",
+        400,
+        "A value is not allowed",
+        lambda e: f"`{e.field}` must be {e.allowed}.",
+        lambda e: {"field": e.field},
+    ),
+    http.InvalidJson: Kind(
+        "invalid_json", 400, "The body is not JSON", lambda e: f"The body is not valid JSON: {e.detail}."
+    ),
+    http.InvalidBody: Kind(
+        "invalid_body",
+        400,
+        "A field of the body is not allowed",
+        lambda e: f"`{e.field or 'body'}`: {e.detail}.",
+        lambda e: {"field": e.field},
+    ),
+    http.UnknownParameter: Kind(
+        "unknown_parameter",
+        400,
+        "A query parameter is unknown",
+        lambda e: f"`{e.name}` is not a query parameter here; allowed: {', '.join(e.allowed) or 'none'}.",
+        lambda e: {"field": e.name},
+    ),
+    core.ReasonRequired: Kind(
+        "reason_required",
+        400,
+        "This step needs a reason",
+        lambda e: f"Order {e.order.id} is {e.order.status}: to make it {e.requested}, say why in `reason`.",
+        _state,
+    ),
+    core.OrderNotFound: Kind("order_not_found", 404, "No such order", lambda e: "There is no such order."),
+    http.NoSuchPage: Kind(
+        "not_found", 404, "Nothing is here", lambda e: "Nothing is here. The API is described at /apidocs/."
+    ),
+    core.SimulationNotRunning: Kind(
+        "simulation_not_running",
+        404,
+        "No simulation is running",
+        lambda e: f"No simulation of order {e.order_id} is running.",
+    ),
+    http.MethodNotAllowed: Kind(
+        "method_not_allowed",
+        405,
+        "This method is not allowed here",
+        lambda e: f"{e.method} is not allowed here; allowed: {', '.join(e.allowed)}.",
+    ),
+    core.IllegalTransition: Kind(
+        "illegal_transition", 409, "This step is not possible now", _illegal_transition, _state
+    ),
+    core.UndoWindowPassed: Kind("undo_window_passed", 409, "It is too late to undo this", _undo_window_passed, _state),
+    core.OrderEnded: Kind(
+        "order_ended",
+        409,
+        "The order has ended",
+        lambda e: f"Order {e.order.id} is {e.order.status}: nothing more happens to it.",
+        _state,
+    ),
+    core.OrderLogFull: Kind(
+        "order_log_full",
+        409,
+        "The order has too many events",
+        lambda e: f"Order {e.order.id} has {e.max_events} events; from here on it can only be ended.",
+        _state,
+    ),
+    core.VersionConflict: Kind(
+        "version_conflict",
+        409,
+        "Somebody else was faster",
+        lambda e: f"Order {e.order.id} has version {e.order.version}, not {e.expected_version}.",
+        _state,
+    ),
+    core.SimulationRunning: Kind(
+        "simulation_running",
+        409,
+        "A simulation is running already",
+        lambda e: f"A simulation of order {e.order.id} is running. Stop it with DELETE first.",
+        _state,
+    ),
+    core.ReferenceTaken: Kind(
+        "reference_taken",
+        409,
+        "This reference is taken",
+        lambda e: f"Restaurant {e.restaurant_id} has an order with reference {e.reference!r} already.",
+    ),
+    core.IdempotencyKeyReused: Kind(
+        "idempotency_key_reused",
+        409,
+        "This Idempotency-Key was used for something else",
+        lambda e: "This Idempotency-Key came with another body within 24 hours. Use a new key for a new order.",
+    ),
+    core.PreconditionFailed: Kind(
+        "precondition_failed",
+        412,
+        "Somebody else was faster",
+        lambda e: f"Order {e.order.id} has version {e.order.version}, which `If-Match` does not name.",
+        _state,
+    ),
+    http.BodyTooLarge: Kind(
+        "body_too_large", 413, "The body is too large", lambda e: f"A body here has at most {e.limit_bytes} bytes."
+    ),
+    http.UnsupportedMediaType: Kind(
+        "unsupported_media_type",
+        415,
+        "The body is not declared as JSON",
+        lambda e: f"Send the body with `Content-Type: application/json` (it was {e.received[:100] or 'missing'!r}).",
+    ),
+    core.TooManyPolls: Kind(
+        "too_many_connections",
+        429,
+        "Too many polls are held for this",
+        lambda e: f"{e.limit} polls are held here already, which is the limit. Try again in {e.retry_after_s} seconds.",
+    ),
+    http.InternalError: Kind(
+        "internal_error",
+        500,
+        "A bug in ordertrack",
+        lambda e: f"This is a bug. The server's log has it as incident {e.incident}.",
+    ),
+    http.NotReady: Kind(
+        "not_ready", 503, "This node takes no new work", lambda e: f"This node is {e.why}.", lambda e: {"why": e.why}
+    ),
+    core.NodeFull: Kind(
+        "node_full",
+        503,
+        "This node holds all the polls it may",
+        lambda e: f"This node is full. Try again in {e.retry_after_s} seconds.",
+    ),
+    core.StoreBusy: Kind(
+        "store_busy", 503, "Too many updates are waiting", lambda e: f"Try again in {e.retry_after_s} seconds."
+    ),
+    core.StoreUnavailable: Kind(
+        "store_unavailable",
+        503,
+        "The store is not available",
+        lambda e: f"Nothing of this request was kept. Try again in {e.retry_after_s} seconds.",
+    ),
+}
+
+
+class Problem(NamedTuple):
+    """An error ready to be sent."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def problem_fields(error: core.OrdertrackError) -> dict[str, Any]:
+    """The error as JSON keys, for a whole answer or for one result of a bulk update."""
+    kind = KINDS[type(error)]
+    return {"success": False, "error": kind.code, "message": kind.message(error), **kind.fields(error)}
+
+
+def problem(error: core.OrdertrackError) -> Problem:
+    kind = KINDS[type(error)]
+    body = {
+        **problem_fields(error),
+        "type": TYPE_PREFIX + kind.code,
+        "title": kind.title,
+        "status": kind.status,
+    }
+    headers = {CONTENT_TYPE: PROBLEM_JSON, CACHE_CONTROL: NO_STORE}
+    if isinstance(error, core.Overloaded):
+        headers[RETRY_AFTER] = str(error.retry_after_s)
+        body["retry_after_s"] = error.retry_after_s
+    if isinstance(error, http.MethodNotAllowed):
+        headers[ALLOW] = ", ".join(error.allowed)
+    return Problem(kind.status, headers, msgspec.json.encode(body))

@@ -1,0 +1,79 @@
+"""What a handler needs of a request beyond its path."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, TypeVar
+
+from litestar import Request
+
+from ordertrack.core.errors import InvalidInput
+from ordertrack.http import names
+from ordertrack.http.errors import BodyTooLarge, UnknownParameter, UnsupportedMediaType
+from ordertrack.http.parameters import parse_query
+from ordertrack.http.wire.requests import Body, decode
+from ordertrack.ports.store import Idempotency
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_BULK_BODY_BYTES = 1024 * 1024
+MAX_IDEMPOTENCY_KEY = 255
+
+AnyRequest = Request[Any, Any, Any]
+B = TypeVar("B", bound=Body)
+
+ANONYMOUS = "anonymous"
+"""The actor of a request that nobody signed."""
+
+
+def known_query(request: AnyRequest, *allowed: str) -> dict[str, list[str]]:
+    """The query, without a parameter that would be without effect. Raises UnknownParameter, InvalidInput."""
+    query = parse_query(request.scope["query_string"])
+    for name in query:
+        if name not in allowed:
+            raise UnknownParameter(name[:100], allowed)
+    return query
+
+
+async def read_bytes(request: AnyRequest, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The body. Raises BodyTooLarge as soon as it is known to be."""
+    declared = request.headers.get(names.CONTENT_LENGTH, "0")
+    if declared.isdigit() and int(declared) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+    return bytes(body)
+
+
+async def read_json(request: AnyRequest, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """A body that says it is JSON. Raises BodyTooLarge, UnsupportedMediaType."""
+    body = await read_bytes(request, limit_bytes)
+    check_json(request)
+    return body
+
+
+def check_json(request: AnyRequest) -> None:
+    """A body must say that it is JSON: a page of another site can send any other kind without asking first.
+
+    Raises UnsupportedMediaType.
+    """
+    declared = request.headers.get(names.CONTENT_TYPE, "")
+    if declared.split(";")[0].strip().lower() != names.JSON:
+        raise UnsupportedMediaType(declared)
+
+
+async def read_body(request: AnyRequest, type_: type[B], limit_bytes: int = MAX_BODY_BYTES) -> B:
+    """Raises BodyTooLarge, UnsupportedMediaType, InvalidJson, InvalidBody."""
+    return decode(type_, await read_json(request, limit_bytes))
+
+
+def idempotency(request: AnyRequest, body: bytes) -> Idempotency | None:
+    """What the `Idempotency-Key` header asks for. Raises InvalidInput."""
+    key = request.headers.get(names.IDEMPOTENCY_KEY)
+    if key is None:
+        return None
+    if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
+        raise InvalidInput("Idempotency-Key", f"1 to {MAX_IDEMPOTENCY_KEY} characters")
+    return Idempotency(key, hashlib.sha256(body).hexdigest())

@@ -1,0 +1,66 @@
+"""What happens to orders: one change of status, a thousand of them, a courier."""
+
+from __future__ import annotations
+
+from litestar import Response, Router, post, put
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.feed import format_time
+from ordertrack.core.order import Change, ChangeStatus
+from ordertrack.http import names
+from ordertrack.http.parameters import parse_if_match, parse_order_id
+from ordertrack.http.problems import problem_fields
+from ordertrack.http.requests import ANONYMOUS, MAX_BULK_BODY_BYTES, AnyRequest, known_query, read_body
+from ordertrack.http.routes.headers import version_headers
+from ordertrack.http.wire import answers, requests
+from ordertrack.ports.store import Applied
+from ordertrack.service.orders import Orders
+
+
+def changes_router(orders: Orders, undo_window_ms: int) -> Router:
+    @put(f"{names.ORDERS}/{{order_id:str}}/status")
+    async def set_status(request: AnyRequest, order_id: str) -> Response[answers.ChangeAnswer]:
+        known_query(request)
+        id_ = parse_order_id(order_id)
+        body = await read_body(request, requests.StatusBody)
+        return await _changed(body.change(id_, ANONYMOUS, undo_window_ms, _if_match(request)))
+
+    @put(f"{names.ORDERS}/{{order_id:str}}/courier")
+    async def set_courier(request: AnyRequest, order_id: str) -> Response[answers.ChangeAnswer]:
+        known_query(request)
+        id_ = parse_order_id(order_id)
+        body = await read_body(request, requests.CourierBody)
+        return await _changed(body.change(id_, ANONYMOUS, _if_match(request)))
+
+    @post(f"{names.API}/status-updates", status_code=200)
+    async def set_statuses(request: AnyRequest) -> answers.BulkAnswer:
+        known_query(request)
+        body = await read_body(request, requests.BulkStatusBody, MAX_BULK_BODY_BYTES)
+        changes = [update.change(update.order_id, ANONYMOUS, undo_window_ms) for update in body.updates]
+        results = await orders.change_all(changes)
+        view = [_bulk_result(change, result) for change, result in zip(changes, results, strict=True)]
+        return answers.BulkAnswer(data=answers.BulkView(view))
+
+    async def _changed(change: Change) -> Response[answers.ChangeAnswer]:
+        applied = await orders.change(change)
+        answer = answers.ChangeAnswer(data=answers.order_view(applied.order), changed=applied.event is not None)
+        return Response(answer, headers=version_headers(orders.epoch, applied.order))
+
+    def _if_match(request: AnyRequest) -> frozenset[int] | None:
+        return parse_if_match(request.headers.get(names.IF_MATCH), orders.epoch)
+
+    return Router("/", route_handlers=[set_status, set_courier, set_statuses])
+
+
+def _bulk_result(change: ChangeStatus, result: Applied | OrdertrackError) -> answers.BulkResult:
+    if isinstance(result, OrdertrackError):
+        return answers.BulkResult(**{"order_id": change.order_id, **problem_fields(result)})
+    order = result.order
+    return answers.BulkResult(
+        order_id=order.id,
+        success=True,
+        changed=result.event is not None,
+        status=order.status,
+        version=order.version,
+        updated_at=format_time(order.updated_at_ms),
+    )

@@ -1,0 +1,104 @@
+"""Orders: create, list, read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from litestar import Response, Router, get, post
+
+from ordertrack.core.errors import InvalidInput
+from ordertrack.core.event import Status
+from ordertrack.core.feed import MAX_INT64, Cursor
+from ordertrack.core.order import Order
+from ordertrack.http import names
+from ordertrack.http.parameters import names_version, parse_order_id, single
+from ordertrack.http.requests import ANONYMOUS, AnyRequest, idempotency, known_query, read_json
+from ordertrack.http.routes.headers import version_headers
+from ordertrack.http.wire import answers, requests
+from ordertrack.ports.store import OrderFilter
+from ordertrack.service.orders import Orders
+
+DEFAULT_PAGE, MAX_PAGE = 50, 100
+_FILTERS = ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")
+_PAGE_CURSOR = re.compile(r"o([1-9][0-9]{0,18})", re.ASCII)
+
+
+def orders_router(orders: Orders) -> Router:
+    @post(names.ORDERS, status_code=201)
+    async def create(request: AnyRequest) -> Response[answers.OrderAnswer]:
+        known_query(request)
+        body = await read_json(request)
+        new = requests.decode(requests.CreateOrderBody, body).new_order(ANONYMOUS)
+        created = await orders.create(new, idempotency(request, body))
+        location = f"{names.ORDERS}/{created.order.id}"
+        return _order(created.order, status=201, headers={names.LOCATION: location})
+
+    @get(names.ORDERS)
+    async def some(request: AnyRequest) -> Response[answers.OrdersAnswer]:
+        wanted = _order_filter(known_query(request, *_FILTERS))
+        found = await orders.some(wanted)
+        more = f"o{found[-1].id}" if len(found) == wanted.limit else None
+        view = answers.OrdersView([answers.order_view(order) for order in found], more)
+        return _fresh(answers.OrdersAnswer(data=view))
+
+    @get(f"{names.ORDERS}/{{order_id:str}}")
+    async def one(request: AnyRequest, order_id: str) -> Response[answers.OrderAnswer | None]:
+        order = await orders.one(parse_order_id(order_id))
+        if names_version(request.headers.get(names.IF_NONE_MATCH), Cursor(orders.epoch, order.version)):
+            return Response(None, status_code=304, headers=version_headers(orders.epoch, order))
+        return _order(order)  # type: ignore[return-value]
+
+    @get(f"{names.ORDERS}/{{order_id:str}}/events")
+    async def events(request: AnyRequest, order_id: str) -> Response[answers.EventsAnswer]:
+        after = _number(known_query(request, "after"), "after", default=0, least=0, most=MAX_INT64)
+        order = await orders.one(parse_order_id(order_id))
+        view = answers.EventsView(
+            order_id=order.id,
+            version=order.version,
+            cursor=answers.cursor_of(orders.epoch, order),
+            events=[answers.event_view(event) for event in order.events_after(after)],
+        )
+        return _fresh(answers.EventsAnswer(data=view))
+
+    def _order(
+        order: Order, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response[answers.OrderAnswer]:
+        answer = answers.OrderAnswer(data=answers.order_view(order))
+        return Response(answer, status_code=status, headers={**version_headers(orders.epoch, order), **(headers or {})})
+
+    return Router("/", route_handlers=[create, some, one, events])
+
+
+def _fresh(answer: answers.OrdersAnswer | answers.EventsAnswer) -> Response:  # type: ignore[type-arg]
+    return Response(answer, headers={names.CACHE_CONTROL: names.NO_STORE})
+
+
+def _order_filter(query: Mapping[str, list[str]]) -> OrderFilter:
+    """Raises InvalidInput."""
+    cursor = single(query, "cursor")
+    page = _PAGE_CURSOR.fullmatch(cursor) if cursor else None
+    if cursor and page is None:
+        raise InvalidInput("cursor", "the `next_cursor` of an earlier page, unchanged")
+    try:
+        statuses = tuple(Status(status) for status in query.get("status", ()))
+    except ValueError:
+        raise InvalidInput("status", f"one of {', '.join(Status)}") from None
+    return OrderFilter(
+        limit=_number(query, "limit", default=DEFAULT_PAGE, least=1, most=MAX_PAGE),
+        customer_id=single(query, "customer_id"),
+        restaurant_id=single(query, "restaurant_id"),
+        courier_id=single(query, "courier_id"),
+        statuses=statuses,
+        before_id=min(int(page[1]), MAX_INT64) if page else None,
+    )
+
+
+def _number(query: Mapping[str, list[str]], name: str, *, default: int, least: int, most: int) -> int:
+    """Raises InvalidInput."""
+    text = single(query, name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not least <= int(text) <= most:
+        raise InvalidInput(name, f"a whole number from {least} to {most}")
+    return int(text)

@@ -1,0 +1,35 @@
+"""Simulated workflows: start one, stop it."""
+
+from __future__ import annotations
+
+from litestar import Router, delete, post
+
+from ordertrack.http import names
+from ordertrack.http.parameters import parse_order_id
+from ordertrack.http.requests import AnyRequest, check_json, known_query, read_bytes
+from ordertrack.http.wire import answers, requests
+from ordertrack.service.simulation import Simulator
+
+_PATH = f"{names.ORDERS}/{{order_id:str}}/simulate-workflow"
+
+
+def simulations_router(simulator: Simulator) -> Router:
+    @post(_PATH, status_code=202)
+    async def start(request: AnyRequest, order_id: str) -> answers.SimulationAnswer:
+        known_query(request)
+        id_ = parse_order_id(order_id)
+        options = requests.SimulationBody()
+        if body := await read_bytes(request):
+            check_json(request)
+            options = requests.decode(requests.SimulationBody, body)
+        steps = await simulator.start(id_, options.options())
+        return answers.SimulationAnswer(data=answers.simulation_view(id_, steps))
+
+    @delete(_PATH, status_code=200)
+    async def stop(request: AnyRequest, order_id: str) -> answers.SimulationAnswer:
+        known_query(request)
+        id_ = parse_order_id(order_id)
+        steps = await simulator.stop(id_)
+        return answers.SimulationAnswer(data=answers.simulation_view(id_, steps))
+
+    return Router("/", route_handlers=[start, stop])

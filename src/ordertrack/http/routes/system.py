@@ -1,0 +1,37 @@
+"""For operators: figures, health, readiness."""
+
+from __future__ import annotations
+
+from litestar import Response, Router, get
+
+from ordertrack.http import names
+from ordertrack.http.errors import NotReady
+from ordertrack.http.wire import answers
+from ordertrack.service.monitoring import Monitor
+from ordertrack.service.simulation import Simulator
+
+READY_RETRY_AFTER_S = 5
+
+
+def system_router(monitor: Monitor, simulator: Simulator) -> Router:
+    @get(f"{names.ORDERS}/system/stats")
+    async def stats() -> Response[answers.StatsAnswer]:
+        snapshot = await monitor.snapshot(simulator.running)
+        return Response(answers.StatsAnswer(data=snapshot), headers={names.CACHE_CONTROL: names.NO_STORE})
+
+    @get("/healthz")
+    async def healthz() -> Response[answers.HealthAnswer]:
+        return _health("ok")
+
+    @get("/readyz")
+    async def readyz() -> Response[answers.HealthAnswer]:
+        if (why := await monitor.not_ready()) is not None:
+            raise NotReady(READY_RETRY_AFTER_S, why)
+        return _health("ready")
+
+    return Router("/", route_handlers=[stats, healthz, readyz])
+
+
+def _health(status: str) -> Response[answers.HealthAnswer]:
+    answer = answers.HealthAnswer(data=answers.HealthView(status))
+    return Response(answer, headers={names.CACHE_CONTROL: names.NO_STORE})

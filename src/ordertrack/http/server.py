@@ -1,0 +1,84 @@
+"""Runs the ASGI application under uvicorn, from the first byte to a clean end.
+
+The order of the end matters: held polls are answered first, because uvicorn waits for running requests, and a poll that
+nobody answers would run until its deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+
+import structlog
+import uvicorn
+
+from ordertrack.http.app import HttpApp
+
+BACKLOG = 4096
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+log = structlog.get_logger("ordertrack.server")
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its own signal handlers, which end the process by the signal instead of with 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+async def run(
+    app: HttpApp,
+    listener: socket.socket,
+    *,
+    drain: Callable[[], Awaitable[None]],
+    keep_alive_s: int,
+    shutdown_grace_s: int,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then answer the held polls, finish what runs and return.
+
+    A second signal ends the process at once, with 128 + its number.
+    """
+    stopping = asyncio.Event()
+
+    def stop(number: int) -> None:
+        if stopping.is_set():
+            os._exit(128 + number)
+        log.info("stopping: answering held polls, finishing running requests", signal=signal.Signals(number).name)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,  # uvicorn's is of the request; ours is of the answer
+        backlog=BACKLOG,
+        timeout_keep_alive=keep_alive_s,
+        timeout_graceful_shutdown=shutdown_grace_s,
+    )
+    server = _Uvicorn(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    await drain()
+    server.should_exit = True
+    await serving

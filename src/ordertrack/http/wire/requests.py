@@ -1,0 +1,198 @@
+"""Request bodies: strict, typed, and turned into values of the core.
+
+Every field is checked here for its type, size and alphabet. Unknown fields are refused, so that a misspelt one is not
+silently without effect.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ordertrack.core.event import Status
+from ordertrack.core.feed import MAX_INT64, parse_time_ms
+from ordertrack.core.order import AssignCourier, ChangeStatus, Details, Item, NewOrder
+from ordertrack.core.workflow import MAX_SPEED, MAX_TIMING_S, MIN_SPEED, WorkflowOptions
+from ordertrack.http.errors import InvalidBody, InvalidJson
+
+MAX_BULK_UPDATES = 1_000
+MAX_ITEMS = 100
+
+# "No control characters", as a pattern that also says "not empty".
+_Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_IntId = Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64)]
+PartyId = Annotated[
+    _Id | _IntId,
+    Meta(description="1 to 64 characters; an integer is accepted and turned into a string.", examples=["7"]),
+]
+_Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Text = Annotated[str, Meta(max_length=1000, pattern=r"^[^\x00]*$")]
+_Reason = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$", description="Shown to the customer.")]
+_Money = Annotated[float, Meta(ge=0, le=1e9)] | Annotated[int, Meta(ge=0, le=10**9)]
+_Version = Annotated[int, Meta(ge=1, le=MAX_INT64)]
+_Time = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        description="ISO 8601; without a zone it is UTC. When it really happened, if that was earlier.",
+        examples=["2026-11-22T10:15:30.123Z"],
+    ),
+]
+_Seconds = Annotated[float, Meta(ge=0, le=MAX_TIMING_S)]
+
+
+class Body(Struct, forbid_unknown_fields=True):
+    """Base of all request bodies."""
+
+
+class ItemBody(Body):
+    """One line of what was ordered."""
+
+    name: _Line
+    quantity: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    price: _Money | None = None
+    note: _Text | None = None
+
+
+class CreateOrderBody(Body):
+    """A new order, as the shop hands it over. It starts as `confirmed`."""
+
+    customer_id: PartyId
+    restaurant_id: PartyId
+    courier_id: PartyId | None = None
+    reference: Annotated[_Id, Meta(description="Your own id; unique per restaurant.")] | None = None
+    items: Annotated[list[ItemBody | _Line], Meta(max_length=MAX_ITEMS)] = []
+    total: _Money | None = None
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.", examples=["EUR"])] | None = None
+    address: Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")] | None = None
+    note: _Text | None = None
+
+    def new_order(self, actor: str) -> NewOrder:
+        items = tuple(
+            Item(item) if isinstance(item, str) else Item(item.name, item.quantity, item.price, item.note)
+            for item in self.items
+        )
+        return NewOrder(
+            customer_id=str(self.customer_id),
+            restaurant_id=str(self.restaurant_id),
+            courier_id=None if self.courier_id is None else str(self.courier_id),
+            reference=self.reference,
+            details=Details(items, self.total, self.currency, self.address, self.note),
+            actor=actor,
+        )
+
+
+class StatusBody(Body):
+    """A change of status. With `undo` it goes back to an earlier one."""
+
+    status: Status
+    reason: _Reason | None = None
+    occurred_at: _Time | None = None
+    expected_version: Annotated[_Version, Meta(description="Refuse unless the order has this version.")] | None = None
+    undo: bool = False
+
+    def change(
+        self, order_id: int, actor: str, undo_window_ms: int | None, if_match: frozenset[int] | None = None
+    ) -> ChangeStatus:
+        """Raises InvalidInput for an `occurred_at` that is no time."""
+        return ChangeStatus(
+            order_id=order_id,
+            to=self.status,
+            actor=actor,
+            reason=self.reason or None,
+            occurred_at_ms=None if self.occurred_at is None else parse_time_ms("occurred_at", self.occurred_at),
+            expected_version=self.expected_version,
+            if_match=if_match,
+            undo=self.undo,
+            undo_window_ms=undo_window_ms,
+        )
+
+
+class OrderStatusBody(StatusBody, kw_only=True):
+    """One change of a bulk update."""
+
+    order_id: Annotated[int, Meta(ge=1, le=MAX_INT64)]
+
+
+class BulkStatusBody(Body):
+    """Up to 1,000 changes, made in order and kept with one durable commit; each succeeds or fails for itself."""
+
+    updates: Annotated[list[OrderStatusBody], Meta(min_length=1, max_length=MAX_BULK_UPDATES)]
+
+
+class CourierBody(Body):
+    """Who brings it. Replaces the courier there was; the status stays."""
+
+    courier_id: PartyId
+
+    def change(self, order_id: int, actor: str, if_match: frozenset[int] | None) -> AssignCourier:
+        return AssignCourier(order_id=order_id, courier_id=str(self.courier_id), actor=actor, if_match=if_match)
+
+
+class TimingsBody(Body):
+    """Seconds the order stays in each status, at speed 1."""
+
+    confirmed: _Seconds | None = None
+    preparing: _Seconds | None = None
+    ready: _Seconds | None = None
+    picked_up: _Seconds | None = None
+
+
+class SimulationBody(Body):
+    """How to simulate. Without a body: 3, 15, 5 and 10 minutes, to `delivered`."""
+
+    speed: Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED, description="Divides the times.", examples=[60])] = 1.0
+    timings: TimingsBody | None = None
+    cancel_at: Annotated[Status, Meta(description="Cancel the order at the end of this status.")] | None = None
+
+    def options(self) -> WorkflowOptions:
+        """Raises InvalidInput."""
+        timings = {} if self.timings is None else msgspec.structs.asdict(self.timings)
+        return WorkflowOptions(
+            speed=self.speed,
+            timings_s={Status(status): seconds for status, seconds in timings.items() if seconds is not None},
+            cancel_at=self.cancel_at,
+        )
+
+
+B = TypeVar("B", bound=Body)
+_WHERE = re.compile(r" - at `\$\.?(.*)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`$")
+MAX_QUOTED = 100
+
+
+def decode(type_: type[B], body: bytes) -> B:
+    """Raises InvalidJson, or InvalidBody that names the field and what is allowed."""
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except msgspec.ValidationError as error:
+        raise _invalid_body(type_, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidJson(detail=str(error)) from None
+
+
+def _invalid_body(type_: type[Body], message: str) -> InvalidBody:
+    where = _WHERE.search(message)
+    field = where[1] if where else ""
+    problem = _WHERE.sub("", message)
+    if unknown := _UNKNOWN.match(problem):
+        known = ", ".join(f"`{name}`" for name in _fields(type_, field))
+        return InvalidBody(_join(field, unknown[1][:MAX_QUOTED]), f"unknown field; the fields are {known}")
+    if missing := _MISSING.match(problem):
+        return InvalidBody(_join(field, missing[1]), "this field is required")
+    if problem.startswith("Invalid enum value"):
+        return InvalidBody(field, f"must be one of {', '.join(Status)}")
+    return InvalidBody(field, problem[:1].lower() + problem[1 : MAX_QUOTED * 2])
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _fields(type_: type[Body], path: str) -> tuple[str, ...]:
+    nested: dict[str, type[Body]] = {"updates[...]": OrderStatusBody, "timings": TimingsBody, "items[...]": ItemBody}
+    return nested.get(path, type_).__struct_fields__

@@ -1,0 +1,135 @@
+"""Every setting, once: its default, its unit (in its name), its bounds and what it does.
+
+Flags, `ORDERTRACK_*` variables, the TOML file and docs/reference/settings.md are made from these declarations.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ENV_PREFIX = "ORDERTRACK_"
+EDGE_MARGIN_S = 2.0
+"""The server must be the first to answer: a hold ends this long before the path in front would cut it."""
+
+
+class InvalidSetting(ValueError):
+    """`name` has a value that is not allowed; the message says what is."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{flag(name)} {message}")
+        self.name = name
+
+
+class Bounds(NamedTuple):
+    """What a value may be. None: no bound."""
+
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.least is not None and self.most is not None:
+            return f"from {self.least:g} to {self.most:g}"
+        return "" if self.least is None else f"{self.least:g} or more"
+
+    def allow(self, value: Any) -> bool:
+        if self.choices:
+            return value in self.choices
+        return not (
+            (self.least is not None and not value >= self.least) or (self.most is not None and not value <= self.most)
+        )
+
+
+def _setting(default: Any, doc: str, **bounds: Any) -> Any:
+    return field(default=default, metadata={"doc": doc, "bounds": Bounds(**bounds)})
+
+
+_DATA = Path("data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Raises InvalidSetting."""
+
+    host: str = _setting(
+        "127.0.0.1", "Address to listen on. Without access control only a loopback address is accepted."
+    )
+    port: int = _setting(5001, "Port to listen on; 0 takes a free one.", least=0, most=65_535)
+    data_dir: Path = _setting(_DATA, "Folder of the SQLite database. Made if missing; one process at a time.")
+    database_url: str = _setting(
+        "sqlite:", "Where orders are kept: `sqlite:` in the data folder, `memory:` until the process ends.",
+        choices=("sqlite:", "memory:"),
+    )  # fmt: skip
+    sample_orders: bool = _setting(True, "Load the sample orders 101, 102 and 103 into an empty store.")
+    max_timeout_s: float = _setting(120.0, "Longest hold granted to a poll.", least=1, most=3600)
+    edge_timeout_s: float = _setting(
+        0.0,
+        "How long the path in front (proxy, balancer, CDN) waits for an answer; holds end 2 s before. 0: unknown.",
+        least=0,
+        most=3600,
+    )
+    max_connections_per_order: int = _setting(10, "Polls held at once for one order.", least=1, most=1_000)
+    max_held_polls: int = _setting(10_000, "Polls held at once by this process.", least=1, most=1_000_000)
+    undo_window_s: float = _setting(120.0, "How long a step can be taken back.", least=0, most=86_400)
+    keep_alive_s: int = _setting(
+        75, "How long an idle connection is kept; longer than the proxy in front keeps its own.", least=1, most=3600
+    )
+    shutdown_grace_s: int = _setting(
+        10, "How long running requests may take to finish after SIGTERM; held polls are answered at once.",
+        least=0, most=3600,
+    )  # fmt: skip
+    node_name: str = _setting("", "Name of this process in the statistics; empty takes the host's name and port.")
+    log_level: str = _setting(
+        "info", "How much is logged to standard error.", choices=("debug", "info", "warning", "error")
+    )
+    log_format: str = _setting("text", "How it is logged.", choices=("text", "json"))
+
+    def __post_init__(self) -> None:
+        for setting in declared():
+            value = getattr(self, setting.name)
+            bounds: Bounds = setting.metadata["bounds"]
+            if not bounds.allow(value):
+                raise InvalidSetting(setting.name, f"must be {bounds}; it is {value!r}.")
+        if 0 < self.edge_timeout_s <= EDGE_MARGIN_S + 1:
+            raise InvalidSetting("edge_timeout_s", f"must be 0, or more than {EDGE_MARGIN_S + 1:g}.")
+        if not is_loopback(self.host):
+            raise InvalidSetting(
+                "host",
+                f"{self.host} can be reached from other machines, and this version has no access control yet: anybody "
+                "could read and change every order. Listen on 127.0.0.1, behind a proxy that checks who is asking.",
+            )
+
+    @property
+    def longest_hold_s(self) -> float:
+        """What a poll is granted at most, edge included."""
+        return (
+            min(self.max_timeout_s, self.edge_timeout_s - EDGE_MARGIN_S) if self.edge_timeout_s else self.max_timeout_s
+        )
+
+
+def declared() -> Iterator[Field[Any]]:
+    """The declarations, in the order of this file. `metadata` has `doc` and `bounds`."""
+    yield from fields(Settings)
+
+
+def flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    return ENV_PREFIX + name.upper()
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
