@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test lint bench docs lock clean
+.PHONY: help setup serve test conformance lint bench docs lock clean
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (or $$ORDERTRACK_DATA_DIR)
 	@exec $(BIN)/ordertrack serve
+
+conformance: setup ## hold a running server to PROTOCOL.md: ORDERTRACK_CONFORMANCE_URL=http://... make conformance
+	@$(BIN)/python -m pytest tests/conformance
 
 test: setup lint ## run the checks and all tests
 	@$(BIN)/python -m pytest
