@@ -85,6 +85,8 @@ class Parking(Enum):
     """News came while the store was read: read again."""
     DRAINING = auto()
     """The node is going away: answer now."""
+    SUPERSEDED = auto()
+    """A newer poll of the same client is held already: answer this one now."""
     GONE = auto()
     """The poll has left meanwhile: nobody is there to be answered."""
 
@@ -132,9 +134,9 @@ class Hub(Generic[W]):
         return True
 
     def supersede(self, poll: Poll[W]) -> Poll[W] | None:
-        """Hand back the parked poll of the same client on the same feed, if there is one."""
-        older = self._by_client.get((poll.feed, poll.client_id)) if poll.client_id is not None else None
-        if older is None or older is poll:
+        """Hand back the parked poll of the same client on the same feed, if there is one that joined before this."""
+        older = self._parked_of_client(poll)
+        if older is None or not self._joined_before(older, poll):
             return None
         self.leave(older)
         return older
@@ -151,6 +153,9 @@ class Hub(Generic[W]):
             return Parking.NEWS
         if self.draining:
             return Parking.DRAINING
+        newer = self._parked_of_client(poll)
+        if newer is not None and self._joined_before(poll, newer):
+            return Parking.SUPERSEDED
         if self.held >= self.max_polls:
             raise NodeFull(retry_after_s=self._full_retry_after_s(), limit=self.max_polls)
         if sum(other.parked for other in polls) >= self.max_polls_per_feed:
@@ -203,6 +208,14 @@ class Hub(Generic[W]):
             self._hand_back(feed, polls, parked)
             drained.extend(parked)
         return drained
+
+    def _parked_of_client(self, poll: Poll[W]) -> Poll[W] | None:
+        return self._by_client.get((poll.feed, poll.client_id)) if poll.client_id is not None else None
+
+    def _joined_before(self, poll: Poll[W], other: Poll[W]) -> bool:
+        """A slow read must not let a poll end one that came after it. False when either has left."""
+        both = [joined for joined in self._by_feed.get(poll.feed, ()) if joined is poll or joined is other]
+        return both == [poll, other]
 
     def _hand_back(self, feed: FeedKey, polls: list[Poll[W]], leaving: list[Poll[W]]) -> None:
         for poll in leaving:

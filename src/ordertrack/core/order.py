@@ -135,7 +135,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
 class ChangeStatus(msgspec.Struct, frozen=True):
     """`{"status": ...}` as asked for. `if_match` holds the versions an `If-Match` header named; `undo_window_ms` is
-    the caller's (None: no limit); `simulated_seq` is set on a step of a running workflow simulation."""
+    the caller's (None: no limit); `simulated` is set on a step of a workflow simulation: its `seq` and `due_at_ms`."""
 
     order_id: int
     to: Status
@@ -146,7 +146,7 @@ class ChangeStatus(msgspec.Struct, frozen=True):
     if_match: frozenset[int] | None = None
     undo: bool = False
     undo_window_ms: int | None = None
-    simulated_seq: int | None = None
+    simulated: tuple[int, int] | None = None
 
 
 class AssignCourier(msgspec.Struct, frozen=True):

@@ -87,13 +87,14 @@ def advance_simulated(
     """`advance`, and what it leaves of the order's running simulation.
 
     A step of the simulation takes itself off the list; any other change of status ends the simulation.
-    Raises what `advance` raises, and SimulationNotRunning for a step that is not the next one.
+    Raises what `advance` raises, and SimulationNotRunning for a step that is not the next one; it is known by its time
+    too, so that one under way when its simulation was stopped is not taken for a step of the one started since.
     """
-    simulated_seq = change.simulated_seq if isinstance(change, ChangeStatus) else None
-    if simulated_seq is not None and (not pending or pending[0].seq != simulated_seq):
+    simulated = change.simulated if isinstance(change, ChangeStatus) else None
+    if simulated is not None and (not pending or simulated != (pending[0].seq, pending[0].due_at_ms)):
         raise SimulationNotRunning(order.id)
     event = advance(order, change, now_ms)
-    if simulated_seq is not None:
+    if simulated is not None:
         return event, pending[1:]
     if event is not None and event.status is not order.status:
         return event, ()

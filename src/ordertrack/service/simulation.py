@@ -97,7 +97,8 @@ class Simulator:
 
     async def _perform(self, due: list[Step]) -> None:
         changes = [
-            ChangeStatus(step.order_id, step.status, ACTOR, reason=step.reason, simulated_seq=step.seq) for step in due
+            ChangeStatus(step.order_id, step.status, ACTOR, reason=step.reason, simulated=(step.seq, step.due_at_ms))
+            for step in due
         ]
         try:
             results = await self._store.apply(changes, self._clock.now_ms())

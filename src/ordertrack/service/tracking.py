@@ -95,6 +95,8 @@ class Tracking:
                     return None
                 case Parking.DRAINING:
                     return Answer(order, Reason.DRAIN, decision.position)
+                case Parking.SUPERSEDED:
+                    return Answer(order, Reason.SUPERSEDED, decision.position)
                 case Parking.NEWS:
                     order = await self._read_for(poll, order.id)
                     decision = decide_at(decision.position, order, poll.ends_at_s - now_s, conditional=poll.conditional)
