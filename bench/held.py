@@ -15,19 +15,23 @@ from bench.server import Server, server
 
 ANSWERED_WITHIN_S = 10.0
 HOLD_S = 110
-HEADERS = """\
-Host: 127.0.0.1
-User-Agent: ordertrack-bench/1 (about the 300 bytes of headers that a phone's HTTP library sends)
-Accept: application/json, text/plain, */*
-Accept-Language: en-GB,en;q=0.9
-Accept-Encoding: gzip, deflate
-X-Requested-With: com.example.food
-""".replace("\n", "\r\n")
+HEADERS = "".join(
+    f"{line}\r\n"
+    for line in (
+        "Host: 127.0.0.1",
+        "User-Agent: ordertrack-bench/1 (about the 300 bytes of headers that a phone's HTTP library sends)",
+        "Accept: application/json, text/plain, */*",
+        "Accept-Language: en-GB,en;q=0.9",
+        "Accept-Encoding: gzip, deflate",
+        "X-Requested-With: com.example.food",
+    )
+)
 
 
 @dataclass(frozen=True)
 class Held:
-    """Figures of one run. Bytes are private memory of the server, connection included; milliseconds are from sending the update to reading the last of its polls' answers."""
+    """Figures of one run. Bytes are private memory of the server, connection included; milliseconds are from sending
+    an update to reading the last of its polls' answers."""
 
     polls: int
     orders: int
