@@ -35,8 +35,8 @@ class Bounds(NamedTuple):
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.least is not None and self.most is not None:
-            return f"from {self.least:g} to {self.most:g}"
-        return "" if self.least is None else f"{self.least:g} or more"
+            return f"from {self.least:,} to {self.most:,}"
+        return "" if self.least is None else f"{self.least:,} or more"
 
     def allow(self, value: Any) -> bool:
         if self.choices:

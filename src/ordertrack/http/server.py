@@ -35,8 +35,8 @@ class _Uvicorn(uvicorn.Server):
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises OSError.
 
-    The protocol is named on purpose: asyncio turns Nagle's algorithm off only on sockets that say they are TCP, and with
-    it on, an answer's body waits up to 40 ms for the other side to acknowledge its head.
+    The protocol is named on purpose: asyncio turns Nagle's algorithm off only on sockets that say they are TCP, and
+    with it on, an answer's body waits up to 40 ms for the other side to acknowledge its head.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -58,6 +58,7 @@ _PROBLEM_SCHEMA: Json = {
 def _operation(operation: Operation) -> Json:
     described: Json = {
         "operationId": operation.id,
+        "tags": [operation.tag],
         "summary": operation.summary,
         "description": operation.description,
         "parameters": list(operation.parameters),

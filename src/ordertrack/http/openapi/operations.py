@@ -30,6 +30,7 @@ Json = dict[str, Any]
 class Operation(NamedTuple):
     """`examples` are bodies to try; `answer_example` is made by the core."""
 
+    tag: str
     method: str
     path: str
     id: str
@@ -116,12 +117,13 @@ _ORDER_PATH = f"{names.ORDERS}/{{order_id}}"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
+        "Tracking",
         "get",
         f"{_ORDER_PATH}/track",
         "trackOrder",
         "What about my order? Answers when there is news",
-        "The long poll. Without a position and a `timeout` it answers at once; with the position of an earlier "
-        "answer it is held until the order changes or the time is up. PROTOCOL.md section 3 has the whole decision table.",
+        "The long poll. Without a position and a `timeout` it answers at once; with an earlier answer's position it "
+        "is held until the order changes or the time is up. PROTOCOL.md section 3 has the whole decision table.",
         answers.PollAnswer,
         answer_example=answers.poll_answer(
             Answer(PREPARING, Reason.CHANGED, 1), _EPOCH, 120, PREPARING.updated_at_ms + 8
@@ -132,6 +134,7 @@ OPERATIONS: tuple[Operation, ...] = (
         not_modified=True,
     ),
     Operation(
+        "Changes",
         "put",
         f"{_ORDER_PATH}/status",
         "setStatus",
@@ -151,6 +154,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(*_BODY, *_CHANGE, core.ReasonRequired, core.IllegalTransition, core.UndoWindowPassed, *_WRITE),
     ),
     Operation(
+        "Changes",
         "put",
         f"{_ORDER_PATH}/courier",
         "setCourier",
@@ -165,6 +169,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(*_BODY, *_CHANGE, core.OrderEnded, *_WRITE),
     ),
     Operation(
+        "Changes",
         "post",
         f"{names.API}/status-updates",
         "setStatuses",
@@ -177,6 +182,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(*_BODY, http.UnknownParameter, *_WRITE),
     ),
     Operation(
+        "Simulation",
         "post",
         f"{_ORDER_PATH}/simulate-workflow",
         "startSimulation",
@@ -196,6 +202,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(*_BODY, http.UnknownParameter, core.OrderNotFound, core.OrderEnded, core.SimulationRunning, *_WRITE),
     ),
     Operation(
+        "Simulation",
         "delete",
         f"{_ORDER_PATH}/simulate-workflow",
         "stopSimulation",
@@ -207,6 +214,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(http.UnknownParameter, core.InvalidInput, core.OrderNotFound, core.SimulationNotRunning, *_WRITE),
     ),
     Operation(
+        "Orders",
         "post",
         names.ORDERS,
         "createOrder",
@@ -238,6 +246,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(*_BODY, http.UnknownParameter, core.ReferenceTaken, core.IdempotencyKeyReused, *_WRITE),
     ),
     Operation(
+        "Orders",
         "get",
         names.ORDERS,
         "listOrders",
@@ -249,6 +258,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(core.InvalidInput, http.UnknownParameter, core.StoreUnavailable),
     ),
     Operation(
+        "Orders",
         "get",
         _ORDER_PATH,
         "getOrder",
@@ -262,6 +272,7 @@ OPERATIONS: tuple[Operation, ...] = (
         not_modified=True,
     ),
     Operation(
+        "Orders",
         "get",
         f"{_ORDER_PATH}/events",
         "listEvents",
@@ -278,6 +289,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(core.InvalidInput, http.UnknownParameter, core.OrderNotFound, core.StoreUnavailable),
     ),
     Operation(
+        "System",
         "get",
         f"{names.ORDERS}/system/stats",
         "systemStats",
@@ -287,9 +299,16 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(core.StoreUnavailable,),
     ),
     Operation(
-        "get", "/healthz", "healthz", "Is the process alive?", "200 as long as it answers.", answers.HealthAnswer
+        "System",
+        "get",
+        "/healthz",
+        "healthz",
+        "Is the process alive?",
+        "200 as long as it answers.",
+        answers.HealthAnswer,
     ),
     Operation(
+        "System",
         "get",
         "/readyz",
         "readyz",

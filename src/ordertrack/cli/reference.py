@@ -1,0 +1,83 @@
+"""Writes docs/reference: settings, error codes and commands, each from its one declaration. `make docs`."""
+
+from __future__ import annotations
+
+import json
+from inspect import cleandoc
+from pathlib import Path
+
+import rich_click as click
+
+from ordertrack.cli.main import main as ordertrack
+from ordertrack.http.openapi.document import error_example
+from ordertrack.http.problems import KINDS
+from ordertrack.settings import declared, flag, variable
+
+_MADE_BY = "<!-- Made by `make docs`. Change the declarations, not this page. -->\n"
+
+
+def settings_page() -> str:
+    lines = [
+        "# Settings\n",
+        _MADE_BY,
+        "A flag wins over a variable, a variable over the file (`--config FILE.toml`, keys as in the first column),",
+        "the file over the default. `ordertrack config` shows every value and where it came from.\n",
+        "| setting | flag | variable | default | allowed | what it does |",
+        "|---|---|---|---|---|---|",
+    ]
+    for setting in declared():
+        default = str(setting.default).lower() if isinstance(setting.default, bool) else str(setting.default)
+        name, doc, bounds = setting.name, setting.metadata["doc"], setting.metadata["bounds"]
+        shown = f"`{default}`" if default else "empty"
+        lines.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {shown} | {bounds} | {doc} |")
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    lines = [
+        "# Errors\n",
+        _MADE_BY,
+        "Every error is `application/problem+json` with these keys; `error` is the stable code to program against.\n",
+        "| code | status | meaning |",
+        "|---|---|---|",
+        *(f"| [`{kind.code}`](#{kind.code}) | {kind.status} | {kind.title} |" for kind in KINDS.values()),
+    ]
+    for error, kind in KINDS.items():
+        example = json.dumps(error_example(error), indent=2, ensure_ascii=False)
+        lines.append(f"\n## {kind.code}\n\n{kind.status}: {kind.title}.\n\n```json\n{example}\n```")
+    return "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    lines = ["# Commands\n", _MADE_BY]
+    for name, command in sorted(ordertrack.commands.items()):
+        lines.append(f"\n## ordertrack {name}\n\n{cleandoc(command.help or '')}\n")
+        arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
+        lines.append(f"```\nordertrack {' '.join((name, *arguments))} [OPTIONS]\n```\n")
+        options = [p for p in command.params if isinstance(p, click.Option)]
+        if name in ("serve", "config"):
+            settings = {setting.name for setting in declared()}
+            options = [option for option in options if option.name not in settings]
+            lines.append("Takes every [setting](settings.md), and:\n")
+        lines.append("| option | what it does |\n|---|---|")
+        lines.extend(
+            f"| `{', '.join(option.opts + option.secondary_opts)}` | {option.help or ''} |" for option in options
+        )
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "commands.md": commands_page}
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def main(folder: Path) -> None:
+    """Write the reference pages into FOLDER."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+        click.echo(f"written: {folder / name}")
+
+
+if __name__ == "__main__":
+    main()
