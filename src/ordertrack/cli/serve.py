@@ -6,7 +6,10 @@ import asyncio
 import json
 import os
 import resource
+import shutil
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -20,7 +23,7 @@ from ordertrack.http.server import listen, run
 from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import Settings, declared
 
-EXIT_CANNOT_START = 1
+DEFAULT_PORT = next(setting.default for setting in declared() if setting.name == "port")
 
 
 @click.command()
@@ -81,18 +84,36 @@ def _announce(service: Service, listener: socket.socket, as_json: bool) -> None:
     )
     if service.samples_loaded:
         click.echo("Sample orders were loaded: 101 (confirmed), 102 (preparing), 103 (ready).")
+    api = f"{url}/api/v1/orders"
+    at = "" if port == DEFAULT_PORT else f" --url {url}"
+    if not settings.sample_orders:
+        click.echo(f"Make an order: {_command()} create --customer-id 1 --restaurant-id 1{at}\nThe API: {url}/apidocs/")
+        return
     click.echo(
         f"""
 Try it. In one terminal, wait for news of order 101:
-  curl "{url}/api/v1/orders/101/track?timeout=30"
-In another, make some:
-  curl -X PUT "{url}/api/v1/orders/101/status" -H "Content-Type: application/json" -d '{{"status": "preparing"}}'
-Or let the whole evening pass by in half a minute, and watch it:
-  curl -X POST "{url}/api/v1/orders/102/simulate-workflow" -H "Content-Type: application/json" -d '{{"speed": 60}}'
-  ordertrack watch 102{"" if port == 5001 else f" --url {url}"}
-The API, with a button for everything: {url}/apidocs/
+  curl "{api}/101/track?timeout=30"
+In another, be the kitchen; the first one answers at once:
+  curl -X PUT "{api}/101/status" -H "Content-Type: application/json" -d '{{"status": "preparing"}}'
+Let an order go its way by itself, a minute a second, and watch it:
+  {_command()} simulate 102 --speed 60{at}
+  {_command()} watch 102{at}
+The same in real time, and how the server is doing:
+  curl -X POST "{api}/103/simulate-workflow"
+  curl "{api}/system/stats"
+The API, with a button for everything:
+  {url}/apidocs/
+
 Stop with Ctrl-C."""
     )
+
+
+def _command() -> str:
+    """How to call this program from where the server was started."""
+    if shutil.which("ordertrack"):
+        return "ordertrack"
+    script = Path(sys.argv[0])
+    return os.path.relpath(script) if script.name == "ordertrack" else f"{sys.executable} -m ordertrack"
 
 
 def _raise_file_limit() -> None:

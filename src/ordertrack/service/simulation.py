@@ -75,7 +75,11 @@ class Simulator:
         while True:
             due = self._take_due()
             if due:
-                await self._perform(due)
+                try:
+                    await self._perform(due)
+                except Exception:
+                    log.exception("simulated steps failed, trying again", steps=len(due))
+                    await self._put_off(due)
                 continue
             wait_s = MAX_SLEEP_S
             if self._heap:
@@ -104,9 +108,7 @@ class Simulator:
             results = await self._store.apply(changes, self._clock.now_ms())
         except Overloaded as error:
             log.warning("the store did not take simulated steps, trying again", steps=len(due), error=str(error))
-            for step in due:
-                heapq.heappush(self._heap, (step.due_at_ms, step.order_id, step.seq))
-            await asyncio.sleep(RETRY_AFTER_S)
+            await self._put_off(due)
             return
         for step, result in zip(due, results, strict=True):
             steps = self._next.get(step.order_id, ())
@@ -117,6 +119,11 @@ class Simulator:
                 self._schedule(steps[1:])
             elif not isinstance(result, SimulationNotRunning):
                 await self._give_up(step, result)
+
+    async def _put_off(self, due: list[Step]) -> None:
+        for step in due:
+            heapq.heappush(self._heap, (step.due_at_ms, step.order_id, step.seq))
+        await asyncio.sleep(RETRY_AFTER_S)
 
     async def _give_up(self, step: Step, error: OrdertrackError) -> None:
         log.warning("simulation stopped", order_id=step.order_id, error=str(error))

@@ -1,0 +1,111 @@
+"""Settings: declared once, resolved flag > environment > file > default, bounded, explained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ordertrack.cli.main import main
+from ordertrack.settings import EDGE_MARGIN_S, InvalidSetting, Settings, declared, flag, variable
+
+
+def run_config(*arguments: str, environment: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(main, ["config", *arguments], env={"ORDERTRACK_CONFIG": None, **(environment or {})})
+
+
+def shown(*arguments: str, environment: dict[str, str] | None = None) -> dict[str, tuple[object, str]]:
+    result = run_config("--json", *arguments, environment=environment)
+    assert result.exit_code == 0, result.output
+    return {row["name"]: (row["value"], row["origin"]) for row in json.loads(result.output)}
+
+
+def test_config_shows_every_setting_with_its_origin() -> None:
+    settings = shown()
+    assert list(settings) == [setting.name for setting in declared()]
+    assert settings["port"] == (5001, "default")
+
+
+def test_a_flag_wins_over_the_environment_which_wins_over_the_file_which_wins_over_the_default(tmp_path: Path) -> None:
+    file = tmp_path / "ordertrack.toml"
+    file.write_text("port = 6001\nundo_window_s = 60\nmax_held_polls = 7\n")
+    environment = {"ORDERTRACK_PORT": "6002", "ORDERTRACK_MAX_HELD_POLLS": "8"}
+    settings = shown("--config", str(file), "--port", "6003", environment=environment)
+    assert settings["port"] == (6003, "flag --port")
+    assert settings["max_held_polls"] == (8, "environment ORDERTRACK_MAX_HELD_POLLS")
+    assert settings["undo_window_s"] == (60.0, f"file {file}")
+    assert settings["max_timeout_s"] == (120.0, "default")
+
+
+def test_a_key_of_the_file_that_is_no_setting_is_refused_and_the_settings_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "ordertrack.toml"
+    file.write_text("prot = 6001\n")
+    result = run_config("--config", str(file))
+    assert result.exit_code == 2
+    assert "prot" in result.output
+    assert "undo_window_s" in result.output
+
+
+@pytest.mark.parametrize("content", ["port = ", "port = 'many'"])
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "ordertrack.toml"
+    file.write_text(content)
+    assert run_config("--config", str(file)).exit_code == 2
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    result = run_config("--config", str(tmp_path / "nowhere.toml"))
+    assert result.exit_code == 2
+    assert "nowhere.toml" in result.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "65536"),
+        ("port", "-1"),
+        ("port", "http"),
+        ("max_timeout_s", "0"),
+        ("max_timeout_s", "nan"),
+        ("max_connections_per_order", "0"),
+        ("max_held_polls", "0"),
+        ("undo_window_s", "-1"),
+        ("edge_timeout_s", "2"),
+        ("database_url", "postgresql://x"),
+        ("log_level", "loud"),
+        ("host", "0.0.0.0"),
+        ("host", "::"),
+        ("host", "192.168.1.5"),
+        ("host", "example.com"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_and_the_setting_is_named(name: str, value: str) -> None:
+    result = run_config(flag(name), value)
+    assert result.exit_code == 2
+    assert flag(name) in result.output
+    assert run_config(environment={variable(name): value}).exit_code == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1", "localhost"])
+def test_a_loopback_address_is_accepted(host: str) -> None:
+    assert Settings(host=host).host == host
+
+
+def test_holds_end_before_the_edge_would_cut_them() -> None:
+    assert Settings(edge_timeout_s=60).longest_hold_s == 60 - EDGE_MARGIN_S
+    assert Settings(edge_timeout_s=600).longest_hold_s == 120
+    assert Settings().longest_hold_s == 120
+
+
+def test_settings_made_in_code_are_checked_too() -> None:
+    with pytest.raises(InvalidSetting, match="--max-held-polls must be from 1 to 1,000,000; it is 0"):
+        Settings(max_held_polls=0)
+
+
+def test_every_setting_has_a_text_and_a_unit_where_it_is_a_time() -> None:
+    for setting in declared():
+        assert setting.metadata["doc"].endswith(".")
+        if "timeout" in setting.name or "window" in setting.name or "grace" in setting.name:
+            assert setting.name.endswith("_s")
