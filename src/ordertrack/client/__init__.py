@@ -1,0 +1,89 @@
+"""Follow and move orders of an ordertrack server.
+
+    from ordertrack.client import OrdertrackClient, Status
+
+    with OrdertrackClient("http://127.0.0.1:5001") as client:
+        for update in client.track(101):          # at once, then at every change, until the order has ended
+            print(update.order.status, [event.reason for event in update.events])
+            if update.order.status == Status.READY:
+                client.assign_courier(101, "7")
+
+`AsyncOrdertrackClient` is the same for asyncio. `Tracker` is the logic of `track` without any input or output, for
+those who bring their own HTTP library. Seconds are floats in names that end in `_s`, times are aware datetimes in UTC.
+All errors derive from `OrdertrackClientError` (`ordertrack.client.errors` draws the tree). Depends on httpx and
+msgspec, and on nothing of the server.
+"""
+
+from ordertrack.client.asynchronous import AsyncOrdertrackClient
+from ordertrack.client.errors import (
+    AccessDenied,
+    Conflict,
+    ConnectionLost,
+    InvalidRequest,
+    NotFound,
+    OrdertrackClientError,
+    RequestRefused,
+    ServerBusy,
+    ServerFailed,
+    ServerUnreachable,
+    UnexpectedAnswer,
+)
+from ordertrack.client.hold import Pace
+from ordertrack.client.sync import OrdertrackClient
+from ordertrack.client.tracker import PollRequest, Step, Tracker
+from ordertrack.client.transport import Connection
+from ordertrack.client.values import (
+    ROAD,
+    Applied,
+    Cancellation,
+    Event,
+    EventLog,
+    Item,
+    Mode,
+    Order,
+    OrderPage,
+    SimulationStep,
+    Stats,
+    Status,
+    StatusResult,
+    StatusUpdate,
+    Update,
+    WakeLatency,
+)
+
+__all__ = [
+    "ROAD",
+    "AccessDenied",
+    "Applied",
+    "AsyncOrdertrackClient",
+    "Cancellation",
+    "Conflict",
+    "Connection",
+    "ConnectionLost",
+    "Event",
+    "EventLog",
+    "InvalidRequest",
+    "Item",
+    "Mode",
+    "NotFound",
+    "Order",
+    "OrderPage",
+    "OrdertrackClient",
+    "OrdertrackClientError",
+    "Pace",
+    "PollRequest",
+    "RequestRefused",
+    "ServerBusy",
+    "ServerFailed",
+    "ServerUnreachable",
+    "SimulationStep",
+    "Stats",
+    "Status",
+    "StatusResult",
+    "StatusUpdate",
+    "Step",
+    "Tracker",
+    "UnexpectedAnswer",
+    "Update",
+    "WakeLatency",
+]

@@ -31,6 +31,10 @@ from ordertrack.service.orders import Orders
 from ordertrack.service.simulation import Simulator
 from ordertrack.service.tracking import Tracking
 
+_WHICH_METHODS = "WHICH"
+"""Stands for OPTIONS within the application: no route has it, so the router itself says which methods a path has.
+(Litestar's own answer to OPTIONS names only the first of two handlers of a path.)"""
+
 log = structlog.get_logger("ordertrack.http")
 
 
@@ -80,6 +84,8 @@ class HttpApp:
         head = scope["method"] == "HEAD"
         if head:
             scope = {**scope, "method": "GET"}
+        elif scope["method"] == "OPTIONS":
+            scope = {**scope, "method": _WHICH_METHODS}
         await self._rest(scope, receive, _finished(send, self._clock, head=head))  # type: ignore[arg-type]
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -115,11 +121,19 @@ def _framework(request: Request[Any, Any, Any], error: HTTPException) -> Respons
     if isinstance(error, NotFoundException):
         return _known(request, NoSuchPage(request.url.path))
     if isinstance(error, MethodNotAllowedException):
-        allowed = (error.headers or {}).get(names.ALLOW, "")
-        return _known(request, MethodNotAllowed(request.method, tuple(filter(None, allowed.split(", ")))))
+        allowed = _allowed(error)
+        if request.method == _WHICH_METHODS:
+            return Response(b"", status_code=204, headers={names.ALLOW: ", ".join(allowed)})
+        return _known(request, MethodNotAllowed(request.method, allowed))
     if error.status_code < 500:
         return _known(request, InvalidJson(detail=str(error.detail)))
     return _bug(request, error)
+
+
+def _allowed(error: MethodNotAllowedException) -> tuple[str, ...]:
+    """HEAD is wherever GET is: this application answers it, not the router."""
+    methods = set(filter(None, (error.headers or {}).get(names.ALLOW, "").split(", ")))
+    return tuple(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -116,10 +116,12 @@ class SqliteStore:
             self._lock = None
 
     async def close(self) -> None:
-        if self._writer is not None:
-            await self._writer.close()
-        if self._readers is not None:
-            self._readers.shutdown()
+        writer, self._writer = self._writer, None
+        readers, self._readers = self._readers, None
+        if writer is not None:
+            await writer.close()
+        if readers is not None:
+            readers.shutdown()
         self._release()
 
     # Changes

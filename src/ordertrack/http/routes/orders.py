@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import msgspec
 from litestar import Response, Router, get, post
 
 from ordertrack.core.errors import InvalidInput
@@ -37,9 +38,11 @@ def orders_router(orders: Orders) -> Router:
     @get(names.ORDERS)
     async def some(request: AnyRequest) -> Response[answers.OrdersAnswer]:
         wanted = _order_filter(known_query(request, *_FILTERS))
-        found = await orders.some(wanted)
-        more = f"o{found[-1].id}" if len(found) == wanted.limit else None
-        view = answers.OrdersView([answers.order_view(order) for order in found], more)
+        # One more than the page: whether there is a next one must not be a guess.
+        found = await orders.some(msgspec.structs.replace(wanted, limit=wanted.limit + 1))
+        page = found[: wanted.limit]
+        more = f"o{page[-1].id}" if len(found) > len(page) else None
+        view = answers.OrdersView([answers.order_view(order) for order in page], more)
         return _fresh(answers.OrdersAnswer(data=view))
 
     @get(f"{names.ORDERS}/{{order_id:str}}")

@@ -1,0 +1,174 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random as system_random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import httpx
+
+from ordertrack.client import calls
+from ordertrack.client.backoff import Random
+from ordertrack.client.calls import Call
+from ordertrack.client.errors import OrdertrackClientError
+from ordertrack.client.hold import Pace
+from ordertrack.client.transport import (
+    OnConnection,
+    Reporter,
+    TrackOptions,
+    call_arguments,
+    http_options,
+    no_answer,
+    poll_arguments,
+    retry_wait_s,
+    sign_as_method,
+)
+from ordertrack.client.values import Mode, Order, Update
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _does(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncOrdertrackClient, P], Coroutine[Any, Any, T]]:
+    """The method that sends the call which `make` describes."""
+
+    @functools.wraps(make)
+    async def method(self: AsyncOrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._do(make(*args, **kwargs))
+
+    sign_as_method(method, make)
+    return method
+
+
+class AsyncOrdertrackClient:
+    """Talks to the ordertrack server at `base_url`; use it in an `async with` block, or `aclose` it.
+
+        async with AsyncOrdertrackClient("http://127.0.0.1:5001") as client:
+            async for update in client.track(101):
+                print(update.order.status)
+
+    Options, methods and errors are those of `OrdertrackClient`; every method is a coroutine, `track` and `all_orders`
+    are asynchronous iterators. One client tracks as many orders at once as you like, each in a task of its own; to
+    stop one early, cancel its task.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        retries: int = 2,
+        transport: httpx.AsyncBaseTransport | None = None,
+        random: Random = system_random.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._http = httpx.AsyncClient(**http_options(base_url, token, headers), transport=transport)
+        self._retries = retries
+        self._random = random
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    order = _does(calls.order)
+    orders = _does(calls.orders)
+    create = _does(calls.create)
+    set_status = _does(calls.set_status)
+    set_statuses = _does(calls.set_statuses)
+    assign_courier = _does(calls.assign_courier)
+    events = _does(calls.events)
+    simulate = _does(calls.simulate)
+    stop_simulation = _does(calls.stop_simulation)
+    stats = _does(calls.stats)
+    poll = _does(calls.poll)
+
+    async def track(
+        self,
+        order_id: int,
+        *,
+        cursor: str | None = None,
+        mode: Mode = "live",
+        client_id: str | None = None,
+        on_connection: OnConnection | None = None,
+        pace: Pace | None = None,
+    ) -> AsyncGenerator[Update, None]:
+        """Follow an order, as `OrdertrackClient.track` does: its state at once, then every change, until it has ended.
+
+        `on_connection` is a plain function. When you leave the loop early, `contextlib.aclosing` ends the poll at once.
+        """
+        tracker = TrackOptions(cursor, mode, client_id, pace).tracker(self._random)
+        report = Reporter(on_connection)
+        while not tracker.ended:
+            request = tracker.next_request(self._monotonic())
+            try:
+                answer = await self._http.request(**poll_arguments(order_id, request))
+            except httpx.RequestError as error:
+                step = tracker.failed(no_answer(error, self._http.base_url), self._monotonic())
+            else:
+                step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
+            report(step)
+            if step.update is not None:
+                yield step.update
+            if step.wait_s > 0:
+                await self._sleep(step.wait_s)
+
+    async def all_orders(
+        self,
+        *,
+        customer_id: str | int | None = None,
+        restaurant_id: str | int | None = None,
+        courier_id: str | int | None = None,
+        status: str | Iterable[str] = (),
+    ) -> AsyncGenerator[Order, None]:
+        """Every order that fits the filters, newest first, a page of 100 at a time."""
+        statuses = [status] if isinstance(status, str) else list(status)
+        cursor: str | None = None
+        while True:
+            page = await self.orders(
+                customer_id=customer_id,
+                restaurant_id=restaurant_id,
+                courier_id=courier_id,
+                status=statuses,
+                limit=100,
+                cursor=cursor,
+            )
+            for order in page.orders:
+                yield order
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _do(self, call: Call[T]) -> T:
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return await self._send(call)
+            except OrdertrackClientError as error:
+                wait_s = retry_wait_s(call, error, tried, self._retries, self._random)
+                if wait_s is None:
+                    raise
+            await self._sleep(wait_s)
+
+    async def _send(self, call: Call[T]) -> T:
+        try:
+            answer = await self._http.request(**call_arguments(call))
+        except httpx.RequestError as error:
+            raise no_answer(error, self._http.base_url) from error
+        return call.result(answer.status_code, answer.headers, answer.content)

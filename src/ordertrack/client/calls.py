@@ -1,0 +1,259 @@
+"""The requests of the API, each written once as a function from arguments to a `Call`: what to send and how to read
+the answer. The signatures and docstrings here are those of the methods of both clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+import msgspec
+
+from ordertrack.client.answers import read
+from ordertrack.client.hold import seconds_text
+from ordertrack.client.values import (
+    Applied,
+    Envelope,
+    EventLog,
+    Item,
+    Order,
+    OrderPage,
+    SimulationStep,
+    Stats,
+    StatusResult,
+    StatusUpdate,
+    Update,
+)
+
+T = TypeVar("T")
+D = TypeVar("D")
+READ_TIMEOUT_S = 10.0
+"""How long an answer may take, beyond the time the server is asked to hold it."""
+DEFAULT_HOLD_S = 30.0
+"""How long the server holds a poll that has a position and names no timeout."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Generic[T]):
+    """One request. `result` makes its value of status, headers and body, or raises what they stand for.
+
+    `repeatable`: sending it twice does no more than sending it once.
+    """
+
+    method: str
+    path: str
+    result: Callable[[int, Mapping[str, str], bytes], T]
+    params: tuple[tuple[str, str], ...] = ()
+    content: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    repeatable: bool = True
+    read_timeout_s: float = READ_TIMEOUT_S
+
+
+def _reader(kind: type[D], pick: Callable[[D], T]) -> Callable[[int, Mapping[str, str], bytes], T]:
+    decoder = msgspec.json.Decoder(kind)
+
+    def result(status: int, headers: Mapping[str, str], body: bytes) -> T:
+        return pick(read(decoder, status, headers, body))
+
+    return result
+
+
+class _Steps(msgspec.Struct):
+    steps: list[SimulationStep] = []
+
+
+class _Results(msgspec.Struct):
+    results: list[StatusResult]
+
+
+_ORDER = _reader(Envelope[Order], lambda answer: answer.data)
+_PAGE = _reader(Envelope[OrderPage], lambda answer: answer.data)
+_LOG = _reader(Envelope[EventLog], lambda answer: answer.data)
+_STATS = _reader(Envelope[Stats], lambda answer: answer.data)
+_STEPS = _reader(Envelope[_Steps], lambda answer: answer.data.steps)
+_RESULTS = _reader(Envelope[_Results], lambda answer: answer.data.results)
+_APPLIED = _reader(Applied, lambda answer: answer)
+_UPDATE = _reader(Update, lambda answer: answer)
+
+
+def order(order_id: int) -> Call[Order]:
+    """One order as it stands. Raises NotFound."""
+    return Call(method="GET", path=order_path(order_id), result=_ORDER)
+
+
+def orders(
+    *,
+    customer_id: str | int | None = None,
+    restaurant_id: str | int | None = None,
+    courier_id: str | int | None = None,
+    status: str | Iterable[str] = (),
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[OrderPage]:
+    """One page of the orders that fit all filters, newest first; `status` may be several, `limit` is at most 100.
+
+    `cursor` is the `next_cursor` of the page before; `all_orders` follows the pages by itself.
+    """
+    wanted: list[tuple[str, object]] = [
+        ("customer_id", customer_id),
+        ("restaurant_id", restaurant_id),
+        ("courier_id", courier_id),
+        *(("status", each) for each in ([status] if isinstance(status, str) else status)),
+        ("limit", limit),
+        ("cursor", cursor),
+    ]
+    return Call(method="GET", path="/api/v1/orders", params=_texts(wanted), result=_PAGE)
+
+
+def create(
+    *,
+    customer_id: str | int,
+    restaurant_id: str | int,
+    reference: str | None = None,
+    items: Iterable[Item] = (),
+    total: float | None = None,
+    currency: str | None = None,
+    address: str | None = None,
+    note: str | None = None,
+    courier_id: str | int | None = None,
+    idempotency_key: str | None = None,
+) -> Call[Order]:
+    """Create an order and return it; its status is `confirmed`.
+
+    Safe to repeat: every call carries a key of its own, so a retry after a lost answer does not order twice. Pass
+    your own `idempotency_key` (the cart's id, say) to make that hold across restarts of your program, for 24 hours.
+    Raises InvalidRequest; Conflict when the restaurant has used the `reference`, or the key came with another body.
+    """
+    body = {
+        "customer_id": customer_id,
+        "restaurant_id": restaurant_id,
+        "reference": reference,
+        "items": list(items) or None,
+        "total": total,
+        "currency": currency,
+        "address": address,
+        "note": note,
+        "courier_id": courier_id,
+    }
+    headers = {**_JSON, "idempotency-key": idempotency_key or str(uuid4())}
+    return Call(method="POST", path="/api/v1/orders", content=_json(body), headers=headers, result=_ORDER)
+
+
+def set_status(
+    order_id: int,
+    status: str,
+    *,
+    reason: str | None = None,
+    occurred_at: datetime | None = None,
+    expected_version: int | None = None,
+    undo: bool = False,
+) -> Call[Applied]:
+    """Set an order's status; everybody who tracks it knows at once.
+
+    The status it has already is not an error: `changed` is False then, so a retry is safe. `occurred_at` is when it
+    really happened, with a time zone, for a courier who was offline. `expected_version` makes the update conditional.
+    `undo` goes back on the road, shortly after a wrong tap. A cancellation after pick-up needs a `reason`.
+    Raises NotFound; InvalidRequest (also for the missing reason); Conflict when the rules or the condition do not
+    allow it, with `current_status`, `current_version` and `legal_next` in `problem`. ValueError without a time zone.
+    """
+    update = StatusUpdate(order_id, status, reason, occurred_at, expected_version, undo)
+    body = {name: value for name, value in msgspec.to_builtins(update).items() if name != "order_id"}
+    return Call(
+        method="PUT", path=f"{order_path(order_id)}/status", content=_json(body), headers=_JSON, result=_APPLIED
+    )
+
+
+def set_statuses(updates: Iterable[StatusUpdate]) -> Call[list[StatusResult]]:
+    """Up to 1,000 updates in one durable commit. One result each, in order; one that is refused stops no other.
+
+    Not repeated after a lost answer: where an order is named twice, its first update would now be a step back.
+    """
+    content = _json({"updates": list(updates)})
+    path = "/api/v1/status-updates"
+    return Call(method="POST", path=path, content=content, headers=_JSON, repeatable=False, result=_RESULTS)
+
+
+def assign_courier(order_id: int, courier_id: str | int) -> Call[Applied]:
+    """Assign a courier, or replace the one there is; the status stays. Raises NotFound; Conflict for an ended order."""
+    content = _json({"courier_id": courier_id})
+    path = f"{order_path(order_id)}/courier"
+    return Call(method="PUT", path=path, content=content, headers=_JSON, result=_APPLIED)
+
+
+def events(order_id: int, *, after: int = 0) -> Call[EventLog]:
+    """The order's log after version `after`, from the beginning by default; answered at once. Raises NotFound."""
+    path = f"{order_path(order_id)}/events"
+    return Call(method="GET", path=path, params=_texts([("after", after)]), result=_LOG)
+
+
+def simulate(
+    order_id: int,
+    *,
+    speed: float | None = None,
+    timings: Mapping[str, float] | None = None,
+    cancel_at: str | None = None,
+) -> Call[list[SimulationStep]]:
+    """Let the server walk the order down its road, like a real restaurant would. Returns the steps to come.
+
+    At `speed` 1 that takes 33 minutes (3 + 15 + 5 + 10); at 60, 33 seconds. `timings` replaces the seconds spent in
+    single statuses, `cancel_at` cancels the order at the end of that status.
+    Raises NotFound, InvalidRequest; Conflict when a simulation is running or the order has ended.
+    """
+    content = _json({"speed": speed, "timings": timings, "cancel_at": cancel_at})
+    path = f"{order_path(order_id)}/simulate-workflow"
+    return Call(method="POST", path=path, content=content, headers=_JSON, repeatable=False, result=_STEPS)
+
+
+def stop_simulation(order_id: int) -> Call[list[SimulationStep]]:
+    """Stop a running simulation. Returns the steps that will not happen. Raises NotFound, also when none runs."""
+    path = f"{order_path(order_id)}/simulate-workflow"
+    return Call(method="DELETE", path=path, repeatable=False, result=_STEPS)
+
+
+def stats() -> Call[Stats]:
+    """The server's figures: held polls, wake latency, orders by status, and so on."""
+    return Call(method="GET", path="/api/v1/orders/system/stats", result=_STATS)
+
+
+def poll(
+    order_id: int, *, cursor: str | None = None, timeout_s: float | None = None, client_id: str | None = None
+) -> Call[Update]:
+    """One raw poll, for those who write their own loop (`track` is the finished one).
+
+    Without `cursor` and `timeout_s` the order comes at once. With `cursor` the server waits up to `timeout_s` seconds
+    (30 when not given, 0 for not at all) for something newer. Raises NotFound, ServerBusy, ConnectionLost.
+    """
+    timeout = None if timeout_s is None else seconds_text(timeout_s)
+    params: list[tuple[str, object]] = [("cursor", cursor), ("timeout", timeout), ("client_id", client_id)]
+    return Call(
+        method="GET",
+        path=track_path(order_id),
+        params=_texts(params),
+        result=_UPDATE,
+        read_timeout_s=(DEFAULT_HOLD_S if timeout_s is None else timeout_s) + READ_TIMEOUT_S,
+    )
+
+
+def order_path(order_id: int) -> str:
+    return f"/api/v1/orders/{quote(str(order_id), safe='')}"
+
+
+def track_path(order_id: int) -> str:
+    return f"{order_path(order_id)}/track"
+
+
+_JSON = {"content-type": "application/json"}
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    """Without what was not given: the server tells a null from a missing field."""
+    return msgspec.json.encode({name: value for name, value in body.items() if value is not None})
+
+
+def _texts(params: Iterable[tuple[str, object]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(value)) for name, value in params if value is not None)

@@ -1,0 +1,176 @@
+"""What both clients have in common: their options, the retry rule, and the way from httpx's errors to ours."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NamedTuple, TypedDict
+
+import httpx
+import msgspec
+
+from ordertrack.client.backoff import Random, backoff_s
+from ordertrack.client.calls import Call, track_path
+from ordertrack.client.errors import (
+    ConnectionLost,
+    OrdertrackClientError,
+    RequestRefused,
+    ServerBusy,
+    ServerUnreachable,
+)
+from ordertrack.client.hold import Pace
+from ordertrack.client.tracker import PollRequest, Step, Tracker
+from ordertrack.client.values import Mode
+
+CONNECT_TIMEOUT_S = 10.0
+MAX_RETRY_WAIT_S = 30.0
+"""A caller who waits for one answer is not kept longer than this between two tries."""
+_GATEWAY_TROUBLE = frozenset({502, 504})
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """How a `track` stands, told to its `on_connection` at every failure and when the line is back.
+
+    While `online` is False, `attempts` counts the failures in a row, the next try is in `wait_s` seconds, and `error`
+    says what happened last.
+    """
+
+    online: bool
+    attempts: int = 0
+    wait_s: float = 0.0
+    error: OrdertrackClientError | None = None
+
+
+OnConnection = Callable[[Connection], None]
+
+
+class HttpOptions(TypedDict):
+    base_url: str
+    headers: dict[str, str]
+    timeout: httpx.Timeout
+    limits: httpx.Limits
+
+
+def http_options(base_url: str, token: str | None, headers: Mapping[str, str] | None) -> HttpOptions:
+    """Raises ValueError for a base_url that is not http(s)."""
+    if not base_url.startswith(("http://", "https://")):
+        raise ValueError(f"base_url starts with http:// or https://, not {base_url!r}")
+    own = {"user-agent": f"ordertrack-python/{_version()}", "accept": "application/json"}
+    if token is not None:
+        own["authorization"] = f"Bearer {token}"
+    return {
+        "base_url": base_url.rstrip("/"),
+        "headers": {**own, **(headers or {})},
+        "timeout": httpx.Timeout(CONNECT_TIMEOUT_S),
+        # Every tracked order holds one connection: httpx's limit of 100 would let the 101st wait for ever.
+        "limits": httpx.Limits(max_connections=None, max_keepalive_connections=100),
+    }
+
+
+class RequestArguments(TypedDict):
+    method: str
+    url: str
+    params: httpx.QueryParams
+    content: bytes | None
+    headers: dict[str, str]
+    timeout: httpx.Timeout
+
+
+def call_arguments(call: Call[Any]) -> RequestArguments:
+    return {
+        "method": call.method,
+        "url": call.path,
+        "params": httpx.QueryParams(call.params),
+        "content": call.content,
+        "headers": call.headers,
+        "timeout": httpx.Timeout(CONNECT_TIMEOUT_S, read=call.read_timeout_s),
+    }
+
+
+def poll_arguments(order_id: int, request: PollRequest) -> RequestArguments:
+    return {
+        "method": "GET",
+        "url": track_path(order_id),
+        "params": httpx.QueryParams(request.params),
+        "content": None,
+        "headers": {},
+        "timeout": httpx.Timeout(CONNECT_TIMEOUT_S, read=request.read_timeout_s),
+    }
+
+
+def no_answer(error: httpx.RequestError, base_url: object) -> ServerUnreachable:
+    """Our error for one of httpx, by the only question that matters: can the server have seen the request?
+
+    What httpx refuses to send is the caller's mistake, and is raised as it is.
+    """
+    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
+        raise error
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+        return ServerUnreachable(f"No server answers at {str(base_url).rstrip('/')}")
+    if isinstance(error, httpx.TimeoutException):
+        return ConnectionLost("The server did not answer in time")
+    return ConnectionLost("The connection broke before the whole answer had come")
+
+
+def retry_wait_s(
+    call: Call[Any], error: OrdertrackClientError, tried: int, retries: int, random: Random
+) -> float | None:
+    """Seconds to wait before sending `call` again after `tried` tries, or None: the caller gets the error.
+
+    Repeated is what the server has certainly not done (no connection, 429, 503), and, when it is repeatable, also what
+    it may have done (connection lost, 502, 504).
+    """
+    untouched = isinstance(error, ServerBusy) or type(error) is ServerUnreachable
+    unknown = isinstance(error, ConnectionLost) or error.status in _GATEWAY_TROUBLE
+    if tried > retries or not (untouched or (call.repeatable and unknown)):
+        return None
+    asked_s = error.retry_after_s if isinstance(error, RequestRefused) else 0.0
+    if asked_s > MAX_RETRY_WAIT_S:
+        return None
+    pace = Pace()
+    return backoff_s(tried, random, base_s=pace.backoff_base_s, cap_s=pace.backoff_cap_s, retry_after_s=asked_s)
+
+
+class TrackOptions(NamedTuple):
+    cursor: str | None
+    mode: Mode
+    client_id: str | None
+    pace: Pace | None
+
+    def tracker(self, random: Random) -> Tracker:
+        """With a client id of its own, so that a poll the server still holds for a lost connection makes room."""
+        client_id = self.client_id or secrets.token_hex(8)
+        return Tracker(random=random, mode=self.mode, cursor=self.cursor, client_id=client_id, pace=self.pace)
+
+
+class Reporter:
+    """Tells `on_connection` of each failure, and once when the line is back."""
+
+    def __init__(self, listener: OnConnection | None) -> None:
+        self._listener = listener
+        self._online = True
+
+    def __call__(self, step: Step) -> None:
+        online = step.error is None
+        if self._listener is not None and not (online and self._online):
+            self._listener(Connection(online, step.failures, step.wait_s, step.error))
+        self._online = online
+
+
+def sign_as_method(method: Callable[..., object], make: Callable[..., Call[Any]]) -> None:
+    """Show `method` in `help()` with the signature of `make`: with a `self`, and without the `Call[...]`."""
+    signature = inspect.signature(make)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    returned = str(signature.return_annotation).removeprefix("Call[").removesuffix("]")
+    vars(method)["__signature__"] = signature.replace(
+        parameters=[own, *signature.parameters.values()], return_annotation=returned
+    )
+
+
+def _version() -> str:
+    try:
+        return version("ordertrack")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,202 @@
+"""The commands that talk to a server: what they print, for people and for programs, and how they fail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from client_servers import RealServer
+
+from ordertrack.cli.main import main
+from ordertrack.client import OrdertrackClient
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+class Shell:
+    """`shell("orders --limit 1")` as if typed in a terminal that has ORDERTRACK_URL set."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __call__(self, *words: str, fails: int = 0, **env: str) -> Result:
+        result = CliRunner(env={"ORDERTRACK_URL": self.url, "COLUMNS": "80", **env}).invoke(main, words)
+        assert result.exit_code == fails, result.output
+        return result
+
+    def json(self, *words: str, fails: int = 0) -> Any:
+        result = self(*words, "--json", fails=fails)
+        assert result.stderr == ""
+        (line,) = result.stdout.splitlines()
+        return json.loads(line)
+
+    def create(self, *words: str) -> int:
+        order_id = self.json("create", "--customer-id=1", "--restaurant-id=2", *words)["id"]
+        assert isinstance(order_id, int)
+        return order_id
+
+
+@pytest.fixture
+def shell(server: RealServer) -> Shell:
+    return Shell(server.url)
+
+
+def test_create_says_what_it_made_and_what_to_do_next(shell: Shell) -> None:
+    out = shell("create", "--customer-id=1", "--restaurant-id=2").stdout
+    number = out.split()[1]
+    assert out == f"Order {number} is confirmed.\nWatch it: ordertrack watch {number}\n"
+
+
+def test_create_takes_everything_a_customer_sees(shell: Shell) -> None:
+    order_id = shell.create("--item", "2x Margherita", "--item", "10 × Cola", "--item", "7up", "--total=23.5",
+                            "--currency=eur", "--address", "Elm Street 1", "--note=hot", "--courier-id=7",
+                            "--reference=A-17")  # fmt: skip
+    with OrdertrackClient(shell.url) as client:
+        order = client.order(order_id)
+    assert [(item.quantity, item.name) for item in order.items] == [(2, "Margherita"), (10, "Cola"), (1, "7up")]
+    assert (order.total, order.currency, order.address, order.note) == (23.5, "EUR", "Elm Street 1", "hot")
+    assert (order.courier_id, order.reference) == ("7", "A-17")
+
+
+@pytest.mark.parametrize("item", ["", "0x Margherita"])
+def test_an_item_that_is_none_is_refused_with_an_example(shell: Shell, item: str) -> None:
+    refused = shell("create", "--customer-id=1", "--restaurant-id=2", "--item", item, fails=2)
+    assert "is not an item" in refused.stderr
+
+
+def test_status_says_whether_it_changed_anything(shell: Shell) -> None:
+    order_id = shell.create()
+    now = f"Order {order_id} is preparing now (version 2).\nWatch it: ordertrack watch {order_id}\n"
+    assert shell("status", str(order_id), "preparing").stdout == now
+    assert "nothing changed" in shell("status", str(order_id), "PREPARING").stdout
+    assert shell("status", str(order_id), "delivered").stdout == f"Order {order_id} is delivered now (version 3).\n"
+
+
+def test_a_refused_status_is_one_clear_line_with_the_way_out(shell: Shell) -> None:
+    order_id = shell.create()
+    shell("status", str(order_id), "ready")
+    refused = shell("status", str(order_id), "preparing", fails=1)
+    assert refused.stdout == ""
+    assert refused.stderr.startswith(f"Error: Order {order_id} is ready and cannot become preparing.")
+    assert refused.stderr.endswith("add --undo.\n")
+    assert refused.stderr.count("\n") == 1
+    assert "preparing now" in shell("status", str(order_id), "preparing", "--undo").stdout
+
+
+def test_a_condition_and_a_reason_are_passed_on(shell: Shell) -> None:
+    order_id = shell.create()
+    assert "version 1" in shell("status", str(order_id), "ready", "--expected-version=9", fails=1).stderr
+    shell("status", str(order_id), "cancelled", "--reason", "no dough")
+    assert "by anonymous" not in shell("watch", str(order_id)).stdout
+    assert "cancelled: no dough" in shell("watch", str(order_id)).stdout
+
+
+def test_problems_are_json_on_stdout_for_programs(shell: Shell) -> None:
+    problem = shell.json("status", "987654", "ready", fails=1)
+    assert (problem["success"], problem["error"], problem["status"]) == (False, "order_not_found", 404)
+
+
+def test_courier_assigns_and_replaces(shell: Shell) -> None:
+    order_id = shell.create()
+    assert f"Order {order_id} is with courier 7 now" in shell("courier", str(order_id), "7").stdout
+    assert "already" in shell("courier", str(order_id), "7").stdout
+    assert shell.json("courier", str(order_id), "8")["data"]["courier_id"] == "8"
+
+
+def test_orders_is_a_table_that_fits_a_terminal(shell: Shell) -> None:
+    order_id = shell.create("--reference", "a-very-long-reference-" + "x" * 40)
+    out = shell("orders", "--limit=2").stdout
+    assert max(map(len, out.splitlines())) <= 80
+    assert str(order_id) in out
+    assert "Confirmed" in out
+    assert "--all" in out
+    assert f"Watch one: ordertrack watch {order_id}\n" in out
+
+
+def test_orders_can_be_filtered_and_followed_through_all_pages(shell: Shell) -> None:
+    ids = [shell.create("--courier-id=paging") for _ in range(3)]
+    found = shell.json("orders", "--courier-id=paging", "--status=confirmed", "--status=ready", "--limit=2")
+    assert [order["id"] for order in found["orders"]] == ids[:0:-1]
+    everything = shell.json("orders", "--courier-id=paging", "--all")
+    assert [order["id"] for order in everything["orders"]] == ids[::-1]
+    nothing = shell("orders", "--courier-id=nobody").stdout
+    assert nothing.startswith("No orders here.\nMake one: ordertrack create")
+
+
+def test_simulate_shows_the_steps_and_stop_what_will_not_happen(shell: Shell) -> None:
+    order_id = str(shell.create())
+    out = shell("simulate", order_id, "--timing=confirmed=100", "--timing", "preparing=30", "--speed=2",
+                "--cancel-at=ready").stdout  # fmt: skip
+    assert [line.split()[1] for line in out.splitlines()[1:4]] == ["preparing", "ready", "cancelled"]
+    assert f"ordertrack watch {order_id}" in out
+    assert "running" in shell("simulate", order_id, fails=1).stderr
+    assert "preparing, ready, cancelled" in shell("simulate", order_id, "--stop").stdout
+    assert shell.json("simulate", order_id, "--stop", fails=1)["error"] == "simulation_not_running"
+
+
+@pytest.mark.parametrize("words", [["--timing=preparing"], ["--timing=lunch=3"], ["--stop", "--speed=3"]])
+def test_simulate_refuses_what_makes_no_sense(shell: Shell, words: list[str]) -> None:
+    shell("simulate", "101", *words, fails=2)
+
+
+def test_stats_are_readable_and_complete_for_programs(shell: Shell) -> None:
+    out = shell("stats").stdout
+    assert "Held polls" in out
+    assert "0, as it must be" in out
+    assert shell.json("stats")["lost_wakeups_total"] == 0
+
+
+def test_watch_prints_one_line_per_event_when_nobody_looks(shell: Shell) -> None:
+    order_id = shell.create("--courier-id=7")
+    shell("status", str(order_id), "preparing")
+    shell("courier", str(order_id), "8")
+    shell("status", str(order_id), "delivered", "--reason", "left at the door")
+    lines = shell("watch", str(order_id)).stdout.splitlines()
+    assert [line.split(f"order {order_id}  ")[1] for line in lines] == [
+        "confirmed", "preparing", "courier 8 assigned", "delivered (skipped: ready, picked_up): left at the door"
+    ]  # fmt: skip
+
+
+def test_watch_prints_one_object_per_update_for_programs(shell: Shell) -> None:
+    order_id = shell.create()
+    shell("simulate", str(order_id), "--speed=3600", "--timing=confirmed=100", "--timing=preparing=0",
+          "--timing=ready=0", "--timing=picked_up=0")  # fmt: skip
+    updates = [json.loads(line) for line in shell("watch", str(order_id), "--json").stdout.splitlines()]
+    versions = [event["version"] for update in updates for event in update["events"]]
+    assert versions == [1, 2, 3, 4, 5]
+    assert updates[-1]["terminal"]
+    assert updates[-1]["data"]["status"] == "delivered"
+    assert updates[-1]["data"]["updated_at"].endswith("Z")
+
+
+def test_watch_of_an_unknown_order_ends_with_the_servers_words(shell: Shell) -> None:
+    assert shell("watch", "987654", fails=1).stderr == "Error: There is no such order.\n"
+
+
+@pytest.mark.parametrize("words", [["watch", "1"], ["orders"], ["stats"], ["courier", "1", "7"]])
+def test_without_a_server_every_command_says_how_to_start_one(words: list[str]) -> None:
+    shell = Shell(NOWHERE)
+    for command in (words, [*words, "--url", NOWHERE]):
+        failed = shell(*command, fails=1)
+        assert failed.stderr == f"Error: No server answers at {NOWHERE}. Start one with `ordertrack serve`.\n"
+    assert shell.json(*words, fails=1)["error"] == "unreachable"
+
+
+def test_a_suggested_command_reaches_the_same_server(shell: Shell) -> None:
+    words = ["create", "--customer-id=1", "--restaurant-id=2", "--url", shell.url]
+    assert Shell(NOWHERE)(*words).stdout.endswith(f" --url {shell.url}\n")
+
+
+def test_a_url_without_a_scheme_is_refused_before_anything_is_sent() -> None:
+    assert "http://" in Shell(NOWHERE)("stats", "--url", "localhost:5001", fails=2).stderr
+
+
+def test_interrupting_a_command_is_quiet(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(OrdertrackClient, "track", interrupted)
+    result = shell("watch", "101", fails=130)
+    assert (result.stdout, result.stderr) == ("", "")

@@ -1,0 +1,139 @@
+"""The picture of a watched order, as it is read without colour and in 80 columns."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from ordertrack.cli.output import ASCII, UNICODE, Symbols, duration_words
+from ordertrack.cli.stepper import event_line, stepper
+from ordertrack.client import Connection, Event, Item, Order, ServerUnreachable
+
+NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+ONLINE = Connection(online=True)
+
+
+def event(version: int, status: str, **fields: object) -> Event:
+    at = NOW - timedelta(minutes=10 - version)
+    return Event(**{"version": version, "type": "status_changed", "status": status, "at": at, **fields})  # type: ignore[arg-type]
+
+
+def order(*events: Event, **fields: object) -> Order:
+    created = event(1, "confirmed", type="created")
+    timeline = (created, *events)
+    return Order(**{"id": 101, "status": timeline[-1].status, "version": len(timeline), "updated_at": timeline[-1].at,
+                    "created_at": created.at, "timeline": timeline, **fields})  # type: ignore[arg-type]  # fmt: skip
+
+
+def picture(of: Order, connection: Connection = ONLINE, symbols: Symbols = UNICODE) -> list[str]:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    with console.capture() as captured:
+        console.print(stepper(of, connection, NOW, symbols))
+    lines = captured.get().splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    return [" ".join(line.split()) for line in lines if line.strip()]
+
+
+def steps(of: Order, symbols: Symbols = UNICODE) -> list[str]:
+    """Symbol and name of every line of the road."""
+    names = ("Confirmed", "Preparing", "Ready", "Picked up", "Delivered", "Cancelled")
+    found = []
+    for line in picture(of, symbols=symbols)[1:]:
+        found += [f"{line.split(name)[0].strip()} {name}".strip() for name in names if name in line.split(" after")[0]]
+    return [step for step in found if not step.startswith("Nothing")][: 6 if "!" in found else 5]
+
+
+def test_every_step_shows_whether_it_is_done_current_or_to_come() -> None:
+    assert steps(order(event(2, "preparing"))) == [
+        "✓ Confirmed",
+        "● Preparing",
+        "○ Ready",
+        "○ Picked up",
+        "○ Delivered",
+    ]
+
+
+def test_a_terminal_without_these_symbols_gets_others() -> None:
+    assert steps(order(event(2, "preparing")), ASCII) == [
+        "x Confirmed",
+        "> Preparing",
+        "Ready",
+        "Picked up",
+        "Delivered",
+    ]
+
+
+def test_steps_passed_over_say_so() -> None:
+    lines = picture(order(event(2, "picked_up")))
+    assert [line for line in lines if "skipped" in line] == ["- Preparing skipped", "- Ready skipped"]
+
+
+def test_the_current_step_says_for_how_long_and_by_whom() -> None:
+    line = picture(order(event(2, "ready", actor="kitchen", reason="hurry")))[3]
+    assert line.endswith("for 8 min, by kitchen: hurry")
+
+
+def test_a_step_taken_back_is_to_come_again() -> None:
+    back = order(event(2, "preparing"), event(3, "ready"), event(4, "preparing", type="reverted"))
+    assert steps(back)[:3] == ["✓ Confirmed", "● Preparing", "○ Ready"]
+
+
+def test_a_cancelled_order_shows_how_far_it_came_and_why_it_ended() -> None:
+    lines = picture(order(event(2, "preparing"), event(3, "cancelled", actor="shop", reason="no dough")))
+    assert not any("Ready" in line for line in lines)
+    assert [line.split()[0] for line in lines[1:4]] == ["✓", "✓", "✗"]
+    assert lines[3].endswith("by shop: no dough")
+    assert lines[-1] == "Cancelled after 2 min. Nothing more will happen."
+
+
+def test_a_delivered_order_says_how_long_it_took() -> None:
+    assert picture(order(event(5, "delivered")))[-1] == "Delivered after 4 min. Nothing more will happen."
+
+
+def test_a_courier_does_not_move_the_stepper() -> None:
+    shown = order(event(2, "preparing"), event(3, "preparing", type="courier_assigned", courier_id="7"), courier_id="7")
+    assert steps(shown)[:2] == ["✓ Confirmed", "● Preparing"]
+    assert "courier 7" in picture(shown)
+
+
+def test_what_was_ordered_fits_on_one_line() -> None:
+    lines = picture(order(items=(Item("Margherita", 2), Item("Quattro stagioni " * 9)), total=23.5, currency="EUR"))
+    assert lines[-2].startswith("2x Margherita, 1x Quattro")
+
+
+def test_a_lost_line_is_said_and_counted() -> None:
+    lost = Connection(online=False, attempts=3, wait_s=4, error=ServerUnreachable("gone"))
+    assert picture(order(), lost)[-1] == "Reconnecting... (try 3). The order is shown as last known."
+
+
+def test_long_words_of_others_do_not_break_the_picture() -> None:
+    assert len(picture(order(event(2, "ready", reason="very " * 60), reference="R" * 64, restaurant_id="S" * 64))) == 7
+
+
+def test_a_status_from_the_future_is_still_a_picture() -> None:
+    assert "○ Preparing" in picture(order(event(2, "on_the_roof")))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"status": "ready"}, "ready"),
+        ({"status": "ready", "actor": "anonymous"}, "ready"),
+        ({"status": "ready", "actor": "cook", "skipped": ("preparing",)}, "ready (skipped: preparing), by cook"),
+        ({"status": "ready", "type": "reverted", "reason": "oops"}, "back to ready: oops"),
+        ({"status": "ready", "type": "courier_assigned", "courier_id": "7"}, "courier 7 assigned"),
+    ],
+)
+def test_an_event_is_one_line(fields: dict[str, object], words: str) -> None:
+    assert event_line(order(), event(2, **fields), NOW).split("order 101  ")[1] == words  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-3, "0 s"), (59.9, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (3600, "1 h"), (3900, "1 h 5 min")],
+)
+def test_durations_are_said_in_two_units(seconds: float, words: str) -> None:
+    assert duration_words(seconds) == words

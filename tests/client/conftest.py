@@ -1,0 +1,14 @@
+"""Every test that asks for a `driver` runs with the blocking and with the asynchronous client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from client_drivers import AsyncDriver, Driver, SyncDriver
+
+
+@pytest.fixture(params=[SyncDriver, AsyncDriver], ids=["sync", "async"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    make: Callable[[], Driver] = request.param
+    return make()
