@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ordertrack import __version__
@@ -15,7 +16,7 @@ from ordertrack.adapters.system.process import PsutilProcess
 from ordertrack.core.hub import FULL_RETRY_AFTER_S, Hub
 from ordertrack.http.app import HttpApp
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Store
+from ordertrack.ports.store import Committed, Store
 from ordertrack.service.monitoring import Monitor
 from ordertrack.service.orders import Orders
 from ordertrack.service.samples import load_samples
@@ -40,10 +41,14 @@ class Service:
 
     async def open(self) -> None:
         """Raises StoreCannotOpen."""
-        await self.store.open(self.tracking.committed)
+        await self.store.open(self._committed)
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()
+
+    def _committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
+        self.tracking.committed(commits, committed_at_s)
+        self.simulator.committed(commits)
 
     async def close(self) -> None:
         await self.simulator.close()

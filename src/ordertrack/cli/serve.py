@@ -57,10 +57,10 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
     service = build(settings)
     try:
         await service.open()
-        _announce(service, listener, as_json)
         await run(
             service.http,
             listener,
+            ready=lambda: _announce(service, listener, as_json),
             drain=service.tracking.drain,
             keep_alive_s=settings.keep_alive_s,
             shutdown_grace_s=settings.shutdown_grace_s,

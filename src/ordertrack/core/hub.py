@@ -111,6 +111,10 @@ class Hub(Generic[W]):
         """Polls reading or parked now."""
         return sum(map(len, self._by_feed.values()))
 
+    def has(self, poll: Poll[W]) -> bool:
+        """True from `join` until the poll leaves or is handed back."""
+        return poll in self._by_feed.get(poll.feed, ())
+
     def watched(self, feed: FeedKey) -> bool:
         return feed in self._by_feed
 
@@ -146,8 +150,7 @@ class Hub(Generic[W]):
 
         Raises TooManyPolls or NodeFull; the poll is then still joined, and the caller leaves.
         """
-        polls = self._by_feed.get(poll.feed, ())
-        if poll not in polls:
+        if not self.has(poll):
             return Parking.GONE
         if poll.announced > position:
             return Parking.NEWS
@@ -158,7 +161,7 @@ class Hub(Generic[W]):
             return Parking.SUPERSEDED
         if self.held >= self.max_polls:
             raise NodeFull(retry_after_s=self._full_retry_after_s(), limit=self.max_polls)
-        if sum(other.parked for other in polls) >= self.max_polls_per_feed:
+        if sum(other.parked for other in self._by_feed[poll.feed]) >= self.max_polls_per_feed:
             raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=self.max_polls_per_feed)
         poll.position = position
         poll.ahead = ahead

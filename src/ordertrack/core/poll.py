@@ -133,6 +133,14 @@ def decide_at(
     return Hold(position, left_s)  # row 6
 
 
+def decide_drained(position: int, order: Order) -> Answer:
+    """What a held poll is told by a node that goes away: news if there is any, else to come again."""
+    answer = decide_at(position, order, 0.0)
+    if isinstance(answer, Hold) or answer.reason is Reason.TIMEOUT:
+        return Answer(order, Reason.DRAIN, position)
+    return answer
+
+
 def _position(request: PollRequest, order: Order, epoch: str) -> int | None:
     """The version the client has: cursor, then If-None-Match, then last_update, then (row 2) the current one.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.poll import Answer, PollRequest, Reason
+from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.http import names
 from ordertrack.http.problems import problem
 from ordertrack.http.wire.answers import cursor_of, encode, poll_answer
@@ -31,11 +31,12 @@ class PollAnswers:
         self._shared_body = b""
         self._shared_at_ms = 0
 
-    def response(self, answer: Answer, epoch: str, request: PollRequest) -> Response:
+    def response(self, answer: Answer, epoch: str, request: PollRequest, *, closing: bool) -> Response:
+        """`closing`: this server is going away, and the client shall not come back on this connection."""
         headers = [(names.ETAG, f'W/"{cursor_of(epoch, answer.order)}"'), (names.CACHE_CONTROL, names.NO_STORE)]
         if request.wait_s is not None:
             headers.append((names.PREFERENCE_APPLIED, f"wait={request.wait_s:.0f}"))
-        if answer.reason is Reason.DRAIN:
+        if closing:
             headers.append((names.CONNECTION, "close"))
         if answer.not_modified:
             return Response(304, tuple(headers), b"")

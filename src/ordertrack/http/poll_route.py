@@ -65,7 +65,7 @@ class PollRoute:
             await self._send(send, self._answers.refusal(error))
             return
         if isinstance(outcome, Answer):
-            await self._send(send, self._answers.response(outcome, self._tracking.epoch, request))
+            await self._send(send, self._response(outcome, request))
             return
         try:
             while (await receive())["type"] != "http.disconnect":
@@ -74,11 +74,13 @@ class PollRoute:
             self._tracking.leave(outcome)
 
     def start_answer(self, waiter: _AsgiWaiter, answer: Answer, committed_at_s: float | None) -> None:
-        response = self._answers.response(answer, self._tracking.epoch, waiter.request)
-        self._start(waiter.send, response, committed_at_s)
+        self._start(waiter.send, self._response(answer, waiter.request), committed_at_s)
 
     def start_refusal(self, waiter: _AsgiWaiter, error: OrdertrackError) -> None:
         self._start(waiter.send, self._answers.refusal(error), None)
+
+    def _response(self, answer: Answer, request: PollRequest) -> Response:
+        return self._answers.response(answer, self._tracking.epoch, request, closing=self._tracking.hub.draining)
 
     def _start(self, send: Send, response: Response, committed_at_s: float | None) -> None:
         """In a task of its own: a peer that does not read must not keep the next one waiting."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from litestar import Request
 
 from ordertrack.core.errors import InvalidInput
 from ordertrack.http import names
-from ordertrack.http.errors import BodyTooLarge, UnknownParameter, UnsupportedMediaType
+from ordertrack.http.errors import BodyTooLarge, InvalidJson, UnknownParameter, UnsupportedMediaType
 from ordertrack.http.parameters import parse_query
 from ordertrack.http.wire.requests import Body, decode
 from ordertrack.ports.store import Idempotency
@@ -35,15 +36,20 @@ def known_query(request: AnyRequest, *allowed: str) -> dict[str, list[str]]:
 
 
 async def read_bytes(request: AnyRequest, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body. Raises BodyTooLarge as soon as it is known to be."""
+    """The body. Raises BodyTooLarge as soon as it is known to be, InvalidJson when the client goes away within it."""
     declared = request.headers.get(names.CONTENT_LENGTH, "0")
     if declared.isdigit() and int(declared) > limit_bytes:
         raise BodyTooLarge(limit_bytes)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    more = True
+    while more:
+        message: Mapping[str, Any] = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidJson("the connection ended before it did")
+        body += message.get("body", b"")
         if len(body) > limit_bytes:
             raise BodyTooLarge(limit_bytes)
+        more = message.get("more_body", False)
     return bytes(body)
 
 

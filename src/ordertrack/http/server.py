@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -54,13 +55,15 @@ async def run(
     app: HttpApp,
     listener: socket.socket,
     *,
+    ready: Callable[[], None],
     drain: Callable[[], Awaitable[None]],
     keep_alive_s: int,
     shutdown_grace_s: int,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer the held polls, finish what runs and return.
 
-    A second signal ends the process at once, with 128 + its number.
+    A second signal ends the process at once, with 128 + its number. `ready` is called once signals are heard: whoever
+    was told that the server runs may stop it in the same moment.
     """
     stopping = asyncio.Event()
 
@@ -73,6 +76,7 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop, number)
+    ready()
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -92,5 +96,16 @@ async def run(
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     await drain()
+    config.timeout_graceful_shutdown = await _finish_running(server, shutdown_grace_s)
     server.should_exit = True
     await serving
+
+
+async def _finish_running(server: uvicorn.Server, grace_s: int) -> int:
+    """Wait for the requests that run now, while /readyz can still say that this process is going: uvicorn's own end
+    begins with not listening any more. Returns what is left of the grace, in whole seconds as uvicorn wants them."""
+    loop = asyncio.get_running_loop()
+    ends_at_s = loop.time() + grace_s
+    if running := set(server.server_state.tasks):
+        await asyncio.wait(running, timeout=grace_s)
+    return math.ceil(max(0.0, ends_at_s - loop.time()))

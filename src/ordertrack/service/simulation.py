@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+from collections.abc import Sequence
 
 import structlog
 
 from ordertrack.core.errors import OrdertrackError, Overloaded, SimulationNotRunning
-from ordertrack.core.order import ChangeStatus
+from ordertrack.core.event import EventType
+from ordertrack.core.order import ChangeStatus, Order
 from ordertrack.core.workflow import ACTOR, Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Store
+from ordertrack.ports.store import Committed, Store
 
 MAX_SLEEP_S = 60.0
 """The wall clock may jump, and steps are due by the wall clock: look again at least this often."""
@@ -51,6 +53,12 @@ class Simulator:
     @property
     def running(self) -> int:
         return len(self._next)
+
+    def committed(self, commits: Sequence[Committed]) -> None:
+        """Of the store's commit listener: a change of status by anybody else has ended the order's simulation."""
+        for order, _, previous_version in commits:
+            if order.id in self._next and _interfered(order, previous_version):
+                del self._next[order.id]
 
     async def start(self, order_id: int, options: WorkflowOptions) -> tuple[Step, ...]:
         """Raises OrderNotFound, OrderEnded, SimulationRunning, InvalidInput."""
@@ -131,3 +139,8 @@ class Simulator:
             await self._store.stop_simulation(step.order_id)
         except OrdertrackError as stopping:
             log.warning("stopping it failed", order_id=step.order_id, error=str(stopping))
+
+
+def _interfered(order: Order, previous_version: int) -> bool:
+    statuses = (EventType.STATUS_CHANGED, EventType.REVERTED)
+    return any(e.actor != ACTOR and e.type in statuses for e in order.events_after(previous_version))

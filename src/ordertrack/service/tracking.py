@@ -16,7 +16,7 @@ from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import FeedKey, order_feed
 from ordertrack.core.hub import Hub, Parking, Poll
 from ordertrack.core.order import Order
-from ordertrack.core.poll import Answer, Hold, PollRequest, Reason, decide, decide_at, hold_s
+from ordertrack.core.poll import Answer, Hold, PollRequest, Reason, decide, decide_at, decide_drained, hold_s
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Committed, Store
 from ordertrack.service.statistics import Statistics
@@ -94,7 +94,7 @@ class Tracking:
                 case Parking.GONE:
                     return None
                 case Parking.DRAINING:
-                    return Answer(order, Reason.DRAIN, decision.position)
+                    return decide_drained(decision.position, order)
                 case Parking.SUPERSEDED:
                     return Answer(order, Reason.SUPERSEDED, decision.position)
                 case Parking.NEWS:
@@ -115,13 +115,15 @@ class Tracking:
 
     async def drain(self) -> None:
         """Answer every held poll now and hold none from here on."""
-        for poll in self.hub.drain():
-            try:
-                order = await self._store.order(_order_id(poll.feed))
-            except OrdertrackError as error:
-                poll.waiter.refuse(error)
-            else:
-                self._answer(poll, Answer(order, Reason.DRAIN, poll.position))
+        await asyncio.gather(*map(self._answer_drained, self.hub.drain()))
+
+    async def _answer_drained(self, poll: HeldPoll) -> None:
+        try:
+            order = await self._store.order(_order_id(poll.feed))
+        except OrdertrackError as error:
+            poll.waiter.refuse(error)
+        else:
+            self._answer(poll, decide_drained(poll.position, order))
 
     async def close(self) -> None:
         if self._timer is not None:
@@ -140,25 +142,25 @@ class Tracking:
 
     def _on_deadline(self) -> None:
         self._timer = None
-        due = self.hub.expire(self._clock.monotonic_s())
-        if due:
-            self._start(self._settle(due))
+        for poll in self.hub.expire(self._clock.monotonic_s()):
+            self._start(self._settle(poll))
         self._set_timer()
 
-    async def _settle(self, due: list[HeldPoll]) -> None:
-        """Deadlines have come: compare with the store once more, then answer or, for a poll ahead of it, hold on."""
-        for poll in due:
-            try:
-                answer = await self._settle_one(poll)
-            except OrdertrackError as error:
-                if self.hub.leave(poll):
-                    poll.waiter.refuse(error)
-            else:
-                if answer is not None and self.hub.leave(poll):
-                    self._answer(poll, answer)
+    async def _settle(self, poll: HeldPoll) -> None:
+        """Its deadline has come: compare with the store once more, then answer or, if it was ahead of it, hold on."""
+        try:
+            answer = await self._decide_again(poll)
+        except OrdertrackError as error:
+            if self.hub.leave(poll):
+                poll.waiter.refuse(error)
+        else:
+            if answer is not None and self.hub.leave(poll):
+                self._answer(poll, answer)
 
-    async def _settle_one(self, poll: HeldPoll) -> Answer | None:
+    async def _decide_again(self, poll: HeldPoll) -> Answer | None:
         order = await self._read_for(poll, _order_id(poll.feed))
+        if not self.hub.has(poll):
+            return None  # it left meanwhile, and hears of no news any more
         if order.version > poll.position and poll.announced < order.version:
             self.statistics.lost_wakeups += 1
             log.error("lost wake-up", order_id=order.id, version=order.version, position=poll.position)

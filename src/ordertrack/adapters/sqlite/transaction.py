@@ -47,7 +47,7 @@ class Transaction:
         self._connection = connection
         self._orders: Recent[Order] = Recent(CACHED_ORDERS)
         self._feed_versions: dict[FeedKey, int] = {}
-        self._steps = _read_steps(connection)
+        self._known_steps: dict[int, tuple[Step, ...]] | None = None
         self._changed: dict[int, _Changed] = {}
         self._events: list[tuple[int, Event]] = []
         self._bumped: dict[FeedKey, int] = {}
@@ -148,13 +148,23 @@ class Transaction:
             self._feed_versions.clear()
 
     def forget(self) -> None:
-        """Start over after a rollback: nothing this transaction believed may be used again."""
+        """Start over when a commit has failed: nothing this transaction believed may be used again. Cannot fail."""
         self.begin_next()
         self._orders.clear()
         self._feed_versions.clear()
-        self._steps = _read_steps(self._connection)
+        self._known_steps = None
 
     # Helpers
+
+    @property
+    def _steps(self) -> dict[int, tuple[Step, ...]]:
+        """The pending steps of all simulations, by order."""
+        if self._known_steps is None:
+            steps: dict[int, tuple[Step, ...]] = {}
+            for step in map(step_of, self._connection.execute(SQL["steps"])):
+                steps[step.order_id] = (*steps.get(step.order_id, ()), step)
+            self._known_steps = steps
+        return self._known_steps
 
     def _order(self, order_id: int) -> Order:
         order = self._orders.get(order_id)
@@ -209,10 +219,3 @@ class Transaction:
             self._steps[order_id] = left
         else:
             del self._steps[order_id]
-
-
-def _read_steps(connection: sqlite3.Connection) -> dict[int, tuple[Step, ...]]:
-    steps: dict[int, tuple[Step, ...]] = {}
-    for step in map(step_of, connection.execute(SQL["steps"])):
-        steps[step.order_id] = (*steps.get(step.order_id, ()), step)
-    return steps

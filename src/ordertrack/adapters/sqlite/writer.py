@@ -118,10 +118,10 @@ class Writer:
             self._loop.call_soon_threadsafe(self._arrive, batch, failed, [], 0.0)
 
     def _roll_back(self) -> None:
+        self._transaction.forget()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._transaction.forget()
         except sqlite3.Error:
             log.exception("rollback failed")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, Router, post, put
+from litestar.params import FromPath
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import format_time
@@ -19,14 +20,14 @@ from ordertrack.service.orders import Orders
 
 def changes_router(orders: Orders, undo_window_ms: int) -> Router:
     @put(f"{names.ORDERS}/{{order_id:str}}/status")
-    async def set_status(request: AnyRequest, order_id: str) -> Response[answers.ChangeAnswer]:
+    async def set_status(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.ChangeAnswer]:
         known_query(request)
         id_ = parse_order_id(order_id)
         body = await read_body(request, requests.StatusBody)
         return await _changed(body.change(id_, ANONYMOUS, undo_window_ms, _if_match(request)))
 
     @put(f"{names.ORDERS}/{{order_id:str}}/courier")
-    async def set_courier(request: AnyRequest, order_id: str) -> Response[answers.ChangeAnswer]:
+    async def set_courier(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.ChangeAnswer]:
         known_query(request)
         id_ = parse_order_id(order_id)
         body = await read_body(request, requests.CourierBody)

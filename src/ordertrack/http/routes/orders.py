@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 from litestar import Response, Router, get, post
+from litestar.params import FromPath
 
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
@@ -46,14 +47,14 @@ def orders_router(orders: Orders) -> Router:
         return _fresh(answers.OrdersAnswer(data=view))
 
     @get(f"{names.ORDERS}/{{order_id:str}}")
-    async def one(request: AnyRequest, order_id: str) -> Response[answers.OrderAnswer | None]:
+    async def one(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.OrderAnswer | None]:
         order = await orders.one(parse_order_id(order_id))
         if names_version(request.headers.get(names.IF_NONE_MATCH), Cursor(orders.epoch, order.version)):
             return Response(None, status_code=304, headers=version_headers(orders.epoch, order))
         return _order(order)  # type: ignore[return-value]
 
     @get(f"{names.ORDERS}/{{order_id:str}}/events")
-    async def events(request: AnyRequest, order_id: str) -> Response[answers.EventsAnswer]:
+    async def events(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.EventsAnswer]:
         after = _number(known_query(request, "after"), "after", default=0, least=0, most=MAX_INT64)
         order = await orders.one(parse_order_id(order_id))
         view = answers.EventsView(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Router, delete, post
+from litestar.params import FromPath
 
 from ordertrack.http import names
 from ordertrack.http.parameters import parse_order_id
@@ -15,7 +16,7 @@ _PATH = f"{names.ORDERS}/{{order_id:str}}/simulate-workflow"
 
 def simulations_router(simulator: Simulator) -> Router:
     @post(_PATH, status_code=202)
-    async def start(request: AnyRequest, order_id: str) -> answers.SimulationAnswer:
+    async def start(request: AnyRequest, order_id: FromPath[str]) -> answers.SimulationAnswer:
         known_query(request)
         id_ = parse_order_id(order_id)
         options = requests.SimulationBody()
@@ -26,7 +27,7 @@ def simulations_router(simulator: Simulator) -> Router:
         return answers.SimulationAnswer(data=answers.simulation_view(id_, steps))
 
     @delete(_PATH, status_code=200)
-    async def stop(request: AnyRequest, order_id: str) -> answers.SimulationAnswer:
+    async def stop(request: AnyRequest, order_id: FromPath[str]) -> answers.SimulationAnswer:
         known_query(request)
         id_ = parse_order_id(order_id)
         steps = await simulator.stop(id_)

@@ -1,0 +1,583 @@
+"""What the SQLite store promises beyond the contract: the file, the lock, the disk, and the races inside."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ordertrack.adapters.sqlite import writer as sqlite_writer
+from ordertrack.adapters.sqlite.database import FILE_NAME, LOCK_NAME, connect
+from ordertrack.adapters.sqlite.store import SqliteStore
+from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.core.errors import OrdertrackError, SimulationRunning, StoreBusy, StoreUnavailable
+from ordertrack.core.event import Status
+from ordertrack.core.feed import FeedKey, FeedKind
+from ordertrack.core.order import AssignCourier, ChangeStatus, Details, NewOrder, Order
+from ordertrack.core.workflow import WorkflowOptions
+from ordertrack.ports.store import Applied, Committed, Idempotency, OrderFilter, StoreCannotOpen
+
+pytestmark = pytest.mark.anyio
+
+NOW_MS = 1_795_342_530_000
+BOUND_S = 20
+NOT_YET_S = 0.1
+"""How long a test watches that something does not happen."""
+CUSTOMER = FeedKey(FeedKind.CUSTOMER, "c1")
+NEW = NewOrder("c1", "r1")
+BIG = NewOrder("c1", "r1", details=Details(note="x" * 300_000))
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.calls: list[Sequence[Committed]] = []
+        self.announced: dict[int, int] = {}
+
+    def __call__(self, commits: Sequence[Committed], committed_at_s: float) -> None:
+        self.calls.append(commits)
+        self.announced.update({order.id: order.version for order, _, _ in commits})
+
+
+@asynccontextmanager
+async def opened(folder: Path, listener: Any = None) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(folder, SystemClock())
+    async with asyncio.timeout(BOUND_S):
+        await store.open(listener or Listener())
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+async def cannot_open(folder: Path) -> str:
+    """The message for the person who started the server."""
+    with pytest.raises(StoreCannotOpen) as refused:
+        await SqliteStore(folder, SystemClock()).open(Listener())
+    return str(refused.value)
+
+
+async def placed(store: SqliteStore, new: NewOrder = NEW) -> Order:
+    return (await store.create(new, NOW_MS)).order
+
+
+async def assigned(store: SqliteStore, order: Order, courier_id: str) -> Order:
+    (result,) = await store.apply([AssignCourier(order.id, courier_id, "test")], NOW_MS)
+    assert isinstance(result, Applied), result
+    return result.order
+
+
+def to(order: Order, status: str) -> ChangeStatus:
+    return ChangeStatus(order.id, Status(status), "test")
+
+
+def writer_of(store: SqliteStore) -> sqlite_writer.Writer:
+    assert store._writer is not None
+    return store._writer
+
+
+@asynccontextmanager
+async def writer_busy(store: SqliteStore) -> AsyncIterator[None]:
+    """Inside, changes queue up behind a commit that is under way; after it they are done together."""
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def job(transaction: object) -> None:
+        under_way.set()
+        assert go_on.wait(BOUND_S)
+
+    blocking = asyncio.create_task(writer_of(store).submit(job))
+    assert await asyncio.to_thread(under_way.wait, BOUND_S)
+    try:
+        yield
+        await asyncio.sleep(0)  # every task that was created has begun
+    finally:
+        go_on.set()
+        await blocking
+
+
+@asynccontextmanager
+async def writer_busy_and_failing(store: SqliteStore) -> AsyncIterator[None]:
+    """The same where even the commit under way fails."""
+    with suppress(StoreUnavailable):
+        async with writer_busy(store):
+            yield
+
+
+# Reopening
+
+
+async def test_everything_is_there_again_after_reopening(tmp_path: Path) -> None:
+    """Clauses 1, 8 and 9 of the contract, across processes as far as the file can tell."""
+    key = Idempotency("key", "body")
+    async with opened(tmp_path) as store:
+        epoch = store.epoch
+        created = await store.create(NewOrder("c1", "r1", "d1", "A-1"), NOW_MS, idempotency=key)
+        order = await assigned(store, created.order, "d2")
+        await store.apply([to(order, "picked_up")], NOW_MS)
+        simulated = await placed(store)
+        steps = await store.start_simulation(simulated.id, WorkflowOptions(), NOW_MS)
+        order = await store.order(order.id)
+        feeds = [FeedKey(FeedKind.COURIER, "d1"), FeedKey(FeedKind.COURIER, "d2"), CUSTOMER]
+        changes = [await store.feed_changes(feed, after) for feed in feeds for after in (None, 0, 1)]
+        counts = await store.orders_by_status()
+    async with opened(tmp_path) as store:
+        assert store.epoch == epoch
+        assert await store.order(order.id) == order
+        assert await store.orders(OrderFilter(limit=10)) == [simulated, order]
+        assert [await store.feed_changes(feed, after) for feed in feeds for after in (None, 0, 1)] == changes
+        assert await store.orders_by_status() == counts
+        assert await store.simulations() == {simulated.id: steps}
+        assert (await store.create(NewOrder("c1", "r1", "d1", "A-1"), NOW_MS, idempotency=key)).order == created.order
+        (stepped,) = await store.apply(
+            [ChangeStatus(simulated.id, Status.PREPARING, "simulator", simulated=(steps[0].seq, steps[0].due_at_ms))],
+            NOW_MS,
+        )
+        assert isinstance(stepped, Applied)
+        assert (await store.feed_changes(CUSTOMER, None)).version == changes[6].version + 1
+        assert (await placed(store)).id == simulated.id + 1
+
+
+async def test_stores_of_different_folders_have_different_epochs(tmp_path: Path) -> None:
+    async with opened(tmp_path / "a") as one, opened(tmp_path / "b") as other:
+        assert one.epoch != other.epoch
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from ordertrack.adapters.sqlite.store import SqliteStore
+from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.core.order import AssignCourier, NewOrder
+
+async def customer(store, n):
+    order = (await store.create(NewOrder("c1", "r1"), n)).order
+    while True:
+        (applied,) = await store.apply([AssignCourier(order.id, f"d{order.version}", "test")], n)
+        order = applied.order
+        print(order.id, order.version, flush=True)
+
+async def main():
+    store = SqliteStore(Path(sys.argv[1]), SystemClock())
+    await store.open(lambda commits, at_s: None)
+    await asyncio.gather(*(customer(store, n) for n in range(8)))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
+    """Clause 1."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(100)]
+    process.send_signal(signal.SIGKILL)
+    lines += process.stdout.read().splitlines(keepends=True)
+    process.stdout.close()
+    assert process.wait(BOUND_S) == -signal.SIGKILL
+    acknowledged = dict(tuple(map(int, line.split())) for line in lines if line.endswith("\n"))
+    assert len(acknowledged) == 8
+    async with opened(tmp_path) as store:
+        for order_id, version in acknowledged.items():
+            order = await store.order(order_id)
+            assert order.version >= version
+            assert [event.version for event in order.timeline] == list(range(1, order.version + 1))
+
+
+async def test_what_was_acknowledged_is_in_the_file_before_the_store_is_closed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        order = await assigned(store, await placed(store), "d1")
+        other = sqlite3.connect(store.path)
+        try:
+            rows = other.execute("SELECT version FROM events WHERE order_id = ? ORDER BY version", (order.id,))
+            assert rows.fetchall() == [(1,), (2,)]
+        finally:
+            other.close()
+
+
+# The folder
+
+
+async def test_a_second_store_on_the_same_folder_says_who_has_it_and_what_to_do(tmp_path: Path) -> None:
+    async with opened(tmp_path) as first:
+        message = await cannot_open(tmp_path)
+        assert str(tmp_path) in message
+        assert f"process {os.getpid()}" in message
+        assert "--data-dir" in message
+        assert (await placed(first)).id == 1
+    async with opened(tmp_path) as again:
+        assert (await placed(again)).id == 2
+
+
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert str(tmp_path / "file" / "data") in await cannot_open(tmp_path / "file" / "data")
+    assert "/proc/ordertrack" in await cannot_open(Path("/proc/ordertrack"))
+
+
+async def test_a_file_that_is_no_database_is_refused_and_the_folder_not_kept_locked(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"this is not a database" * 100)
+    assert str(tmp_path / FILE_NAME) in await cannot_open(tmp_path)
+    (tmp_path / FILE_NAME).unlink()
+    async with opened(tmp_path) as store:
+        assert (await placed(store)).id == 1
+
+
+async def test_only_the_owner_can_read_the_files(tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as store:
+        await placed(store)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
+    assert modes.pop(FILE_NAME) == modes.pop(LOCK_NAME) == 0o600
+    assert set(modes.values()) == {0o600}
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+# The schema
+
+
+async def meddle(folder: Path, statement: str) -> None:
+    async with opened(folder) as store:
+        await placed(store)
+    connection = sqlite3.connect(folder / FILE_NAME)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    await meddle(tmp_path, "INSERT INTO schema_migrations VALUES (999, '0999_future.sql', 'abc', 0)")
+    message = await cannot_open(tmp_path)
+    assert "newer" in message
+    assert "999" in message
+
+
+async def test_a_database_that_was_migrated_with_something_else_is_refused(tmp_path: Path) -> None:
+    await meddle(tmp_path, "UPDATE schema_migrations SET sha256 = 'abc' WHERE number = 1")
+    assert "0001_orders.sql" in await cannot_open(tmp_path)
+
+
+async def test_a_refused_database_is_left_as_it_was(tmp_path: Path) -> None:
+    await meddle(tmp_path, "INSERT INTO schema_migrations VALUES (999, '0999_future.sql', 'abc', 0)")
+    await cannot_open(tmp_path)
+    await meddle_again(tmp_path, "DELETE FROM schema_migrations WHERE number = 999")
+    async with opened(tmp_path) as store:
+        assert (await store.order(1)).version == 1
+
+
+async def meddle_again(folder: Path, statement: str) -> None:
+    connection = sqlite3.connect(folder / FILE_NAME)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+# Durability settings
+
+
+async def test_every_connection_syncs_every_commit(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await placed(store)
+        fresh, reading = connect(store.path), connect(store.path, read_only=True)
+        try:
+            for connection in (writer_of(store)._connection, fresh, reading):
+                pragmas = {
+                    name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+                    for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+                }
+                assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5_000}
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                reading.execute("DELETE FROM orders")
+        finally:
+            fresh.close()
+            reading.close()
+
+
+# Group commit
+
+
+async def test_changes_that_wait_together_share_a_commit(tmp_path: Path) -> None:
+    listener = Listener()
+    async with opened(tmp_path, listener) as store:
+        orders = [await placed(store) for _ in range(50)]
+        listener.calls.clear()
+        async with writer_busy(store):
+            changes = [asyncio.create_task(assigned(store, order, "d1")) for order in orders]
+        assert {order.version for order in await asyncio.gather(*changes)} == {2}
+        assert [len(commits) for commits in listener.calls] == [50]
+
+
+async def test_a_commit_takes_in_only_so_many_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_writer, "MAX_BATCH", 20)
+    listener = Listener()
+    async with opened(tmp_path, listener) as store:
+        async with writer_busy(store):
+            changes = [asyncio.create_task(placed(store)) for _ in range(50)]
+        assert sorted(order.id for order in await asyncio.gather(*changes)) == list(range(1, 51))
+        assert [len(commits) for commits in listener.calls] == [20, 20, 10]
+
+
+async def test_one_commit_announces_each_of_its_orders_once(tmp_path: Path) -> None:
+    """Clause 5, for changes that came from different callers."""
+    listener = Listener()
+    async with opened(tmp_path, listener) as store:
+        order, other = await placed(store), await placed(store)
+        listener.calls.clear()
+        async with writer_busy(store):
+            changes = [asyncio.create_task(assigned(store, order, f"d{n}")) for n in range(5)]
+            changes.append(asyncio.create_task(assigned(store, other, "d1")))
+        await asyncio.gather(*changes)
+        (commits,) = listener.calls
+        assert {(o.id, o.version, previous) for o, _, previous in commits} == {(order.id, 6, 1), (other.id, 2, 1)}
+        assert commits[0].feeds[CUSTOMER] + commits[1].feeds[CUSTOMER] == 7 + 8
+
+
+async def test_more_than_may_wait_is_refused_and_the_rest_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clause 10."""
+    monkeypatch.setattr(sqlite_writer, "MAX_WAITING", 6)
+    async with opened(tmp_path) as store:
+        order = await placed(store)
+        async with writer_busy(store):
+            changes = [asyncio.create_task(assigned(store, order, f"d{n}")) for n in range(5)]
+            await asyncio.sleep(0)  # each of them has begun
+            assert store.waiting == 6
+            with pytest.raises(StoreBusy) as busy:
+                await store.apply([to(order, "preparing")], NOW_MS)
+            assert busy.value.retry_after_s == 1
+        await asyncio.gather(*changes)
+        assert (await assigned(store, order, "last")).version == 7
+
+
+# A medium that fails
+
+
+def fill_the_disk(store: SqliteStore) -> None:
+    connection = writer_of(store)._connection
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 8}")
+
+
+def empty_the_disk(store: SqliteStore) -> None:
+    writer_of(store)._connection.execute("PRAGMA max_page_count = 1000000")
+
+
+async def test_a_commit_that_fails_keeps_nothing_and_the_next_one_goes_on_as_before(tmp_path: Path) -> None:
+    """Clause 10: all requests of the commit fail, and what was planned in it is forgotten."""
+    listener = Listener()
+    async with opened(tmp_path, listener) as store:
+        order, simulated = await placed(store), await placed(store)
+        counts, changes = await store.orders_by_status(), await store.feed_changes(CUSTOMER, 0)
+        listener.calls.clear()
+        fill_the_disk(store)
+        async with writer_busy(store):
+            doomed: list[asyncio.Task[Any]] = [
+                asyncio.create_task(store.apply([to(order, "preparing")], NOW_MS)),
+                asyncio.create_task(store.start_simulation(simulated.id, WorkflowOptions(), NOW_MS)),
+                asyncio.create_task(store.create(BIG, NOW_MS, idempotency=Idempotency("key", "body"))),
+            ]
+        outcomes = await asyncio.gather(*doomed, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
+        assert {outcome.retry_after_s for outcome in outcomes} == {5}
+        assert listener.calls == []
+        assert await store.order(order.id) == order
+        assert (await store.orders_by_status(), await store.feed_changes(CUSTOMER, 0)) == (counts, changes)
+        assert await store.simulations() == {}
+        assert store.waiting == 0
+
+        empty_the_disk(store)
+        assert (await assigned(store, order, "d1")).version == 2
+        assert (await store.start_simulation(simulated.id, WorkflowOptions(), NOW_MS))[0].seq == 0
+        created = await store.create(BIG, NOW_MS, idempotency=Idempotency("key", "body"))
+        assert (created.order.id, created.replayed) == (3, False)
+        assert (await store.feed_changes(CUSTOMER, None)).version == changes.version + 2
+    async with opened(tmp_path) as store:
+        assert [o.version for o in await store.orders(OrderFilter(limit=10))] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("refuses", ["ROLLBACK", "simulation_steps"])
+async def test_a_medium_that_fails_even_while_a_commit_is_taken_back_leaves_no_false_memory(
+    tmp_path: Path, refuses: str
+) -> None:
+    """SQLite's authorizer plays the medium: it refuses the COMMIT, and then the ROLLBACK or the reading after it."""
+
+    def authorize(action: int, first: str | None, *_: object) -> int:
+        refused = first in ("COMMIT", refuses) and (first != "simulation_steps" or action == sqlite3.SQLITE_READ)
+        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    async with opened(tmp_path) as store:
+        order, running = await placed(store), await placed(store)
+        steps = await store.start_simulation(running.id, WorkflowOptions(), NOW_MS)
+        writer_of(store)._connection.set_authorizer(authorize)
+        async with writer_busy_and_failing(store):
+            doomed = [
+                asyncio.create_task(store.start_simulation(order.id, WorkflowOptions(), NOW_MS)),
+                asyncio.create_task(store.apply([AssignCourier(order.id, "d1", "test")], NOW_MS)),
+            ]
+        outcomes = await asyncio.gather(*doomed, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 2
+        with pytest.raises(StoreUnavailable):
+            await store.start_simulation(running.id, WorkflowOptions(), NOW_MS)
+        writer_of(store)._connection.set_authorizer(None)
+        with suppress(StoreUnavailable):  # an open transaction may have to be got rid of first
+            await store.apply([], NOW_MS)
+        assert (await assigned(store, order, "d2")).timeline[-1].version == 2
+        assert await store.simulations() == {running.id: steps}
+        with pytest.raises(SimulationRunning):
+            await store.start_simulation(running.id, WorkflowOptions(), NOW_MS)
+        assert len(await store.start_simulation(order.id, WorkflowOptions(), NOW_MS)) == 4
+
+
+async def test_a_store_whose_disk_is_full_still_answers_reads(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        order = await placed(store)
+        fill_the_disk(store)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                await placed(store, BIG)
+        assert await store.orders(OrderFilter(limit=10)) == [order]
+
+
+async def test_a_read_that_fails_says_that_the_store_is_unavailable(tmp_path: Path) -> None:
+    """Clause 10."""
+    async with opened(tmp_path) as store:
+        await placed(store)
+        writer_of(store)._connection.execute("ALTER TABLE orders RENAME TO gone")
+        with pytest.raises(StoreUnavailable):
+            await store.orders(OrderFilter(limit=10))
+        writer_of(store)._connection.execute("ALTER TABLE gone RENAME TO orders")
+        assert len(await store.orders(OrderFilter(limit=10))) == 1
+
+
+@pytest.mark.parametrize("was_opened", [True, False])
+async def test_a_store_that_is_not_open_is_unavailable_and_keeps_nobody_waiting(
+    tmp_path: Path, was_opened: bool
+) -> None:
+    store = SqliteStore(tmp_path, SystemClock())
+    if was_opened:
+        await store.open(Listener())
+        await placed(store)
+    await store.close()
+    for ask in (
+        lambda: store.create(NEW, NOW_MS),
+        lambda: store.apply([], NOW_MS),
+        lambda: store.order(77),
+        lambda: store.orders(OrderFilter(limit=1)),
+        lambda: store.feed_changes(CUSTOMER, None),
+        lambda: store.simulations(),
+    ):
+        with pytest.raises(StoreUnavailable):
+            async with asyncio.timeout(BOUND_S):
+                await ask()
+
+
+async def test_a_listener_that_raises_spoils_nothing_for_those_who_changed_something(tmp_path: Path) -> None:
+    """The contract forbids it to raise; handing its error to a caller whose change is durable would be worse."""
+
+    def raises(commits: Sequence[Committed], committed_at_s: float) -> None:
+        raise RuntimeError("on purpose")
+
+    async with opened(tmp_path, raises) as store:
+        order = await assigned(store, await placed(store), "d1")
+        assert await store.order(order.id) == order
+
+
+# Races between the writer, the readers and the loop
+
+
+class SlowLoop:
+    """The event loop as the writer thread sees it, with a hold-up between a commit and its announcement."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.committed = threading.Event()
+        self.announce = threading.Event()
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return self._loop.create_future()
+
+    def call_soon_threadsafe(self, *args: Any) -> None:
+        self.committed.set()
+        assert self.announce.wait(BOUND_S)
+        self._loop.call_soon_threadsafe(*args)
+
+
+async def test_a_read_of_what_was_just_committed_waits_for_its_announcement(tmp_path: Path) -> None:
+    """Clause 5, in the moment between COMMIT and the listener."""
+    async with opened(tmp_path) as store:
+        order = await placed(store)
+    listener = Listener()
+    async with opened(tmp_path, listener) as store:  # nothing is in its caches
+        slow = SlowLoop()
+        writer_of(store)._loop = slow  # type: ignore[assignment]
+        change = asyncio.create_task(
+            writer_of(store).submit(lambda tx: tx.apply([AssignCourier(order.id, "d1", "test")], NOW_MS))
+        )
+        assert await asyncio.to_thread(slow.committed.wait, BOUND_S)
+        seen: list[tuple[int, int]] = []
+
+        async def read(versions: Any) -> None:
+            version = await versions
+            seen.append((version, listener.announced.get(order.id, 1)))
+
+        async def version_of_one() -> int:
+            return (await store.order(order.id)).version
+
+        async def version_in_list() -> int:
+            return (await store.orders(OrderFilter(limit=1)))[0].version
+
+        reads = [asyncio.create_task(read(version_of_one())), asyncio.create_task(read(version_in_list()))]
+        await asyncio.wait(reads, timeout=NOT_YET_S)
+        slow.announce.set()
+        await asyncio.gather(change, *reads)
+        assert [version for version, _ in seen] == [2, 2]
+        assert all(version <= announced for version, announced in seen), "a read was faster than the announcement"
+
+
+class SlowReaders:
+    """The writer's lock, with readers held up once they have read and before they return."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+        self.have_read = threading.Event()
+        self.go_on = threading.Event()
+
+    def __enter__(self) -> None:
+        if threading.current_thread().name.startswith("ordertrack-read"):
+            self.have_read.set()
+            assert self.go_on.wait(BOUND_S)
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+async def test_a_slow_read_does_not_hide_what_was_committed_meanwhile(tmp_path: Path) -> None:
+    """Clause 6: a reader returns with an old snapshot after a newer one was announced."""
+    async with opened(tmp_path) as store:
+        order = await placed(store)
+    async with opened(tmp_path) as store:  # nothing is in its caches
+        slow = SlowReaders(writer_of(store).visible)
+        writer_of(store).visible = slow  # type: ignore[assignment]
+        read = asyncio.create_task(store.order(order.id))
+        assert await asyncio.to_thread(slow.have_read.wait, BOUND_S)
+        changed = await assigned(store, order, "d1")
+        slow.go_on.set()
+        assert await read == changed
+        assert await store.order(order.id) == changed
+        assert store._reading == {}
+
+
+async def test_readers_of_a_missing_order_leave_nothing_behind(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        outcomes = await asyncio.gather(*(store.order(404) for _ in range(5)), return_exceptions=True)
+        assert all(isinstance(outcome, OrdertrackError) for outcome in outcomes)
+        assert store._reading == {}

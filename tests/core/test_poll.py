@@ -1,0 +1,321 @@
+"""What a poll is answered, and when: the decision table of PROTOCOL.md section 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordertrack.core.event import Status
+from ordertrack.core.feed import Cursor
+from ordertrack.core.order import ChangeStatus, NewOrder, Order, advance, create, evolve
+from ordertrack.core.poll import (
+    NEXT_POLL_INTERVAL_S,
+    Answer,
+    Hold,
+    PollRequest,
+    Reason,
+    decide,
+    decide_at,
+    decide_drained,
+    hold_s,
+)
+
+EPOCH = "a1b2"
+START_MS = 1_795_342_530_000
+MAX_TIMEOUT_S = 120.0
+
+
+def order_at(*statuses: str) -> Order:
+    """An order that went through `statuses`, a second apart: version 1 at START_MS."""
+    order = create(7, NewOrder(customer_id="c1", restaurant_id="r1"), START_MS)
+    for status in statuses:
+        event = advance(order, ChangeStatus(7, Status(status), "test"), order.updated_at_ms + 1_000)
+        assert event is not None
+        order = evolve(order, event)
+    return order
+
+
+ACTIVE = order_at("preparing", "ready")
+ENDED = order_at("preparing", "delivered")
+CANCELLED = order_at("preparing", "cancelled")
+BEFORE_MS, CURRENT_MS, FUTURE_MS = START_MS + 1_000, START_MS + 2_000, START_MS + 9_999_999
+
+
+def cursor(version: int, epoch: str = EPOCH) -> Cursor:
+    return Cursor(epoch, version)
+
+
+def asked(**fields: Any) -> PollRequest:
+    return PollRequest(**fields)
+
+
+def decided(request: PollRequest, order: Order) -> Answer | Hold:
+    return decide(request, order, EPOCH, hold_s(request, MAX_TIMEOUT_S))
+
+
+ANSWERED = [
+    # row, request, order, reason, position
+    pytest.param(asked(), ACTIVE, "snapshot", None, id="1 nothing at all"),
+    pytest.param(asked(), ENDED, "snapshot", None, id="1 nothing at all, ended"),
+    pytest.param(asked(wait_s=5.0), ACTIVE, "snapshot", None, id="1 only Prefer"),
+    pytest.param(asked(client_id="me"), ACTIVE, "snapshot", None, id="1 only a client id"),
+    pytest.param(asked(timeout_s=0.0), ACTIVE, "timeout", 3, id="2 and 6 no position, timeout 0"),
+    pytest.param(asked(timeout_s=30.0), ENDED, "terminal", 3, id="2 and 5 no position but a timeout, ended"),
+    pytest.param(asked(cursor=cursor(2)), ACTIVE, "changed", 2, id="3 cursor one behind"),
+    pytest.param(asked(cursor=cursor(0)), ACTIVE, "changed", 0, id="3 cursor before the first version"),
+    pytest.param(asked(cursor=cursor(2), timeout_s=30.0), ACTIVE, "changed", 2, id="3 with a timeout"),
+    pytest.param(asked(cursor=cursor(2), timeout_s=0.0), ACTIVE, "changed", 2, id="3 with timeout 0"),
+    pytest.param(asked(etag=cursor(1)), ACTIVE, "changed", 1, id="3 etag behind"),
+    pytest.param(asked(last_update_ms=BEFORE_MS), ACTIVE, "changed", 2, id="3 last_update behind"),
+    pytest.param(asked(last_update_ms=CURRENT_MS - 1), ACTIVE, "changed", 2, id="3 last_update a millisecond behind"),
+    pytest.param(asked(last_update_ms=0), ACTIVE, "changed", 0, id="3 last_update before the order"),
+    pytest.param(asked(cursor=cursor(2)), ENDED, "changed", 2, id="3 before 5"),
+    pytest.param(asked(cursor=cursor(3, "ffff")), ACTIVE, "reset", None, id="4 cursor of another epoch"),
+    pytest.param(asked(cursor=cursor(9, "ffff")), ACTIVE, "reset", None, id="4 before 7"),
+    pytest.param(asked(cursor=cursor(1, "ffff")), ENDED, "reset", None, id="4 before 3 and 5"),
+    pytest.param(asked(etag=cursor(3, "ffff")), ACTIVE, "reset", None, id="4 etag of another epoch"),
+    pytest.param(asked(cursor=cursor(3)), ENDED, "terminal", 3, id="5 delivered"),
+    pytest.param(asked(cursor=cursor(3)), CANCELLED, "terminal", 3, id="5 cancelled"),
+    pytest.param(asked(cursor=cursor(3), timeout_s=0.0), ENDED, "terminal", 3, id="5 with timeout 0"),
+    pytest.param(asked(etag=cursor(3)), ENDED, "terminal", 3, id="5 etag"),
+    pytest.param(asked(any_etag=True), ENDED, "terminal", 3, id="5 If-None-Match: *"),
+    pytest.param(asked(last_update_ms=CURRENT_MS), ENDED, "terminal", 3, id="5 last_update"),
+    pytest.param(asked(last_update_ms=FUTURE_MS), ENDED, "terminal", 3, id="5 last_update in the future"),
+    pytest.param(asked(cursor=cursor(3), timeout_s=0.0), ACTIVE, "timeout", 3, id="6 timeout 0"),
+    pytest.param(asked(cursor=cursor(3), wait_s=0.0), ACTIVE, "timeout", 3, id="6 Prefer: wait=0"),
+    pytest.param(asked(cursor=cursor(4), timeout_s=0.0), ACTIVE, "reset", None, id="7 ahead with timeout 0"),
+]
+
+HELD = [
+    pytest.param(asked(timeout_s=30.0), ACTIVE, Hold(3, 30.0), id="2 no position but a timeout"),
+    pytest.param(asked(cursor=cursor(3)), ACTIVE, Hold(3, 30.0), id="6 cursor"),
+    pytest.param(asked(cursor=cursor(3), timeout_s=0.5), ACTIVE, Hold(3, 0.5), id="6 decimal timeout"),
+    pytest.param(asked(cursor=cursor(3), timeout_s=999.0), ACTIVE, Hold(3, 120.0), id="6 clamped timeout"),
+    pytest.param(asked(cursor=cursor(3), wait_s=7.0), ACTIVE, Hold(3, 7.0), id="6 Prefer"),
+    pytest.param(asked(etag=cursor(3)), ACTIVE, Hold(3, 30.0), id="6 etag"),
+    pytest.param(asked(any_etag=True), ACTIVE, Hold(3, 30.0), id="6 If-None-Match: *"),
+    pytest.param(asked(last_update_ms=CURRENT_MS), ACTIVE, Hold(3, 30.0), id="6 last_update"),
+    pytest.param(asked(last_update_ms=FUTURE_MS), ACTIVE, Hold(3, 30.0), id="6 last_update in the future"),
+    pytest.param(asked(cursor=cursor(4)), ACTIVE, Hold(4, 2.0, ahead=True), id="7 ahead"),
+    pytest.param(asked(cursor=cursor(4)), ENDED, Hold(4, 2.0, ahead=True), id="7 ahead of an ended order"),
+    pytest.param(asked(etag=cursor(9)), ACTIVE, Hold(9, 2.0, ahead=True), id="7 etag ahead"),
+    pytest.param(
+        asked(cursor=cursor(4), timeout_s=1.5), ACTIVE, Hold(4, 1.5, ahead=True), id="7 with less than 2 seconds"
+    ),
+]
+
+
+@pytest.mark.parametrize(("request_", "order", "reason", "position"), ANSWERED)
+def test_a_poll_is_answered_now(request_: PollRequest, order: Order, reason: str, position: int | None) -> None:
+    answer = decided(request_, order)
+    assert isinstance(answer, Answer)
+    assert (answer.reason, answer.position, answer.order) == (reason, position, order)
+    assert answer.has_update is (reason in ("snapshot", "changed", "reset"))
+
+
+@pytest.mark.parametrize(("request_", "order", "expected"), HELD)
+def test_a_poll_is_held(request_: PollRequest, order: Order, expected: Hold) -> None:
+    assert decided(request_, order) == expected
+
+
+# The deadline: the same rows once more
+
+
+@pytest.mark.parametrize(
+    ("position", "order", "left_s", "waited_ahead", "expected"),
+    [
+        pytest.param(3, ACTIVE, 0.0, False, "timeout", id="nothing new"),
+        pytest.param(3, ACTIVE, -0.1, False, "timeout", id="nothing new, and late"),
+        pytest.param(2, ACTIVE, 0.0, False, "changed", id="a lost wake-up"),
+        pytest.param(2, ENDED, 0.0, False, "changed", id="a lost wake-up of an ended order"),
+        pytest.param(4, ACTIVE, 0.0, False, "reset", id="ahead and no time left"),
+        pytest.param(4, ACTIVE, 28.0, True, "reset", id="still ahead after waiting for it"),
+        pytest.param(4, ENDED, 28.0, True, "reset", id="still ahead of an ended order"),
+        pytest.param(3, ACTIVE, 28.0, True, Hold(3, 28.0), id="caught up: held for the rest"),
+        pytest.param(3, ACTIVE, 0.0, True, "timeout", id="caught up at the very end"),
+        pytest.param(3, ENDED, 28.0, True, "terminal", id="caught up with the end of the order"),
+        pytest.param(2, ACTIVE, 28.0, True, "changed", id="overtaken"),
+    ],
+)
+def test_a_poll_whose_deadline_has_come(
+    position: int, order: Order, left_s: float, waited_ahead: bool, expected: str | Hold
+) -> None:
+    decision = decide_at(position, order, left_s, waited_ahead=waited_ahead)
+    if isinstance(expected, Hold):
+        assert decision == expected
+    else:
+        assert isinstance(decision, Answer)
+        assert decision.reason == expected
+
+
+@pytest.mark.parametrize(
+    ("position", "order", "reason"),
+    [
+        pytest.param(3, ACTIVE, "drain", id="nothing new"),
+        pytest.param(2, ACTIVE, "changed", id="news"),
+        pytest.param(2, ENDED, "changed", id="the end"),
+        pytest.param(3, ENDED, "terminal", id="ended and known"),
+        pytest.param(4, ACTIVE, "reset", id="ahead"),
+    ],
+)
+def test_a_node_that_goes_away_says_so_only_when_it_has_no_news(position: int, order: Order, reason: str) -> None:
+    answer = decide_drained(position, order)
+    assert (answer.reason, answer.order) == (reason, order)
+
+
+# Precedence
+
+
+@pytest.mark.parametrize(
+    ("request_", "position"),
+    [
+        pytest.param(
+            asked(cursor=cursor(1), etag=cursor(2), any_etag=True, last_update_ms=0), 1, id="cursor before everything"
+        ),
+        pytest.param(asked(cursor=cursor(0), etag=cursor(2)), 0, id="cursor 0 before etag"),
+        pytest.param(asked(cursor=cursor(1), any_etag=True), 1, id="cursor before If-None-Match: *"),
+        pytest.param(asked(cursor=cursor(1), last_update_ms=BEFORE_MS), 1, id="cursor before last_update"),
+        pytest.param(asked(etag=cursor(1), last_update_ms=BEFORE_MS), 1, id="etag before last_update"),
+        pytest.param(asked(any_etag=True, last_update_ms=BEFORE_MS), 3, id="If-None-Match: * before last_update"),
+    ],
+)
+def test_cursor_comes_before_if_none_match_comes_before_last_update(request_: PollRequest, position: int) -> None:
+    decision = decided(request_, ACTIVE)
+    assert decision.position == position
+
+
+def test_a_cursor_of_another_epoch_is_not_saved_by_a_good_etag() -> None:
+    decision = decided(asked(cursor=cursor(3, "ffff"), etag=cursor(3)), ACTIVE)
+    assert isinstance(decision, Answer)
+    assert decision.reason == "reset"
+
+
+# 304
+
+
+@pytest.mark.parametrize(
+    ("request_", "not_modified"),
+    [
+        pytest.param(asked(etag=cursor(3), timeout_s=0.0), True, id="etag"),
+        pytest.param(asked(any_etag=True, timeout_s=0.0), True, id="If-None-Match: *"),
+        pytest.param(asked(etag=cursor(3), last_update_ms=0, timeout_s=0.0), True, id="etag and last_update"),
+        pytest.param(asked(cursor=cursor(3), timeout_s=0.0), False, id="cursor"),
+        pytest.param(asked(cursor=cursor(3), etag=cursor(3), timeout_s=0.0), False, id="cursor and etag"),
+        pytest.param(asked(cursor=cursor(3), any_etag=True, timeout_s=0.0), False, id="cursor and *"),
+        pytest.param(asked(last_update_ms=CURRENT_MS, timeout_s=0.0), False, id="last_update"),
+        pytest.param(asked(timeout_s=0.0), False, id="no position"),
+    ],
+)
+def test_nothing_new_is_a_304_only_when_the_position_came_as_if_none_match(
+    request_: PollRequest, not_modified: bool
+) -> None:
+    answer = decided(request_, ACTIVE)
+    assert isinstance(answer, Answer)
+    assert (answer.reason, answer.not_modified) == ("timeout", not_modified)
+    assert request_.conditional is not_modified
+
+
+@pytest.mark.parametrize(
+    ("request_", "order"),
+    [
+        pytest.param(asked(etag=cursor(2)), ACTIVE, id="changed"),
+        pytest.param(asked(etag=cursor(3, "ffff")), ACTIVE, id="reset"),
+        pytest.param(asked(etag=cursor(3)), ENDED, id="terminal"),
+    ],
+)
+def test_a_conditional_poll_that_has_something_to_say_is_no_304(request_: PollRequest, order: Order) -> None:
+    answer = decided(request_, order)
+    assert isinstance(answer, Answer)
+    assert answer.not_modified is False
+
+
+def test_a_held_conditional_poll_is_a_304_at_its_deadline() -> None:
+    answer = decide_at(3, ACTIVE, 0.0, conditional=True)
+    assert answer == Answer(ACTIVE, Reason.TIMEOUT, 3, not_modified=True)
+
+
+# The figures
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "wait_s", "expected"),
+    [
+        (None, None, 30.0),
+        (0.0, None, 0.0),
+        (0.25, None, 0.25),
+        (119.0, None, 119.0),
+        (120.0, None, 120.0),
+        (121.0, None, 120.0),
+        (1e9, None, 120.0),
+        (None, 10.0, 10.0),
+        (None, 60.0, 30.0),
+        (60.0, 10.0, 10.0),
+        (10.0, 60.0, 10.0),
+        (500.0, 400.0, 120.0),
+        (60.0, 0.0, 0.0),
+    ],
+)
+def test_the_hold_is_the_least_of_what_was_asked_for_and_what_is_allowed(
+    timeout_s: float | None, wait_s: float | None, expected: float
+) -> None:
+    assert hold_s(asked(timeout_s=timeout_s, wait_s=wait_s), MAX_TIMEOUT_S) == expected
+
+
+def test_the_default_hold_is_clamped_too() -> None:
+    assert hold_s(asked(), 20.0) == 20.0
+
+
+def test_the_next_poll_intervals_are_exactly_those_of_the_original_contract() -> None:
+    assert {status.value: seconds for status, seconds in NEXT_POLL_INTERVAL_S.items()} == {
+        "confirmed": 120,
+        "preparing": 60,
+        "ready": 30,
+        "picked_up": 30,
+        "delivered": 0,
+        "cancelled": 0,
+    }
+
+
+# What an answer carries
+
+
+def test_an_answer_with_news_has_every_event_after_the_position() -> None:
+    assert [event.version for event in Answer(ACTIVE, Reason.CHANGED, 1).events] == [2, 3]
+    assert [event.version for event in Answer(ACTIVE, Reason.SNAPSHOT, None).events] == [1, 2, 3]
+    assert [event.version for event in Answer(ACTIVE, Reason.RESET, None).events] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.TERMINAL, Reason.DRAIN, Reason.SUPERSEDED])
+def test_an_answer_without_news_has_no_events(reason: Reason) -> None:
+    assert Answer(ACTIVE, reason, 3).events == ()
+
+
+positions = st.builds(Cursor, st.sampled_from([EPOCH, "ffff"]), st.integers(0, 6))
+requests = st.builds(
+    PollRequest,
+    cursor=st.none() | positions,
+    etag=st.none() | positions,
+    any_etag=st.booleans(),
+    last_update_ms=st.none() | st.integers(START_MS - 1_000, START_MS + 4_000),
+    timeout_s=st.none() | st.floats(0, 200),
+    wait_s=st.none() | st.floats(0, 200),
+)
+
+
+@given(requests, st.sampled_from([ACTIVE, ENDED, CANCELLED, order_at()]))
+def test_whatever_is_asked_news_is_never_held_and_an_ended_order_only_for_a_store_that_lags(
+    request: PollRequest, order: Order
+) -> None:
+    decision = decided(request, order)
+    if isinstance(decision, Hold):
+        assert decision.ahead is (decision.position > order.version)
+        assert decision.position >= order.version
+        assert not order.status.ended or decision.ahead
+        assert 0 < decision.for_s <= (2.0 if decision.ahead else MAX_TIMEOUT_S)
+    elif not decision.has_update:
+        assert decision.position == order.version
+    elif decision.position is not None:
+        assert decision.events != ()

@@ -1,0 +1,103 @@
+"""The figures an operator sees: PROTOCOL.md section 6."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.core.event import Status
+from ordertrack.core.hub import Hub
+from ordertrack.core.order import ChangeStatus, NewOrder
+from ordertrack.core.poll import PollRequest, Reason
+from ordertrack.service.monitoring import MIN_POLLS_TO_MEASURE, Monitor
+from ordertrack.service.statistics import KEPT_LATENCIES, Statistics, WakeLatency
+from ordertrack.service.tracking import Tracking
+
+pytestmark = pytest.mark.anyio
+
+
+class Process:
+    """The operating system's figures, as the test wants them."""
+
+    memory = 50_000_000
+
+    def memory_bytes(self) -> int:
+        return self.memory
+
+    def cpu_percent(self) -> float:
+        return 12.5
+
+
+class Nobody:
+    def answer(self, answer: object, committed_at_s: float | None) -> None: ...
+
+    def refuse(self, error: object) -> None: ...
+
+
+async def test_the_figures_say_what_is_held_and_what_was_done(clock: Any) -> None:
+    store, statistics, process = MemoryStore("a1b2", clock), Statistics(), Process()
+    hub: Hub[Any] = Hub(max_polls_per_feed=1_000, max_polls=1_000, full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0)
+    await store.open(tracking.committed)
+    monitor = Monitor(store, tracking, process, clock, node="node-1", version="1.2.3")
+    order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
+    polls = MIN_POLLS_TO_MEASURE
+    for _ in range(polls - 1):
+        await tracking.poll(order.id, PollRequest(timeout_s=30.0), Nobody())
+    process.memory += polls * 2_000
+    assert (await monitor.snapshot(0)).bytes_per_held_poll is None
+    await tracking.poll(order.id, PollRequest(timeout_s=30.0), Nobody())
+    await asyncio.sleep(12)
+    stats = await monitor.snapshot(simulations_running=3)
+    assert (stats.active_connections, stats.orders_watched, stats.max_connections_per_order) == (polls, 1, 1_000)
+    assert stats.bytes_per_held_poll == 2_000
+    assert (stats.uptime_s, stats.cpu_percent, stats.memory_mb) == (12.0, 12.5, 50.2)
+    assert (stats.simulations_running, stats.lost_wakeups_total, stats.draining) == (3, 0, False)
+    assert (stats.node, stats.nodes, stats.store, stats.version) == ("node-1", ["node-1"], "memory", "1.2.3")
+
+    await store.apply([ChangeStatus(order.id, Status.PREPARING, "cook")], clock.now_ms())
+    await tracking.drain()
+    stats = await monitor.snapshot(0)
+    assert (stats.active_connections, stats.orders_watched, stats.draining) == (0, 0, True)
+    assert stats.polls_total == {reason.value: 0 for reason in Reason} | {"changed": polls}
+    assert stats.updates_total == 2
+    assert stats.orders_by_status == {status.value: 0 for status in Status} | {"preparing": 1}
+    await tracking.close()
+
+
+async def test_a_draining_node_is_not_ready(clock: Any) -> None:
+    store = MemoryStore("a1b2", clock)
+    hub: Hub[Any] = Hub(max_polls_per_feed=10, max_polls=10, full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0)
+    monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1")
+    assert await monitor.not_ready() is None
+    await tracking.drain()
+    assert await monitor.not_ready() == "draining"
+
+
+def test_latencies_nobody_has_measured_yet_are_unknown() -> None:
+    assert Statistics().wake_latency_ms() == WakeLatency(None, None, None)
+
+
+def test_latencies_are_told_in_milliseconds_as_percentiles() -> None:
+    statistics = Statistics()
+    for milliseconds in range(100, 0, -1):
+        statistics.woke(milliseconds / 1000)
+    assert statistics.wake_latency_ms() == WakeLatency(p50=51.0, p99=100.0, max=100.0)
+
+
+def test_a_single_latency_is_every_percentile() -> None:
+    statistics = Statistics()
+    statistics.woke(0.0015)
+    assert statistics.wake_latency_ms() == WakeLatency(1.5, 1.5, 1.5)
+
+
+def test_old_latencies_are_forgotten() -> None:
+    statistics = Statistics()
+    statistics.woke(99.0)
+    for _ in range(KEPT_LATENCIES):
+        statistics.woke(0.001)
+    assert statistics.wake_latency_ms().max == 1.0

@@ -1,0 +1,377 @@
+"""Simulated workflows, driven through time: PROTOCOL.md section 2, simulated workflows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.core.errors import (
+    OrderEnded,
+    OrderNotFound,
+    OrdertrackError,
+    SimulationNotRunning,
+    SimulationRunning,
+    StoreUnavailable,
+)
+from ordertrack.core.event import Status
+from ordertrack.core.order import MAX_EVENTS, AssignCourier, Change, ChangeStatus, NewOrder
+from ordertrack.core.workflow import WorkflowOptions
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.store import Applied, Committed
+from ordertrack.service.simulation import MAX_SLEEP_S, Simulator
+
+pytestmark = pytest.mark.anyio
+
+BOUND_S = 100_000
+"""Of virtual time: a simulation takes 33 minutes of it."""
+MINUTE_S = 60
+WAY = [("preparing", 3), ("ready", 18), ("picked_up", 23), ("delivered", 33)]
+
+
+class StoreInHand:
+    """A memory store whose changes can be refused because it is overloaded, or held up on their way to it."""
+
+    def __init__(self, inner: MemoryStore) -> None:
+        self.inner = inner
+        self.failures = 0
+        self.failure: Exception = StoreUnavailable(retry_after_s=5)
+        self.asked = 0
+        self.on_the_way = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
+        self.asked += 1
+        if self.failures:
+            self.failures -= 1
+            raise self.failure
+        self.on_the_way.set()
+        await self.gate.wait()
+        return await self.inner.apply(changes, now_ms)
+
+
+class Kitchen:
+    """A store, and a diary of what happened to its orders and when, in seconds since the start."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.memory = MemoryStore("a1b2", clock)
+        self.store = StoreInHand(self.memory)
+        self.diary: dict[int, list[tuple[str, float]]] = {}
+        self.started_s = clock.monotonic_s()
+        self.news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def listen(self, commits: Sequence[Committed], committed_at_s: float) -> None:
+        for order, _, _ in commits:
+            at_s = round(committed_at_s - self.started_s, 3)
+            self.diary.setdefault(order.id, []).append((order.status.value, at_s))
+        self.news.set_result(None)
+        self.news = asyncio.get_running_loop().create_future()
+
+    async def place(self) -> int:
+        order_id = (await self.memory.create(NewOrder("c1", "r1"), self.clock.now_ms())).order.id
+        self.diary[order_id].clear()
+        return order_id
+
+    async def change(self, change: Change) -> None:
+        (result,) = await self.memory.apply([change], self.clock.now_ms())
+        assert isinstance(result, Applied), result
+
+    async def until(self, order_id: int, status: str) -> None:
+        async with asyncio.timeout(BOUND_S):
+            while (await self.memory.order(order_id)).status != status:
+                await self.news
+
+    async def pass_time(self, seconds: float) -> None:
+        """Virtual seconds, in which everything due is done."""
+        await asyncio.sleep(seconds)
+
+    @asynccontextmanager
+    async def simulator(self) -> AsyncIterator[Simulator]:
+        simulator = Simulator(self.store, self.clock)
+        await simulator.open()
+        try:
+            yield simulator
+        finally:
+            async with asyncio.timeout(BOUND_S):
+                await simulator.close()
+
+
+@pytest.fixture
+async def kitchen(clock: Clock) -> Kitchen:
+    kitchen = Kitchen(clock)
+    await kitchen.memory.open(kitchen.listen)
+    return kitchen
+
+
+def on_schedule(seconds: float) -> Any:
+    """A step is never early, and late by no more than the clocks' resolution."""
+    return pytest.approx(seconds, abs=0.01)
+
+
+async def test_an_order_takes_its_way_on_schedule_as_real_updates_by_the_simulator(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        steps = await simulator.start(order_id, WorkflowOptions())
+        assert simulator.running == 1
+        await kitchen.until(order_id, "delivered")
+        await kitchen.pass_time(MINUTE_S)
+        assert simulator.running == 0
+    assert kitchen.diary[order_id] == [(status, on_schedule(minutes * MINUTE_S)) for status, minutes in WAY]
+    order = await kitchen.memory.order(order_id)
+    assert {event.actor for event in order.timeline[1:]} == {"simulator"}
+    for event, step in zip(order.timeline[1:], steps, strict=True):
+        assert event.recorded_at_ms >= step.due_at_ms
+    assert await kitchen.memory.simulations() == {}
+
+
+async def test_several_orders_follow_each_its_own_schedule(kitchen: Kitchen) -> None:
+    ids = [await kitchen.place() for _ in range(3)]
+    speeds = [1.0, 10.0, 3_600.0]
+    async with kitchen.simulator() as simulator:
+        for order_id, speed in zip(ids, speeds, strict=True):
+            await simulator.start(order_id, WorkflowOptions(speed=speed))
+        for order_id in ids:
+            await kitchen.until(order_id, "delivered")
+    for order_id, speed in zip(ids, speeds, strict=True):
+        expected = [(status, on_schedule(minutes * MINUTE_S / speed)) for status, minutes in WAY]
+        assert kitchen.diary[order_id] == expected
+
+
+async def test_a_simulation_started_while_the_driver_sleeps_is_not_late(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await kitchen.pass_time(1)
+        await simulator.start(order_id, WorkflowOptions(timings_s={Status.CONFIRMED: 2.0}))
+        await kitchen.until(order_id, "preparing")
+    assert kitchen.diary[order_id] == [("preparing", on_schedule(3))]
+
+
+async def test_steps_that_take_no_time_at_all_still_happen_one_by_one(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    timings = dict.fromkeys((Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_UP), 0.0)
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions(timings_s=timings))
+        await kitchen.until(order_id, "delivered")
+    assert [status for status, _ in kitchen.diary[order_id]] == [status for status, _ in WAY]
+    assert (await kitchen.memory.order(order_id)).version == 5
+
+
+async def test_an_order_may_be_cancelled_on_its_way_with_a_reason(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions(cancel_at=Status.PICKED_UP))
+        await kitchen.until(order_id, "cancelled")
+    cancellation = (await kitchen.memory.order(order_id)).cancellation
+    assert cancellation is not None
+    assert (cancellation.by, bool(cancellation.reason)) == ("simulator", True)
+
+
+async def test_a_simulation_goes_on_after_a_restart(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        await kitchen.until(order_id, "preparing")
+    await kitchen.pass_time(MINUTE_S)
+    async with kitchen.simulator() as simulator:
+        assert simulator.running == 1
+        await kitchen.until(order_id, "delivered")
+    assert kitchen.diary[order_id] == [(status, on_schedule(minutes * MINUTE_S)) for status, minutes in WAY]
+
+
+async def test_steps_that_came_due_while_nobody_was_there_follow_at_once_and_in_order(kitchen: Kitchen) -> None:
+    order_id, other_id = await kitchen.place(), await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        await simulator.start(other_id, WorkflowOptions(speed=0.1))
+    await kitchen.pass_time(20 * MINUTE_S)
+    assert kitchen.diary == {order_id: [], other_id: []}
+    async with kitchen.simulator():
+        await kitchen.until(order_id, "delivered")
+    at_once = on_schedule(20 * MINUTE_S)
+    on_time = [("picked_up", on_schedule(23 * MINUTE_S)), ("delivered", on_schedule(33 * MINUTE_S))]
+    assert kitchen.diary[order_id] == [("preparing", at_once), ("ready", at_once), *on_time]
+    assert kitchen.diary[other_id] == [("preparing", on_schedule(30 * MINUTE_S))]
+
+
+@pytest.mark.parametrize("status", ["preparing", "ready", "cancelled"])
+async def test_a_change_of_status_by_somebody_else_ends_the_simulation(kitchen: Kitchen, status: str) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        await kitchen.pass_time(MINUTE_S)
+        await kitchen.change(ChangeStatus(order_id, Status(status), "cook"))
+        await kitchen.pass_time(60 * MINUTE_S)
+        assert simulator.running == 0
+    assert [seen for seen, _ in kitchen.diary[order_id]] == [status]
+
+
+async def test_a_courier_who_is_assigned_does_not_end_it(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        await kitchen.pass_time(MINUTE_S)
+        await kitchen.change(AssignCourier(order_id, "d1", "shop"))
+        await kitchen.until(order_id, "delivered")
+    assert (await kitchen.memory.order(order_id)).version == 6
+
+
+async def test_a_stopped_simulation_takes_no_more_steps(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        steps = await simulator.start(order_id, WorkflowOptions())
+        await kitchen.until(order_id, "preparing")
+        assert await simulator.stop(order_id) == steps[1:]
+        assert simulator.running == 0
+        with pytest.raises(SimulationNotRunning):
+            await simulator.stop(order_id)
+        await kitchen.pass_time(60 * MINUTE_S)
+    assert [status for status, _ in kitchen.diary[order_id]] == ["preparing"]
+
+
+@pytest.mark.parametrize("by", ["stop", "cook"])
+async def test_a_simulation_started_again_is_not_confused_by_the_steps_of_the_earlier_one(
+    kitchen: Kitchen, by: str
+) -> None:
+    """The earlier one's steps were due a minute before the new one's, with the same numbers."""
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        await kitchen.pass_time(MINUTE_S)
+        if by == "stop":
+            await simulator.stop(order_id)
+        else:
+            await kitchen.change(ChangeStatus(order_id, Status.PREPARING, "cook"))
+            await kitchen.change(ChangeStatus(order_id, Status.CONFIRMED, "cook", undo=True))
+            kitchen.diary[order_id].clear()
+        await simulator.start(order_id, WorkflowOptions())
+        assert simulator.running == 1
+        await kitchen.until(order_id, "delivered")
+    assert kitchen.diary[order_id] == [(status, on_schedule((minutes + 1) * MINUTE_S)) for status, minutes in WAY]
+
+
+async def test_a_simulation_stopped_and_started_again_in_the_same_moment_takes_each_step_once(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        for _ in range(5):
+            await simulator.start(order_id, WorkflowOptions())
+            await simulator.stop(order_id)
+        await simulator.start(order_id, WorkflowOptions())
+        await kitchen.until(order_id, "delivered")
+    assert kitchen.diary[order_id] == [(status, on_schedule(minutes * MINUTE_S)) for status, minutes in WAY]
+
+
+async def test_a_step_on_its_way_when_its_simulation_is_replaced_is_not_taken_for_one_of_the_new(
+    kitchen: Kitchen,
+) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        kitchen.store.gate.clear()
+        async with asyncio.timeout(BOUND_S):
+            await kitchen.store.on_the_way.wait()
+        await simulator.stop(order_id)
+        await simulator.start(order_id, WorkflowOptions())
+        kitchen.store.gate.set()
+        await kitchen.until(order_id, "delivered")
+        assert simulator.running == 0
+    assert kitchen.diary[order_id] == [(status, on_schedule((minutes + 3) * MINUTE_S)) for status, minutes in WAY]
+
+
+async def test_a_start_is_refused_when_it_makes_no_sense(kitchen: Kitchen) -> None:
+    order_id, ended_id = await kitchen.place(), await kitchen.place()
+    await kitchen.change(ChangeStatus(ended_id, Status.CANCELLED, "cook"))
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        with pytest.raises(SimulationRunning):
+            await simulator.start(order_id, WorkflowOptions())
+        with pytest.raises(OrderEnded):
+            await simulator.start(ended_id, WorkflowOptions())
+        with pytest.raises(OrderNotFound):
+            await simulator.start(404, WorkflowOptions())
+        with pytest.raises(OrderNotFound):
+            await simulator.stop(404)
+        assert simulator.running == 1
+
+
+async def test_a_wall_clock_put_forward_is_noticed_within_a_minute(kitchen: Kitchen, clock: Any) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        await kitchen.pass_time(1)
+        clock.jump_ms += 10 * MINUTE_S * 1000
+        await kitchen.until(order_id, "preparing")
+    ((_, at_s),) = kitchen.diary[order_id]
+    assert at_s <= 1 + MAX_SLEEP_S
+
+
+async def test_a_wall_clock_put_back_delays_the_steps_and_loses_none(kitchen: Kitchen, clock: Any) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        await kitchen.pass_time(1)
+        clock.jump_ms -= 10 * MINUTE_S * 1000
+        await kitchen.until(order_id, "delivered")
+    assert kitchen.diary[order_id] == [(status, on_schedule((minutes + 10) * MINUTE_S)) for status, minutes in WAY]
+
+
+@pytest.mark.parametrize("failure", [StoreUnavailable(retry_after_s=5), RuntimeError("nobody thought of this")])
+async def test_a_store_that_fails_for_a_while_only_delays_the_steps(kitchen: Kitchen, failure: Exception) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        kitchen.store.failure = failure
+        kitchen.store.failures = 30
+        await kitchen.until(order_id, "delivered")
+        assert kitchen.store.asked == 34
+    first, *others = WAY
+    assert kitchen.diary[order_id][0] == (first[0], on_schedule(first[1] * MINUTE_S + 30))
+    assert kitchen.diary[order_id][1:] == [(status, on_schedule(minutes * MINUTE_S)) for status, minutes in others]
+
+
+async def test_a_simulation_stopped_while_the_store_is_overloaded_stays_stopped(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        kitchen.store.failures = 3
+        await kitchen.pass_time(3 * MINUTE_S + 1.5)
+        assert kitchen.store.failures == 1
+        await simulator.stop(order_id)
+        await kitchen.pass_time(60 * MINUTE_S)
+    assert kitchen.diary[order_id] == []
+
+
+async def test_a_simulation_whose_step_is_refused_is_given_up_and_the_others_go_on(kitchen: Kitchen) -> None:
+    full_id, order_id = await kitchen.place(), await kitchen.place()
+    for n in range(MAX_EVENTS - 1):
+        await kitchen.change(AssignCourier(full_id, f"d{n}", "shop"))
+    kitchen.diary[full_id].clear()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(full_id, WorkflowOptions())
+        await simulator.start(order_id, WorkflowOptions())
+        await kitchen.until(order_id, "preparing")
+        await kitchen.pass_time(1)
+        assert simulator.running == 1
+        assert list(await kitchen.memory.simulations()) == [order_id]
+        await kitchen.until(order_id, "delivered")
+    assert kitchen.diary[full_id] == []
+
+
+async def test_closing_ends_it_whatever_it_waits_for(kitchen: Kitchen) -> None:
+    await Simulator(kitchen.store, kitchen.clock).close()
+    async with kitchen.simulator():
+        await kitchen.pass_time(1)
+    order_id = await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        kitchen.store.failures = 1_000
+        await kitchen.pass_time(4 * MINUTE_S)
+    assert kitchen.diary[order_id] == []

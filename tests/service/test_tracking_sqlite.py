@@ -1,0 +1,93 @@
+"""Tracking over the store that ships, in real time: threads, a disk, and caches too small for anything.
+
+tests/service/test_tracking.py says what happens in each single case. Here the writer, the readers and the loop run at
+once, which no virtual time can do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ordertrack.adapters.sqlite import store as sqlite_store
+from ordertrack.adapters.sqlite.store import SqliteStore
+from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.event import Status
+from ordertrack.core.feed import Cursor
+from ordertrack.core.hub import Hub
+from ordertrack.core.order import AssignCourier, ChangeStatus, NewOrder
+from ordertrack.core.poll import Answer, PollRequest
+from ordertrack.service.statistics import Statistics
+from ordertrack.service.tracking import Tracking
+
+pytestmark = pytest.mark.anyio
+
+BOUND_S = 30
+CHANGES = 60
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Client:
+    def __init__(self) -> None:
+        self.told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
+        self.told.set_result(answer)
+
+    def refuse(self, error: OrdertrackError) -> None:
+        self.told.set_exception(error)
+
+
+async def follow(tracking: Tracking, order_id: int, dice: random.Random) -> int:
+    """Poll on and on until the order has ended; every version is seen once and in order."""
+    version = 0
+    while True:
+        client = Client()
+        request = PollRequest(cursor=Cursor(tracking.epoch, version), timeout_s=dice.uniform(0.0, 0.3))
+        outcome = await tracking.poll(order_id, request, client)
+        answer = outcome if isinstance(outcome, Answer) else await client.told
+        if answer.has_update:
+            assert [event.version for event in answer.events] == list(range(version + 1, answer.order.version + 1))
+            version = answer.order.version
+        if answer.order.status.ended:
+            return version
+
+
+async def change(store: SqliteStore, order_id: int, clock: SystemClock, dice: random.Random) -> None:
+    for n in range(CHANGES):
+        await store.apply([AssignCourier(order_id, f"d{n}", "shop")], clock.now_ms())
+        if dice.random() < 0.3:
+            await store.order(dice.randint(1, 6))  # push others out of the cache
+    await store.apply([ChangeStatus(order_id, Status.DELIVERED, "driver")], clock.now_ms())
+
+
+@pytest.mark.parametrize("cached_orders", [1, 10_000])
+async def test_in_a_storm_over_sqlite_every_client_sees_every_version_and_no_wake_up_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached_orders: int
+) -> None:
+    monkeypatch.setattr(sqlite_store, "CACHED_ORDERS", cached_orders)
+    clock, statistics, dice = SystemClock(), Statistics(), random.Random(1)
+    store = SqliteStore(tmp_path, clock)
+    hub: Hub[Any] = Hub(max_polls_per_feed=100, max_polls=1_000, full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0)
+    async with asyncio.timeout(BOUND_S):
+        await store.open(tracking.committed)
+        ids = [(await store.create(NewOrder("c1", "r1"), clock.now_ms())).order.id for _ in range(6)]
+        async with asyncio.TaskGroup() as tasks:
+            followers = [tasks.create_task(follow(tracking, order_id, dice)) for order_id in ids for _ in range(5)]
+            for order_id in ids:
+                tasks.create_task(change(store, order_id, clock, dice))
+        await tracking.close()
+        await store.close()
+    assert {follower.result() for follower in followers} == {CHANGES + 2}
+    assert statistics.lost_wakeups == 0
+    assert (hub.held, hub.joined) == (0, 0)
