@@ -1,0 +1,40 @@
+"""The routes that are served and the operations that are described are the same."""
+
+from __future__ import annotations
+
+import re
+
+from litestar.routes import HTTPRoute
+
+from ordertrack.app import build
+from ordertrack.http.openapi.document import openapi_document
+from ordertrack.http.poll_route import METHODS, PollRoute
+from ordertrack.settings import Settings
+
+FOR_PEOPLE = re.compile(r"/|/apidocs.*|/openapi\.json")
+TRACK = "/api/v1/orders/{order_id}/track"
+
+
+def _served() -> set[tuple[str, str]]:
+    app = build(Settings(database_url="memory:")).http._rest
+    routes = {
+        (method, re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path))
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method in route.methods
+    }
+    return {(method, path) for method, path in routes if method != "OPTIONS" and not FOR_PEOPLE.fullmatch(path)}
+
+
+def _described() -> set[tuple[str, str]]:
+    paths = openapi_document("1")["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+def test_every_route_is_described_and_every_operation_is_served():
+    assert _described() == _served() | {("GET", TRACK)}
+
+
+def test_the_poll_is_served_in_front_of_the_routes():
+    assert PollRoute.order_id(TRACK) == "{order_id}"
+    assert set(METHODS) == {"GET", "HEAD", "OPTIONS"}

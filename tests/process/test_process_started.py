@@ -1,0 +1,174 @@
+"""Starting: what a server refuses to start with, and where its settings come from."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.server import run
+
+
+def said(ended: subprocess.CompletedProcess[str]) -> str:
+    """Standard error without the frame and the line breaks it is drawn with."""
+    return re.sub(r"[\s│╭╮╰╯─]+", " ", ended.stderr)
+
+
+def test_a_second_process_on_the_same_data_folder_is_refused_and_the_first_goes_on(start, api_of):
+    server = start()
+    api = api_of(server)
+    held = api.hold(101)
+    api.until_held(1)
+    second = run("serve", "--port", "0", "--data-dir", str(server.data_dir))
+    assert second.returncode == 1
+    assert f"in use by another ordertrack (process {server.pid})" in said(second)
+    assert "--data-dir" in said(second)
+    assert second.stdout == ""
+    assert "Traceback" not in second.stderr
+    changed = api.made(101, "preparing")
+    assert held.answer().json()["data"] == changed
+    assert server.stop() == 0
+    assert api_of(start()).order(101) == changed
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.com"])
+def test_an_address_that_others_can_reach_is_refused_with_the_reason(tmp_path: Path, host: str):
+    ended = run("serve", "--host", host, "--port", "0", "--data-dir", str(tmp_path / "data"))
+    assert ended.returncode == 2
+    assert "no access control" in said(ended)
+    assert "127.0.0.1" in said(ended)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2"])
+def test_loopback_addresses_are_listened_on(start, api_of, host: str):
+    assert api_of(start("--host", host)).http.get("/healthz").status_code == 200
+
+
+def test_a_port_in_use_is_said_before_anything_is_touched(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run("serve", "--port", str(port), "--data-dir", str(tmp_path / "data"))
+    assert ended.returncode == 1
+    assert f"127.0.0.1:{port}" in said(ended)
+    assert "--port" in said(ended)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path):
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    ended = run("serve", "--port", "0", "--data-dir", str(file / "data"))
+    assert ended.returncode == 1
+    assert "cannot be opened" in said(ended)
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path):
+    """/proc is no place for files, whoever asks; a folder without permissions would not stop root."""
+    ended = run("serve", "--port", "0", "--data-dir", "/proc/self/task")
+    assert ended.returncode == 1
+    assert "cannot be opened" in said(ended)
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "ordertrack.sqlite3").write_bytes(b"my diary, volume 3. " * 1000)
+    ended = run("serve", "--port", "0", "--data-dir", str(data))
+    assert ended.returncode == 1
+    assert "cannot be opened" in said(ended)
+    assert (data / "ordertrack.sqlite3").read_bytes() == b"my diary, volume 3. " * 1000
+
+
+def test_a_database_of_a_newer_version_is_refused(start):
+    server = start()
+    server.stop()
+    with sqlite3.connect(server.data_dir / "ordertrack.sqlite3") as database:
+        database.execute("INSERT INTO schema_migrations VALUES (9999, 'from_the_future', '', 0)")
+    database.close()
+    ended = run("serve", "--port", "0", "--data-dir", str(server.data_dir))
+    assert ended.returncode == 1
+    assert "newer ordertrack" in said(ended)
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--max-timeout-s", "0"), ("--edge-timeout-s", "2"), ("--port", "65536")])
+def test_a_setting_out_of_bounds_is_refused_by_its_name(tmp_path: Path, flag: str, value: str):
+    ended = run("serve", "--data-dir", str(tmp_path / "data"), flag, value)
+    assert ended.returncode == 2
+    assert flag in said(ended)
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_setting_of_the_file_is_refused_and_the_known_ones_are_named(tmp_path: Path):
+    file = tmp_path / "ordertrack.toml"
+    file.write_text("port = 5001\nmax_timeout = 60\n")
+    ended = run("serve", "--config", str(file), "--data-dir", str(tmp_path / "data"))
+    assert ended.returncode == 2
+    assert "max_timeout, which is no setting" in said(ended)
+    assert "max_timeout_s" in said(ended)
+
+
+@pytest.mark.parametrize("text", ["port = ", "\x00"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str):
+    file = tmp_path / "ordertrack.toml"
+    file.write_text(text)
+    ended = run("serve", "--config", str(file))
+    assert ended.returncode == 2
+    assert "cannot be read" in said(ended)
+
+
+def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(tmp_path: Path):
+    file = tmp_path / "ordertrack.toml"
+    file.write_text('port = 7001\nundo_window_s = 7.0\nmax_timeout_s = 70.0\nlog_level = "error"\n')
+    env = {"ORDERTRACK_PORT": "7002", "ORDERTRACK_MAX_TIMEOUT_S": "71", "ORDERTRACK_SAMPLE_ORDERS": "false"}
+    ended = run("config", "--json", "--config", str(file), "--port", "7003", env=env)
+    rows = {row["name"]: (row["value"], row["origin"]) for row in json.loads(ended.stdout)}
+    assert rows["port"] == (7003, "flag --port")
+    assert rows["max_timeout_s"] == (71.0, "environment ORDERTRACK_MAX_TIMEOUT_S")
+    assert rows["sample_orders"] == (False, "environment ORDERTRACK_SAMPLE_ORDERS")
+    assert rows["undo_window_s"] == (7.0, f"file {file}")
+    assert rows["log_level"] == ("error", f"file {file}")
+    assert rows["host"] == ("127.0.0.1", "default")
+
+
+def test_settings_reach_the_server_from_all_three_places(start, api_of, tmp_path: Path):
+    file = tmp_path / "ordertrack.toml"
+    file.write_text('max_timeout_s = 11.5\nnode_name = "file"\nmax_connections_per_order = 3\n')
+    env = {"ORDERTRACK_MAX_CONNECTIONS_PER_ORDER": "4", "ORDERTRACK_NODE_NAME": "environment"}
+    api = api_of(start("--config", str(file), "--node-name", "flag", env=env))
+    assert api.poll(101).json()["max_timeout"] == 11.5
+    stats = api.stats()
+    assert (stats["node"], stats["max_connections_per_order"]) == ("flag", 4)
+
+
+def test_no_sample_orders_is_an_empty_store(start, api_of):
+    api = api_of(start("--no-sample-orders"))
+    assert api.http.get("/api/v1/orders").json()["data"]["orders"] == []
+    assert api.http.get("/api/v1/orders/101").status_code == 404
+
+
+def test_orders_kept_in_memory_leave_nothing_behind(start, api_of, tmp_path: Path):
+    server = start("--database-url", "memory:")
+    api = api_of(server)
+    held = api.hold(101)
+    api.until_held(1)
+    changed = api.made(101, "preparing")
+    assert held.answer().json()["data"] == changed
+    assert api.stats()["store"] == "memory"
+    assert server.stop() == 0
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_data_folder_is_for_its_owner_alone(start):
+    server = start()
+    modes = {path.name: oct(path.stat().st_mode & 0o077) for path in server.data_dir.iterdir()}
+    assert modes
+    assert set(modes.values()) == {"0o0"}
+    assert oct(server.data_dir.stat().st_mode & 0o077) == "0o0"
