@@ -9,9 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ordertrack.core.deadlines import TICK_S
 from ordertrack.core.errors import NodeFull, Overloaded, TooManyPolls
 from ordertrack.core.feed import FeedKey, order_feed
-from ordertrack.core.hub import TICK_S, Hub, Parking, Poll
+from ordertrack.core.hub import Hub, Parking, Poll
 
 FEED, OTHER = order_feed(1), order_feed(2)
 FULL_RETRY_S = 7
@@ -39,7 +40,7 @@ def assert_empty(hub: Hub[str]) -> None:
     """Nobody is in it, and nothing of anybody either. Buckets are given their time to pass."""
     assert hub.joined == hub.held == hub.feeds_watched == 0
     assert hub.expire(1e9) == []
-    assert (hub._by_feed, hub._by_client, hub._buckets, hub._bucket_order) == ({}, {}, {}, [])
+    assert (hub._by_feed, hub._by_client, hub.next_deadline_s()) == ({}, {}, None)
 
 
 # News

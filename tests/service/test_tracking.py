@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.core.deadlines import TICK_S
 from ordertrack.core.errors import NodeFull, OrderNotFound, OrdertrackError, StoreUnavailable, TooManyPolls
 from ordertrack.core.event import Status
 from ordertrack.core.feed import Cursor
-from ordertrack.core.hub import TICK_S, Hub, Poll
+from ordertrack.core.hub import Hub, Poll
 from ordertrack.core.order import AssignCourier, Change, ChangeStatus, NewOrder, Order
 from ordertrack.core.poll import Answer, PollRequest, Reason
 from ordertrack.ports.clock import Clock

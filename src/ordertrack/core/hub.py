@@ -10,22 +10,19 @@ A poll is in one of two states, and `bucket` tells them apart:
 It joins *before* the store is read and parks after. News that comes in between is remembered on the poll, and `park`
 then says "read again" instead of sleeping over it. Only parked polls count against the caps.
 
-Times are seconds of any monotonic clock. Deadlines share buckets of TICK_S, so a parked poll needs no timer of its own.
+Times are seconds of any monotonic clock. Deadlines share buckets (`core.deadlines`): a parked poll needs no timer.
 """
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
+from ordertrack.core.deadlines import Deadlines
 from ordertrack.core.errors import NodeFull, TooManyPolls
 from ordertrack.core.feed import FeedKey
 
-TICK_S = 0.1
-"""Deadlines are met at most this late; one timer serves all polls of a bucket."""
 TOO_MANY_RETRY_AFTER_S = 5
 FULL_RETRY_AFTER_S = (5, 10)
 """A poll refused by a full node comes again after a random time in these bounds, so that not all do at once."""
@@ -103,8 +100,7 @@ class Hub(Generic[W]):
         self._full_retry_after_s = full_retry_after_s
         self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
         self._by_client: dict[tuple[FeedKey, str], Poll[W]] = {}
-        self._buckets: dict[int, set[Poll[W]]] = {}
-        self._bucket_order: list[int] = []
+        self._deadlines: Deadlines[Poll[W]] = Deadlines()
 
     @property
     def joined(self) -> int:
@@ -165,12 +161,7 @@ class Hub(Generic[W]):
             raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=self.max_polls_per_feed)
         poll.position = position
         poll.ahead = ahead
-        poll.bucket = bucket = math.ceil(until_s / TICK_S)
-        if bucket in self._buckets:
-            self._buckets[bucket].add(poll)
-        else:
-            self._buckets[bucket] = {poll}
-            heapq.heappush(self._bucket_order, bucket)
+        poll.bucket = self._deadlines.add(poll, until_s)
         if poll.client_id is not None:
             self._by_client[poll.feed, poll.client_id] = poll
         self.held += 1
@@ -190,9 +181,7 @@ class Hub(Generic[W]):
 
     def expire(self, now_s: float) -> list[Poll[W]]:
         """Polls whose time is up. They are reading again: still joined, so that news is not missed meanwhile."""
-        due: list[Poll[W]] = []
-        while self._bucket_order and self._bucket_order[0] * TICK_S <= now_s:
-            due.extend(self._buckets.pop(heapq.heappop(self._bucket_order)))
+        due = self._deadlines.due(now_s)
         for poll in due:
             self._unpark(poll)
             poll.announced = 0
@@ -200,7 +189,7 @@ class Hub(Generic[W]):
 
     def next_deadline_s(self) -> float | None:
         """When `expire` has work next; None when nothing is parked."""
-        return self._bucket_order[0] * TICK_S if self._bucket_order else None
+        return self._deadlines.next_s()
 
     def drain(self) -> list[Poll[W]]:
         """Hold nothing from now on, and hand back all that was parked."""
@@ -233,10 +222,7 @@ class Hub(Generic[W]):
         if poll.bucket is None:
             return
         self.held -= 1
-        bucket = self._buckets.get(poll.bucket)
-        if bucket is not None:
-            bucket.discard(poll)
-            # An empty bucket keeps its place in the order until its time: removing it from a heap costs more.
+        self._deadlines.discard(poll, poll.bucket)
         poll.bucket = None
         if poll.client_id is not None and self._by_client.get((poll.feed, poll.client_id)) is poll:
             del self._by_client[poll.feed, poll.client_id]
