@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 	@echo "Ready: $(BIN)/ordertrack --help"
 
-serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (or $$ORDERTRACK_DATA_DIR)
+serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (ORDERTRACK_PORT=5002 make serve: elsewhere)
 	@exec $(BIN)/ordertrack serve
 
 conformance: setup ## hold a running server to PROTOCOL.md: ORDERTRACK_CONFORMANCE_URL=http://... make conformance

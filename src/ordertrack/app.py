@@ -15,8 +15,12 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.adapters.system.process import PsutilProcess
 from ordertrack.core.hub import FULL_RETRY_AFTER_S, Hub
 from ordertrack.http.app import HttpApp
+from ordertrack.http.gate.gate import Gate
+from ordertrack.http.gate.head import Bounds
+from ordertrack.http.poll_answers import PollAnswers
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Committed, Store
+from ordertrack.ports.store import CommitMeter, Committed, Store
+from ordertrack.service.loop_watch import LoopWatch
 from ordertrack.service.monitoring import Monitor
 from ordertrack.service.orders import Orders
 from ordertrack.service.samples import load_samples
@@ -36,6 +40,7 @@ class Service:
     clock: Clock
     tracking: Tracking
     simulator: Simulator
+    loop_watch: LoopWatch
     http: HttpApp
     samples_loaded: bool = False
 
@@ -45,12 +50,33 @@ class Service:
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()
+        self.loop_watch.start()
+
+    @property
+    def bounds(self) -> Bounds:
+        settings = self.settings
+        return Bounds(settings.keep_alive_s, settings.head_timeout_s, settings.body_timeout_s, settings.read_timeout_s)
+
+    def gate(self, listener: socket.socket) -> Gate | None:
+        """The gate for this listener; None where the ASGI route is to hold the polls."""
+        if not self.settings.has_gate:
+            return None
+        statistics = self.tracking.statistics
+        return Gate(
+            listener,
+            self.tracking,
+            PollAnswers(self.clock, self.tracking.max_timeout_s, statistics.refused),
+            self.clock,
+            statistics.gate,
+            self.bounds,
+        )
 
     def _committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
         self.tracking.committed(commits, committed_at_s)
         self.simulator.committed(commits)
 
     async def close(self) -> None:
+        self.loop_watch.stop()
         await self.simulator.close()
         await self.tracking.drain()
         await self.tracking.close()
@@ -60,7 +86,7 @@ class Service:
 def build(settings: Settings) -> Service:
     clock = SystemClock()
     statistics = Statistics()
-    store = _store(settings, clock)
+    store = _store(settings, clock, statistics.commit)
     hub: Hub[Waiter] = Hub(
         max_polls_per_feed=settings.max_connections_per_order,
         max_polls=settings.max_held_polls,
@@ -89,11 +115,11 @@ def build(settings: Settings) -> Service:
         on_shutdown=closed,
         pages=pages(),
     )
-    service = Service(settings, store, clock, tracking, simulator, http)
+    service = Service(settings, store, clock, tracking, simulator, LoopWatch(statistics.lagged), http)
     return service
 
 
-def _store(settings: Settings, clock: Clock) -> Store:
+def _store(settings: Settings, clock: Clock, meter: CommitMeter) -> Store:
     if settings.database_url == "memory:":
         return MemoryStore(secrets.token_hex(4), clock)
-    return SqliteStore(settings.data_dir, clock)
+    return SqliteStore(settings.data_dir, clock, meter)

@@ -6,13 +6,15 @@ Flags, `ORDERTRACK_*` variables, the TOML file and docs/reference/settings.md ar
 from __future__ import annotations
 
 import ipaddress
+import select
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 ENV_PREFIX = "ORDERTRACK_"
-EDGE_MARGIN_S = 2.0
+HAS_EPOLL = hasattr(select, "epoll")
+EDGE_MARGIN_S = 2
 """The server must be the first to answer: a hold ends this long before the path in front would cut it."""
 
 
@@ -25,22 +27,25 @@ class InvalidSetting(ValueError):
 
 
 class Bounds(NamedTuple):
-    """What a value may be. None: no bound."""
+    """What a value may be. None: no bound. `or_zero`: 0 is allowed besides."""
 
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    or_zero: bool = False
 
     def __str__(self) -> str:
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.least is not None and self.most is not None:
-            return f"from {self.least:,} to {self.most:,}"
+            return f"{'0, or ' if self.or_zero else ''}from {self.least:,} to {self.most:,}"
         return "" if self.least is None else f"{self.least:,} or more"
 
     def allow(self, value: Any) -> bool:
         if self.choices:
             return value in self.choices
+        if self.or_zero and value == 0:
+            return True
         return not (
             (self.least is not None and not value >= self.least) or (self.most is not None and not value <= self.most)
         )
@@ -67,18 +72,33 @@ class Settings:
         choices=("sqlite:", "memory:"),
     )  # fmt: skip
     sample_orders: bool = _setting(True, "Load the sample orders 101, 102 and 103 into an empty store.")
+    gate: str = _setting(
+        "auto",
+        "Hold polls as bare descriptors (`on`) or in the ASGI server (`off`); `auto` is `on` where there is epoll.",
+        choices=("auto", "on", "off"),
+    )
     max_timeout_s: float = _setting(120.0, "Longest hold granted to a poll.", least=1, most=3600)
     edge_timeout_s: float = _setting(
         0.0,
         "How long the path in front (proxy, balancer, CDN) waits for an answer; holds end 2 s before. 0: unknown.",
-        least=0,
+        least=EDGE_MARGIN_S + 1,
         most=3600,
+        or_zero=True,
     )
     max_connections_per_order: int = _setting(10, "Polls held at once for one order.", least=1, most=1_000)
     max_held_polls: int = _setting(10_000, "Polls held at once by this process.", least=1, most=1_000_000)
     undo_window_s: float = _setting(120.0, "How long a step can be taken back.", least=0, most=86_400)
     keep_alive_s: int = _setting(
         75, "How long an idle connection is kept; longer than the proxy in front keeps its own.", least=1, most=3600
+    )
+    head_timeout_s: float = _setting(
+        10.0, "How long a client may take to send the head of a request.", least=0.1, most=600
+    )
+    body_timeout_s: float = _setting(
+        30.0, "How long a client may take to send the body of a request, of at most 1 MiB.", least=0.1, most=600
+    )
+    read_timeout_s: float = _setting(
+        30.0, "How long an answer may wait for a client that does not read it.", least=0.1, most=600
     )
     shutdown_grace_s: int = _setting(
         10, "How long running requests may take to finish after SIGTERM; held polls are answered at once.",
@@ -96,14 +116,18 @@ class Settings:
             bounds: Bounds = setting.metadata["bounds"]
             if not bounds.allow(value):
                 raise InvalidSetting(setting.name, f"must be {bounds}; it is {value!r}.")
-        if 0 < self.edge_timeout_s <= EDGE_MARGIN_S + 1:
-            raise InvalidSetting("edge_timeout_s", f"must be 0, or more than {EDGE_MARGIN_S + 1:g}.")
+        if self.gate == "on" and not HAS_EPOLL:
+            raise InvalidSetting("gate", "cannot be on: this system has no epoll.")
         if not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
                 f"{self.host} can be reached from other machines, and this version has no access control yet: anybody "
                 "could read and change every order. Listen on 127.0.0.1, behind a proxy that checks who is asking.",
             )
+
+    @property
+    def has_gate(self) -> bool:
+        return self.gate == "on" or (self.gate == "auto" and HAS_EPOLL)
 
     @property
     def longest_hold_s(self) -> float:

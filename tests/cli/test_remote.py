@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 from client_servers import RealServer
 
+from ordertrack.cli.hints import command, here
 from ordertrack.cli.main import main
-from ordertrack.client import OrdertrackClient
+from ordertrack.client import OrdertrackClient, Pace
 
 NOWHERE = "http://127.0.0.1:9"
+
+
+def flowing(text: str) -> str:
+    """Without the frame and the line breaks it is drawn with."""
+    return re.sub(r"[\s│╭╮╰╯─]+", " ", text)
+
+
+@contextmanager
+def other_service(greeting: bytes) -> Iterator[str]:
+    """Something that greets whoever connects, and does not speak HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.sendall(greeting)
+                        connection.recv(65536)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 class Shell:
@@ -46,7 +75,7 @@ def shell(server: RealServer) -> Shell:
 def test_create_says_what_it_made_and_what_to_do_next(shell: Shell) -> None:
     out = shell("create", "--customer-id=1", "--restaurant-id=2").stdout
     number = out.split()[1]
-    assert out == f"Order {number} is confirmed.\nWatch it: ordertrack watch {number}\n"
+    assert out == f"Order {number} is confirmed.\nWatch it: {command()} watch {number}\n"
 
 
 def test_create_takes_everything_a_customer_sees(shell: Shell) -> None:
@@ -68,7 +97,7 @@ def test_an_item_that_is_none_is_refused_with_an_example(shell: Shell, item: str
 
 def test_status_says_whether_it_changed_anything(shell: Shell) -> None:
     order_id = shell.create()
-    now = f"Order {order_id} is preparing now (version 2).\nWatch it: ordertrack watch {order_id}\n"
+    now = f"Order {order_id} is preparing now (version 2).\nWatch it: {command()} watch {order_id}\n"
     assert shell("status", str(order_id), "preparing").stdout == now
     assert "nothing changed" in shell("status", str(order_id), "PREPARING").stdout
     assert shell("status", str(order_id), "delivered").stdout == f"Order {order_id} is delivered now (version 3).\n"
@@ -112,7 +141,7 @@ def test_orders_is_a_table_that_fits_a_terminal(shell: Shell) -> None:
     assert str(order_id) in out
     assert "Confirmed" in out
     assert "--all" in out
-    assert f"Watch one: ordertrack watch {order_id}\n" in out
+    assert f"Watch one: {command()} watch {order_id}\n" in out
 
 
 def test_orders_can_be_filtered_and_followed_through_all_pages(shell: Shell) -> None:
@@ -122,7 +151,7 @@ def test_orders_can_be_filtered_and_followed_through_all_pages(shell: Shell) -> 
     everything = shell.json("orders", "--courier-id=paging", "--all")
     assert [order["id"] for order in everything["orders"]] == ids[::-1]
     nothing = shell("orders", "--courier-id=nobody").stdout
-    assert nothing.startswith("No orders here.\nMake one: ordertrack create")
+    assert nothing.startswith(f"No orders here.\nMake one: {command()} create")
 
 
 def test_simulate_shows_the_steps_and_stop_what_will_not_happen(shell: Shell) -> None:
@@ -171,16 +200,19 @@ def test_watch_prints_one_object_per_update_for_programs(shell: Shell) -> None:
     assert updates[-1]["data"]["updated_at"].endswith("Z")
 
 
-def test_watch_of_an_unknown_order_ends_with_the_servers_words(shell: Shell) -> None:
-    assert shell("watch", "987654", fails=1).stderr == "Error: There is no such order.\n"
+@pytest.mark.parametrize("words", [["watch", "987654"], ["status", "987654", "ready"], ["simulate", "987654"]])
+def test_an_unknown_order_is_said_with_its_number_and_the_server(shell: Shell, words: list[str]) -> None:
+    said = f"Error: There is no order 987654 at {shell.url}. List them: {command()} orders\n"
+    assert shell(*words, fails=1).stderr == said
 
 
 @pytest.mark.parametrize("words", [["watch", "1"], ["orders"], ["stats"], ["courier", "1", "7"]])
 def test_without_a_server_every_command_says_how_to_start_one(words: list[str]) -> None:
     shell = Shell(NOWHERE)
-    for command in (words, [*words, "--url", NOWHERE]):
-        failed = shell(*command, fails=1)
-        assert failed.stderr == f"Error: No server answers at {NOWHERE}. Start one with `ordertrack serve`.\n"
+    for typed in (words, [*words, "--url", NOWHERE]):
+        failed = shell(*typed, fails=1)
+        start = f"{command()} serve --port 9"
+        assert failed.stderr == f"Error: No server answers at {NOWHERE}. Start one with `{start}`.\n"
     assert shell.json(*words, fails=1)["error"] == "unreachable"
 
 
@@ -189,8 +221,94 @@ def test_a_suggested_command_reaches_the_same_server(shell: Shell) -> None:
     assert Shell(NOWHERE)(*words).stdout.endswith(f" --url {shell.url}\n")
 
 
-def test_a_url_without_a_scheme_is_refused_before_anything_is_sent() -> None:
-    assert "http://" in Shell(NOWHERE)("stats", "--url", "localhost:5001", fails=2).stderr
+def test_a_suggested_command_can_be_pasted_whatever_the_url_has_in_it() -> None:
+    assert here("http://x/?a=1&b") == " --url 'http://x/?a=1&b'"
+
+
+@pytest.mark.parametrize("url", ["localhost:5001", "http://", "http://[::1", "http://127.0.0.1:five", "ftp://x"])
+def test_a_url_that_is_none_is_refused_in_the_words_of_the_command(url: str) -> None:
+    said = flowing(Shell(NOWHERE)("stats", "--url", url, fails=2).stderr)
+    assert f"--url: must be the address of a server, such as http://127.0.0.1:5001; it is '{url}'" in said
+
+
+def test_a_url_with_a_path_too_many_is_explained(shell: Shell) -> None:
+    said = shell("orders", "--url", f"{shell.url}/api", fails=1).stderr
+    assert said.startswith(f"Error: No ordertrack API is at {shell.url}/api. Give --url the server's address alone")
+
+
+def test_a_port_where_something_else_speaks_is_said_by_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ordertrack.cli.watch.PACE", Pace(backoff_base_s=0.01))
+    with other_service(b"SSH-2.0-OpenSSH_9.6\r\n") as url:
+        for words in (["watch", "101"], ["orders"], ["watch", "101", "--json"]):
+            failed = Shell(url)(*words, fails=1)
+            assert "The connection broke before the whole answer had come" in failed.output
+            assert f"Is it an ordertrack server that answers at {url}?" in failed.stderr or "--json" in words
+
+
+def test_a_refusal_names_the_option_that_helps(shell: Shell) -> None:
+    order_id = str(shell.create())
+    shell("simulate", order_id)
+    stop = f"{command()} simulate {order_id} --stop"
+    running = shell("simulate", order_id, fails=1).stderr
+    assert running == f"Error: A simulation of order {order_id} is running. Stop it first: {stop}\n"
+    shell("status", order_id, "picked_up")
+    why = shell("status", order_id, "cancelled", fails=1).stderr
+    assert why.startswith(f"Error: Order {order_id} is picked up: say why with --reason")
+    forward = shell("status", order_id, "delivered", "--undo", fails=1).stderr
+    assert forward == f"Error: Order {order_id} is picked_up: delivered is not a step back, so leave out --undo.\n"
+    currency = shell("create", "--customer-id=1", "--restaurant-id=2", "--currency=E", fails=1).stderr
+    assert currency == "Error: --currency must be three capital letters such as EUR.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["orders", "--limit=0"], "'--limit': must be a whole number from 1 to 100; it is '0'."),
+        (["orders", "--limit=some"], "'--limit': must be a whole number from 1 to 100; it is 'some'."),
+        (["watch", "0"], "'ORDER_ID': must be a whole number, 1 or more; it is '0'."),
+        (["simulate", "1", "--speed=fast"], "'--speed': must be a number; it is 'fast'."),
+        (
+            ["create", "--customer-id=1", "--restaurant-id=1", "--total=nan"],
+            "must be a number, 0 or more; it is 'nan'.",
+        ),
+    ],
+)
+def test_a_number_out_of_range_is_refused_in_words(shell: Shell, words: list[str], said: str) -> None:
+    assert said in flowing(shell(*words, fails=2).stderr)
+
+
+def test_what_programs_read_is_what_the_api_answered(shell: Shell) -> None:
+    made = shell.json("create", "--customer-id=1", "--restaurant-id=2", "--item=Cola", "--total=5", "--courier-id=json")
+    order_id = str(made["id"])
+    api = httpx.Client(base_url=f"{shell.url}/api/v1")
+    assert made == api.get(f"/orders/{order_id}").json()["data"]
+    moved = shell.json("status", order_id, "ready")
+    assert moved == {"success": True, "changed": True, "data": api.get(f"/orders/{order_id}").json()["data"]}
+    for words in (["--limit=1"], ["--all"]):
+        assert shell.json("orders", "--courier-id=json", *words)["orders"] == [moved["data"]]
+    steps = shell.json("simulate", order_id)
+    assert steps.keys() == {"order_id", "steps"}
+    assert shell.json("stats").keys() == api.get("/orders/system/stats").json()["data"].keys()
+    shell("status", order_id, "cancelled", "--reason=late")
+    update = shell.json("watch", order_id)
+    polled = api.get(f"/orders/{order_id}/track").json()
+    assert update | {"server_time": None} == polled | {"server_time": None}
+    api.close()
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_who_watches_waits_no_longer_than_5_s_for_the_next_try(
+    monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    paces: list[Pace] = []
+
+    def track(*_: object, pace: Pace, **__: object) -> list[object]:
+        paces.append(pace)
+        return []
+
+    monkeypatch.setattr(OrdertrackClient, "track", track)
+    Shell(NOWHERE)("watch", "101", *more)
+    assert [pace.backoff_cap_s for pace in paces] == [5]
 
 
 def test_interrupting_a_command_is_quiet(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

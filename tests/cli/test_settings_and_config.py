@@ -72,7 +72,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ("max_connections_per_order", "0"),
         ("max_held_polls", "0"),
         ("undo_window_s", "-1"),
-        ("edge_timeout_s", "2"),
+        ("edge_timeout_s", "2.9"),
         ("database_url", "postgresql://x"),
         ("log_level", "loud"),
         ("host", "0.0.0.0"),
@@ -109,3 +109,21 @@ def test_every_setting_has_a_text_and_a_unit_where_it_is_a_time() -> None:
         assert setting.metadata["doc"].endswith(".")
         if "timeout" in setting.name or "window" in setting.name or "grace" in setting.name:
             assert setting.name.endswith("_s")
+
+
+def test_the_table_shows_values_as_they_are_written_in_the_file() -> None:
+    values = dict(line.split()[:2] for line in run_config().stdout.splitlines()[1:] if len(line.split()) > 2)
+    assert (values["sample_orders"], values["max_timeout_s"], values["port"]) == ("true", "120", "5001")
+
+
+@pytest.mark.parametrize("command", ["config", "serve"])
+def test_a_variable_that_looks_like_a_misspelt_setting_is_warned_about(command: str) -> None:
+    environment = {"ORDERTRACK_PROT": "1", "ORDERTRACK_TIMEOUT": "5", "ORDERTRACK_SERVICE_HOST": "10.0.0.1",
+                   "ORDERTRACK_PORT_5001_TCP": "tcp://10.0.0.1:5001", "ORDERTRACK_URL": "http://x"}  # fmt: skip
+    cannot_start = ["--data-dir", "/proc/self/task", "--port", "0"]
+    result = CliRunner().invoke(main, [command, *cannot_start], env={"ORDERTRACK_CONFIG": None, **environment})
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning")]
+    assert warnings == [
+        "Warning: ORDERTRACK_PROT is no setting and has no effect. Did you mean ORDERTRACK_PORT?",
+        "Warning: ORDERTRACK_TIMEOUT is no setting and has no effect. Did you mean ORDERTRACK_MAX_TIMEOUT_S?",
+    ]

@@ -28,10 +28,12 @@ def order(*events: Event, **fields: object) -> Order:
                     "created_at": created.at, "timeline": timeline, **fields})  # type: ignore[arg-type]  # fmt: skip
 
 
-def picture(of: Order, connection: Connection = ONLINE, symbols: Symbols = UNICODE) -> list[str]:
+def picture(
+    of: Order, connection: Connection = ONLINE, symbols: Symbols = UNICODE, next_try_at: datetime | None = None
+) -> list[str]:
     console = Console(file=io.StringIO(), width=80, color_system=None)
     with console.capture() as captured:
-        console.print(stepper(of, connection, NOW, symbols))
+        console.print(stepper(of, connection, NOW, symbols, next_try_at))
     lines = captured.get().splitlines()
     assert all(len(line) <= 80 for line in lines)
     return [" ".join(line.split()) for line in lines if line.strip()]
@@ -104,9 +106,11 @@ def test_what_was_ordered_fits_on_one_line() -> None:
     assert lines[-2].startswith("2x Margherita, 1x Quattro")
 
 
-def test_a_lost_line_is_said_and_counted() -> None:
-    lost = Connection(online=False, attempts=3, wait_s=4, error=ServerUnreachable("gone"))
-    assert picture(order(), lost)[-1] == "Reconnecting... (try 3). The order is shown as last known."
+def test_a_lost_line_is_said_and_counted_down() -> None:
+    lost = Connection(online=False, attempts=30, wait_s=4, error=ServerUnreachable("gone"))
+    for in_s, words in [(3.2, "next try in 4 s"), (0, "trying again"), (-2, "trying again")]:
+        last_line = picture(order(), lost, next_try_at=NOW + timedelta(seconds=in_s))[-1]
+        assert last_line == f"Reconnecting... (try 30 failed, {words}). Shown as last known."
 
 
 def test_long_words_of_others_do_not_break_the_picture() -> None:

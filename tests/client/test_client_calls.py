@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -233,3 +234,24 @@ def test_both_clients_have_the_same_methods_with_the_same_signatures_and_words()
         assert blocking[name].__doc__
         assert asynchronous[name].__doc__
     assert str(inspect.signature(OrdertrackClient.order)) == "(self, order_id: 'int') -> 'Order'"
+
+
+def test_every_good_answer_can_be_had_as_the_server_sent_it() -> None:
+    heard: list[bytes] = []
+    ended = update(2, status="delivered", terminal=True)
+    script = [answers(503, {"error": "store_busy"}), ORDER, answers(200, ended)]
+    with (
+        scripted(*script) as server,
+        OrdertrackClient(server.url, sleep=lambda _: None, on_answer=heard.append) as sync,
+    ):
+        sync.order(101)
+        list(sync.track(101))
+
+    async def asynchronously(url: str) -> None:
+        async with AsyncOrdertrackClient(url, on_answer=heard.append) as client:
+            await client.order(101)
+            assert [one async for one in client.track(101)]
+
+    with scripted(*script[1:]) as server:
+        asyncio.run(asynchronously(server.url))
+    assert [json.loads(body) for body in heard] == [{"success": True, "data": order(3)}, ended] * 2

@@ -20,13 +20,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "protocol(*numbers): the requirements of PROTOCOL.md this test holds")
 
 
-@pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    given = os.environ.get("ORDERTRACK_CONFORMANCE_URL")
-    if given:
-        yield given.rstrip("/")
+GIVEN_URL = os.environ.get("ORDERTRACK_CONFORMANCE_URL")
+SERVERS = ["given"] if GIVEN_URL else ["gate", "asgi"]
+"""Our own server holds polls in one of two ways, and a client must not be able to tell which."""
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if GIVEN_URL:
+        yield GIVEN_URL.rstrip("/")
         return
-    server = Server(tmp_path_factory.mktemp("conformance") / "data")
+    mode = "on" if request.param == "gate" else "off"
+    server = Server(tmp_path_factory.mktemp("conformance") / "data", "--gate", mode)
     yield server.url
     code = server.stop()
     server.close()

@@ -9,6 +9,8 @@ from urllib.parse import urljoin, urlsplit
 
 import jsonschema_rs
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from support.api import ORDERS, STATS, STATUSES, Api, Json
 
@@ -71,6 +73,43 @@ def test_a_server_that_runs_is_healthy_and_ready(api: Api):
     for path in ("/healthz", "/readyz"):
         answer = api.http.get(path)
         assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+
+
+@pytest.mark.protocol("6.3")
+def test_metrics_are_told_in_the_text_format_of_prometheus(api: Api):
+    order = api.create()
+    api.poll(order["id"])
+    answer = api.http.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    samples = [sample for family in parse_text(answer.text) for sample in family.samples]
+    assert all(sample.name.startswith("ordertrack_") for sample in samples)
+    snapshots = [sample for sample in samples if sample.labels == {"reason": "snapshot"}]
+    assert [sample.value >= 1 for sample in snapshots] == [True]
+    assert str(order["id"]) not in {value for sample in samples for value in sample.labels.values()}
+
+
+@pytest.mark.protocol("6.3")
+def test_metrics_are_told_as_openmetrics_to_whoever_asks_for_it(api: Api):
+    answer = api.http.get("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,*/*;q=0.1"})
+    assert answer.headers["Content-Type"].split(";")[0] == "application/openmetrics-text"
+    names = {family.name for family in parse_openmetrics(answer.text)}
+    assert "ordertrack_lost_wakeups" in names
+    assert all(name.startswith("ordertrack_") for name in names)
+
+
+@pytest.mark.protocol("6.3")
+def test_a_request_that_is_refused_is_counted_by_its_code_alone(api: Api):
+    def refused() -> dict[str, float]:
+        families = parse_text(api.http.get("/metrics").text)
+        samples = next(f.samples for f in families if f.name == "ordertrack_requests_refused")
+        return {sample.labels["error"]: sample.value for sample in samples}
+
+    before = refused()
+    assert api.http.get("/no-such-page-of-mine").status_code == 404
+    after = refused()
+    assert after["not_found"] == before["not_found"] + 1
+    assert after.keys() == before.keys()
 
 
 @pytest.fixture(scope="module")

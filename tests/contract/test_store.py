@@ -44,14 +44,13 @@ from ordertrack.core.errors import (
     VersionConflict,
 )
 from ordertrack.core.event import Status
-from ordertrack.core.feed import FeedKey, FeedKind
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, page, party_feeds
 from ordertrack.core.order import AssignCourier, Change, ChangeStatus, Details, Item, NewOrder, Order, evolve
 from ordertrack.core.workflow import Step, WorkflowOptions
 from ordertrack.ports.store import (
     IDEMPOTENCY_KEPT_MS,
     Applied,
     Committed,
-    FeedChanges,
     Idempotency,
     OrderFilter,
     Store,
@@ -99,6 +98,7 @@ def new_store(kind: str, folder: Path) -> MemoryStore | SqliteStore:
 
 def shrink_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_store, "CACHED_ORDERS", 1)
+    monkeypatch.setattr(sqlite_store, "CACHED_FEEDS", 1)
     monkeypatch.setattr(sqlite_transaction, "CACHED_ORDERS", 1)
     monkeypatch.setattr(sqlite_transaction, "CACHED_FEEDS", 1)
 
@@ -786,6 +786,217 @@ async def test_nothing_waits_once_everything_is_answered(store: Store) -> None:
     assert store.waiting == 0
 
 
+# 11. What is at hand is what was last announced, and there is no waiting for it.
+
+
+async def test_what_is_at_hand_is_what_was_announced(store: Store) -> None:
+    """Clause 11."""
+    order = await placed(store)
+    assert store.peek(order.id) == order
+    assert await store.order(order.id) == store.peek(order.id)
+    changed_ = await changed(store, to(order, "preparing"))
+    assert store.peek(order.id) == changed_
+    assert await store.feed_version(CUSTOMER) == 2
+    assert store.peek_feed_version(CUSTOMER) == 2
+    await changed(store, to(order, "ready"))
+    assert store.peek_feed_version(CUSTOMER) == 3
+
+
+async def test_nothing_is_at_hand_of_an_order_nobody_placed(store: Store) -> None:
+    """Clause 11."""
+    await placed(store)
+    assert store.peek(404) is None
+
+
+async def test_a_feed_nobody_has_heard_of_comes_to_hand_and_stays_current(store: Store) -> None:
+    """Clause 11."""
+    nobody = courier("nobody")
+    assert store.peek_feed_version(nobody) in (None, 0)
+    assert await store.feed_version(nobody) == 0
+    assert store.peek_feed_version(nobody) == 0
+    await placed(store, courier_id="nobody")
+    assert store.peek_feed_version(nobody) == await store.feed_version(nobody) == 1
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_the_listener_finds_at_hand_what_it_is_told(tmp_path: Path, kind: str) -> None:
+    """Clause 11."""
+    store = new_store(kind, tmp_path)
+    peeked: list[tuple[Order | None, int | None]] = []
+    told: list[tuple[Order, int]] = []
+
+    def listen(commits: Sequence[Committed], _: float) -> None:
+        for order, feeds, _ in commits:
+            told.append((order, feeds[CUSTOMER]))
+            peeked.append((store.peek(order.id), store.peek_feed_version(CUSTOMER)))
+
+    async with asyncio.timeout(BOUND_S):
+        await store.open(listen)
+        assert await store.feed_version(CUSTOMER) == 0
+        order = await placed(store)
+        await changed(store, to(order, "preparing"))
+        await store.close()
+    assert peeked == told != []
+
+
+async def test_what_is_at_hand_never_falls_behind_what_was_announced(store: Store, listener: Listener) -> None:
+    """Clause 11, under a storm of concurrent changes and reads."""
+    ids = [(await placed(store, customer_id=f"c{n}")).id for n in range(4)]
+    feeds = [RESTAURANT, *(FeedKey(FeedKind.CUSTOMER, f"c{n}") for n in range(4))]
+    looks = 0
+    writing = True
+
+    async def read(seed: int) -> None:
+        dice = random.Random(seed)
+        while writing:
+            await store.order(dice.choice(ids))
+            await store.feed_version(dice.choice(feeds))
+            await asyncio.sleep(0)
+
+    async def look() -> None:
+        nonlocal looks
+        while writing:
+            for order_id in ids:
+                order = store.peek(order_id)
+                if order is not None:
+                    looks += 1
+                    assert order.version == listener.announced[order_id]
+            for feed in feeds:
+                version = store.peek_feed_version(feed)
+                if version is not None:
+                    looks += 1
+                    assert version == listener.feeds[feed]
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(BOUND_S), asyncio.TaskGroup() as tasks:
+        for seed in range(3):
+            tasks.create_task(read(seed))
+        tasks.create_task(look())
+        dice = random.Random(9)
+        for n in range(200):
+            batch = [assign(dice.choice(ids), f"d{n}-{step}") for step in range(dice.randint(1, 4))]
+            await store.apply(batch, NOW_MS + n)
+            await asyncio.sleep(0)
+        writing = False
+    assert looks > 200
+
+
+# 12. The oldest changes first, in pages that leave out nothing.
+
+
+async def test_a_full_page_says_where_it_ends(store: Store) -> None:
+    """Clause 12."""
+    orders = [await placed(store) for _ in range(5)]
+    first = await store.feed_changes(CUSTOMER, 0, limit=2)
+    assert first == FeedChanges(2, tuple(orders[:2]), more=True)
+    second = await store.feed_changes(CUSTOMER, first.version, limit=2)
+    assert second == FeedChanges(4, tuple(orders[2:4]), more=True)
+    assert await store.feed_changes(CUSTOMER, second.version, limit=2) == FeedChanges(5, tuple(orders[4:]))
+    assert await store.feed_changes(CUSTOMER, 0, limit=5) == FeedChanges(5, tuple(orders))
+
+
+async def test_departures_count_among_the_entries_of_a_page(store: Store) -> None:
+    """Clause 12."""
+    first, second, third = [await placed(store, courier_id="d1") for _ in range(3)]
+    await changed(store, assign(second, "d2"))
+    third = await changed(store, to(third, "preparing"))
+    await changed(store, assign(first, "d2"))
+    assert await store.feed_changes(courier("d1"), 3, limit=2) == FeedChanges(5, (third,), (second.id,), more=True)
+    assert await store.feed_changes(courier("d1"), 5, limit=2) == FeedChanges(6, (), (first.id,))
+
+
+async def test_what_changes_between_two_pages_comes_again_at_the_end(store: Store) -> None:
+    """Clause 12."""
+    one, two, three = [await placed(store) for _ in range(3)]
+    assert await store.feed_changes(CUSTOMER, 0, limit=2) == FeedChanges(2, (one, two), more=True)
+    one = await changed(store, to(one, "preparing"))
+    three = await changed(store, to(three, "cancelled"))
+    assert await store.feed_changes(CUSTOMER, 2, limit=2) == FeedChanges(5, (one, three))
+
+
+async def test_the_pages_of_a_snapshot_leave_out_what_had_ended_or_left_before_it_began(store: Store) -> None:
+    """Clause 12."""
+    d1 = courier("d1")
+    orders = [await placed(store, courier_id="d1") for _ in range(6)]
+    await changed(store, to(orders[2], "delivered"))
+    await changed(store, assign(orders[3], "d2"))
+    first = await store.feed_changes(d1, None, limit=2)
+    assert first == FeedChanges(2, tuple(orders[:2]), more=True, snapshot=8)
+    ended = await changed(store, to(orders[0], "delivered"))
+    await changed(store, assign(orders[1], "d2"))
+    second = await store.feed_changes(d1, first.version, limit=2, snapshot=first.snapshot)
+    assert second == FeedChanges(6, (orders[4], orders[5]), more=True, snapshot=8)
+    third = await store.feed_changes(d1, second.version, limit=2, snapshot=second.snapshot)
+    assert third == FeedChanges(10, (ended,), (orders[1].id,))
+
+
+async def test_a_snapshot_page_that_ends_after_its_beginning_goes_on_as_any_other(store: Store) -> None:
+    """Clause 12."""
+    one, two, three = [await placed(store) for _ in range(3)]
+    assert (await store.feed_changes(CUSTOMER, None, limit=2)).snapshot == 3
+    one, two, three = [await changed(store, to(order, "preparing")) for order in (one, two, three)]
+    assert await store.feed_changes(CUSTOMER, 2, limit=2, snapshot=3) == FeedChanges(5, (one, two), more=True)
+
+
+async def test_a_snapshot_that_fits_on_a_page_goes_on_as_any_other(store: Store) -> None:
+    """Clause 12."""
+    orders = [await placed(store) for _ in range(2)]
+    assert await store.feed_changes(CUSTOMER, None, limit=2) == FeedChanges(2, tuple(orders))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_following_the_pages_of_a_moving_feed_ends_with_every_orders_final_state(store: Store, seed: int) -> None:
+    """Clause 12: whatever the size of the pages, and though most orders change while they are read."""
+    dice = random.Random(seed)
+    d1 = courier("d1")
+    ids = [(await placed(store, courier_id=dice.choice(["d1", "d2"]))).id for _ in range(12)]
+    known: dict[int, Order] = {}
+    after, snapshot, page_, changes = None, 0, FeedChanges(0, more=True), 0
+    while page_.more or changes < 60:
+        for _ in range(dice.randint(0, 3) if changes < 60 else 0):
+            changes += 1
+            id_ = dice.choice(ids)
+            status = dice.choice(["preparing", "ready", "picked_up", "delivered", "cancelled"])
+            change = to(id_, status, reason="so") if dice.random() < 0.4 else assign(id_, dice.choice(["d1", "d2"]))
+            await store.apply([change], NOW_MS)
+        page_ = await store.feed_changes(d1, after, limit=dice.randint(1, 4), snapshot=snapshot)
+        assert len(page_.orders) + len(page_.left) <= 4
+        assert not page_.more or after is None or page_.version > after, "a page that leads nowhere"
+        known |= {order.id: order for order in page_.orders}
+        for id_ in page_.left:
+            known.pop(id_, None)
+        after, snapshot = page_.version, page_.snapshot
+    now = [await store.order(id_) for id_ in ids]
+    active = {order.id: order for order in now if order.courier_id == "d1" and not order.status.ended}
+    assert {id_: order for id_, order in known.items() if not order.status.ended} == active
+    assert all(order == now[ids.index(order.id)] for order in known.values())
+
+
+# 13. What one commit tells of a feed is what the feed says of it.
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_a_commit_tells_of_a_feed_is_what_changed_since_the_version_before(
+    store: Store, listener: Listener, seed: int
+) -> None:
+    """Clause 13."""
+    dice = random.Random(seed)
+    ids = [(await placed(store, customer_id=dice.choice(["c1", "c2"]))).id for _ in range(5)]
+    for n in range(40):
+        before = dict(listener.feeds)
+        batch: list[Change] = [assign(dice.choice(ids), f"d{dice.randint(1, 3)}") for _ in range(dice.randint(1, 4))]
+        await store.apply([*batch, to(dice.choice(ids), "preparing")], NOW_MS + n)
+        told: dict[FeedKey, list[tuple[int, Order | int]]] = {}
+        for order, feeds, _ in listener.calls[-1]:
+            for feed, version in feeds.items():
+                told.setdefault(feed, []).append((version, order if feed in party_feeds(order) else order.id))
+        if before == listener.feeds:
+            continue  # it changed nothing, and the last call is an earlier one
+        for feed, entries in told.items():
+            expected = page(listener.feeds[feed], entries, limit=100)
+            assert await store.feed_changes(feed, before.get(feed, 0)) == expected
+
+
 # The two stores, step by step
 
 
@@ -902,9 +1113,20 @@ class SameAnswers(RuleBasedStateMachine):
             st.builds(FeedKey, st.just(FeedKind.COURIER), couriers),
         ),
         after=st.none() | st.integers(0, 6),
+        limit=st.integers(1, 4) | st.just(100),
+        snapshot=st.just(0) | st.integers(1, 12),
     )
-    def read_feed(self, feed: FeedKey, after: int | None) -> None:
-        self.both(lambda store: store.feed_changes(feed, after))
+    def read_feed(self, feed: FeedKey, after: int | None, limit: int, snapshot: int) -> None:
+        changes = self.both(lambda store: store.feed_changes(feed, after, limit=limit, snapshot=snapshot))
+        version = self.both(lambda store: store.feed_version(feed))
+        assert changes.version == version or (changes.more and changes.version < version)
+        assert {store.peek_feed_version(feed) for store in self.stores} == {version}
+
+    @rule(order_id=ids)
+    def read_an_order(self, order_id: int) -> None:
+        order = self.both(lambda store: store.order(order_id))
+        if isinstance(order, Order):
+            assert all(store.peek(order_id) == order for store in self.stores)
 
     @rule()
     def reopen(self) -> None:

@@ -38,10 +38,14 @@ def ms(text: str) -> int:
 
 
 @given(
-    epoch=st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=32), version=st.integers(0, MAX_INT64)
+    epoch=st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=32),
+    version=st.integers(0, MAX_INT64 - 1),
+    further=st.integers(1, MAX_INT64),
 )
-def test_a_cursor_comes_back_as_it_was_given(epoch: str, version: int) -> None:
-    assert parse_cursor(str(Cursor(epoch, version))) == (epoch, version)
+def test_a_cursor_comes_back_as_it_was_given(epoch: str, version: int, further: int) -> None:
+    assert parse_cursor(str(Cursor(epoch, version))) == Cursor(epoch, version)
+    within = Cursor(epoch, version, min(version + further, MAX_INT64))
+    assert parse_cursor(str(within)) == within
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,13 @@ def test_a_cursor_comes_back_as_it_was_given(epoch: str, version: int) -> None:
         "a1b2.3 ",
         " a1b2.3",
         "a1b2.3\n",
-        "a1b2.3.4",
+        "a1b2.3.0",
+        "a1b2.3.3",
+        "a1b2.4.3",
+        "a1b2.3.04",
+        "a1b2.3.",
+        "a1b2.3.4.5",
+        f"a1b2.3.{MAX_INT64 + 1}",
         "A1B2.3",
         "a1b2,3",
         "a1b2.3e2",

@@ -212,6 +212,23 @@ def test_an_undo_at_the_very_end_of_its_window_is_allowed_and_one_millisecond_la
     )
 
 
+def test_a_refused_step_back_says_whether_an_undo_would_be_possible_now() -> None:
+    order = after(new_order(), "preparing", "ready")
+    end_ms = order.updated_at_ms + 120_000
+    for to, window_ms, now_ms, possible in [
+        ("preparing", 120_000, end_ms, True),
+        ("preparing", 120_000, end_ms + 1, False),
+        ("preparing", None, end_ms + 1, True),
+    ]:
+        with pytest.raises(IllegalTransition) as illegal:
+            decided(order, change(to, undo_window_ms=window_ms), now_ms)
+        assert illegal.value.undo_possible is possible
+    for to, possible in [("ready", True), ("preparing", False), ("delivered", False)]:
+        with pytest.raises(IllegalTransition) as illegal:
+            decided(at("cancelled"), change(to))
+        assert illegal.value.undo_possible is possible
+
+
 def test_without_a_window_an_undo_is_allowed_a_year_later() -> None:
     order = at("delivered")
     assert decided(order, undo("picked_up"), order.updated_at_ms + 365 * 86_400_000) is not None

@@ -8,11 +8,12 @@ from litestar.routes import HTTPRoute
 
 from ordertrack.app import build
 from ordertrack.http.openapi.document import openapi_document
-from ordertrack.http.poll_route import METHODS, PollRoute
+from ordertrack.http.parameters import is_poll_path
+from ordertrack.http.poll_route import METHODS
 from ordertrack.settings import Settings
 
 FOR_PEOPLE = re.compile(r"/|/apidocs.*|/openapi\.json")
-TRACK = "/api/v1/orders/{order_id}/track"
+TRACKS = {f"/api/v1/{of}s/{{{of}_id}}/track" for of in ("order", "customer", "restaurant", "courier")}
 
 
 def _served() -> set[tuple[str, str]]:
@@ -32,9 +33,9 @@ def _described() -> set[tuple[str, str]]:
 
 
 def test_every_route_is_described_and_every_operation_is_served():
-    assert _described() == _served() | {("GET", TRACK)}
+    assert _described() == _served() | {("GET", track) for track in TRACKS}
 
 
-def test_the_poll_is_served_in_front_of_the_routes():
-    assert PollRoute.order_id(TRACK) == "{order_id}"
+def test_polls_are_served_in_front_of_the_routes():
+    assert all(map(is_poll_path, TRACKS))
     assert set(METHODS) == {"GET", "HEAD", "OPTIONS"}

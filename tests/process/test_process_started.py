@@ -98,6 +98,19 @@ def test_a_database_of_a_newer_version_is_refused(start):
     assert "newer ordertrack" in said(ended)
 
 
+def test_a_damaged_order_does_not_keep_the_others_from_being_served(start, api_of):
+    server = start()
+    server.stop()
+    with sqlite3.connect(server.data_dir / "ordertrack.sqlite3") as database:
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute("UPDATE events SET type = 'eaten' WHERE order_id = 101")
+    database.close()
+    server = start()
+    assert api_of(server).order(102)["status"] == "preparing"
+    server.stop()
+    assert "the database is damaged" in server.log
+
+
 @pytest.mark.parametrize(("flag", "value"), [("--max-timeout-s", "0"), ("--edge-timeout-s", "2"), ("--port", "65536")])
 def test_a_setting_out_of_bounds_is_refused_by_its_name(tmp_path: Path, flag: str, value: str):
     ended = run("serve", "--data-dir", str(tmp_path / "data"), flag, value)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tracking_node import Node
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -60,3 +62,12 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 @pytest.fixture
 def clock() -> LoopClock:
     return LoopClock()
+
+
+@pytest.fixture(params=[True, False], ids=["at-hand", "to-be-read"])
+async def node(request: pytest.FixtureRequest, clock: LoopClock) -> AsyncIterator[Node]:
+    """A node whose store has everything at hand, or nothing."""
+    node = Node(clock, at_hand=request.param)
+    await node.store.open(node.tracking.committed)
+    yield node
+    await node.tracking.close()

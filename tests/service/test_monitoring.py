@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.event import Status
+from ordertrack.core.feed import FeedKind, order_feed
 from ordertrack.core.hub import Hub
 from ordertrack.core.order import ChangeStatus, NewOrder
 from ordertrack.core.poll import PollRequest, Reason
+from ordertrack.ports.process import ProcessView
+from ordertrack.service.loop_watch import PERIOD_S, LoopWatch
 from ordertrack.service.monitoring import MIN_POLLS_TO_MEASURE, Monitor
-from ordertrack.service.statistics import KEPT_LATENCIES, Statistics, WakeLatency
+from ordertrack.service.statistics import KEPT_LAGS, KEPT_LATENCIES, Statistics, WakeLatency
 from ordertrack.service.tracking import Tracking
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +33,9 @@ class Process:
 
     def cpu_percent(self) -> float:
         return 12.5
+
+    def view(self) -> ProcessView:
+        return ProcessView(1.0, 2 * self.memory, self.memory, 10, 1_024, 1_795_342_530.0)
 
 
 class Nobody:
@@ -46,10 +53,10 @@ async def test_the_figures_say_what_is_held_and_what_was_done(clock: Any) -> Non
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
     polls = MIN_POLLS_TO_MEASURE
     for _ in range(polls - 1):
-        await tracking.poll(order.id, PollRequest(timeout_s=30.0), Nobody())
+        await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), Nobody())
     process.memory += polls * 2_000
     assert (await monitor.snapshot(0)).bytes_per_held_poll is None
-    await tracking.poll(order.id, PollRequest(timeout_s=30.0), Nobody())
+    await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), Nobody())
     await asyncio.sleep(12)
     stats = await monitor.snapshot(simulations_running=3)
     assert (stats.active_connections, stats.orders_watched, stats.max_connections_per_order) == (polls, 1, 1_000)
@@ -101,3 +108,75 @@ def test_old_latencies_are_forgotten() -> None:
     for _ in range(KEPT_LATENCIES):
         statistics.woke(0.001)
     assert statistics.wake_latency_ms().max == 1.0
+
+
+async def test_the_figures_for_machines_say_who_is_held_until_it_is_answered(clock: Any) -> None:
+    store = MemoryStore("a1b2", clock)
+    hub: Hub[Any] = Hub(max_polls_per_feed=10, max_polls=20, full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0)
+    await store.open(tracking.committed)
+    monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1.2.3")
+    order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
+    for _ in range(3):
+        await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), Nobody())
+    figures = await monitor.figures(simulations_running=2)
+    assert figures.polls_held == dict.fromkeys(FeedKind, 0) | {FeedKind.ORDER: 3}
+    assert (figures.feeds_watched, figures.max_polls_held, figures.simulations_running) == (1, 20, 2)
+    assert figures.orders_by_status[Status.CONFIRMED] == 1
+    await tracking.drain()
+    figures = await monitor.figures(0)
+    assert figures.polls_held == dict.fromkeys(FeedKind, 0)
+    assert figures.draining
+    assert figures.statistics is tracking.statistics
+    await tracking.close()
+
+
+class FailingStore(MemoryStore):
+    async def orders_by_status(self) -> dict[Status, int]:
+        raise StoreUnavailable(retry_after_s=5)
+
+
+async def test_a_store_in_trouble_does_not_take_the_other_figures_away(clock: Any) -> None:
+    store = FailingStore("a1b2", clock)
+    hub: Hub[Any] = Hub(max_polls_per_feed=10, max_polls=20, full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0)
+    monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1.2.3")
+    figures = await monitor.figures(0)
+    assert (figures.orders_by_status, figures.process.open_files) == ({}, 10)
+
+
+def _busy(seconds: float) -> None:
+    """Keep the event loop from everything else for so long."""
+    asyncio.get_running_loop()._jumping.now_s += seconds  # type: ignore[attr-defined]
+
+
+async def test_a_loop_that_is_busy_is_seen_to_lag_by_as_much_as_it_was_late() -> None:
+    lags: list[float] = []
+    watch = LoopWatch(lags.append)
+    watch.start()
+    await asyncio.sleep(2.1 * PERIOD_S)
+    _busy(3.0)
+    await asyncio.sleep(0.5 * PERIOD_S)
+    watch.stop()
+    assert lags == pytest.approx([0.0, 0.0, 3.0 - 0.9 * PERIOD_S], abs=1e-6)
+
+
+async def test_a_watch_that_was_stopped_looks_no_more() -> None:
+    lags: list[float] = []
+    watch = LoopWatch(lags.append)
+    watch.start()
+    await asyncio.sleep(1.5 * PERIOD_S)
+    watch.stop()
+    watch.stop()
+    await asyncio.sleep(10 * PERIOD_S)
+    assert len(lags) == 1
+
+
+def test_the_longest_lag_is_of_the_latest_looks() -> None:
+    statistics = Statistics()
+    assert statistics.max_loop_lag_s() == 0.0
+    statistics.lagged(2.0)
+    assert statistics.max_loop_lag_s() == 2.0
+    for _ in range(KEPT_LAGS):
+        statistics.lagged(0.25)
+    assert statistics.max_loop_lag_s() == 0.25

@@ -4,156 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from tracking_node import BOUND_S, Client, Node, at, bounded
 
-from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.deadlines import TICK_S
-from ordertrack.core.errors import NodeFull, OrderNotFound, OrdertrackError, StoreUnavailable, TooManyPolls
+from ordertrack.core.errors import NodeFull, OrderNotFound, StoreUnavailable, TooManyPolls
 from ordertrack.core.event import Status
-from ordertrack.core.feed import Cursor
-from ordertrack.core.hub import Hub, Poll
-from ordertrack.core.order import AssignCourier, Change, ChangeStatus, NewOrder, Order
+from ordertrack.core.feed import order_feed
+from ordertrack.core.order import AssignCourier, ChangeStatus, Order
 from ordertrack.core.poll import Answer, PollRequest, Reason
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Applied, CommitListener, Committed
-from ordertrack.service.statistics import Statistics
-from ordertrack.service.tracking import HeldPoll, Tracking
+from ordertrack.ports.store import Committed
 
 pytestmark = pytest.mark.anyio
 
-EPOCH = "a1b2"
-BOUND_S = 1_000
-"""Of virtual time: longer than any hold."""
 UNAVAILABLE = StoreUnavailable(retry_after_s=5)
-
-
-class Client:
-    """A waiter that remembers what it was told, and when."""
-
-    def __init__(self) -> None:
-        self.told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.told_at_s = 0.0
-        self.committed_at_s: float | None = None
-
-    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
-        self.told.set_result(answer)  # a second call would raise
-        self.told_at_s = asyncio.get_running_loop().time()
-        self.committed_at_s = committed_at_s
-
-    def refuse(self, error: OrdertrackError) -> None:
-        self.told.set_exception(error)
-        self.told_at_s = asyncio.get_running_loop().time()
-
-
-class StoreInHand:
-    """A memory store whose reads can be held up or fail, and whose commits can be hidden from the listener.
-
-    A held-up read returns what was true when it began, or, if `reads_afresh`, when it ends: a real store may do either.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.inner = MemoryStore(EPOCH, clock)
-        self.reading = asyncio.Event()
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.reads_afresh = False
-        self.failure: OrdertrackError | None = None
-        self.hides_commits = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def hold_reads(self) -> None:
-        self.gate.clear()
-        self.reading.clear()
-
-    async def open(self, listener: CommitListener) -> None:
-        def unless_hidden(commits: Sequence[Committed], committed_at_s: float) -> None:
-            if not self.hides_commits:
-                listener(commits, committed_at_s)
-
-        await self.inner.open(unless_hidden)
-
-    async def order(self, order_id: int) -> Order:
-        order = await self.inner.order(order_id)
-        self.reading.set()
-        await self.gate.wait()
-        if self.failure is not None:
-            raise self.failure
-        return await self.inner.order(order_id) if self.reads_afresh else order
-
-
-class Node:
-    """A store, a hub and tracking, wired as the application does it, and an order to ask about."""
-
-    def __init__(self, clock: Clock, *, max_polls_per_feed: int = 10, max_polls: int = 1_000) -> None:
-        self.clock = clock
-        self.store = StoreInHand(clock)
-        self.hub: Hub[Any] = Hub(
-            max_polls_per_feed=max_polls_per_feed, max_polls=max_polls, full_retry_after_s=lambda: 7
-        )
-        self.statistics = Statistics()
-        self.tracking = Tracking(self.store, self.hub, clock, self.statistics, max_timeout_s=120.0)
-
-    async def place(self) -> int:
-        return (await self.store.create(NewOrder("c1", "r1"), self.clock.now_ms())).order.id
-
-    async def change(self, change: Change) -> Order:
-        (result,) = await self.store.apply([change], self.clock.now_ms())
-        assert isinstance(result, Applied), result
-        return result.order
-
-    async def become(self, order_id: int, status: str) -> Order:
-        return await self.change(ChangeStatus(order_id, Status(status), "cook"))
-
-    async def poll(self, order_id: int, **fields: Any) -> Answer:
-        """A poll that is answered at once."""
-        outcome = await self.tracking.poll(order_id, PollRequest(**fields), Client())
-        assert isinstance(outcome, Answer), "held"
-        return outcome
-
-    async def held(self, order_id: int, **fields: Any) -> tuple[Client, HeldPoll]:
-        """A poll that is held."""
-        client = Client()
-        outcome = await self.tracking.poll(order_id, PollRequest(**fields), client)
-        assert isinstance(outcome, Poll), outcome.reason
-        assert not client.told.done()
-        return client, outcome
-
-    def begin(self, order_id: int, **fields: Any) -> tuple[Client, asyncio.Task[Answer | HeldPoll]]:
-        """A poll whose read may be held up."""
-        client = Client()
-        return client, asyncio.create_task(self.tracking.poll(order_id, PollRequest(**fields), client))
-
-    def assert_nobody_left(self) -> None:
-        assert (self.hub.joined, self.hub.held, self.hub.feeds_watched) == (0, 0, 0)
-        assert self.hub._by_client == {}
-
-
-@pytest.fixture
-async def node(clock: Clock) -> AsyncIterator[Node]:
-    node = Node(clock)
-    await node.store.open(node.tracking.committed)
-    yield node
-    await node.tracking.close()
 
 
 async def wait_until_settling(node: Node) -> None:
     """Until the read at the next deadline has begun."""
     node.store.hold_reads()
     await bounded(node.store.reading.wait())
-
-
-async def bounded(told: Awaitable[Any]) -> Any:
-    async with asyncio.timeout(BOUND_S):
-        return await told
-
-
-def at(version: int) -> Cursor:
-    return Cursor(EPOCH, version)
 
 
 # Answered at once
@@ -466,10 +339,13 @@ async def test_a_drain_that_meets_a_poll_at_its_deadline_answers_it_too(node: No
     order_id = await node.place()
     client, _ = await node.held(order_id, cursor=at(2), timeout_s=30.0)  # ahead: it would go on being held
     await wait_until_settling(node)
-    await bounded(node.tracking.drain())
+    draining = asyncio.create_task(node.tracking.drain())
+    await asyncio.sleep(0)  # it has begun
     await node.become(order_id, "preparing")
+    assert not draining.done()
     node.store.gate.set()
-    assert (await bounded(client.told)).reason == "drain"
+    await bounded(draining)
+    assert client.told.result().reason == "drain"
     node.assert_nobody_left()
 
 
@@ -688,12 +564,16 @@ class Storm:
         self.committed_at_s: dict[tuple[int, int], float] = {}
         self._read_at_once: Callable[[int], Awaitable[Order]] = node.store.order
         node.store.order = self.read_slowly  # type: ignore[method-assign]
+        node.store.peek = self.peek_at_times  # type: ignore[method-assign]
 
     def listen(self, commits: Sequence[Committed], at_s: float) -> None:
         for order, _, previous_version in commits:
             for version in range(previous_version + 1, order.version + 1):
                 self.committed_at_s[order.id, version] = at_s
         self.node.tracking.committed(commits, at_s)
+
+    def peek_at_times(self, order_id: int) -> Order | None:
+        return self.node.store.inner.peek(order_id) if self.dice.random() < 0.5 else None
 
     async def read_slowly(self, order_id: int) -> Order:
         order = await self._read_at_once(order_id)
@@ -726,7 +606,7 @@ class Storm:
         """One poll, which may be given up at any time."""
         client = Client()
         request = PollRequest(cursor=at(version), timeout_s=self.dice.uniform(0.2, 4.0))
-        outcome = await self.node.tracking.poll(order_id, request, client)
+        outcome = await self.node.tracking.poll(order_feed(order_id), request, client)
         if isinstance(outcome, Answer):
             return outcome
         if self.dice.random() < 0.15:

@@ -18,10 +18,11 @@ from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.event import Status
-from ordertrack.core.feed import Cursor
+from ordertrack.core.feed import Cursor, FeedKey, FeedKind, FeedState, order_feed
 from ordertrack.core.hub import Hub
-from ordertrack.core.order import AssignCourier, ChangeStatus, NewOrder
+from ordertrack.core.order import AssignCourier, Change, ChangeStatus, NewOrder, Order
 from ordertrack.core.poll import Answer, PollRequest
+from ordertrack.service import feeds as feeds_at_work
 from ordertrack.service.statistics import Statistics
 from ordertrack.service.tracking import Tracking
 
@@ -53,7 +54,7 @@ async def follow(tracking: Tracking, order_id: int, dice: random.Random) -> int:
     while True:
         client = Client()
         request = PollRequest(cursor=Cursor(tracking.epoch, version), timeout_s=dice.uniform(0.0, 0.3))
-        outcome = await tracking.poll(order_id, request, client)
+        outcome = await tracking.poll(order_feed(order_id), request, client)
         answer = outcome if isinstance(outcome, Answer) else await client.told
         if answer.has_update:
             assert [event.version for event in answer.events] == list(range(version + 1, answer.order.version + 1))
@@ -89,5 +90,89 @@ async def test_in_a_storm_over_sqlite_every_client_sees_every_version_and_no_wak
         await tracking.close()
         await store.close()
     assert {follower.result() for follower in followers} == {CHANGES + 2}
+    assert statistics.lost_wakeups == 0
+    assert (hub.held, hub.joined) == (0, 0)
+
+
+# Feeds
+
+
+class Board:
+    """Follows a feed by cursor; `known` is the newest it was told of each order."""
+
+    def __init__(self, tracking: Tracking, feed: FeedKey, dice: random.Random) -> None:
+        self.known: dict[int, Order] = {}
+        self.calm = False
+        self._tracking = tracking
+        self._feed = feed
+        self._dice = dice
+
+    async def follow(self) -> None:
+        """Until there is nothing new any more."""
+        cursor: Cursor | None = None
+        while True:
+            answer = await self._ask(cursor)
+            if not answer.has_update:
+                if self.calm:
+                    return
+                continue
+            assert isinstance(answer.state, FeedState)
+            news = answer.state.changes
+            assert cursor is None or news.version > cursor.version
+            for order in news.orders:
+                assert order.id not in self.known or order.version >= self.known[order.id].version
+                self.known[order.id] = order
+            for order_id in news.left:
+                self.known.pop(order_id, None)
+            cursor = Cursor(self._tracking.epoch, news.version, news.snapshot)
+
+    async def _ask(self, cursor: Cursor | None) -> Answer:
+        client = Client()
+        timeout_s = None if cursor is None else self._dice.uniform(0.0, 0.3)
+        outcome = await self._tracking.poll(self._feed, PollRequest(cursor=cursor, timeout_s=timeout_s), client)
+        return outcome if isinstance(outcome, Answer) else await client.told
+
+
+async def change_any(store: SqliteStore, ids: list[int], clock: SystemClock, dice: random.Random) -> None:
+    for _ in range(CHANGES):
+        batch: list[Change] = [
+            AssignCourier(dice.choice(ids), dice.choice(["d1", "d2"]), "shop")
+            if dice.random() < 0.5
+            else ChangeStatus(dice.choice(ids), dice.choice([*Status]), "cook", reason="so", undo=dice.random() < 0.5)
+            for _ in range(dice.randint(1, 3))
+        ]
+        await store.apply(batch, clock.now_ms())
+
+
+@pytest.mark.parametrize("page", [2, 100])
+@pytest.mark.parametrize("cached", [1, 10_000])
+async def test_in_a_storm_over_sqlite_every_board_ends_with_the_final_state_of_every_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: int, page: int
+) -> None:
+    monkeypatch.setattr(sqlite_store, "CACHED_ORDERS", cached)
+    monkeypatch.setattr(sqlite_store, "CACHED_FEEDS", cached)
+    monkeypatch.setattr(feeds_at_work, "PAGE_ENTRIES", page)
+    clock, statistics, dice = SystemClock(), Statistics(), random.Random(2)
+    store = SqliteStore(tmp_path, clock)
+    hub: Hub[Any] = Hub(max_polls_per_feed=100, max_polls=1_000, full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0)
+    feeds = [FeedKey(FeedKind.RESTAURANT, "r1"), *(FeedKey(FeedKind.COURIER, id_) for id_ in ("d1", "d2"))]
+    boards = [Board(tracking, feed, dice) for feed in feeds for _ in range(3)]
+    async with asyncio.timeout(BOUND_S):
+        await store.open(tracking.committed)
+        ids = [(await store.create(NewOrder("c1", "r1"), clock.now_ms())).order.id for _ in range(8)]
+        async with asyncio.TaskGroup() as tasks:
+            for board in boards:
+                tasks.create_task(board.follow())
+            await asyncio.gather(*(change_any(store, ids, clock, dice) for _ in range(4)))
+            for board in boards:
+                board.calm = True
+        now = [await store.order(order_id) for order_id in ids]
+        await tracking.close()
+        await store.close()
+    for board, feed in zip(boards, [feed for feed in feeds for _ in range(3)], strict=True):
+        theirs = [order for order in now if feed.kind is FeedKind.RESTAURANT or order.courier_id == feed.id]
+        expected = {order.id: order for order in theirs if order.id in board.known or not order.status.ended}
+        assert board.known == expected
     assert statistics.lost_wakeups == 0
     assert (hub.held, hub.joined) == (0, 0)

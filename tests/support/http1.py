@@ -103,6 +103,16 @@ class Connection:
         self.end_of_sending()
         return self.rest()
 
+    def provoked_by_byte(self, byte: int, silence_s: float) -> bytes | None:
+        """What came back within that time; None when the connection has ended."""
+        try:
+            self._socket.sendall(bytes((byte,)))
+        except OSError:
+            return None
+        if not select.select([self._socket], [], [], silence_s)[0]:
+            return b""
+        return self._more() or None
+
     def rest(self) -> bytes:
         """Everything up to the end of the connection."""
         while self._more():

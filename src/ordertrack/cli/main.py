@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from ordertrack import __version__
+from ordertrack.cli.bench import bench
 from ordertrack.cli.remote import COMMANDS
 from ordertrack.cli.serve import config, serve
 
@@ -15,5 +16,5 @@ def main() -> None:
     """Live order tracking over plain HTTP: the answer comes the moment the kitchen taps."""
 
 
-for command in (serve, config, *COMMANDS):
+for command in (serve, config, *COMMANDS, bench):
     main.add_command(command)

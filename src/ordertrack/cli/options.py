@@ -5,16 +5,23 @@ Click decides which one wins (flag, then environment, then file, then default) a
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import Field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 from click.core import ParameterSource
 
+from ordertrack.cli.hints import URL_VARIABLE
+from ordertrack.cli.numbers import Number, WholeNumber
 from ordertrack.settings import ENV_PREFIX, Bounds, InvalidSetting, Settings, declared, flag, variable
+
+MISSPELT_CUTOFF = 0.7
+"""`TIMEOUT` is taken for a misspelt `MAX_TIMEOUT_S`; what Kubernetes sets for a service named ordertrack is not."""
 
 F = Callable[..., Any]
 
@@ -26,6 +33,7 @@ def settings_options(command: F) -> F:
     return click.option(
         "--config",
         "config_file",
+        metavar="FILE",
         type=click.Path(dir_okay=False, path_type=Path),
         envvar=f"{ENV_PREFIX}CONFIG",
         is_eager=True,
@@ -55,11 +63,35 @@ def origin(context: click.Context, name: str) -> str:
             return "default"
 
 
+def flags(setting: Field[Any]) -> str:
+    """As they are written: `--port`, or `--sample-orders / --no-sample-orders`."""
+    both = isinstance(setting.default, bool)
+    return f"{flag(setting.name)} / --no-{flag(setting.name)[2:]}" if both else flag(setting.name)
+
+
+def value_words(value: object) -> str:
+    """A value as it is written in a variable or the file: `true`, `120`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def warn_of_misspelt() -> None:
+    """Says on standard error which variables look like settings and are none. Others may be anybody's."""
+    known = [variable(setting.name) for setting in declared()] + [f"{ENV_PREFIX}CONFIG", URL_VARIABLE]
+    names = {name.removeprefix(ENV_PREFIX): name for name in known}
+    for name in sorted(os.environ):
+        if not name.startswith(ENV_PREFIX) or name in known:
+            continue
+        for close in get_close_matches(name.removeprefix(ENV_PREFIX), names, n=1, cutoff=MISSPELT_CUTOFF):
+            click.echo(f"Warning: {name} is no setting and has no effect. Did you mean {names[close]}?", err=True)
+
+
 def _option(setting: Field[Any]) -> Callable[[F], F]:
     name, default, bounds = setting.name, setting.default, setting.metadata["bounds"]
-    flags = [f"{flag(name)}/--no-{flag(name)[2:]}" if isinstance(default, bool) else flag(name), name]
     return click.option(
-        *flags,
+        flags(setting),
+        name,
         type=_type(default, bounds),
         default=default,
         show_default=True,
@@ -79,9 +111,9 @@ def _type(default: Any, bounds: Bounds) -> Any:
     if isinstance(default, str):
         return str
     if isinstance(default, float):
-        return click.FloatRange(bounds.least, bounds.most)
+        return Number(0 if bounds.or_zero else bounds.least, bounds.most)
     least, most = (None if bound is None else int(bound) for bound in bounds[:2])
-    return click.IntRange(least, most)
+    return WholeNumber(least, most)
 
 
 def _read_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:

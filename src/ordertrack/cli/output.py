@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import msgspec
 import rich_click as click
 from rich.console import Console
 
-from ordertrack.client import OrdertrackClient, OrdertrackClientError, ServerUnreachable, Status
-from ordertrack.client.errors import ConnectionLost
+from ordertrack.cli.hints import DEFAULT_URL, URL_VARIABLE, command, error_words, here
+from ordertrack.client import OrdertrackClient, OrdertrackClientError, Status
 
-DEFAULT_URL = "http://127.0.0.1:5001"
-URL_VARIABLE = "ORDERTRACK_URL"
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 F = Callable[..., Any]
@@ -47,23 +43,41 @@ COLOURS: dict[str, str] = {
 }
 
 
-class Remote(NamedTuple):
+class Remote:
     """The server a command talks to, and how it speaks to the person."""
 
-    url: str
-    as_json: bool
-    hint_url: str
-    """What to add to a suggested command so that it reaches the same server."""
+    def __init__(self, url: str, as_json: bool) -> None:
+        self.url = url
+        self.as_json = as_json
+        self._answers: list[bytes] = []
 
     def say(self, text: str, *hints: str) -> None:
         """What was done, then what to do next; nothing when the reader is a program."""
         if not self.as_json:
-            click.echo("\n".join([text, *(hint + self.hint_url for hint in hints)]))
+            click.echo("\n".join([text, *hints]))
 
-    def data(self, value: object) -> None:
-        """One line of JSON, when the reader is a program."""
+    def hint(self, label: str, arguments: str) -> str:
+        """A command to paste that reaches the same server."""
+        return f"{label} {command()} {arguments}{here(self.url)}"
+
+    def answered(self, body: bytes) -> None:
         if self.as_json:
-            click.echo(to_json(value))
+            self._answers.append(body)
+
+    def print_answer(self) -> None:
+        """One line of JSON, when the reader is a program: what the server answered last, as it said it; of an envelope
+        with nothing beside the data, only the data."""
+        for answer in self._taken()[-1:]:
+            print_json(answer if answer.keys() - {"success", "data"} else answer["data"])
+
+    def print_pages(self, key: str) -> None:
+        """The same for a list that took several answers."""
+        if self.as_json:
+            print_json({key: [entry for answer in self._taken() for entry in answer["data"][key]], "next_cursor": None})
+
+    def _taken(self) -> list[dict[str, Any]]:
+        answers, self._answers = self._answers, []
+        return list(map(json.loads, answers))
 
 
 def remote_options(command: F) -> F:
@@ -86,39 +100,27 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
 
     A person repeats a command sooner than `retries` would, save one that must not be done twice.
     """
-    elsewhere = url not in (DEFAULT_URL, os.environ.get(URL_VARIABLE))
-    remote = Remote(url, as_json, f" --url {url}" if elsewhere else "")
+    remote = Remote(url, as_json)
     try:
-        client = OrdertrackClient(url, retries=retries)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--url") from None
+        client = OrdertrackClient(url, retries=retries, on_answer=remote.answered)
+    except ValueError:
+        wanted = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}."
+        raise click.BadParameter(wanted, param_hint="--url") from None
     try:
         with client:
             yield client, remote
     except OrdertrackClientError as error:
         if as_json:
-            click.echo(to_json(error.problem))
+            print_json(error.problem)
         else:
-            click.echo(f"Error: {_words(error, remote)}", err=True)
+            click.echo(f"Error: {error_words(error, url)}", err=True)
         raise SystemExit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 
-def _words(error: OrdertrackClientError, remote: Remote) -> str:
-    if isinstance(error, ServerUnreachable) and not isinstance(error, ConnectionLost):
-        return f"No server answers at {remote.url}. Start one with `ordertrack serve`."
-    return str(error).replace('send "undo": true', "add --undo")
-
-
-def to_json(value: object) -> str:
-    """Like the server writes it: times with milliseconds and `Z`."""
-    plain = msgspec.to_builtins(value, builtin_types=(datetime,))
-    return json.dumps(plain, default=_iso, ensure_ascii=False)
-
-
-def _iso(value: datetime) -> str:
-    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def print_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))
 
 
 def stdout_console() -> Console:

@@ -1,4 +1,4 @@
-"""Writes docs/reference: settings, error codes and commands, each from its one declaration. `make docs`."""
+"""Writes docs/reference: settings, errors, metrics and commands, each from its one declaration. `make docs`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pathlib import Path
 import rich_click as click
 
 from ordertrack.cli.main import main as ordertrack
+from ordertrack.cli.numbers import Number, WholeNumber
+from ordertrack.cli.options import flags, value_words
+from ordertrack.http.metrics.declarations import METRICS
 from ordertrack.http.openapi.document import error_example
 from ordertrack.http.problems import KINDS
-from ordertrack.settings import declared, flag, variable
+from ordertrack.settings import declared, variable
 
 _MADE_BY = "<!-- Made by `make docs`. Change the declarations, not this page. -->\n"
 
@@ -26,10 +29,10 @@ def settings_page() -> str:
         "|---|---|---|---|---|---|",
     ]
     for setting in declared():
-        default = str(setting.default).lower() if isinstance(setting.default, bool) else str(setting.default)
+        default = value_words(setting.default)
         name, doc, bounds = setting.name, setting.metadata["doc"], setting.metadata["bounds"]
         shown = f"`{default}`" if default else "empty"
-        lines.append(f"| `{name}` | `{flag(name)}` | `{variable(name)}` | {shown} | {bounds} | {doc} |")
+        lines.append(f"| `{name}` | `{flags(setting)}` | `{variable(name)}` | {shown} | {bounds} | {doc} |")
     return "\n".join(lines) + "\n"
 
 
@@ -48,6 +51,22 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_page() -> str:
+    lines = [
+        "# Metrics\n",
+        _MADE_BY,
+        "`GET /metrics` answers them in Prometheus' text format, or as OpenMetrics when `Accept` asks for that. One",
+        "process is one target. A histogram has `_bucket`, `_sum` and `_count`. No label is ever an id. What is said",
+        "of the gate stays 0 where the server runs without it.\n",
+        "| metric | type | label | unit | what it says |",
+        "|---|---|---|---|---|",
+    ]
+    for metric in METRICS:
+        label = f"`{metric.label}`" if metric.label else ""
+        lines.append(f"| `{metric.name}` | {metric.kind} | {label} | {metric.unit} | {metric.help} |")
+    return "\n".join(lines) + "\n"
+
+
 def commands_page() -> str:
     lines = ["# Commands\n", _MADE_BY]
     for name, command in sorted(ordertrack.commands.items()):
@@ -59,14 +78,35 @@ def commands_page() -> str:
             settings = {setting.name for setting in declared()}
             options = [option for option in options if option.name not in settings]
             lines.append("Takes every [setting](settings.md), and:\n")
-        lines.append("| option | what it does |\n|---|---|")
-        lines.extend(
-            f"| `{', '.join(option.opts + option.secondary_opts)}` | {option.help or ''} |" for option in options
-        )
+        lines.append("| option | allowed | default | what it does |\n|---|---|---|---|")
+        lines.extend(map(_option_row, options))
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page, "commands.md": commands_page}
+def _option_row(option: click.Option) -> str:
+    names = " / ".join(option.opts + option.secondary_opts)
+    allowed, default = "", ""
+    if isinstance(option.type, click.Choice):
+        allowed = ", ".join(option.type.choices)
+    elif isinstance(option.type, Number | WholeNumber):
+        allowed = option.type.allowed
+    elif not option.is_flag:
+        allowed = option.metavar or "text"
+    if option.required:
+        default = "required"
+    elif option.show_default:
+        default = f"`{option.default}`"
+    if option.envvar:
+        default = ", ".join(filter(None, (f"`{option.envvar}`", default)))
+    return f"| `{names}` | {allowed} | {default} | {option.help or ''} |"
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "metrics.md": metrics_page,
+    "commands.md": commands_page,
+}
 
 
 @click.command()

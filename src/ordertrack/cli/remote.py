@@ -10,8 +10,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ordertrack.cli.numbers import Number, WholeNumber
 from ordertrack.cli.output import (
     COLOURS,
+    Remote,
     clock_time,
     connected,
     duration_words,
@@ -23,7 +25,7 @@ from ordertrack.cli.watch import watch
 from ordertrack.client import ROAD, Applied, Item, Order, OrderPage, SimulationStep, Stats, Status
 
 _ITEM = re.compile(r"(\d{1,4})\s*[x×]\s*(\S.*)")
-_ORDER_ID = click.IntRange(min=1)
+_ORDER_ID = WholeNumber(1)
 _STATUS = click.Choice([status.value for status in Status], case_sensitive=False)
 _STEP = click.Choice([status.value for status in ROAD[:-1]], case_sensitive=False)
 
@@ -33,7 +35,7 @@ _STEP = click.Choice([status.value for status in ROAD[:-1]], case_sensitive=Fals
 @click.option("--restaurant-id", help="Only this restaurant's.")
 @click.option("--courier-id", help="Only this courier's.")
 @click.option("--status", "statuses", type=_STATUS, multiple=True, help="Only in this status; may be repeated.")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many at most.")
+@click.option("--limit", type=WholeNumber(1, 100), default=20, show_default=True, help="How many at most.")
 @click.option("--all", "everything", is_flag=True, help="All of them, however many.")
 @remote_options
 def orders(
@@ -51,18 +53,19 @@ def orders(
     with connected(url, as_json) as (client, remote):
         if everything:
             page = OrderPage(tuple(client.all_orders(**filters, status=statuses)))
+            remote.print_pages("orders")
         else:
             page = client.orders(**filters, status=statuses, limit=limit)
-        remote.data(page)
+            remote.print_answer()
         if as_json:
             return
         if not page.orders:
-            remote.say("No orders here.", "Make one: ordertrack create --customer-id 1 --restaurant-id 1")
+            remote.say("No orders here.", remote.hint("Make one:", "create --customer-id 1 --restaurant-id 1"))
             return
         stdout_console().print(_table(page.orders, datetime.now(UTC)))
         if page.next_cursor is not None:
             remote.say("There may be more: add --all.")
-        remote.say(f"Watch one: ordertrack watch {page.orders[0].id}{remote.hint_url}")
+        remote.say(remote.hint("Watch one:", f"watch {page.orders[0].id}"))
 
 
 def _table(found: tuple[Order, ...], now: datetime) -> Table:
@@ -103,7 +106,7 @@ class _Item(click.ParamType[Item]):
 @click.option("--restaurant-id", required=True, help="Who makes it.")
 @click.option("--reference", help="Your own id for it, unique per restaurant.")
 @click.option("--item", "items", type=_Item(), multiple=True, metavar='"2x NAME"', help="What; may be repeated.")
-@click.option("--total", type=click.FloatRange(min=0), help="What it costs.")
+@click.option("--total", type=Number(0), help="What it costs.")
 @click.option("--currency", help="Three letters, such as EUR.")
 @click.option("--address", help="Where it goes.")
 @click.option("--note", help="Anything the kitchen should know.")
@@ -135,8 +138,8 @@ def create(
             note=note,
             courier_id=courier_id,
         )
-        remote.data(order)
-        remote.say(f"Order {order.id} is {order.status}.", f"Watch it: ordertrack watch {order.id}")
+        remote.print_answer()
+        remote.say(f"Order {order.id} is {order.status}.", *_follow(order, remote))
 
 
 @click.command()
@@ -144,7 +147,7 @@ def create(
 @click.argument("status", type=_STATUS)
 @click.option("--reason", help="Why; the customer sees it. Needed to cancel after pick-up.")
 @click.option("--undo", is_flag=True, help="Go back to an earlier status, shortly after a wrong tap.")
-@click.option("--expected-version", type=click.IntRange(min=1), help="Only if the order has this version.")
+@click.option("--expected-version", type=WholeNumber(1), help="Only if the order has this version.")
 @remote_options
 def status(
     order_id: int,
@@ -158,8 +161,8 @@ def status(
     """Set the status of an order."""
     with connected(url, as_json) as (client, remote):
         applied = client.set_status(order_id, status, reason=reason, undo=undo, expected_version=expected_version)
-        remote.data(applied)
-        remote.say(_now(applied, _plain(applied.order.status)), *_follow(applied.order))
+        remote.print_answer()
+        remote.say(_now(applied, _plain(applied.order.status)), *_follow(applied.order, remote))
 
 
 @click.command()
@@ -170,8 +173,8 @@ def courier(order_id: int, courier_id: str, url: str, as_json: bool) -> None:
     """Assign a courier to an order, or replace the one it has."""
     with connected(url, as_json) as (client, remote):
         applied = client.assign_courier(order_id, courier_id)
-        remote.data(applied)
-        remote.say(_now(applied, f"with courier {applied.order.courier_id}"), *_follow(applied.order))
+        remote.print_answer()
+        remote.say(_now(applied, f"with courier {applied.order.courier_id}"), *_follow(applied.order, remote))
 
 
 def _now(applied: Applied, state: str) -> str:
@@ -181,8 +184,8 @@ def _now(applied: Applied, state: str) -> str:
     return f"Order {order.id} is {state} now (version {order.version})."
 
 
-def _follow(order: Order) -> list[str]:
-    return [] if order.ended else [f"Watch it: ordertrack watch {order.id}"]
+def _follow(order: Order, remote: Remote) -> list[str]:
+    return [] if order.ended else [remote.hint("Watch it:", f"watch {order.id}")]
 
 
 def _plain(status: str) -> str:
@@ -204,7 +207,9 @@ class _Timing(click.ParamType[tuple[str, float]]):
 
 @click.command()
 @click.argument("order_id", type=_ORDER_ID)
-@click.option("--speed", type=float, help="How many times faster than life: 60 makes minutes seconds.  [default: 1]")
+@click.option(
+    "--speed", type=Number(), help="How many times faster than life: 60 makes minutes seconds. 1 if not given."
+)
 @click.option(
     "--timing",
     "timings",
@@ -231,19 +236,19 @@ def simulate(
     with connected(url, as_json) as (client, remote):
         if stop:
             steps = client.stop_simulation(order_id)
-            remote.data({"order_id": order_id, "steps": steps})
+            remote.print_answer()
             missed = ", ".join(_plain(step.status) for step in steps)
             remote.say(
                 f"The simulation of order {order_id} has stopped. It will not become: {missed}.",
-                f"Start it again: ordertrack simulate {order_id}",
+                remote.hint("Start it again:", f"simulate {order_id}"),
             )
             return
         steps = client.simulate(order_id, speed=speed, timings=dict(timings) or None, cancel_at=cancel_at)
-        remote.data({"order_id": order_id, "steps": steps})
+        remote.print_answer()
         remote.say(
             "\n".join([f"Order {order_id} is on its way:", *_plan(steps)]),
-            f"Watch it: ordertrack watch {order_id}",
-            f"Stop it:  ordertrack simulate {order_id} --stop",
+            remote.hint("Watch it:", f"watch {order_id}"),
+            remote.hint("Stop it: ", f"simulate {order_id} --stop"),
         )
 
 
@@ -261,7 +266,7 @@ def stats(url: str, as_json: bool) -> None:
     """Show what the server is doing."""
     with connected(url, as_json) as (client, remote):
         figures = client.stats()
-        remote.data(figures)
+        remote.print_answer()
         if as_json:
             return
         table = Table.grid(padding=(0, 2, 0, 0))

@@ -6,24 +6,28 @@ import asyncio
 import json
 import os
 import resource
-import shutil
 import socket
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import rich_click as click
+import structlog
 from rich.console import Console
 from rich.table import Table
 
 from ordertrack.app import Service, build
+from ordertrack.cli.banner import banner, orders_to_try
+from ordertrack.cli.hints import command
 from ordertrack.cli.logs import configure_logging
-from ordertrack.cli.options import origin, settings_of, settings_options
+from ordertrack.cli.options import origin, settings_of, settings_options, value_words, warn_of_misspelt
+from ordertrack.core.errors import StoreUnavailable
+from ordertrack.core.order import Order
 from ordertrack.http.server import listen, run
 from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import Settings, declared
 
-DEFAULT_PORT = next(setting.default for setting in declared() if setting.name == "port")
+log = structlog.get_logger("ordertrack")
 
 
 @click.command()
@@ -35,6 +39,7 @@ def serve(as_json: bool, **values: Any) -> None:
     Every setting can also be given as a variable (`--port` is `ORDERTRACK_PORT`) or in a TOML file (`port = 5001`).
     """
     settings = settings_of(values)
+    warn_of_misspelt()
     configure_logging(settings.log_level, settings.log_format)
     _raise_file_limit()
     try:
@@ -49,6 +54,8 @@ def serve(as_json: bool, **values: Any) -> None:
             asyncio.run(_serve(settings, listener, as_json))
         except StoreCannotOpen as error:
             raise click.ClickException(str(error)) from None
+        except StoreUnavailable:
+            raise click.ClickException("The orders cannot be read: the log above says why.") from None
     if not as_json:
         click.echo("Stopped. Nothing that was acknowledged is lost.")
 
@@ -57,63 +64,40 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
     service = build(settings)
     try:
         await service.open()
+        orders = await _orders_to_try(service)
         await run(
             service.http,
             listener,
-            ready=lambda: _announce(service, listener, as_json),
+            gate=service.gate(listener),
+            ready=lambda: _announce(service, listener, orders, as_json),
             drain=service.tracking.drain,
-            keep_alive_s=settings.keep_alive_s,
+            bounds=service.bounds,
             shutdown_grace_s=settings.shutdown_grace_s,
         )
     finally:
         await service.close()
 
 
-def _announce(service: Service, listener: socket.socket, as_json: bool) -> None:
+async def _orders_to_try(service: Service) -> list[Order]:
+    """A damaged order is no reason not to serve the others. Raises StoreUnavailable."""
+    try:
+        return await orders_to_try(service.store)
+    except (ValueError, msgspec.DecodeError):
+        log.exception("an order cannot be read: the database is damaged")
+        return []
+
+
+def _announce(service: Service, listener: socket.socket, orders: Sequence[Order], as_json: bool) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     settings = service.settings
-    kept = (
-        "in memory, until the server ends" if settings.database_url == "memory:" else f"{settings.data_dir.resolve()}"
-    )
+    in_memory = settings.database_url == "memory:"
+    kept = "in memory, until the server ends" if in_memory else str(settings.data_dir.resolve())
     if as_json:
         click.echo(json.dumps({"url": url, "pid": os.getpid(), "data": kept, "samples": service.samples_loaded}))
         return
-    click.echo(
-        f"ordertrack is ready at {url}\nOrders are kept {'in ' if settings.database_url == 'sqlite:' else ''}{kept}."
-    )
-    if service.samples_loaded:
-        click.echo("Sample orders were loaded: 101 (confirmed), 102 (preparing), 103 (ready).")
-    api = f"{url}/api/v1/orders"
-    at = "" if port == DEFAULT_PORT else f" --url {url}"
-    if not settings.sample_orders:
-        click.echo(f"Make an order: {_command()} create --customer-id 1 --restaurant-id 1{at}\nThe API: {url}/apidocs/")
-        return
-    click.echo(
-        f"""
-Try it. In one terminal, wait for news of order 101:
-  curl "{api}/101/track?timeout=30"
-In another, be the kitchen; the first one answers at once:
-  curl -X PUT "{api}/101/status" -H "Content-Type: application/json" -d '{{"status": "preparing"}}'
-Let an order go its way by itself, a minute a second, and watch it:
-  {_command()} simulate 102 --speed 60{at}
-  {_command()} watch 102{at}
-The same in real time, and how the server is doing:
-  curl -X POST "{api}/103/simulate-workflow"
-  curl "{api}/system/stats"
-The API, with a button for everything:
-  {url}/apidocs/
-
-Stop with Ctrl-C."""
-    )
-
-
-def _command() -> str:
-    """How to call this program from where the server was started."""
-    if shutil.which("ordertrack"):
-        return "ordertrack"
-    script = Path(sys.argv[0])
-    return os.path.relpath(script) if script.name == "ordertrack" else f"{sys.executable} -m ordertrack"
+    where = kept if in_memory else f"in {kept}"
+    click.echo(banner(url, where, orders, samples_loaded=service.samples_loaded, command=command()))
 
 
 def _raise_file_limit() -> None:
@@ -130,6 +114,7 @@ def _raise_file_limit() -> None:
 def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
     """Show every setting, its value and where it came from."""
     settings = settings_of(values)
+    warn_of_misspelt()
     rows = [
         {
             "name": setting.name,
@@ -144,7 +129,7 @@ def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
         return
     table = Table("Setting", "Value", "From", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(row["name"], str(row["value"]), row["origin"])
+        table.add_row(row["name"], value_words(row["value"]), row["origin"])
     Console().print(table)
 
 

@@ -5,6 +5,7 @@ Pure: the order, the state of the line and the time go in, something to print co
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -17,10 +18,25 @@ from ordertrack.client import ROAD, Connection, Event, Order, Status
 _STEP_NAMES = frozenset({"created", "status_changed", "reverted"})
 
 
-def stepper(order: Order, connection: Connection, now: datetime, symbols: Symbols) -> RenderableType:
+def stepper(
+    order: Order, connection: Connection, now: datetime, symbols: Symbols, next_try_at: datetime | None = None
+) -> RenderableType:
     """The whole picture, at most 80 columns wide and about 12 lines high."""
     return Group(_title(order, symbols), Text(), _road(order, now, symbols), *_details(order, symbols), Text(),
-                 _line(order, connection, now, symbols))  # fmt: skip
+                 _line(order, connection, now, symbols, next_try_at))  # fmt: skip
+
+
+def connecting(connection: Connection, now: datetime, next_try_at: datetime | None) -> RenderableType:
+    """What stands there before the first answer."""
+    if connection.online:
+        return Text("Connecting...", "dim")
+    return Text(f"{connection.error}. {reconnecting(connection, now, next_try_at)}.", "yellow")
+
+
+def reconnecting(connection: Connection, now: datetime, next_try_at: datetime | None) -> str:
+    wait_s = 0 if next_try_at is None else math.ceil((next_try_at - now).total_seconds())
+    soon = f"next try in {wait_s} s" if wait_s > 0 else "trying again"
+    return f"Reconnecting... (try {connection.attempts} failed, {soon})"
 
 
 def event_line(order: Order, event: Event, now: datetime) -> str:
@@ -127,12 +143,12 @@ def _details(order: Order, symbols: Symbols) -> list[Text]:
     return [Text(), Text(f" {symbols.dot} ".join(parts), no_wrap=True, overflow="ellipsis")]
 
 
-def _line(order: Order, connection: Connection, now: datetime, symbols: Symbols) -> Text:
+def _line(order: Order, connection: Connection, now: datetime, symbols: Symbols, next_try_at: datetime | None) -> Text:
     if order.ended:
         took = ""
         if order.created_at is not None:
             took = f" after {duration_words((order.updated_at - order.created_at).total_seconds())}"
         return Text(f"{status_words(order.status)}{took}. Nothing more will happen.")
     if not connection.online:
-        return Text(f"Reconnecting... (try {connection.attempts}). The order is shown as last known.", "yellow")
+        return Text(f"{reconnecting(connection, now, next_try_at)}. Shown as last known.", "yellow")
     return Text(f"Live {symbols.dash} last news {clock_time(order.updated_at, now)}. Ctrl-C stops watching.", "dim")

@@ -18,11 +18,13 @@ from ordertrack.client.calls import Call
 from ordertrack.client.errors import OrdertrackClientError
 from ordertrack.client.hold import Pace
 from ordertrack.client.transport import (
+    OnAnswer,
     OnConnection,
     Reporter,
     TrackOptions,
     call_arguments,
     http_options,
+    ignore_answer,
     no_answer,
     poll_arguments,
     retry_wait_s,
@@ -64,6 +66,7 @@ class AsyncOrdertrackClient:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
+        on_answer: OnAnswer | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -71,6 +74,7 @@ class AsyncOrdertrackClient:
     ) -> None:
         self._http = httpx.AsyncClient(**http_options(base_url, token, headers), transport=transport)
         self._retries = retries
+        self._on_answer = on_answer or ignore_answer
         self._random = random
         self._sleep = sleep
         self._monotonic = monotonic
@@ -113,6 +117,7 @@ class AsyncOrdertrackClient:
                 step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
             report(step)
             if step.update is not None:
+                self._on_answer(answer.content)
                 yield step.update
             if step.wait_s > 0:
                 await self._sleep(step.wait_s)
@@ -171,4 +176,6 @@ class AsyncOrdertrackClient:
             answer = await self._http.request(**call_arguments(call))
         except httpx.RequestError as error:
             raise no_answer(error, self._http.base_url) from error
-        return call.result(answer.status_code, answer.headers, answer.content)
+        result = call.result(answer.status_code, answer.headers, answer.content)
+        self._on_answer(answer.content)
+        return result

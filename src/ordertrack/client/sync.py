@@ -17,11 +17,13 @@ from ordertrack.client.calls import Call
 from ordertrack.client.errors import OrdertrackClientError
 from ordertrack.client.hold import Pace
 from ordertrack.client.transport import (
+    OnAnswer,
     OnConnection,
     Reporter,
     TrackOptions,
     call_arguments,
     http_options,
+    ignore_answer,
     no_answer,
     poll_arguments,
     retry_wait_s,
@@ -53,6 +55,7 @@ class OrdertrackClient:
 
     * `token` is sent as a bearer token, `headers` with every request.
     * `retries`: how often a single call is repeated when that is safe (tracking never gives up).
+    * `on_answer` is called with the body of every good answer, as the server sent it, for those who pass it on.
     * `transport`, `random`, `sleep` and `monotonic` are there to be replaced in tests.
 
     Every method raises ServerUnreachable when no server answers, UnexpectedAnswer when the URL is not an ordertrack
@@ -67,6 +70,7 @@ class OrdertrackClient:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
+        on_answer: OnAnswer | None = None,
         transport: httpx.BaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], None] = time.sleep,
@@ -74,6 +78,7 @@ class OrdertrackClient:
     ) -> None:
         self._http = httpx.Client(**http_options(base_url, token, headers), transport=transport)
         self._retries = retries
+        self._on_answer = on_answer or ignore_answer
         self._random = random
         self._sleep = sleep
         self._monotonic = monotonic
@@ -125,6 +130,7 @@ class OrdertrackClient:
                 step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
             report(step)
             if step.update is not None:
+                self._on_answer(answer.content)
                 yield step.update
             if step.wait_s > 0:
                 self._sleep(step.wait_s)
@@ -182,4 +188,6 @@ class OrdertrackClient:
             answer = self._http.request(**call_arguments(call))
         except httpx.RequestError as error:
             raise no_answer(error, self._http.base_url) from error
-        return call.result(answer.status_code, answer.headers, answer.content)
+        result = call.result(answer.status_code, answer.headers, answer.content)
+        self._on_answer(answer.content)
+        return result

@@ -44,6 +44,11 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 OnConnection = Callable[[Connection], None]
+OnAnswer = Callable[[bytes], None]
+
+
+def ignore_answer(body: bytes) -> None:
+    """What `on_answer` is by default."""
 
 
 class HttpOptions(TypedDict):
@@ -54,9 +59,15 @@ class HttpOptions(TypedDict):
 
 
 def http_options(base_url: str, token: str | None, headers: Mapping[str, str] | None) -> HttpOptions:
-    """Raises ValueError for a base_url that is not http(s)."""
+    """Raises ValueError for a base_url that is not an http(s) URL with a host."""
     if not base_url.startswith(("http://", "https://")):
         raise ValueError(f"base_url starts with http:// or https://, not {base_url!r}")
+    try:
+        host = httpx.URL(base_url).host
+    except httpx.InvalidURL as error:
+        raise ValueError(f"base_url {base_url!r} is not a URL: {error}") from None
+    if not host:
+        raise ValueError(f"base_url {base_url!r} names no host")
     own = {"user-agent": f"ordertrack-python/{_version()}", "accept": "application/json"}
     if token is not None:
         own["authorization"] = f"Bearer {token}"

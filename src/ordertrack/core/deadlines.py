@@ -13,34 +13,29 @@ T = TypeVar("T")
 
 
 class Deadlines(Generic[T]):
-    """`add` gives the bucket, which `discard` wants back: whoever has a deadline keeps that one number."""
+    """`add` gives the bucket, and whoever has a deadline keeps that: leaving before the time is `bucket.discard`."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, set[T]] = {}
         self._order: list[int] = []
 
-    def add(self, item: T, due_s: float) -> int:
-        bucket = math.ceil(due_s / TICK_S)
-        if bucket in self._buckets:
-            self._buckets[bucket].add(item)
-        else:
-            self._buckets[bucket] = {item}
-            heapq.heappush(self._order, bucket)
+    def add(self, item: T, due_s: float) -> set[T]:
+        number = math.ceil(due_s / TICK_S)
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            bucket = self._buckets[number] = set()
+            heapq.heappush(self._order, number)
+        bucket.add(item)
         return bucket
 
-    def discard(self, item: T, bucket: int) -> None:
-        items = self._buckets.get(bucket)
-        if items is not None:
-            items.discard(item)
-            # An empty bucket keeps its place in the order until its time: taking it out of a heap costs more.
-
     def due(self, now_s: float) -> list[T]:
-        """Take out what is due."""
+        """Take out what is due. A bucket that everybody has left keeps its place until its time: taking it out of the
+        middle of a heap costs more."""
         due: list[T] = []
         while self._order and self._order[0] * TICK_S <= now_s:
             due.extend(self._buckets.pop(heapq.heappop(self._order)))
         return due
 
     def next_s(self) -> float | None:
-        """When something is due next; None when nothing ever is."""
+        """When something may be due next; None when nothing ever is."""
         return self._order[0] * TICK_S if self._order else None

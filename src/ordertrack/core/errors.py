@@ -65,8 +65,11 @@ class OrderConflict(OrdertrackError):
 
 @dataclass(eq=False)
 class IllegalTransition(OrderConflict):
+    """`undo` is what was asked for; `undo_possible` says that the same with an undo would be allowed now."""
+
     requested: Status
     undo: bool = False
+    undo_possible: bool = False
 
 
 @dataclass(eq=False)

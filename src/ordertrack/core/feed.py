@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ordertrack.core.errors import InvalidInput
@@ -50,23 +52,75 @@ def touched_feeds(before: Order | None, after: Order) -> tuple[FeedKey, ...]:
     return (*feeds, FeedKey(FeedKind.COURIER, before.courier_id))
 
 
+class FeedChanges(NamedTuple):
+    """What happened to the orders of a party up to `version`, the oldest change first.
+
+    `left` has the ids that are no longer the party's. `more` says that a page was full: then `version` is that of its
+    last entry, and not the feed's. `snapshot` is then, on the pages of a snapshot, the feed's version at its beginning.
+    """
+
+    version: int
+    orders: tuple[Order, ...] = ()
+    left: tuple[int, ...] = ()
+    more: bool = False
+    snapshot: int = 0
+
+
+PAGE_ENTRIES = 100
+"""Orders and departures in one answer: about 100 KB."""
+
+
+def page(version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0) -> FeedChanges:
+    """The oldest `limit` of `entries`: what changed at which version of a feed that is at `version`, in any order; an
+    id stands for an order that left. No two have one version, so a page may end between any of them."""
+    ordered = sorted(entries, key=lambda entry: entry[0])
+    more = len(ordered) > limit
+    shown = ordered[:limit]
+    upto = shown[-1][0] if more else version
+    return FeedChanges(
+        version=upto,
+        orders=tuple(what for _, what in shown if not isinstance(what, int)),
+        left=tuple(what for _, what in shown if isinstance(what, int)),
+        more=more,
+        snapshot=snapshot if more and upto < snapshot else 0,
+    )
+
+
+class FeedState(NamedTuple):
+    """A party's feed as it stands: with what happened in it, as far as that was asked for."""
+
+    feed: FeedKey
+    changes: FeedChanges
+
+    @property
+    def version(self) -> int:
+        return self.changes.version
+
+
 class Cursor(NamedTuple):
+    """`snapshot` is set between two pages of a snapshot: the feed's version at its beginning. What had ended by then is
+    not in it, or a board with many orders would be shown every order it ever had."""
+
     epoch: str
     version: int
+    snapshot: int = 0
 
     def __str__(self) -> str:
-        return f"{self.epoch}.{self.version}"
+        text = f"{self.epoch}.{self.version}"
+        return f"{text}.{self.snapshot}" if self.snapshot else text
 
 
-_CURSOR = re.compile(r"([0-9a-z]{1,32})\.(0|[1-9][0-9]{0,18})", re.ASCII)
+_CURSOR = re.compile(r"([0-9a-z]{1,32})\.(0|[1-9][0-9]{0,18})(?:\.([1-9][0-9]{0,18}))?", re.ASCII)
 
 
 def parse_cursor(text: str) -> Cursor:
     """Raises InvalidInput."""
     match = _CURSOR.fullmatch(text)
-    if match is None or int(match[2]) > MAX_INT64:
-        raise InvalidInput("cursor", "the `cursor` of an earlier answer, unchanged")
-    return Cursor(match[1], int(match[2]))
+    if match is not None:
+        cursor = Cursor(match[1], int(match[2]), int(match[3] or 0))
+        if max(cursor.version, cursor.snapshot) <= MAX_INT64 and (not match[3] or cursor.version < cursor.snapshot):
+            return cursor
+    raise InvalidInput("cursor", "the `cursor` of an earlier answer, unchanged")
 
 
 _TIME = re.compile(
@@ -116,7 +170,14 @@ def format_time(at_ms: int) -> str:
 
     Milliseconds because JavaScript's `Date` drops finer digits, and a truncated echo would look old for ever.
     """
-    return (_EPOCH + at_ms * _MS).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    seconds, ms = divmod(at_ms, 1000)
+    return f"{_second_text(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second_text(seconds: int) -> str:
+    """An order's times are written with every answer about it, and orders share seconds."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat().removesuffix("+00:00")
 
 
 def version_at(order: Order, last_update_ms: int) -> int:

@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 
 from ordertrack.core.deadlines import Deadlines
 from ordertrack.core.errors import NodeFull, TooManyPolls
-from ordertrack.core.feed import FeedKey
+from ordertrack.core.feed import FeedKey, FeedKind
 
 TOO_MANY_RETRY_AFTER_S = 5
 FULL_RETRY_AFTER_S = (5, 10)
@@ -67,7 +67,7 @@ class Poll(Generic[W]):
         self.position = 0
         self.ahead = False
         self.announced = 0
-        self.bucket: int | None = None
+        self.bucket: set[Poll[W]] | None = None
 
     @property
     def parked(self) -> bool:
@@ -97,6 +97,7 @@ class Hub(Generic[W]):
         self.draining = False
         self.held = 0
         """Parked polls now."""
+        self.held_by_kind = dict.fromkeys(FeedKind, 0)
         self._full_retry_after_s = full_retry_after_s
         self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
         self._by_client: dict[tuple[FeedKey, str], Poll[W]] = {}
@@ -120,7 +121,12 @@ class Hub(Generic[W]):
 
     def join(self, poll: Poll[W]) -> None:
         """From here on no news of the feed is missed. The caller ends it with `park` or `leave`."""
-        self._by_feed.setdefault(poll.feed, []).append(poll)
+        polls = self._by_feed.get(poll.feed)
+        if polls is None:
+            self._by_feed[poll.feed] = [poll]
+        else:
+            poll.feed = polls[0].feed  # one key for all of them: ten thousand equal ones would be a megabyte
+            polls.append(poll)
 
     def leave(self, poll: Poll[W]) -> bool:
         """Forget the poll, in whatever state. False when it had already been handed back."""
@@ -165,6 +171,7 @@ class Hub(Generic[W]):
         if poll.client_id is not None:
             self._by_client[poll.feed, poll.client_id] = poll
         self.held += 1
+        self.held_by_kind[poll.feed.kind] += 1
         return Parking.HELD
 
     def news(self, feed: FeedKey, version: int) -> list[Poll[W]]:
@@ -222,7 +229,8 @@ class Hub(Generic[W]):
         if poll.bucket is None:
             return
         self.held -= 1
-        self._deadlines.discard(poll, poll.bucket)
+        self.held_by_kind[poll.feed.kind] -= 1
+        poll.bucket.discard(poll)
         poll.bucket = None
         if poll.client_id is not None and self._by_client.get((poll.feed, poll.client_id)) is poll:
             del self._by_client[poll.feed, poll.client_id]

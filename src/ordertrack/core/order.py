@@ -229,13 +229,9 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
         return None
     undone: Event | None = None
     if change.undo:
-        if move not in (Move.BACK, Move.RESTORE):
-            raise IllegalTransition(order, change.to, undo=True)
-        undone = undone_event(order, change.to)
-        if change.undo_window_ms is not None and now_ms - undone.recorded_at_ms > change.undo_window_ms:
-            raise UndoWindowPassed(order, change.to, change.undo_window_ms, undone.version)
+        undone = _undoable(order, change, now_ms)
     elif move not in _FORWARD:
-        raise IllegalTransition(order, change.to)
+        raise IllegalTransition(order, change.to, undo_possible=_undo_possible(order, change, now_ms))
     if move is Move.CANCEL_WITH_REASON and not change.reason:
         raise ReasonRequired(order, change.to)
     _check_room(order, ends=change.to.ended)
@@ -252,6 +248,24 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
         skipped=_skipped(order.status, change.to) if move is Move.SKIP else (),
         undoes=undone.version if undone else None,
     )
+
+
+def _undoable(order: Order, change: ChangeStatus, now_ms: int) -> Event:
+    """The event that an undo to `change.to` undoes. Raises IllegalTransition, UndoWindowPassed."""
+    if TRANSITIONS[order.status, change.to] not in (Move.BACK, Move.RESTORE):
+        raise IllegalTransition(order, change.to, undo=True)
+    undone = undone_event(order, change.to)
+    if change.undo_window_ms is not None and now_ms - undone.recorded_at_ms > change.undo_window_ms:
+        raise UndoWindowPassed(order, change.to, change.undo_window_ms, undone.version)
+    return undone
+
+
+def _undo_possible(order: Order, change: ChangeStatus, now_ms: int) -> bool:
+    try:
+        _undoable(order, change, now_ms)
+    except (IllegalTransition, UndoWindowPassed):
+        return False
+    return order.version < MAX_EVENTS
 
 
 def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event | None:

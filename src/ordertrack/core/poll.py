@@ -6,15 +6,16 @@ Rows 8 and 9, the caps, belong to the hub: only a poll that has to be held can m
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Event, Status
-from ordertrack.core.feed import Cursor, version_at
+from ordertrack.core.feed import Cursor, FeedKey, FeedKind, FeedState, version_at
+from ordertrack.core.order import Order
 
-if TYPE_CHECKING:
-    from ordertrack.core.order import Order
+State = Order | FeedState
+"""Of an order all of it; of a party's feed its version, and what changed where that is told."""
 
 DEFAULT_TIMEOUT_S = 30.0
 AHEAD_WAIT_S = 2.0
@@ -30,6 +31,8 @@ NEXT_POLL_INTERVAL_S: dict[Status, int] = {
     Status.CANCELLED: 0,
 }
 """Exactly the original contract's table: its clients sleep for it, and stop at 0. 0 means stop and nothing else."""
+CALM_FEED_INTERVAL_S = 120
+"""For a feed none of whose orders asks for less: a feed never ends, so it is never 0."""
 
 
 class Reason(StrEnum):
@@ -66,27 +69,46 @@ class PollRequest(msgspec.Struct, frozen=True, gc=False):
         return not (self.cursor is None and self.etag is None and not self.any_etag and self.last_update_ms is None)
 
     @property
+    def snapshot(self) -> int:
+        """Of which snapshot the next page is asked for."""
+        cursor = self.cursor or self.etag
+        return 0 if cursor is None else cursor.snapshot
+
+    @property
     def conditional(self) -> bool:
         """True when "nothing new" may be said as 304."""
         return self.cursor is None and (self.etag is not None or self.any_etag)
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What to tell a client that has version `position` (None: nothing yet) of `order`."""
+    """What to tell a client that has version `position` (None: nothing yet) of an order or of a party's feed."""
 
-    order: Order
+    state: State
     reason: Reason
     position: int | None
     not_modified: bool = False
+
+    @property
+    def order(self) -> Order:
+        """Of the answer to a poll of an order."""
+        assert not isinstance(self.state, FeedState)
+        return self.state
 
     @property
     def has_update(self) -> bool:
         return self.reason in _NEWS
 
     @property
+    def lacks_changes(self) -> bool:
+        """True of news in a party's feed: `state` says only that there is some."""
+        return isinstance(self.state, FeedState) and self.reason in _NEWS
+
+    @property
     def events(self) -> tuple[Event, ...]:
-        """All the client has not seen; the wire shows the newest MAX_EVENTS_IN_ANSWER and says so."""
-        return self.order.events_after(self.position or 0) if self.has_update else ()
+        """All the client has not seen of an order; the wire shows the newest MAX_EVENTS_IN_ANSWER and says so."""
+        if isinstance(self.state, FeedState) or not self.has_update:
+            return ()
+        return self.state.events_after(self.position or 0)
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
@@ -103,45 +125,67 @@ def hold_s(request: PollRequest, max_timeout_s: float) -> float:
     return min(asked_s, max_timeout_s, asked_s if request.wait_s is None else request.wait_s)
 
 
-def decide(request: PollRequest, order: Order, epoch: str, left_s: float) -> Answer | Hold:
+def check(request: PollRequest, feed: FeedKey) -> None:
+    """Whether this feed can be asked for like this. Raises InvalidInput."""
+    if feed.kind is FeedKind.ORDER:
+        if request.cursor is not None and request.cursor.snapshot:
+            raise InvalidInput("cursor", "the `cursor` of an earlier answer about this order")
+    elif request.last_update_ms is not None:
+        raise InvalidInput("last_update", "left out here: send the `cursor` of your last answer instead")
+
+
+def decide(request: PollRequest, state: State, epoch: str, left_s: float) -> Answer | Hold:
     """The decision table for a poll that has just come in. `left_s` is its hold; 0 or less means answer now."""
     if not request.has_position and request.timeout_s is None:
-        return Answer(order, Reason.SNAPSHOT, None)  # row 1
-    position = _position(request, order, epoch)
+        return Answer(state, Reason.SNAPSHOT, None)  # row 1
+    position = _position(request, state, epoch)
     if position is None:
-        return Answer(order, Reason.RESET, None)  # row 4
-    return decide_at(position, order, left_s, conditional=request.conditional)
+        return Answer(state, Reason.RESET, None)  # row 4
+    return decide_at(position, state, left_s, conditional=request.conditional)
 
 
 def decide_at(
-    position: int, order: Order, left_s: float, *, conditional: bool = False, waited_ahead: bool = False
+    position: int, state: State, left_s: float, *, conditional: bool = False, waited_ahead: bool = False
 ) -> Answer | Hold:
     """The rows that need no more than a position; a poll whose deadline has come goes through them once more.
 
     `waited_ahead` is True when a poll ahead of the store has already been held for it.
     """
-    if position < order.version:
-        return Answer(order, Reason.CHANGED, position)  # row 3
-    if position > order.version:  # row 7
+    if position < state.version:
+        return Answer(state, Reason.CHANGED, position)  # row 3
+    if position > state.version:  # row 7
         if waited_ahead or left_s <= 0:
-            return Answer(order, Reason.RESET, None)
+            return Answer(state, Reason.RESET, None)
         return Hold(position, min(left_s, AHEAD_WAIT_S), ahead=True)
-    if order.status.ended:
-        return Answer(order, Reason.TERMINAL, position)  # row 5
+    if has_ended(state):
+        return Answer(state, Reason.TERMINAL, position)  # row 5
     if left_s <= 0:
-        return Answer(order, Reason.TIMEOUT, position, not_modified=conditional)
+        return Answer(state, Reason.TIMEOUT, position, not_modified=conditional)
     return Hold(position, left_s)  # row 6
 
 
-def decide_drained(position: int, order: Order) -> Answer:
+def decide_drained(position: int, state: State) -> Answer:
     """What a held poll is told by a node that goes away: news if there is any, else to come again."""
-    answer = decide_at(position, order, 0.0)
+    answer = decide_at(position, state, 0.0)
     if isinstance(answer, Hold) or answer.reason is Reason.TIMEOUT:
-        return Answer(order, Reason.DRAIN, position)
+        return Answer(state, Reason.DRAIN, position)
     return answer
 
 
-def _position(request: PollRequest, order: Order, epoch: str) -> int | None:
+def has_ended(state: State) -> bool:
+    """Nothing more will come. People go on ordering, so a feed of theirs never ends."""
+    return not isinstance(state, FeedState) and state.status.ended
+
+
+def next_poll_interval_s(state: State) -> int:
+    """For clients that sleep between polls; 0 means stop."""
+    if not isinstance(state, FeedState):
+        return NEXT_POLL_INTERVAL_S[state.status]
+    intervals_s = (NEXT_POLL_INTERVAL_S[order.status] for order in state.changes.orders if not order.status.ended)
+    return min(intervals_s, default=CALM_FEED_INTERVAL_S)
+
+
+def _position(request: PollRequest, state: State, epoch: str) -> int | None:
     """The version the client has: cursor, then If-None-Match, then last_update, then (row 2) the current one.
 
     None when its cursor is of another epoch.
@@ -149,6 +193,6 @@ def _position(request: PollRequest, order: Order, epoch: str) -> int | None:
     cursor = request.cursor or request.etag
     if cursor is not None:
         return cursor.version if cursor.epoch == epoch else None
-    if request.last_update_ms is not None and not request.any_etag:
-        return version_at(order, request.last_update_ms)
-    return order.version
+    if request.last_update_ms is not None and not request.any_etag and not isinstance(state, FeedState):
+        return version_at(state, request.last_update_ms)
+    return state.version

@@ -14,7 +14,7 @@ class InvalidJson(OrdertrackError):
 
 @dataclass(eq=False)
 class InvalidBody(OrdertrackError):
-    """`field` is a path within the body ("" is the body itself); `detail` says what is wrong and what is allowed."""
+    """`field` is a path within the body, or `body` for all of it; `detail` goes on from it: "must be ..."."""
 
     field: str
     detail: str
@@ -33,6 +33,11 @@ class UnsupportedMediaType(OrdertrackError):
 
 @dataclass(eq=False)
 class BodyTooLarge(OrdertrackError):
+    limit_bytes: int
+
+
+@dataclass(eq=False)
+class HeadTooLarge(OrdertrackError):
     limit_bytes: int
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 API = "/api/v1"
 ORDERS = f"{API}/orders"
+CUSTOMERS = f"{API}/customers"
+RESTAURANTS = f"{API}/restaurants"
+COURIERS = f"{API}/couriers"
 TRACK_SUFFIX = "/track"
 
 # Query parameters of a poll
@@ -13,6 +16,7 @@ TIMEOUT = "timeout"
 CLIENT_ID = "client_id"
 
 # Headers, in lower case as ASGI has them
+ACCEPT = "accept"
 ALLOW = "allow"
 CACHE_CONTROL = "cache-control"
 CONNECTION = "connection"
@@ -30,4 +34,5 @@ RETRY_AFTER = "retry-after"
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+TEXT = "text/plain"
 NO_STORE = "no-store"

@@ -7,20 +7,51 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from ordertrack.core.errors import InvalidInput, OrderNotFound
-from ordertrack.core.feed import MAX_INT64, Cursor, parse_cursor, parse_time_ms
+from ordertrack.core.feed import MAX_INT64, Cursor, FeedKey, FeedKind, order_feed, parse_cursor, parse_time_ms
 from ordertrack.core.poll import PollRequest
 from ordertrack.http import names
 
 MAX_PARAMETERS = 50
 MAX_CLIENT_ID = 64
+MAX_PARTY_ID = 64
 _NO_CURSOR = Cursor("", 0)
 """Stands for an ETag that is not one of ours: a history nobody has."""
 
+_PARTIES = {
+    names.CUSTOMERS: FeedKind.CUSTOMER,
+    names.RESTAURANTS: FeedKind.RESTAURANT,
+    names.COURIERS: FeedKind.COURIER,
+}
+_POLL_PATH = re.compile(
+    rf"{names.ORDERS}/(?P<order>[^/]+){names.TRACK_SUFFIX}|(?P<party>{'|'.join(_PARTIES)})/(?P<id>.*){names.TRACK_SUFFIX}",
+    re.DOTALL,
+)
+_NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 _ORDER_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _TIMEOUT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.ASCII | re.IGNORECASE)
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
+
+
+def is_poll_path(path: str) -> bool:
+    """Of a path whose percent-encoding is undone. An id that is not one is noticed by `parse_feed`."""
+    return _POLL_PATH.fullmatch(path) is not None
+
+
+def parse_feed(path: str) -> FeedKey:
+    """The feed a poll path asks for. The id of a party may contain a slash, as those that come in bodies may.
+
+    Raises OrderNotFound, InvalidInput.
+    """
+    match = _POLL_PATH.fullmatch(path)
+    assert match is not None
+    if match["party"] is None:
+        return order_feed(parse_order_id(match["order"]))
+    id_, kind = match["id"], _PARTIES[match["party"]]
+    if len(id_) > MAX_PARTY_ID or not _PRINTABLE.fullmatch(id_) or _NOT_UTF8 in id_:
+        raise InvalidInput(f"{kind}_id", f"1 to {MAX_PARTY_ID} characters in UTF-8 without control characters")
+    return FeedKey(kind, id_)
 
 
 def parse_order_id(text: str) -> int:

@@ -7,7 +7,6 @@ complete. So one wait serves both ends: whoever has the answer sends it, and the
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -18,8 +17,8 @@ from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.http import names
 from ordertrack.http.dates import http_date
 from ordertrack.http.errors import MethodNotAllowed
-from ordertrack.http.parameters import parse_order_id, parse_poll
-from ordertrack.http.poll_answers import PollAnswers, Response
+from ordertrack.http.parameters import parse_feed, parse_poll
+from ordertrack.http.poll_answers import PollAnswers, Response, headers_of
 from ordertrack.ports.clock import Clock
 from ordertrack.service.tracking import Tracking
 
@@ -28,7 +27,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_TRACK_PATH = re.compile(re.escape(names.ORDERS) + r"/([^/]+)" + re.escape(names.TRACK_SUFFIX))
 METHODS = ("GET", "HEAD", "OPTIONS")
 
 log = structlog.get_logger("ordertrack.http")
@@ -38,19 +36,14 @@ class PollRoute:
     def __init__(self, tracking: Tracking, clock: Clock) -> None:
         self._tracking = tracking
         self._clock = clock
-        self._answers = PollAnswers(clock, tracking.max_timeout_s)
+        self._answers = PollAnswers(clock, tracking.max_timeout_s, tracking.statistics.refused)
         self._sending: set[asyncio.Task[None]] = set()
 
-    @staticmethod
-    def order_id(path: str) -> str | None:
-        """The order a path asks to track, as written; None when it is another path."""
-        match = _TRACK_PATH.fullmatch(path)
-        return match[1] if match else None
-
-    async def __call__(self, order_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Of a scope whose path `is_poll_path`."""
         method = scope["method"]
         if method == "OPTIONS":
-            await self._send(send, Response(204, ((names.ALLOW, ", ".join(METHODS)),), b""))
+            await self._send(send, Response(204, ((names.ALLOW.encode(), ", ".join(METHODS).encode()),), b""))
             return
         waiter = _AsgiWaiter(self, send)
         try:
@@ -60,7 +53,7 @@ class PollRoute:
             if method == "HEAD":
                 request = PollRequest()  # headers only: nothing to wait for
             waiter.request = request
-            outcome = await self._tracking.poll(parse_order_id(order_id), request, waiter)
+            outcome = await self._tracking.poll(parse_feed(scope["path"]), request, waiter)
         except OrdertrackError as error:
             await self._send(send, self._answers.refusal(error))
             return
@@ -89,10 +82,7 @@ class PollRoute:
         task.add_done_callback(self._sending.discard)
 
     async def _send(self, send: Send, response: Response, committed_at_s: float | None = None) -> None:
-        headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
-        headers.append((names.DATE.encode(), http_date(self._clock.now_ms())))
-        if response.status not in (204, 304):
-            headers.append((names.CONTENT_LENGTH.encode(), b"%d" % len(response.body)))
+        headers = headers_of(response, http_date(self._clock.now_ms()))
         try:
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
             await send({"type": "http.response.body", "body": response.body})

@@ -6,6 +6,7 @@ The body is `application/problem+json` (RFC 9457) that still reads as the origin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -39,13 +40,17 @@ def _state(error: core.OrderConflict) -> dict[str, Any]:
 
 
 def _illegal_transition(error: core.IllegalTransition) -> str:
-    order, legal = error.order, ", ".join(error.order.legal_next()) or "none"
+    order, requested, legal = error.order, error.requested, error.order.legal_next()
+    follows = f"Legal next: {', '.join(legal)}." if legal else "Nothing can follow."
+    if error.undo and requested in legal:
+        return f"Order {order.id} is {order.status}: {requested} is not a step back, so leave out `undo`."
     if error.undo:
-        return f"Order {order.id} is {order.status}; it cannot go back to {error.requested}. Legal next: {legal}."
-    hint = ""
-    if order.status is not error.requested and not order.status.ended:
-        hint = ' To go back, send "undo": true.'
-    return f"Order {order.id} is {order.status} and cannot become {error.requested}. Legal next: {legal}.{hint}"
+        return f"Order {order.id} is {order.status}; it cannot go back to {requested}. {follows}"
+    refused = f"Order {order.id} is {order.status} and cannot become {requested}."
+    if error.undo_possible:
+        back = 'To go back, send "undo": true.'
+        return f"{refused} {follows} {back}" if legal else f"{refused} {back}"
+    return f"{refused} {follows}"
 
 
 def _undo_window_passed(error: core.UndoWindowPassed) -> str:
@@ -53,6 +58,10 @@ def _undo_window_passed(error: core.UndoWindowPassed) -> str:
         f"Order {error.order.id} can no longer go back to {error.requested}: an undo is possible for "
         f"{error.undo_window_ms / 1000:g} seconds after the step it undoes (version {error.undone_version})."
     )
+
+
+def _declared(received: str) -> str:
+    return f"this one said {received[:100]!r}" if received else "this one had no Content-Type"
 
 
 KINDS: dict[type[core.OrdertrackError], Kind] = {
@@ -70,7 +79,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "invalid_body",
         400,
         "A field of the body is not allowed",
-        lambda e: f"`{e.field or 'body'}`: {e.detail}.",
+        lambda e: f"{'The body' if e.field == 'body' else f'`{e.field}`'} {e.detail}.",
         lambda e: {"field": e.field},
     ),
     http.UnknownParameter: Kind(
@@ -161,13 +170,19 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "unsupported_media_type",
         415,
         "The body is not declared as JSON",
-        lambda e: f"Send the body with `Content-Type: application/json` (it was {e.received[:100] or 'missing'!r}).",
+        lambda e: f"Send the body with `Content-Type: application/json`; {_declared(e.received)}.",
     ),
     core.TooManyPolls: Kind(
         "too_many_connections",
         429,
         "Too many polls are held for this",
         lambda e: f"{e.limit} polls are held here already, which is the limit. Try again in {e.retry_after_s} seconds.",
+    ),
+    http.HeadTooLarge: Kind(
+        "head_too_large",
+        431,
+        "The request's head is too large",
+        lambda e: f"Request line and headers have at most {e.limit_bytes} bytes together.",
     ),
     http.InternalError: Kind(
         "internal_error",
@@ -208,6 +223,12 @@ def problem_fields(error: core.OrdertrackError) -> dict[str, Any]:
     """The error as JSON keys, for a whole answer or for one result of a bulk update."""
     kind = KINDS[type(error)]
     return {"success": False, "error": kind.code, "message": kind.message(error), **kind.fields(error)}
+
+
+def refusal(error: core.OrdertrackError, refused: Counter[str]) -> Problem:
+    """The error as an answer to a request, counted by its code."""
+    refused[KINDS[type(error)].code] += 1
+    return problem(error)
 
 
 def problem(error: core.OrdertrackError) -> Problem:

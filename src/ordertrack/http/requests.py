@@ -12,7 +12,8 @@ from ordertrack.core.errors import InvalidInput
 from ordertrack.http import names
 from ordertrack.http.errors import BodyTooLarge, InvalidJson, UnknownParameter, UnsupportedMediaType
 from ordertrack.http.parameters import parse_query
-from ordertrack.http.wire.requests import Body, decode
+from ordertrack.http.wire.decoding import decode
+from ordertrack.http.wire.requests import Body
 from ordertrack.ports.store import Idempotency
 
 MAX_BODY_BYTES = 64 * 1024

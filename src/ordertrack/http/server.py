@@ -13,11 +13,15 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 import structlog
 import uvicorn
 
 from ordertrack.http.app import HttpApp
+from ordertrack.http.gate.gate import Gate
+from ordertrack.http.gate.head import Bounds
+from ordertrack.http.gate.lent import BoundedProtocol, UvicornLender
 
 BACKLOG = 4096
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -55,12 +59,15 @@ async def run(
     app: HttpApp,
     listener: socket.socket,
     *,
+    gate: Gate | None,
     ready: Callable[[], None],
     drain: Callable[[], Awaitable[None]],
-    keep_alive_s: int,
+    bounds: Bounds,
     shutdown_grace_s: int,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer the held polls, finish what runs and return.
+
+    With a gate, that has the listener and lends connections to uvicorn, which then listens to nothing.
 
     A second signal ends the process at once, with 128 + its number. `ready` is called once signals are heard: whoever
     was told that the server runs may stop it in the same moment.
@@ -79,26 +86,33 @@ async def run(
     ready()
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=partial(BoundedProtocol, bounds),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=False,  # uvicorn's is of the request; ours is of the answer
+        proxy_headers=False,  # nobody is believed about where a request came from
         backlog=BACKLOG,
-        timeout_keep_alive=keep_alive_s,
+        timeout_keep_alive=bounds.idle_timeout_s,
         timeout_graceful_shutdown=shutdown_grace_s,
     )
     server = _Uvicorn(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    if gate is not None:
+        gate.start(UvicornLender(server, gate))
+    serving = asyncio.create_task(server.serve(sockets=[] if gate else [listener]))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     await drain()
     config.timeout_graceful_shutdown = await _finish_running(server, shutdown_grace_s)
     server.should_exit = True
+    if gate is not None:
+        gate.stop_accepting()
     await serving
+    if gate is not None:
+        await gate.close()
 
 
 async def _finish_running(server: uvicorn.Server, grace_s: int) -> int:

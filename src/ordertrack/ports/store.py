@@ -14,6 +14,12 @@
  9. `epoch` is made with the store and stays as long as its history does.
 10. Errors are those of `core.errors`: StoreBusy when too much is waiting, StoreUnavailable when the medium fails;
     then nothing of the request was kept.
+11. `peek` and `peek_feed_version` are called on the event loop, wait for nothing and raise nothing. They give what was
+    last announced, and within the listener what is just being announced; or None when it is not at hand.
+12. `feed_changes` gives the oldest changes first, at most `limit`, all of one moment. The pages after a version, each
+    asked for with the `version` of the one before, leave out nothing: what changes meanwhile comes again at the end.
+    A page of a snapshot leaves out what had ended or left when the snapshot began.
+13. What one commit tells of a feed is what `feed_changes` gives after the version the feed had before it.
 """
 
 from __future__ import annotations
@@ -25,7 +31,7 @@ import msgspec
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.event import Event, Status
-from ordertrack.core.feed import FeedKey
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
 from ordertrack.core.order import Change, NewOrder, Order
 from ordertrack.core.workflow import Step, WorkflowOptions
 
@@ -65,6 +71,10 @@ class Committed(NamedTuple):
 CommitListener = Callable[[Sequence[Committed], float], None]
 """Called with what was committed and when, in seconds of the monotonic clock. It must not raise."""
 
+CommitMeter = Callable[[int, float], None]
+"""Called on the event loop with how many requests shared a commit and how many seconds it took until it was durable.
+It must not raise."""
+
 
 class OrderFilter(msgspec.Struct, frozen=True):
     """Which orders to list, newest first: ids below `before_id`, at most `limit`. Empty `statuses` means any."""
@@ -75,14 +85,6 @@ class OrderFilter(msgspec.Struct, frozen=True):
     courier_id: str | None = None
     statuses: tuple[Status, ...] = ()
     before_id: int | None = None
-
-
-class FeedChanges(NamedTuple):
-    """A party feed's version, the orders that changed after the version asked for, and ids that left the feed."""
-
-    version: int
-    orders: tuple[Order, ...]
-    left: tuple[int, ...]
 
 
 class Store(Protocol):
@@ -121,8 +123,19 @@ class Store(Protocol):
 
     async def orders(self, wanted: OrderFilter) -> list[Order]: ...
 
-    async def feed_changes(self, feed: FeedKey, after: int | None) -> FeedChanges:
-        """Of a party feed; `after` None gives its orders that have not ended."""
+    def peek(self, order_id: int) -> Order | None: ...
+
+    def peek_feed_version(self, feed: FeedKey) -> int | None:
+        """Of a party feed."""
+
+    async def feed_version(self, feed: FeedKey) -> int:
+        """Of a party feed; 0 when nothing ever happened in it."""
+
+    async def feed_changes(
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+    ) -> FeedChanges:
+        """Of a party feed: what changed after a version. `after` None begins a snapshot, the orders that have not
+        ended; `snapshot`, which came with a page, asks for the next one of it."""
 
     async def orders_by_status(self) -> dict[Status, int]: ...
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
+from ordertrack.core.errors import Overloaded
 from ordertrack.core.event import Status
+from ordertrack.core.feed import FeedKind
 from ordertrack.core.poll import Reason
 from ordertrack.ports.clock import Clock
+from ordertrack.ports.process import ProcessFigures, ProcessView
 from ordertrack.ports.store import Store
-from ordertrack.service.statistics import WakeLatency
+from ordertrack.service.statistics import Statistics, WakeLatency
 from ordertrack.service.tracking import Tracking
 
 MIN_POLLS_TO_MEASURE = 100
 """Below this many held polls, memory per poll would say more about everything else."""
-
-
-class ProcessFigures(Protocol):
-    """The operating system's view of this process."""
-
-    def memory_bytes(self) -> int:
-        """Memory that only this process has."""
-
-    def cpu_percent(self) -> float:
-        """Of one core, since the last call."""
 
 
 class SystemStats(msgspec.Struct, frozen=True):
@@ -51,6 +45,24 @@ class SystemStats(msgspec.Struct, frozen=True):
     version: str
 
 
+class Figures(NamedTuple):
+    """All that can be told of this node at one moment; what is counted as it happens is in `statistics`.
+
+    `orders_by_status` is empty when the store cannot say.
+    """
+
+    statistics: Statistics
+    polls_held: Mapping[FeedKind, int]
+    max_polls_held: int
+    feeds_watched: int
+    commits_waiting: int
+    orders_by_status: Mapping[Status, int]
+    simulations_running: int
+    draining: bool
+    process: ProcessView
+    version: str
+
+
 class Monitor:
     def __init__(
         self,
@@ -74,6 +86,26 @@ class Monitor:
     async def not_ready(self) -> str | None:
         """None when new polls are welcome, else why not."""
         return "draining" if self._tracking.hub.draining else None
+
+    async def figures(self, simulations_running: int) -> Figures:
+        """For machines that watch. They want to know most when the store is in trouble, so that is no error here."""
+        hub = self._tracking.hub
+        try:
+            by_status = await self._store.orders_by_status()
+        except Overloaded:
+            by_status = {}
+        return Figures(
+            statistics=self._tracking.statistics,
+            polls_held=hub.held_by_kind,
+            max_polls_held=hub.max_polls,
+            feeds_watched=hub.feeds_watched,
+            commits_waiting=self._store.waiting,
+            orders_by_status=by_status,
+            simulations_running=simulations_running,
+            draining=hub.draining,
+            process=self._process.view(),
+            version=self._version,
+        )
 
     async def snapshot(self, simulations_running: int) -> SystemStats:
         hub, statistics = self._tracking.hub, self._tracking.statistics

@@ -1,7 +1,7 @@
 """Polls: from "what about my order?" to the answer. Whoever holds the connection is a `Waiter`; it may be of any kind.
 
-Invariant: join, then read, then park. The hub hears of a poll before the store is read, so that no change can fall
-between the two. The order of those lines in `poll` is the product.
+Invariant: join, then read, then park. The hub hears of a poll before anything is read, so that no change can fall
+between the two. The order of those lines in `_asked` is the product.
 """
 
 from __future__ import annotations
@@ -10,16 +10,31 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import FeedKey, order_feed
 from ordertrack.core.hub import Hub, Parking, Poll
-from ordertrack.core.order import Order
-from ordertrack.core.poll import Answer, Hold, PollRequest, Reason, decide, decide_at, decide_drained, hold_s
+from ordertrack.core.poll import (
+    Answer,
+    Hold,
+    PollRequest,
+    Reason,
+    State,
+    check,
+    decide,
+    decide_at,
+    decide_drained,
+    hold_s,
+)
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Committed, Store
+from ordertrack.service.feeds import Changes, Feeds, NotAtHand, Steps, Told, Wanted, told
 from ordertrack.service.statistics import Statistics
+
+SETTLED_AT_ONCE = 500
+"""Polls whose deadlines come together are answered in turns of this many, some milliseconds each, to let others in."""
 
 log = structlog.get_logger("ordertrack.tracking")
 
@@ -45,6 +60,7 @@ class Tracking:
         self.statistics = statistics
         self.max_timeout_s = max_timeout_s
         self._store = store
+        self._feeds = Feeds(store)
         self._clock = clock
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_s = 0.0
@@ -54,15 +70,63 @@ class Tracking:
     def epoch(self) -> str:
         return self._store.epoch
 
-    async def poll(self, order_id: int, request: PollRequest, waiter: Waiter) -> Answer | HeldPoll:
+    def poll_now(self, feed: FeedKey, request: PollRequest, waiter: Waiter) -> Answer | HeldPoll | None:
+        """As `poll`, without waiting for anything; None when the store has to be read. Then nothing was done."""
+        steps = self._asked(feed, request, waiter)
+        try:
+            return self._feeds.now(steps)
+        except NotAtHand:
+            steps.close()
+            return None
+
+    async def poll(self, feed: FeedKey, request: PollRequest, waiter: Waiter) -> Answer | HeldPoll:
         """Answer the poll now, or hold it: then the waiter is told, unless `leave` comes first.
 
-        Raises OrderNotFound, TooManyPolls, NodeFull, StoreUnavailable.
+        Raises InvalidInput, OrderNotFound, TooManyPolls, NodeFull, StoreUnavailable.
         """
+        steps = self._asked(feed, request, waiter)
+        try:
+            return self._feeds.now(steps)
+        except NotAtHand as cold:
+            return await self._feeds.later(steps, cold.wanted)
+
+    def leave(self, poll: HeldPoll) -> None:
+        """The client has gone. Harmless when the poll was answered already."""
+        self.hub.leave(poll)
+
+    def committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
+        """The store's commit listener: answer everybody who waits for one of these orders, or for one of its people."""
+        for order, _, previous_version in commits:
+            self.statistics.updates += order.version - previous_version
+            for poll in self.hub.news(order_feed(order.id), order.version):
+                self._answer(poll, Answer(order, Reason.CHANGED, poll.position), committed_at_s)
+        for news in told(commits, self.hub.watched):
+            self._tell(news, committed_at_s)
+
+    async def drain(self) -> None:
+        """Answer every held poll now and hold none from here on."""
+        later: list[Coroutine[None, None, None]] = []
+        for poll in self.hub.drain():
+            steps = self._drained(poll)
+            try:
+                self._answer(poll, self._feeds.now(steps))
+            except NotAtHand as cold:
+                later.append(self._answer_drained(poll, steps, cold.wanted))
+        await asyncio.gather(*later, *self._tasks)  # the tasks answer polls whose deadline had just come
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*self._tasks)
+
+    # Steps: what a poll goes through, whether or not all it wants to know is at hand
+
+    def _asked(self, feed: FeedKey, request: PollRequest, waiter: Waiter) -> Steps[Answer | HeldPoll]:
+        check(request, feed)
         now_s = self._clock.monotonic_s()
         left_s = hold_s(request, self.max_timeout_s)
         poll = HeldPoll(
-            order_feed(order_id),
+            feed,
             waiter,
             ends_at_s=now_s + left_s,
             conditional=request.conditional,
@@ -70,23 +134,32 @@ class Tracking:
         )
         self.hub.join(poll)
         try:
-            order = await self._read_for(poll, order_id)
-            answer = await self._park(poll, order, decide(request, order, self.epoch, left_s), now_s)
+            state = yield from self._read_for(poll)
+            answer = yield from self._park(poll, state, decide(request, state, self.epoch, left_s), now_s)
+            if answer is None:
+                return poll
+            if answer.lacks_changes:
+                answer = yield from self._complete(poll, answer, request.snapshot)
         except BaseException:
             self.hub.leave(poll)
             raise
-        if answer is None:
-            return poll
         self.hub.leave(poll)
         self.statistics.polls[answer.reason] += 1
         return answer
 
-    async def _park(self, poll: HeldPoll, order: Order, decision: Answer | Hold, now_s: float) -> Answer | None:
+    def _read_for(self, poll: HeldPoll) -> Steps[State]:
+        """How the feed stands, at least as new as any news the joined poll has heard of."""
+        state = yield poll.feed
+        while poll.announced > state.version:
+            state = yield poll.feed
+        return state
+
+    def _park(self, poll: HeldPoll, state: State, decision: Answer | Hold, now_s: float) -> Steps[Answer | None]:
         """Hold a joined poll, or say what to answer it now."""
         while isinstance(decision, Hold):
             older = self.hub.supersede(poll)
             if older is not None:
-                self._answer(older, Answer(order, Reason.SUPERSEDED, older.position))
+                self._answer(older, Answer(state, Reason.SUPERSEDED, older.position))
             match self.hub.park(poll, decision.position, now_s + decision.for_s, ahead=decision.ahead):
                 case Parking.HELD:
                     self._set_timer()
@@ -94,41 +167,103 @@ class Tracking:
                 case Parking.GONE:
                     return None
                 case Parking.DRAINING:
-                    return decide_drained(decision.position, order)
+                    return decide_drained(decision.position, state)
                 case Parking.SUPERSEDED:
-                    return Answer(order, Reason.SUPERSEDED, decision.position)
+                    return Answer(state, Reason.SUPERSEDED, decision.position)
                 case Parking.NEWS:
-                    order = await self._read_for(poll, order.id)
-                    decision = decide_at(decision.position, order, poll.ends_at_s - now_s, conditional=poll.conditional)
+                    state = yield from self._read_for(poll)
+                    decision = decide_at(decision.position, state, poll.ends_at_s - now_s, conditional=poll.conditional)
         return decision
 
-    def leave(self, poll: HeldPoll) -> None:
-        """The client has gone. Harmless when the poll was answered already."""
-        self.hub.leave(poll)
+    def _complete(self, poll: HeldPoll, answer: Answer, snapshot: int = 0) -> Steps[Answer]:
+        """News in a party's feed with what changed; until here only the version is known.
 
-    def committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
-        """The store's commit listener: answer everybody who waits for one of these orders."""
-        for order, _, previous_version in commits:
-            self.statistics.updates += order.version - previous_version
-            for poll in self.hub.news(order_feed(order.id), order.version):
-                self._answer(poll, Answer(order, Reason.CHANGED, poll.position), committed_at_s)
+        What is committed while this is read comes after the answer's cursor, so the next poll has it at once.
+        """
+        state = yield Changes(poll.feed, answer.position, snapshot if answer.reason is Reason.CHANGED else 0)
+        return msgspec.structs.replace(answer, state=state)
 
-    async def drain(self) -> None:
-        """Answer every held poll now and hold none from here on."""
-        await asyncio.gather(*map(self._answer_drained, self.hub.drain()))
+    def _due(self, poll: HeldPoll) -> Steps[Answer | None]:
+        """Its deadline has come: compare with the store once more, then answer or, if it was ahead of it, hold on."""
+        state = yield from self._read_for(poll)
+        if not self.hub.has(poll):
+            return None  # it left meanwhile, and hears of no news any more
+        if state.version > poll.position and poll.announced < state.version:
+            self.statistics.lost_wakeups += 1
+            log.error("lost wake-up", feed=poll.feed, version=state.version, position=poll.position)
+        now_s = self._clock.monotonic_s()
+        decision = decide_at(
+            poll.position,
+            state,
+            poll.ends_at_s - now_s,
+            conditional=poll.conditional,
+            waited_ahead=poll.ahead,
+        )
+        answer = yield from self._park(poll, state, decision, now_s)
+        if answer is None or not answer.lacks_changes:
+            return answer
+        return (yield from self._complete(poll, answer))
 
-    async def _answer_drained(self, poll: HeldPoll) -> None:
+    def _drained(self, poll: HeldPoll) -> Steps[Answer]:
+        state = yield poll.feed
+        answer = decide_drained(poll.position, state)
+        return (yield from self._complete(poll, answer)) if answer.lacks_changes else answer
+
+    # Answering polls that were held
+
+    def _tell(self, news: Told, committed_at_s: float) -> None:
+        for poll in self.hub.news(news.feed, news.version):
+            state = news.after(poll.position)
+            if state is not None:
+                self._answer(poll, Answer(state, Reason.CHANGED, poll.position), committed_at_s)
+                continue
+            self.hub.join(poll)
+            poll.announced = news.version
+            self._settle(poll, committed_at_s)
+
+    def _settle(self, poll: HeldPoll, committed_at_s: float | None = None) -> None:
+        """Answer a joined poll whose time has come, or hold it on."""
+        steps = self._due(poll)
         try:
-            order = await self._store.order(_order_id(poll.feed))
+            answer = self._feeds.now(steps)
+        except NotAtHand as cold:
+            self._start(self._settle_later(poll, steps, cold.wanted, committed_at_s))
+        except OrdertrackError as error:
+            self._refuse(poll, error)
+        else:
+            self._finish(poll, answer, committed_at_s)
+
+    async def _settle_later(
+        self, poll: HeldPoll, steps: Steps[Answer | None], wanted: Wanted, committed_at_s: float | None
+    ) -> None:
+        try:
+            answer = await self._feeds.later(steps, wanted)
+        except OrdertrackError as error:
+            self._refuse(poll, error)
+        else:
+            self._finish(poll, answer, committed_at_s)
+
+    def _finish(self, poll: HeldPoll, answer: Answer | None, committed_at_s: float | None) -> None:
+        if answer is not None and self.hub.leave(poll):
+            self._answer(poll, answer, committed_at_s)
+
+    def _refuse(self, poll: HeldPoll, error: OrdertrackError) -> None:
+        if self.hub.leave(poll):
+            poll.waiter.refuse(error)
+
+    async def _answer_drained(self, poll: HeldPoll, steps: Steps[Answer], wanted: Wanted) -> None:
+        try:
+            answer = await self._feeds.later(steps, wanted)
         except OrdertrackError as error:
             poll.waiter.refuse(error)
         else:
-            self._answer(poll, decide_drained(poll.position, order))
+            self._answer(poll, answer)
 
-    async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        await asyncio.gather(*self._tasks)
+    def _answer(self, poll: HeldPoll, answer: Answer, committed_at_s: float | None = None) -> None:
+        self.statistics.polls[answer.reason] += 1
+        poll.waiter.answer(answer, committed_at_s)
+
+    # Deadlines
 
     def _set_timer(self) -> None:
         due_s = self.hub.next_deadline_s()
@@ -142,54 +277,21 @@ class Tracking:
 
     def _on_deadline(self) -> None:
         self._timer = None
-        for poll in self.hub.expire(self._clock.monotonic_s()):
-            self._start(self._settle(poll))
+        due = self.hub.expire(self._clock.monotonic_s())
+        due.sort(key=lambda poll: poll.feed.id)  # so that polls of one feed share the making of their answer
+        for poll in due[:SETTLED_AT_ONCE]:
+            self._settle(poll)
+        if len(due) > SETTLED_AT_ONCE:
+            self._start(self._settle_rest(due[SETTLED_AT_ONCE:]))
         self._set_timer()
 
-    async def _settle(self, poll: HeldPoll) -> None:
-        """Its deadline has come: compare with the store once more, then answer or, if it was ahead of it, hold on."""
-        try:
-            answer = await self._decide_again(poll)
-        except OrdertrackError as error:
-            if self.hub.leave(poll):
-                poll.waiter.refuse(error)
-        else:
-            if answer is not None and self.hub.leave(poll):
-                self._answer(poll, answer)
-
-    async def _decide_again(self, poll: HeldPoll) -> Answer | None:
-        order = await self._read_for(poll, _order_id(poll.feed))
-        if not self.hub.has(poll):
-            return None  # it left meanwhile, and hears of no news any more
-        if order.version > poll.position and poll.announced < order.version:
-            self.statistics.lost_wakeups += 1
-            log.error("lost wake-up", order_id=order.id, version=order.version, position=poll.position)
-        now_s = self._clock.monotonic_s()
-        decision = decide_at(
-            poll.position,
-            order,
-            poll.ends_at_s - now_s,
-            conditional=poll.conditional,
-            waited_ahead=poll.ahead,
-        )
-        return await self._park(poll, order, decision, now_s)
-
-    async def _read_for(self, poll: HeldPoll, order_id: int) -> Order:
-        """The order, at least as new as any news the joined poll has heard of."""
-        order = await self._store.order(order_id)
-        while poll.announced > order.version:
-            order = await self._store.order(order_id)
-        return order
-
-    def _answer(self, poll: HeldPoll, answer: Answer, committed_at_s: float | None = None) -> None:
-        self.statistics.polls[answer.reason] += 1
-        poll.waiter.answer(answer, committed_at_s)
+    async def _settle_rest(self, due: Sequence[HeldPoll]) -> None:
+        for n, poll in enumerate(due):
+            if n % SETTLED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            self._settle(poll)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _order_id(feed: FeedKey) -> int:
-    return int(feed.id)

@@ -14,7 +14,7 @@ from ordertrack.core.errors import (
     SimulationRunning,
 )
 from ordertrack.core.event import Status
-from ordertrack.core.feed import FeedKey, party_feeds, touched_feeds
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, page, party_feeds, touched_feeds
 from ordertrack.core.order import Change, NewOrder, Order, as_created, create, evolve
 from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, plan
 from ordertrack.ports.clock import Clock
@@ -24,7 +24,6 @@ from ordertrack.ports.store import (
     CommitListener,
     Committed,
     Created,
-    FeedChanges,
     Idempotency,
     OrderFilter,
 )
@@ -142,19 +141,28 @@ class MemoryStore:
                 break
         return found
 
-    async def feed_changes(self, feed: FeedKey, after: int | None) -> FeedChanges:
-        entries = self._feed_orders.get(feed, {})
-        orders: list[Order] = []
-        left: list[int] = []
-        for order_id, version in sorted(entries.items(), key=lambda entry: entry[1]):
+    def peek(self, order_id: int) -> Order | None:
+        return self._orders.get(order_id)
+
+    def peek_feed_version(self, feed: FeedKey) -> int | None:
+        return self._feed_versions[feed]
+
+    async def feed_version(self, feed: FeedKey) -> int:
+        return self._feed_versions[feed]
+
+    async def feed_changes(
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+    ) -> FeedChanges:
+        current = self._feed_versions[feed]
+        if after is None:
+            after, snapshot = 0, current
+        entries: list[tuple[int, Order | int]] = []
+        for order_id, version in self._feed_orders.get(feed, {}).items():
             order = self._orders[order_id]
-            if after is not None and version <= after:
-                continue
-            if feed not in party_feeds(order):
-                left.append(order_id)
-            elif after is not None or not order.status.ended:
-                orders.append(order)
-        return FeedChanges(self._feed_versions[feed], tuple(orders), tuple(left) if after is not None else ())
+            here = feed in party_feeds(order)
+            if version > max(after, snapshot) or (version > after and here and not order.status.ended):
+                entries.append((version, order if here else order_id))
+        return page(current, entries, limit=limit, snapshot=snapshot)
 
     async def orders_by_status(self) -> dict[Status, int]:
         counts = Counter(order.status for order in self._orders.values())

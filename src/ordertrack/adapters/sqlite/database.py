@@ -40,8 +40,8 @@ class DataDirLock:
             holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
             os.close(self._descriptor)
             raise StoreCannotOpen(
-                f"The data folder {data_dir} is in use by another ordertrack (process {holder or 'unknown'}). "
-                "Stop that one, or give this one a folder of its own with --data-dir."
+                f"The data folder {data_dir.resolve()} is in use by another ordertrack "
+                f"(process {holder or 'unknown'}). Stop that one, or give this one a folder of its own with --data-dir."
             ) from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

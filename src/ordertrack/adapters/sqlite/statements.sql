@@ -38,9 +38,18 @@ FROM events WHERE order_id = :id ORDER BY version;
 SELECT id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms, updated_at_ms
 FROM orders WHERE {where} ORDER BY id DESC LIMIT :limit;
 
--- name: feed_orders
-SELECT id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms, updated_at_ms
-FROM orders WHERE {where} ORDER BY {feed_version};
+-- name: feed_changed
+SELECT {feed_version}, id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms,
+    updated_at_ms
+FROM orders WHERE {party} = :id AND {feed_version} > :after ORDER BY {feed_version} LIMIT :limit;
+
+-- name: feed_active
+-- The words about the status are those of the partial indexes, which would not be used otherwise.
+SELECT {feed_version}, id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms,
+    updated_at_ms
+FROM orders WHERE {party} = :id AND {feed_version} > :after AND {feed_version} <= :snapshot
+    AND status NOT IN ('delivered', 'cancelled')
+ORDER BY {feed_version} LIMIT :limit;
 
 -- name: orders_by_status
 SELECT status, count(*) FROM orders GROUP BY status;
@@ -57,8 +66,8 @@ INSERT INTO departures (courier_id, order_id, version) VALUES (?, ?, ?)
 ON CONFLICT (courier_id, order_id) DO UPDATE SET version = excluded.version;
 
 -- name: departures
-SELECT d.order_id FROM departures d JOIN orders o ON o.id = d.order_id
-WHERE d.courier_id = :id AND d.version > :after AND o.courier_id IS NOT :id ORDER BY d.version;
+SELECT d.version, d.order_id FROM departures d JOIN orders o ON o.id = d.order_id
+WHERE d.courier_id = :id AND d.version > :after AND o.courier_id IS NOT :id ORDER BY d.version LIMIT :limit;
 
 -- name: idempotency
 SELECT fingerprint, order_id FROM idempotency WHERE key = :key AND at_ms >= :since_ms;

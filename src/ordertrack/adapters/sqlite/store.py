@@ -13,28 +13,28 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
-from ordertrack.adapters.sqlite.recent import Recent
+from ordertrack.adapters.sqlite.feeds import read_changes, read_version
+from ordertrack.adapters.sqlite.recent import AtHand
 from ordertrack.adapters.sqlite.rows import order_of, read_order, step_of
-from ordertrack.adapters.sqlite.transaction import CACHED_ORDERS
+from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS
 from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Changed, Writer
 from ordertrack.core.errors import OrderNotFound, OrdertrackError, StoreUnavailable
 from ordertrack.core.event import Status
-from ordertrack.core.feed import FeedKey, FeedKind
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
 from ordertrack.core.order import Change, NewOrder, Order
 from ordertrack.core.workflow import Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import (
     Applied,
     CommitListener,
+    CommitMeter,
     Created,
-    FeedChanges,
     Idempotency,
     OrderFilter,
     StoreCannotOpen,
@@ -44,31 +44,18 @@ READERS = 2
 T = TypeVar("T")
 log = structlog.get_logger("ordertrack.sqlite")
 
-_FEED_COLUMNS = {
-    FeedKind.CUSTOMER: ("customer_id", "customer_feed_version"),
-    FeedKind.RESTAURANT: ("restaurant_id", "restaurant_feed_version"),
-    FeedKind.COURIER: ("courier_id", "courier_feed_version"),
-}
-
-
-@dataclass(slots=True)
-class _Reading:
-    """Reads of one order under way. `newest` is what a commit left meanwhile: what was read must not shadow it."""
-
-    readers: int = 0
-    newest: Order | None = None
-
 
 class SqliteStore:
     name = "sqlite"
 
-    def __init__(self, data_dir: Path, clock: Clock) -> None:
+    def __init__(self, data_dir: Path, clock: Clock, meter: CommitMeter = lambda requests, took_s: None) -> None:
         self.path = data_dir / FILE_NAME
         self.epoch = ""
         self._data_dir = data_dir
         self._clock = clock
-        self._recent: Recent[Order] = Recent(CACHED_ORDERS)
-        self._reading: dict[int, _Reading] = {}
+        self._meter = meter
+        self._orders: AtHand[int, Order] = AtHand(CACHED_ORDERS)
+        self._feed_versions: AtHand[FeedKey, int] = AtHand(CACHED_FEEDS)
         self._counts: Counter[Status] = Counter()
         self._listener: CommitListener = lambda committed, committed_at_s: None
         self._local = threading.local()
@@ -81,14 +68,21 @@ class SqliteStore:
         return self._writer.waiting if self._writer else 0
 
     async def open(self, listener: CommitListener) -> None:
-        """Raises StoreCannotOpen: the folder is in use, cannot be written, or holds a database of another kind."""
+        """Raises StoreCannotOpen: the folder is in use, cannot be written, or holds a database that is damaged or of
+        another kind."""
         self._listener = listener
         try:
             await asyncio.to_thread(self._prepare)
-            self._writer = Writer(self.path, self._deliver, self._clock)
-        except (OSError, sqlite3.Error) as error:
+            self._writer = Writer(self.path, self._deliver, self._clock, self._meter)
+        except OSError as error:
             self._release()
             raise StoreCannotOpen(f"The database {self.path} cannot be opened: {error}.") from error
+        except (sqlite3.Error, ValueError) as error:
+            self._release()
+            raise StoreCannotOpen(
+                f"The database {self.path.resolve()} cannot be opened: {error}. If it is damaged, put a backup in its "
+                "place as docs/operating.md says, or begin anew in another folder with --data-dir."
+            ) from error
         except StoreCannotOpen:
             self._release()
             raise
@@ -107,6 +101,8 @@ class SqliteStore:
                 connection.execute(SQL["insert_epoch"], {"epoch": row[0]})
             self.epoch = row[0]
             self._counts.update({Status(status): n for status, n in connection.execute(SQL["orders_by_status"])})
+            for row in connection.execute(SQL["steps"]):
+                step_of(row)  # a damaged one must not wait until the server says that it is ready
         finally:
             connection.close()
 
@@ -155,14 +151,17 @@ class SqliteStore:
         return await self._writer.submit(job)
 
     def _deliver(self, changed: Changed, committed_at_s: float) -> None:
+        feed_versions: dict[FeedKey, int] = {}
         for before, committed in changed:
             order = committed.order
-            self._recent.put(order.id, order)
-            if order.id in self._reading:
-                self._reading[order.id].newest = order
+            self._orders.commit(order.id, order)
+            for feed, version in committed.feeds.items():
+                feed_versions[feed] = max(version, feed_versions.get(feed, 0))
             if before is not None:
                 self._counts[before] -= 1
             self._counts[order.status] += 1
+        for feed, version in feed_versions.items():
+            self._feed_versions.commit(feed, version, only_if_used=True)
         try:
             self._listener([committed for _, committed in changed], committed_at_s)
         except Exception:
@@ -170,22 +169,16 @@ class SqliteStore:
 
     # Reads
 
+    def peek(self, order_id: int) -> Order | None:
+        return self._orders.get(order_id)
+
     async def order(self, order_id: int) -> Order:
-        order = self._recent.get(order_id)
-        if order is not None:
-            return order
-        reading = self._reading.setdefault(order_id, _Reading())
-        reading.readers += 1
-        try:
-            found = await self._read(lambda connection: read_order(connection, order_id))
-            order = reading.newest or found
-        finally:
-            reading.readers -= 1
-            if not reading.readers:
-                del self._reading[order_id]
+        def read(connection: sqlite3.Connection) -> Order | None:
+            return read_order(connection, order_id)
+
+        order = await self._orders.read(order_id, lambda: self._read(read))
         if order is None:
             raise OrderNotFound(order_id)
-        self._recent.put(order_id, order)
         return order
 
     async def orders(self, wanted: OrderFilter) -> list[Order]:
@@ -207,26 +200,19 @@ class SqliteStore:
 
         return await self._read(read)
 
-    async def feed_changes(self, feed: FeedKey, after: int | None) -> FeedChanges:
-        party, feed_version = _FEED_COLUMNS[feed.kind]
-        active = f"status IN ({_quoted(status for status in Status if not status.ended)})"
-        where = f"{party} = :id AND " + (active if after is None else f"{feed_version} > :after")
-        query = SQL["feed_orders"].format(where=where, feed_version=feed_version)
-        parameters = {"kind": feed.kind.value, "id": feed.id, "after": after}
+    def peek_feed_version(self, feed: FeedKey) -> int | None:
+        return self._feed_versions.get(feed)
 
-        def read(connection: sqlite3.Connection) -> FeedChanges:
-            version = connection.execute(SQL["feed_version"], parameters).fetchone()
-            rows = connection.execute(query, parameters).fetchall()
-            left: list[tuple[int]] = []
-            if feed.kind is FeedKind.COURIER and after is not None:
-                left = connection.execute(SQL["departures"], parameters).fetchall()
-            return FeedChanges(
-                version=version[0] if version else 0,
-                orders=tuple(order_of(connection, row) for row in rows),
-                left=tuple(order_id for (order_id,) in left),
-            )
+    async def feed_version(self, feed: FeedKey) -> int:
+        def read(connection: sqlite3.Connection) -> int | None:
+            return read_version(connection, feed)
 
-        return await self._read(read)
+        return await self._feed_versions.read(feed, lambda: self._read(read)) or 0
+
+    async def feed_changes(
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+    ) -> FeedChanges:
+        return await self._read(lambda connection: read_changes(connection, feed, after, limit, snapshot))
 
     async def orders_by_status(self) -> dict[Status, int]:
         return {status: self._counts[status] for status in Status}

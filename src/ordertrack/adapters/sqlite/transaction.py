@@ -45,7 +45,7 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._orders: Recent[Order] = Recent(CACHED_ORDERS)
+        self._orders: Recent[int, Order] = Recent(CACHED_ORDERS)
         self._feed_versions: dict[FeedKey, int] = {}
         self._known_steps: dict[int, tuple[Step, ...]] | None = None
         self._changed: dict[int, _Changed] = {}

@@ -24,7 +24,7 @@ from ordertrack.adapters.sqlite.transaction import Transaction
 from ordertrack.core.errors import OrdertrackError, StoreBusy, StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Committed
+from ordertrack.ports.store import CommitMeter, Committed
 
 MAX_WAITING = 10_000
 """Requests waiting for a commit before more are refused: about two seconds of work."""
@@ -46,7 +46,7 @@ class _Waiting(NamedTuple):
 class Writer:
     """`deliver` is called on the loop with what each commit changed, before the requests in it hear of it."""
 
-    def __init__(self, path: Path, deliver: Callable[[Changed, float], None], clock: Clock) -> None:
+    def __init__(self, path: Path, deliver: Callable[[Changed, float], None], clock: Clock, meter: CommitMeter) -> None:
         """Raises sqlite3.Error when the file cannot be opened."""
         self.visible = threading.Lock()
         self.waiting = 0
@@ -54,6 +54,7 @@ class Writer:
         self._transaction = Transaction(self._connection)
         self._deliver = deliver
         self._clock = clock
+        self._meter = meter
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ordertrack-write", daemon=True)
@@ -99,6 +100,7 @@ class Writer:
     def _commit(self, batch: list[_Waiting]) -> None:
         connection, transaction = self._connection, self._transaction
         outcomes: list[Any] = []
+        began_s = self._clock.monotonic_s()
         try:
             connection.execute("BEGIN IMMEDIATE")
             for waiting in batch:
@@ -110,12 +112,13 @@ class Writer:
             with self.visible:
                 connection.execute("COMMIT")
                 transaction.begin_next()
-                self._loop.call_soon_threadsafe(self._arrive, batch, outcomes, changed, self._clock.monotonic_s())
+                committed_at_s = self._clock.monotonic_s()
+                self._loop.call_soon_threadsafe(self._arrive, batch, outcomes, changed, began_s, committed_at_s)
         except Exception as error:
             log.exception("commit failed, nothing of it was kept", requests=len(batch), error=str(error))
             self._roll_back()
             failed = [StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S) for _ in batch]
-            self._loop.call_soon_threadsafe(self._arrive, batch, failed, [], 0.0)
+            self._loop.call_soon_threadsafe(self._arrive, batch, failed, [], began_s, None)
 
     def _roll_back(self) -> None:
         self._transaction.forget()
@@ -125,11 +128,20 @@ class Writer:
         except sqlite3.Error:
             log.exception("rollback failed")
 
-    def _arrive(self, batch: list[_Waiting], outcomes: list[Any], changed: Changed, committed_at_s: float) -> None:
+    def _arrive(
+        self,
+        batch: list[_Waiting],
+        outcomes: list[Any],
+        changed: Changed,
+        began_s: float,
+        committed_at_s: float | None,
+    ) -> None:
         """On the loop. News goes out first, whatever became of those who asked for the changes."""
         self.waiting -= len(batch)
-        if changed:
-            self._deliver(changed, committed_at_s)
+        if committed_at_s is not None:
+            self._meter(len(batch), committed_at_s - began_s)
+            if changed:
+                self._deliver(changed, committed_at_s)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.future.done():
                 continue

@@ -9,7 +9,7 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.core.event import ROAD, Event, Status
-from ordertrack.core.feed import format_time
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, format_time
 from ordertrack.core.order import AssignCourier, ChangeStatus, Details, Item, NewOrder, Order, advance, create, evolve
 from ordertrack.core.poll import DEFAULT_TIMEOUT_S, Answer, Reason
 from ordertrack.core.workflow import WorkflowOptions, plan
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 class Operation(NamedTuple):
-    """`examples` are bodies to try; `answer_example` is made by the core."""
+    """`examples` are bodies to try; `answer_example` is made by the core; `answer` None is plain text."""
 
     tag: str
     method: str
@@ -52,7 +52,7 @@ def _parameter(name: str, schema: Json, description: str, where: str = "query", 
     return {"name": name, "in": where, "description": description, "schema": schema, **more}
 
 
-def _sample(way: Sequence[Status]) -> Order:
+def sample(way: Sequence[Status]) -> Order:
     new = NewOrder(
         customer_id="1",
         restaurant_id="1",
@@ -68,7 +68,7 @@ def _after(order: Order, event: Event | None) -> Order:
     return order if event is None else evolve(order, event)
 
 
-_CONFIRMED, PREPARING = _sample(()), _sample(ROAD[1:2])
+_CONFIRMED, PREPARING = sample(()), sample(ROAD[1:2])
 _WITH_COURIER = _after(PREPARING, advance(PREPARING, AssignCourier(101, "7", "anonymous"), _AT_MS + 90_000))
 _STEPS = plan(_CONFIRMED, WorkflowOptions(speed=60), _AT_MS)
 _BULK_RESULTS = [
@@ -81,15 +81,16 @@ _ORDER_ID = _parameter(
 )
 _IF_MATCH = _parameter("If-Match", {"type": "string"}, "Refuse unless the order has this ETag.", "header")
 _IF_NONE_MATCH = _parameter("If-None-Match", {"type": "string"}, "The ETag you have: 304 when it is current.", "header")
-_POLL_PARAMETERS = (
-    _ORDER_ID,
+_LAST_UPDATE = (
     _parameter(
         names.LAST_UPDATE,
         {"type": "string"},
         "The `updated_at` you have (ISO 8601; no zone means UTC).",
         example="2025-01-12T20:30:00",
     ),
-    _parameter(names.CURSOR, {"type": "string"}, "The `cursor` of your last answer. Goes before `last_update`."),
+)
+_POLL_PARAMETERS = (
+    _parameter(names.CURSOR, {"type": "string"}, "The `cursor` of your last answer. Goes before all other positions."),
     _parameter(
         names.TIMEOUT,
         {"type": "number", "minimum": 0, "default": DEFAULT_TIMEOUT_S},
@@ -99,7 +100,7 @@ _POLL_PARAMETERS = (
     _parameter(
         names.CLIENT_ID,
         {"type": "string", "maxLength": 64},
-        "Names this client: its newest poll of an order ends its older one.",
+        "Names this client: its newest poll ends its older one of the same.",
     ),
     _parameter("If-None-Match", {"type": "string"}, "The position as an ETag: no news is then 304.", "header"),
     _parameter("Prefer", {"type": "string"}, "`wait=N` waits at most N seconds (RFC 7240).", "header"),
@@ -115,6 +116,46 @@ _LIST_PARAMETERS = (
 )
 _ORDER_PATH = f"{names.ORDERS}/{{order_id}}"
 
+_POLL_HEADERS = ("ETag", "Preference-Applied")
+_POLL_ERRORS = (core.InvalidInput, core.TooManyPolls, core.NodeFull, core.StoreUnavailable)
+
+
+def _party_poll(kind: FeedKind, path: str, summary: str, order: Order) -> Operation:
+    state = FeedState(FeedKey(kind, "7"), FeedChanges(12, (order,)))
+    return Operation(
+        "Tracking",
+        "get",
+        f"{path}/{{{kind}_id}}/track",
+        f"track{kind.capitalize()}",
+        summary,
+        "Begin without a position and a `timeout`: that answers the orders that have not ended. Go on with the "
+        "answer's `cursor`: then the poll is held until one of them changes or another one comes. An id that nobody "
+        "has used is an empty feed. PROTOCOL.md section 3.",
+        answers.FeedPollAnswer,
+        answer_example=answers.poll_answer(Answer(state, Reason.CHANGED, 11), _EPOCH, 120, order.updated_at_ms + 8),
+        parameters=(
+            _parameter(
+                f"{kind}_id",
+                {"type": "string", "minLength": 1, "maxLength": 64},
+                f"The {kind}.",
+                "path",
+                required=True,
+                example="7",
+            ),
+            *_POLL_PARAMETERS,
+        ),
+        headers=_POLL_HEADERS,
+        errors=_POLL_ERRORS,
+        not_modified=True,
+    )
+
+
+_PARTY_POLLS = (
+    _party_poll(FeedKind.CUSTOMER, names.CUSTOMERS, "All orders of a customer in one poll", PREPARING),
+    _party_poll(FeedKind.RESTAURANT, names.RESTAURANTS, "The kitchen's board", PREPARING),
+    _party_poll(FeedKind.COURIER, names.COURIERS, "A courier's run", _WITH_COURIER),
+)
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "Tracking",
@@ -128,11 +169,12 @@ OPERATIONS: tuple[Operation, ...] = (
         answer_example=answers.poll_answer(
             Answer(PREPARING, Reason.CHANGED, 1), _EPOCH, 120, PREPARING.updated_at_ms + 8
         ),
-        parameters=_POLL_PARAMETERS,
-        headers=("ETag", "Preference-Applied"),
-        errors=(core.InvalidInput, core.OrderNotFound, core.TooManyPolls, core.NodeFull, core.StoreUnavailable),
+        parameters=(_ORDER_ID, *_LAST_UPDATE, *_POLL_PARAMETERS),
+        headers=_POLL_HEADERS,
+        errors=(core.OrderNotFound, *_POLL_ERRORS),
         not_modified=True,
     ),
+    *_PARTY_POLLS,
     Operation(
         "Changes",
         "put",
@@ -297,6 +339,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "Held polls, wake-up latency, orders by status. PROTOCOL.md section 6.",
         answers.StatsAnswer,
         errors=(core.StoreUnavailable,),
+    ),
+    Operation(
+        "System",
+        "get",
+        "/metrics",
+        "metrics",
+        "The same for Prometheus, and more",
+        "Its text format; OpenMetrics when `Accept` asks for it. docs/reference/metrics.md lists them all.",
+        None,
     ),
     Operation(
         "System",

@@ -37,7 +37,7 @@ def changes_router(orders: Orders, undo_window_ms: int) -> Router:
     async def set_statuses(request: AnyRequest) -> answers.BulkAnswer:
         known_query(request)
         body = await read_body(request, requests.BulkStatusBody, MAX_BULK_BODY_BYTES)
-        changes = [update.change(update.order_id, ANONYMOUS, undo_window_ms) for update in body.updates]
+        changes = body.changes(ANONYMOUS, undo_window_ms)
         results = await orders.change_all(changes)
         view = [_bulk_result(change, result) for change, result in zip(changes, results, strict=True)]
         return answers.BulkAnswer(data=answers.BulkView(view))

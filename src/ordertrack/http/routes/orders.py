@@ -18,6 +18,7 @@ from ordertrack.http.parameters import names_version, parse_order_id, single
 from ordertrack.http.requests import ANONYMOUS, AnyRequest, idempotency, known_query, read_json
 from ordertrack.http.routes.headers import version_headers
 from ordertrack.http.wire import answers, requests
+from ordertrack.http.wire.decoding import decode
 from ordertrack.ports.store import OrderFilter
 from ordertrack.service.orders import Orders
 
@@ -31,7 +32,7 @@ def orders_router(orders: Orders) -> Router:
     async def create(request: AnyRequest) -> Response[answers.OrderAnswer]:
         known_query(request)
         body = await read_json(request)
-        new = requests.decode(requests.CreateOrderBody, body).new_order(ANONYMOUS)
+        new = decode(requests.CreateOrderBody, body).new_order(ANONYMOUS)
         created = await orders.create(new, idempotency(request, body))
         location = f"{names.ORDERS}/{created.order.id}"
         return _order(created.order, status=201, headers={names.LOCATION: location})

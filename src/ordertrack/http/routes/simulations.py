@@ -9,6 +9,7 @@ from ordertrack.http import names
 from ordertrack.http.parameters import parse_order_id
 from ordertrack.http.requests import AnyRequest, check_json, known_query, read_bytes
 from ordertrack.http.wire import answers, requests
+from ordertrack.http.wire.decoding import decode
 from ordertrack.service.simulation import Simulator
 
 _PATH = f"{names.ORDERS}/{{order_id:str}}/simulate-workflow"
@@ -22,7 +23,7 @@ def simulations_router(simulator: Simulator) -> Router:
         options = requests.SimulationBody()
         if body := await read_bytes(request):
             check_json(request)
-            options = requests.decode(requests.SimulationBody, body)
+            options = decode(requests.SimulationBody, body)
         steps = await simulator.start(id_, options.options())
         return answers.SimulationAnswer(data=answers.simulation_view(id_, steps))
 

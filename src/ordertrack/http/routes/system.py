@@ -6,6 +6,8 @@ from litestar import Response, Router, get
 
 from ordertrack.http import names
 from ordertrack.http.errors import NotReady
+from ordertrack.http.metrics.exposition import scrape
+from ordertrack.http.requests import AnyRequest
 from ordertrack.http.wire import answers
 from ordertrack.service.monitoring import Monitor
 from ordertrack.service.simulation import Simulator
@@ -19,6 +21,12 @@ def system_router(monitor: Monitor, simulator: Simulator) -> Router:
         snapshot = await monitor.snapshot(simulator.running)
         return Response(answers.StatsAnswer(data=snapshot), headers={names.CACHE_CONTROL: names.NO_STORE})
 
+    @get("/metrics")
+    async def metrics(request: AnyRequest) -> Response[bytes]:
+        figures = await monitor.figures(simulator.running)
+        body, content_type = scrape(figures, request.headers.get(names.ACCEPT, ""))
+        return Response(body, media_type=content_type, headers={names.CACHE_CONTROL: names.NO_STORE})
+
     @get("/healthz")
     async def healthz() -> Response[answers.HealthAnswer]:
         return _health("ok")
@@ -29,7 +37,7 @@ def system_router(monitor: Monitor, simulator: Simulator) -> Router:
             raise NotReady(READY_RETRY_AFTER_S, why)
         return _health("ready")
 
-    return Router("/", route_handlers=[stats, healthz, readyz])
+    return Router("/", route_handlers=[stats, metrics, healthz, readyz])
 
 
 def _health(status: str) -> Response[answers.HealthAnswer]:

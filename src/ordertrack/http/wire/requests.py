@@ -6,32 +6,32 @@ silently without effect.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
+from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
 from ordertrack.core.feed import MAX_INT64, parse_time_ms
 from ordertrack.core.order import AssignCourier, ChangeStatus, Details, Item, NewOrder
 from ordertrack.core.workflow import MAX_SPEED, MAX_TIMING_S, MIN_SPEED, WorkflowOptions
-from ordertrack.http.errors import InvalidBody, InvalidJson
 
 MAX_BULK_UPDATES = 1_000
-MAX_ITEMS = 100
+MAX_ITEMS, MAX_QUANTITY, MAX_MONEY = 100, 1_000, 10**9
+MAX_ID, MAX_LINE, MAX_NOTE, MAX_ADDRESS, MAX_REASON = 64, 200, 1_000, 500, 500
 
 # "No control characters", as a pattern that also says "not empty".
-_Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _IntId = Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64)]
 PartyId = Annotated[
     _Id | _IntId,
     Meta(description="1 to 64 characters; an integer is accepted and turned into a string.", examples=["7"]),
 ]
-_Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-_Text = Annotated[str, Meta(max_length=1000, pattern=r"^[^\x00]*$")]
-_Reason = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$", description="Shown to the customer.")]
-_Money = Annotated[float, Meta(ge=0, le=1e9)] | Annotated[int, Meta(ge=0, le=10**9)]
+_Line = Annotated[str, Meta(min_length=1, max_length=MAX_LINE, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Text = Annotated[str, Meta(max_length=MAX_NOTE, pattern=r"^[^\x00]*$")]
+_Reason = Annotated[str, Meta(max_length=MAX_REASON, pattern=r"^[^\x00]*$", description="Shown to the customer.")]
+_Money = Annotated[float, Meta(ge=0, le=float(MAX_MONEY))] | Annotated[int, Meta(ge=0, le=MAX_MONEY)]
 _Version = Annotated[int, Meta(ge=1, le=MAX_INT64)]
 _Time = Annotated[
     str,
@@ -52,7 +52,7 @@ class ItemBody(Body):
     """One line of what was ordered."""
 
     name: _Line
-    quantity: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY)] = 1
     price: _Money | None = None
     note: _Text | None = None
 
@@ -67,7 +67,7 @@ class CreateOrderBody(Body):
     items: Annotated[list[ItemBody | _Line], Meta(max_length=MAX_ITEMS)] = []
     total: _Money | None = None
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.", examples=["EUR"])] | None = None
-    address: Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")] | None = None
+    address: Annotated[str, Meta(max_length=MAX_ADDRESS, pattern=r"^[^\x00]*$")] | None = None
     note: _Text | None = None
 
     def new_order(self, actor: str) -> NewOrder:
@@ -122,6 +122,16 @@ class BulkStatusBody(Body):
 
     updates: Annotated[list[OrderStatusBody], Meta(min_length=1, max_length=MAX_BULK_UPDATES)]
 
+    def changes(self, actor: str, undo_window_ms: int | None) -> list[ChangeStatus]:
+        """Raises InvalidInput, which names the update."""
+        changes = []
+        for index, update in enumerate(self.updates):
+            try:
+                changes.append(update.change(update.order_id, actor, undo_window_ms))
+            except InvalidInput as error:
+                raise InvalidInput(f"updates[{index}].{error.field}", error.allowed) from None
+        return changes
+
 
 class CourierBody(Body):
     """Who brings it. Replaces the courier there was; the status stays."""
@@ -156,43 +166,3 @@ class SimulationBody(Body):
             timings_s={Status(status): seconds for status, seconds in timings.items() if seconds is not None},
             cancel_at=self.cancel_at,
         )
-
-
-B = TypeVar("B", bound=Body)
-_WHERE = re.compile(r" - at `\$\.?(.*)`$")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.*)`$")
-MAX_QUOTED = 100
-
-
-def decode(type_: type[B], body: bytes) -> B:
-    """Raises InvalidJson, or InvalidBody that names the field and what is allowed."""
-    try:
-        return msgspec.json.decode(body, type=type_)
-    except msgspec.ValidationError as error:
-        raise _invalid_body(type_, str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidJson(detail=str(error)) from None
-
-
-def _invalid_body(type_: type[Body], message: str) -> InvalidBody:
-    where = _WHERE.search(message)
-    field = where[1] if where else ""
-    problem = _WHERE.sub("", message)
-    if unknown := _UNKNOWN.match(problem):
-        known = ", ".join(f"`{name}`" for name in _fields(type_, field))
-        return InvalidBody(_join(field, unknown[1][:MAX_QUOTED]), f"unknown field; the fields are {known}")
-    if missing := _MISSING.match(problem):
-        return InvalidBody(_join(field, missing[1]), "this field is required")
-    if problem.startswith("Invalid enum value"):
-        return InvalidBody(field, f"must be one of {', '.join(Status)}")
-    return InvalidBody(field, problem[:1].lower() + problem[1 : MAX_QUOTED * 2])
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def _fields(type_: type[Body], path: str) -> tuple[str, ...]:
-    nested: dict[str, type[Body]] = {"updates[...]": OrderStatusBody, "timings": TimingsBody, "items[...]": ItemBody}
-    return nested.get(path, type_).__struct_fields__

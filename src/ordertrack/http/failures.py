@@ -1,0 +1,59 @@
+"""What a handler or the framework raised, as an answer: Litestar's exception handlers."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+
+import structlog
+from litestar import Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.types import ExceptionHandlersMap
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.http import names
+from ordertrack.http.errors import InternalError, InvalidJson, MethodNotAllowed, NoSuchPage
+from ordertrack.http.problems import refusal
+from ordertrack.http.requests import AnyRequest
+
+WHICH_METHODS = "WHICH"
+"""Stands for OPTIONS within the application: no route has it, so the router itself says which methods a path has.
+(Litestar's own answer to OPTIONS names only the first of two handlers of a path.)"""
+
+log = structlog.get_logger("ordertrack.http")
+
+
+class Failures:
+    def __init__(self, refused: Counter[str]) -> None:
+        self._refused = refused
+
+    def handlers(self) -> ExceptionHandlersMap:
+        return {OrdertrackError: self._known, HTTPException: self._framework, Exception: self._bug}
+
+    def _known(self, _: AnyRequest, error: OrdertrackError) -> Response[bytes]:
+        status, headers, body = refusal(error, self._refused)
+        return Response(body, status_code=status, headers=headers, media_type=headers[names.CONTENT_TYPE])
+
+    def _framework(self, request: AnyRequest, error: HTTPException) -> Response[bytes]:
+        """What the framework refused before a handler of ours saw it."""
+        if isinstance(error, NotFoundException):
+            return self._known(request, NoSuchPage(request.url.path))
+        if isinstance(error, MethodNotAllowedException):
+            allowed = _allowed(error)
+            if request.method == WHICH_METHODS:
+                return Response(b"", status_code=204, headers={names.ALLOW: ", ".join(allowed)})
+            return self._known(request, MethodNotAllowed(request.method, allowed))
+        if error.status_code < 500:
+            return self._known(request, InvalidJson(detail=str(error.detail)))
+        return self._bug(request, error)
+
+    def _bug(self, request: AnyRequest, error: Exception) -> Response[bytes]:
+        incident = secrets.token_hex(6)
+        log.error("internal error", incident=incident, method=request.method, path=request.url.path, exc_info=error)
+        return self._known(request, InternalError(incident))
+
+
+def _allowed(error: MethodNotAllowedException) -> tuple[str, ...]:
+    """HEAD is wherever GET is: this application answers it, not the router."""
+    methods = set(filter(None, (error.headers or {}).get(names.ALLOW, "").split(", ")))
+    return tuple(sorted(methods | {"HEAD"} if "GET" in methods else methods))

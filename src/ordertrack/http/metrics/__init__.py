@@ -1,0 +1,1 @@
+"""`/metrics`: `declarations` is the table, `exposition` writes it in Prometheus' words."""

@@ -1,0 +1,64 @@
+"""One possible case of every error, for the reference page and `/openapi.json`. The core's own refusals come from
+running it: a message and the state beside it cannot contradict each other."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ordertrack.core import errors as core
+from ordertrack.core.event import ROAD, Status
+from ordertrack.core.order import MAX_EVENTS, AssignCourier, Change, ChangeStatus, Order, advance
+from ordertrack.http import errors as http
+from ordertrack.http.openapi.operations import PREPARING, sample
+from ordertrack.http.wire.decoding import ALLOWED
+
+_RETRY_AFTER_S = 5
+_UNDO_WINDOW_MS = 120_000
+
+
+def _refused(order: Order, change: Change, after_ms: int = 1_000) -> core.OrdertrackError:
+    """What the core says when `change` is tried `after_ms` after the order's last event."""
+    try:
+        advance(order, change, order.updated_at_ms + after_ms)
+    except core.OrdertrackError as error:
+        return error
+    raise AssertionError(f"{change} is allowed")
+
+
+def _status(to: Status, **more: object) -> ChangeStatus:
+    return ChangeStatus(101, to, "anonymous", undo_window_ms=_UNDO_WINDOW_MS, **more)  # type: ignore[arg-type]
+
+
+_LONG = msgspec.structs.replace(PREPARING, version=MAX_EVENTS)
+
+_CASES: tuple[core.OrdertrackError, ...] = (
+    core.InvalidInput("timeout", "seconds as a plain number, 0 or more, such as 30 or 2.5"),
+    http.InvalidJson("field names stand in double quotes (byte 1)"),
+    http.InvalidBody("status", f"must be {ALLOWED['status']}"),
+    http.UnknownParameter("colour", ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")),
+    _refused(sample(ROAD[1:4]), _status(Status.CANCELLED)),
+    core.OrderNotFound(9999),
+    http.NoSuchPage("/api/orders"),
+    core.SimulationNotRunning(101),
+    http.MethodNotAllowed("PATCH", ("PUT",)),
+    _refused(PREPARING, _status(Status.CONFIRMED)),
+    _refused(PREPARING, _status(Status.CONFIRMED, undo=True), after_ms=_UNDO_WINDOW_MS + 1),
+    _refused(sample(ROAD[1:]), AssignCourier(101, "7", "anonymous")),
+    _refused(_LONG, _status(Status.READY)),
+    _refused(PREPARING, _status(Status.READY, expected_version=1)),
+    core.SimulationRunning(PREPARING),
+    core.ReferenceTaken("A-1042", "1"),
+    core.IdempotencyKeyReused(),
+    _refused(PREPARING, _status(Status.READY, if_match=frozenset({1}))),
+    http.BodyTooLarge(65_536),
+    http.UnsupportedMediaType("text/plain"),
+    core.TooManyPolls(_RETRY_AFTER_S, 10),
+    http.HeadTooLarge(65_536),
+    http.InternalError("5f2d9c01a7be"),
+    http.NotReady(_RETRY_AFTER_S, "draining"),
+    core.NodeFull(_RETRY_AFTER_S, 10_000),
+    core.StoreBusy(_RETRY_AFTER_S),
+    core.StoreUnavailable(_RETRY_AFTER_S),
+)
+EXAMPLES: dict[type[core.OrdertrackError], core.OrdertrackError] = {type(case): case for case in _CASES}
+"""By class: one for each of `problems.KINDS`, which a test holds."""

@@ -1,0 +1,139 @@
+"""What is known of a feed: at hand, read from the store, or told by a commit.
+
+A use case that has to know something is written as steps: a generator that yields what it wants to know, is sent it,
+and returns its result. So it is written once, whether all is at hand (`now`: no task, no waiting) or the store has to
+be read (`later`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple, TypeVar, assert_never
+
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, FeedKind, FeedState, page, party_feeds
+from ordertrack.core.order import Order
+from ordertrack.core.poll import State
+from ordertrack.ports.store import Committed, Store
+
+T = TypeVar("T")
+
+
+class Changes(NamedTuple):
+    """A page of a party's feed, as `Store.feed_changes` has it."""
+
+    feed: FeedKey
+    after: int | None
+    snapshot: int
+
+
+Wanted = FeedKey | Changes
+"""A feed's key alone stands for how the feed stands: the order, or the version of a party's feed."""
+Steps = Generator[Wanted, State, T]
+
+
+class NotAtHand(Exception):
+    """The store has to be read for what is `wanted`."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+
+
+class Feeds:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def now(self, steps: Steps[T]) -> T:
+        """Take the steps with what is at hand.
+
+        Raises NotAtHand; then `later` goes on with the same steps, or the caller closes them.
+        """
+        asked: Wanted | None = None
+        try:
+            wanted = next(steps)
+            while True:
+                # Whoever wants the same again has been sent something too old. Without this, waiting for something
+                # newer here would keep the event loop from ever hearing of it.
+                state = self._at_hand(wanted) if wanted != asked else None
+                if state is None:
+                    raise NotAtHand(wanted)
+                asked, wanted = wanted, steps.send(state)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def later(self, steps: Steps[T], wanted: Wanted) -> T:
+        """Go on with steps that wait for what is `wanted`. They are closed whatever comes of it.
+
+        Raises OrderNotFound, StoreUnavailable.
+        """
+        state = None
+        try:
+            while True:
+                asked, wanted = wanted, steps.send(await self._read(wanted) if state is None else state)
+                state = self._at_hand(wanted) if wanted != asked else None
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            steps.close()
+
+    def _at_hand(self, wanted: Wanted) -> State | None:
+        if isinstance(wanted, Changes):
+            return None
+        if wanted.kind is FeedKind.ORDER:
+            return self._store.peek(int(wanted.id))
+        version = self._store.peek_feed_version(wanted)
+        return None if version is None else FeedState(wanted, FeedChanges(version))
+
+    async def _read(self, wanted: Wanted) -> State:
+        match wanted:
+            case FeedKey(FeedKind.ORDER, order_id):
+                return await self._store.order(int(order_id))
+            case FeedKey():
+                return FeedState(wanted, FeedChanges(await self._store.feed_version(wanted)))
+            case Changes(feed, after, snapshot):
+                return FeedState(
+                    feed, await self._store.feed_changes(feed, after, limit=PAGE_ENTRIES, snapshot=snapshot)
+                )
+            case _:
+                assert_never(wanted)
+
+
+class Told:
+    """What a commit tells of one party's feed: which orders changed, or left, at which of its versions."""
+
+    def __init__(self, feed: FeedKey) -> None:
+        self.feed = feed
+        self._entries: list[tuple[int, Order | int]] = []
+        self._states: dict[int, FeedState] = {}
+
+    def add(self, version: int, order: Order) -> None:
+        self._entries.append((version, order if self.feed in party_feeds(order) else order.id))
+
+    @property
+    def version(self) -> int:
+        return max(version for version, _ in self._entries)
+
+    def after(self, position: int) -> FeedState | None:
+        """What a client that has version `position` is told; None when this commit may not be all it has missed.
+
+        Every version from the oldest of these on is of this commit, so whoever has the one before it misses nothing.
+        """
+        if position + 1 < min(version for version, _ in self._entries):
+            return None
+        if position not in self._states:
+            missed = [entry for entry in self._entries if entry[0] > position]
+            self._states[position] = FeedState(self.feed, page(self.version, missed, limit=PAGE_ENTRIES))
+        return self._states[position]
+
+
+def told(commits: Sequence[Committed], watched: Callable[[FeedKey], bool]) -> list[Told]:
+    """Of the party feeds that anybody waits for."""
+    by_feed: dict[FeedKey, Told] = {}
+    for order, feeds, _ in commits:
+        for feed, version in feeds.items():
+            if watched(feed):
+                if feed not in by_feed:
+                    by_feed[feed] = Told(feed)
+                by_feed[feed].add(version, order)
+    return list(by_feed.values())

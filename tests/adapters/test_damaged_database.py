@@ -1,0 +1,60 @@
+"""A damaged database is refused with a message for the person who started the server, never with a traceback."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ordertrack.adapters.sqlite.database import FILE_NAME
+from ordertrack.adapters.sqlite.store import SqliteStore
+from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.core.order import NewOrder
+from ordertrack.core.workflow import WorkflowOptions
+from ordertrack.ports.store import StoreCannotOpen
+
+pytestmark = pytest.mark.anyio
+
+
+async def used(folder: Path) -> Path:
+    """The file of a store in which something has happened."""
+    store = SqliteStore(folder, SystemClock())
+    await store.open(lambda committed, committed_at_s: None)
+    order = (await store.create(NewOrder("c1", "r1"), 0)).order
+    await store.start_simulation(order.id, WorkflowOptions(), 0)
+    await store.close()
+    return folder / FILE_NAME
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE orders SET status = 'eaten'",
+        "UPDATE simulation_steps SET status = 'eaten'",
+        "DROP TABLE orders",
+    ],
+)
+async def test_rows_that_mean_nothing_are_noticed_before_the_server_is_ready(tmp_path: Path, damage: str) -> None:
+    file = await used(tmp_path)
+    with sqlite3.connect(file) as database:
+        database.execute("PRAGMA foreign_keys = OFF")
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute(damage)
+    database.close()
+    await refused(tmp_path)
+
+
+async def test_pages_that_were_overwritten_are_noticed_and_left_as_they_are(tmp_path: Path) -> None:
+    file = await used(tmp_path)
+    content = file.read_bytes()
+    damaged = content[:100] + b"\xff" * 4000 + content[4100:]
+    file.write_bytes(damaged)
+    await refused(tmp_path)
+    assert file.read_bytes() == damaged
+
+
+async def refused(folder: Path) -> None:
+    for _ in range(2):  # the folder is not kept locked
+        with pytest.raises(StoreCannotOpen, match=r"cannot be opened: .*put a backup in its place"):
+            await SqliteStore(folder, SystemClock()).open(lambda committed, committed_at_s: None)

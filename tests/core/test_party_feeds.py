@@ -1,0 +1,154 @@
+"""Polls of a customer, a restaurant or a courier: where they differ from those of an order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordertrack.core.errors import InvalidInput
+from ordertrack.core.event import Status
+from ordertrack.core.feed import Cursor, FeedChanges, FeedKey, FeedKind, FeedState, order_feed, page
+from ordertrack.core.order import ChangeStatus, NewOrder, Order, advance, create, evolve
+from ordertrack.core.poll import (
+    Answer,
+    Hold,
+    PollRequest,
+    Reason,
+    check,
+    decide,
+    decide_at,
+    decide_drained,
+    next_poll_interval_s,
+)
+
+EPOCH = "a1b2"
+BOARD = FeedKey(FeedKind.RESTAURANT, "r1")
+NOW = FeedState(BOARD, FeedChanges(7))
+PARTIES = [FeedKind.CUSTOMER, FeedKind.RESTAURANT, FeedKind.COURIER]
+
+
+def order_in(status: str, id_: int = 1) -> Order:
+    order = create(id_, NewOrder("c1", "r1"), 1_000)
+    event = advance(order, ChangeStatus(id_, Status(status), "test"), 2_000)
+    return order if event is None else evolve(order, event)
+
+
+def at(version: int, snapshot: int = 0) -> Cursor:
+    return Cursor(EPOCH, version, snapshot)
+
+
+# The decision table
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        pytest.param(PollRequest(), Answer(NOW, Reason.SNAPSHOT, None), id="1"),
+        pytest.param(PollRequest(timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7), id="2 and 6"),
+        pytest.param(PollRequest(timeout_s=9.0), Hold(7, 9.0), id="2"),
+        pytest.param(PollRequest(cursor=at(6)), Answer(NOW, Reason.CHANGED, 6), id="3"),
+        pytest.param(PollRequest(cursor=at(3, 6)), Answer(NOW, Reason.CHANGED, 3), id="3 within a snapshot"),
+        pytest.param(PollRequest(cursor=Cursor("ffff", 7)), Answer(NOW, Reason.RESET, None), id="4"),
+        pytest.param(PollRequest(cursor=at(7), timeout_s=9.0), Hold(7, 9.0), id="6"),
+        pytest.param(
+            PollRequest(etag=at(7), timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7, not_modified=True), id="304"
+        ),
+        pytest.param(PollRequest(cursor=at(8), timeout_s=9.0), Hold(8, 2.0, ahead=True), id="7"),
+        pytest.param(PollRequest(cursor=at(8), timeout_s=0.0), Answer(NOW, Reason.RESET, None), id="7 without time"),
+    ],
+)
+def test_the_table_is_that_of_orders(request_: PollRequest, expected: Answer | Hold) -> None:
+    left_s = 30.0 if request_.timeout_s is None else request_.timeout_s
+    assert decide(request_, NOW, EPOCH, left_s) == expected
+
+
+def test_a_feed_never_ends() -> None:
+    assert decide_at(7, NOW, 30.0) == Hold(7, 30.0)
+    assert decide_at(0, FeedState(BOARD, FeedChanges(0)), 30.0) == Hold(0, 30.0)
+
+
+@pytest.mark.parametrize(("position", "reason"), [(6, "changed"), (7, "drain"), (8, "reset")])
+def test_a_node_that_goes_away_says_so_only_when_it_has_no_news(position: int, reason: str) -> None:
+    assert decide_drained(position, NOW).reason == reason
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_news_lacks_what_changed_until_that_is_read(reason: Reason) -> None:
+    news = reason in ("snapshot", "changed", "reset")
+    assert Answer(NOW, reason, 7).lacks_changes is news
+    assert Answer(order_in("ready"), reason, 1).lacks_changes is False
+    assert Answer(NOW, reason, 7).events == ()
+
+
+# What may be asked
+
+
+@pytest.mark.parametrize("kind", PARTIES)
+def test_a_party_has_no_last_update(kind: FeedKind) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        check(PollRequest(cursor=at(1), last_update_ms=5), FeedKey(kind, "1"))
+    assert refused.value.field == "last_update"
+    assert "`cursor`" in refused.value.allowed
+    check(PollRequest(cursor=at(1, 5), timeout_s=1.0), FeedKey(kind, "1"))
+
+
+def test_an_order_has_no_pages() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        check(PollRequest(cursor=at(1, 5)), order_feed(1))
+    assert refused.value.field == "cursor"
+    check(PollRequest(cursor=at(1), last_update_ms=5), order_feed(1))
+
+
+# Intervals
+
+
+@pytest.mark.parametrize(
+    ("statuses", "interval_s"),
+    [
+        ([], 120),
+        (["delivered"], 120),
+        (["cancelled", "delivered"], 120),
+        (["confirmed"], 120),
+        (["confirmed", "preparing"], 60),
+        (["ready", "preparing", "delivered"], 30),
+    ],
+)
+def test_the_interval_is_that_of_the_order_that_wants_the_shortest_and_never_0(
+    statuses: list[str], interval_s: int
+) -> None:
+    orders = tuple(map(order_in, statuses))
+    assert next_poll_interval_s(FeedState(BOARD, FeedChanges(3, orders))) == interval_s
+
+
+# Pages
+
+
+def test_a_page_has_the_oldest_changes_in_their_order() -> None:
+    one, two, three = (order_in("ready", id_) for id_ in (1, 2, 3))
+    entries = [(9, one), (4, two), (6, 77), (8, three)]
+    assert page(9, entries, limit=4) == FeedChanges(9, (two, three, one), (77,))
+    assert page(9, entries, limit=3) == FeedChanges(8, (two, three), (77,), more=True)
+    assert page(9, entries, limit=1) == FeedChanges(4, (two,), (), more=True)
+    assert page(9, [], limit=1) == FeedChanges(9)
+
+
+def test_a_page_is_of_a_snapshot_until_it_has_come_to_its_beginning() -> None:
+    entries: list[tuple[int, Order | int]] = [(4, 1), (6, 2), (8, 3)]
+    assert page(9, entries, limit=1, snapshot=7).snapshot == 7
+    assert page(9, entries, limit=2, snapshot=7).snapshot == 7
+    assert page(9, entries, limit=2, snapshot=6).snapshot == 0
+    assert page(9, entries, limit=3, snapshot=9).snapshot == 0
+
+
+@given(st.sets(st.integers(1, 60), max_size=20), st.integers(1, 8))
+def test_one_page_after_the_other_is_all_of_it_once_and_in_order(versions: set[int], limit: int) -> None:
+    entries: list[tuple[int, Order | int]] = [(version, version * 10) for version in versions]
+    read: list[int] = []
+    after, more = 0, True
+    while more:
+        some = page(60, [entry for entry in entries if entry[0] > after], limit=limit)
+        assert len(some.left) <= limit
+        read += some.left
+        after, more = some.version, some.more
+    assert (read, after) == ([version * 10 for version in sorted(versions)], 60)

@@ -1,0 +1,70 @@
+"""Lines that people paste from the documents do what is said of them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.server import BOUND_S, environment
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def pasted(script: str, folder: Path) -> None:
+    subprocess.run(["bash", "-euc", script], cwd=folder, env=environment({"HOME": str(folder)}), check=True,
+                   timeout=BOUND_S)  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="SQLite's own tool is not installed")
+def test_a_backup_can_be_restored_after_a_crash(start, api_of, tmp_path: Path):
+    backup, restore = (script for script in blocks("docs/operating.md", "bash") if "ordertrack-backups" in script)
+    server = start()
+    first = api_of(server).create()
+    pasted(backup, tmp_path)
+    (copy,) = (tmp_path / "ordertrack-backups").iterdir()
+    assert oct(copy.stat().st_mode & 0o077) == "0o0"
+    assert oct(copy.parent.stat().st_mode & 0o077) == "0o0"
+    cursor = api_of(server).cursor(first["id"])
+    api_of(server).made(first["id"], "ready")
+    later = api_of(server).create()
+    server.kill()
+    assert (tmp_path / "data" / "ordertrack.sqlite3-wal").stat().st_size > 0, "nothing that could damage the backup"
+    pasted(restore, tmp_path)
+    api = api_of(start())
+    assert api.order(first["id"]) == first
+    assert api.http.get(f"/api/v1/orders/{later['id']}").status_code == 404
+    assert api.poll(first["id"], cursor=cursor, timeout=30).json()["reason"] == "reset"
+
+
+def test_the_program_of_the_readme_follows_an_order_to_its_end(start, api_of, tmp_path: Path):
+    server = start()
+    api = api_of(server)
+    (program,) = blocks("README.md", "python")
+    file = tmp_path / "follow.py"
+    file.write_text(program.replace("http://127.0.0.1:5001", server.url))
+    with subprocess.Popen([sys.executable, file], stdout=subprocess.PIPE, text=True, env=environment()) as following:
+        api.until_held(1)
+        api.made(103, "picked_up")
+        api.made(103, "delivered")
+        out, _ = following.communicate(timeout=BOUND_S)
+    assert following.returncode == 0
+    assert [line.split()[0] for line in out.splitlines()][-1] == "delivered"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_lines_of_the_readme_go_on_from_a_cursor(start, api_of, tmp_path: Path):
+    server = start()
+    api_of(server).made(101, "delivered")  # an ended order is not held
+    (script,) = (script for script in blocks("README.md", "bash") if "cursor=$" in script)
+    script = script.rstrip().replace("http://127.0.0.1:5001", server.url)
+    pasted(f"{script} > answer", tmp_path)
+    assert '"reason":"terminal"' in (tmp_path / "answer").read_text()
