@@ -1,48 +1,88 @@
-"""`make bench`, or `python -m bench --only held`: measure, print a table, write bench/results/NAME.json."""
+"""`make bench`, or `python -m bench --only held`: measure; write bench/results, docs/figures.md and its plots."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import resource
-from dataclasses import asdict
+import time
 from pathlib import Path
-from typing import Any
 
 import rich_click as click
 from rich.console import Console
-from rich.table import Table
 
-from bench import held, updates
-from bench.machine import machine
+from bench import nchan367, report
+from bench.contenders import Skipped, cores_apart, pin_generator
+from bench.machine import QUIET_PERCENT, Noise, machine
+from bench.measures.common import QUICK, Figures, Size
+from bench.plan import MEASUREMENTS, contenders
+from bench.results_store import Results
+from ordertrack.client.load import CannotLoad
 
-MEASUREMENTS = {"held": held.measure, "updates": updates.measure}
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Results(Path(__file__).parent / "results")
+ISSUE = nchan367.NAME
 
 
 @click.command()
-@click.option(
-    "--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="Measure just this; may be repeated."
-)
-def main(only: tuple[str, ...]) -> None:
-    """Measure the server on this machine."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    console = Console()
+@click.option("--only", type=click.Choice([*MEASUREMENTS, ISSUE]), multiple=True, help="Just this; may be repeated.")
+@click.option("--contender", "chosen", type=click.Choice(list(contenders())), multiple=True, help="Just this server.")
+@click.option("--quick", is_flag=True, help="Small sizes, to try the measurements; writes no results.")
+@click.option("--report-only", is_flag=True, help="Measure nothing; write the documents from the results there are.")
+def main(only: tuple[str, ...], chosen: tuple[str, ...], quick: bool, report_only: bool) -> None:
+    """Measure ordertrack and its peers on this machine, one after the other, under the same load."""
+    console = Console(highlight=False)
+    if not report_only:
+        _measure_all(console, only or (*MEASUREMENTS, ISSUE), chosen, QUICK if quick else Size())
+    if not quick:
+        report.write(RESULTS, console)
+        nchan367.write(RESULTS)
+
+
+def _measure_all(console: Console, names: tuple[str, ...], chosen: tuple[str, ...], size: Size) -> None:
     where = machine()
     console.print(" · ".join(f"{name} {value}" for name, value in where.items()))
-    RESULTS.mkdir(exist_ok=True)
-    for name in only or MEASUREMENTS:
-        console.print(f"measuring {name} ...")
-        measure: Any = MEASUREMENTS[name]
-        figures = asdict(asyncio.run(measure()))
-        table = Table("Figure", "Value", title=name, title_justify="left")
-        for figure, value in figures.items():
-            table.add_row(figure, f"{value:,}")
-        console.print(table)
-        path = RESULTS / f"{name}.json"
-        path.write_text(json.dumps({"machine": where, "figures": figures}, indent=2) + "\n", encoding="utf-8")
-        console.print(f"written to {path}")
+    if not cores_apart():
+        console.print("[bold red]Server and generator cannot be pinned to a core each: the figures will be noisy.")
+    pin_generator()
+    skipped: dict[str, str] = {}
+    for at, name in enumerate(names, start=1):
+        started_s = time.monotonic()
+        if name == ISSUE:
+            console.print(f"[bold][{at}/{len(names)}] nchan's issue #367")
+            results = nchan367.measure(size, lambda text: console.print(f"  {text}"))
+        else:
+            console.print(f"[bold][{at}/{len(names)}] {MEASUREMENTS[name].title}")
+            results = _measure(console, name, chosen, size, skipped)
+        console.print(f"  took {time.monotonic() - started_s:.0f} s")
+        if not size.quick and results:
+            RESULTS.write(name, where, results, keep=bool(chosen))
+    for who, why in skipped.items():
+        console.print(f"[bold red]SKIPPED {who}: {why}")
+
+
+def _measure(
+    console: Console, name: str, chosen: tuple[str, ...], size: Size, skipped: dict[str, str]
+) -> dict[str, Figures]:
+    measurement, everybody = MEASUREMENTS[name], contenders()
+    results: dict[str, Figures] = {}
+    for who in measurement.who:
+        if (chosen and who not in chosen) or who in skipped:
+            continue
+        noise = Noise()
+        try:
+            results[who] = measurement.measure(everybody[who], size) | {"others_cpu_percent": noise.percent()}
+        except Skipped as reason:
+            skipped[who] = str(reason)
+            console.print(f"  [bold red]SKIPPED {who}: {reason}")
+            continue
+        except (CannotLoad, OSError) as error:
+            console.print(f"  [bold red]FAILED {who}: {error}")
+            continue
+        console.print(f"  {who}: " + ", ".join(f"{key} {_shown(value)}" for key, value in results[who].items()))
+        if noise.percent() > QUIET_PERCENT:
+            console.print(f"  [bold red]NOT QUIET: other programs used {noise.percent()} % of this machine meanwhile")
+    return results
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 if __name__ == "__main__":

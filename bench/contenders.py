@@ -1,0 +1,210 @@
+"""What is measured: a server process on a free port, pinned to the first core, and how to look at it from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import psutil
+
+from ordertrack.client.load import (
+    Dialect,
+    Feed,
+    OrdertrackDialect,
+    Swarm,
+    Target,
+    loopback_target,
+    make_orders,
+    statistics,
+)
+
+SERVER_CORE, GENERATOR_CORE = 0, 1
+READY_WITHIN_S = 30.0
+STOPPED_WITHIN_S = 40.0
+POLLS_PER_ORDER = 10
+SHARED_MEMORY = ("/dev/zero", "/dev/shm", "/SYSV")
+
+
+class Skipped(Exception):
+    """This contender, or this measurement of it, cannot be made here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """`private` is memory that no other process shares, shared zones that only this process has touched included;
+    `zones` is what is in such zones (nginx keeps its messages there), whoever else has it mapped."""
+
+    private: int
+    zones: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that takes requests. `feeds` makes that many things to poll; `held` says how many polls it holds."""
+
+    name: str
+    target: Target
+    dialect: Dialect
+    processes: list[psutil.Process]
+    feeds: Callable[[Swarm, int], list[Feed]]
+    held: Callable[[Swarm], int]
+    lost_wakeups: Callable[[Swarm], int] = lambda swarm: 0
+
+    def memory(self) -> Memory:
+        private = zones = 0
+        for process in self.processes:
+            for mapped in process.memory_maps(grouped=False):
+                private += mapped.private_clean + mapped.private_dirty
+                zones += mapped.pss if mapped.path.startswith(SHARED_MEMORY) else 0
+        return Memory(private, zones)
+
+    def cpu_s(self) -> float:
+        times = [process.cpu_times() for process in self.processes]
+        return float(sum(each.user + each.system for each in times))
+
+
+class Contender(Protocol):
+    name: str
+
+    def running(self, *, hold_s: float, polls: int) -> AbstractContextManager[Running]:
+        """Start it and stop it. Raises Skipped."""
+
+
+class Ordertrack:
+    """The product, as users start it. `flags` go to `ordertrack serve`; `needs` is a setting that must exist."""
+
+    def __init__(self, name: str, *flags: str, durable: bool, needs: str | None = None) -> None:
+        self.name = name
+        self._flags, self._durable, self._needs = flags, durable, needs
+
+    def also(self, *flags: str) -> Ordertrack:
+        return Ordertrack(self.name, *self._flags, *flags, durable=self._durable, needs=self._needs)
+
+    @contextmanager
+    def running(self, *, hold_s: float, polls: int) -> Iterator[Running]:
+        if self._needs is not None and self._needs not in settings():
+            raise Skipped(f"this version has no setting `{self._needs}`")
+        with TemporaryDirectory(prefix="ordertrack-bench-") as folder:
+            command = [*product(), "serve", "--port", "0", "--json"]
+            command += ["--data-dir", str(Path(folder) / "data"), "--no-sample-orders", "--log-level", "warning"]
+            command += ["--max-held-polls", str(polls + 1_000), "--undo-window-s", "600"]
+            command += ["--database-url", "sqlite:" if self._durable else "memory:", *self._flags]
+            log = Path(folder) / "log"
+            with log.open("wb") as stderr:
+                server = subprocess.Popen(pinned(command), stdout=subprocess.PIPE, stderr=stderr, text=True)
+            try:
+                target = loopback_target(_ready(server, log)["url"])
+                yield ordertrack_like(self.name, target, hold_s, [psutil.Process(server.pid)], _lost_wakeups)
+            finally:
+                stop(server)
+                _show_log(self.name, log)
+
+
+def ordertrack_like(
+    name: str,
+    target: Target,
+    hold_s: float,
+    processes: list[psutil.Process],
+    lost_wakeups: Callable[[Swarm], int] = lambda swarm: 0,
+) -> Running:
+    """A server that speaks our protocol, or the part of it that polls and updates need."""
+    return Running(
+        name=name,
+        target=target,
+        dialect=OrdertrackDialect(hold_s),
+        processes=processes,
+        feeds=make_orders,
+        held=lambda swarm: int(statistics(swarm)["active_connections"]),
+        lost_wakeups=lost_wakeups,
+    )
+
+
+def _lost_wakeups(swarm: Swarm) -> int:
+    return int(statistics(swarm)["lost_wakeups_total"])
+
+
+def _ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:
+    assert server.stdout is not None
+    line = server.stdout.readline()
+    if not line:
+        status = server.wait(STOPPED_WITHIN_S)
+        raise Skipped(f"the server ended with status {status}: {log.read_text(encoding='utf-8')[-300:].strip()}")
+    ready: dict[str, str] = json.loads(line)
+    return ready
+
+
+def _show_log(name: str, log: Path) -> None:
+    """A server that has something to say is not what was meant to be measured."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    if lines:
+        print(f"  {name} logged {len(lines)} lines; the last: {lines[-1][:200]}", file=sys.stderr)
+
+
+def stop(server: subprocess.Popen[str]) -> None:
+    server.terminate()
+    try:
+        server.wait(STOPPED_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def product() -> list[str]:
+    """The command `ordertrack`: this checkout's, or another version's by ORDERTRACK_BENCH_COMMAND."""
+    return shlex.split(os.environ.get("ORDERTRACK_BENCH_COMMAND", f"{sys.executable} -m ordertrack"))
+
+
+def settings() -> set[str]:
+    """Names of the settings that this version has."""
+    shown = subprocess.run([*product(), "config", "--json"], capture_output=True, text=True, check=True)
+    return {setting["name"] for setting in json.loads(shown.stdout)}
+
+
+def pinned(command: Sequence[str]) -> list[str]:
+    """The command, on the first core if that is allowed."""
+    if cores_apart():
+        return ["taskset", "--cpu-list", str(SERVER_CORE), *command]
+    return list(command)
+
+
+def pin_generator() -> None:
+    if cores_apart():
+        os.sched_setaffinity(0, {GENERATOR_CORE})
+
+
+def cores_apart() -> bool:
+    """Whether server and generator get a core each. Asked of the first process: its own pinning hides the others."""
+    allowed = psutil.Process(1).cpu_affinity() or []
+    return {SERVER_CORE, GENERATOR_CORE} <= set(allowed) and shutil.which("taskset") is not None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, server: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    """Raises Skipped when the server ends, or does not listen in time."""
+    deadline_s = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline_s:
+        if server.poll() is not None:
+            raise Skipped(f"the server ended with status {server.returncode}")
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if not probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.05)
+    raise Skipped(f"the server does not listen after {READY_WITHIN_S:g} s")

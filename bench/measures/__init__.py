@@ -1,0 +1,1 @@
+"""One file a question. Each measures one contender and returns its figures by name."""

@@ -1,0 +1,52 @@
+"""Who is measured how: `make bench` does all of it, `--only` and `--contender` a part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bench.contenders import Contender, Ordertrack
+from bench.measures import held, holds, soak, updates, wakes
+from bench.measures.common import Figures, Size
+from bench.peers.nchan import Nchan
+from bench.peers.python import PythonPeer
+
+GATE, GATE_DURABLE = "ordertrack", "ordertrack, durable"
+ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvicorn", "Flask, a thread a poll"
+
+
+def contenders() -> dict[str, Contender]:
+    """By name. A contender that cannot be had here says so when it is started."""
+    found: list[Contender] = [
+        Ordertrack(GATE, durable=False),
+        Ordertrack(GATE_DURABLE, durable=True),
+        Ordertrack(ASGI, "--gate", "off", durable=False, needs="gate"),
+        Nchan(),
+        PythonPeer(FASTAPI, "fastapi_server.py", most=10_000),
+        PythonPeer(FLASK, "flask_server.py", most=1_000),
+    ]
+    return {contender.name: contender for contender in found}
+
+
+class Measurement(NamedTuple):
+    title: str
+    who: tuple[str, ...]
+    measure: Callable[[Contender, Size], Figures]
+
+
+EVERYBODY = (GATE, ASGI, NCHAN, FASTAPI, FLASK)
+MEASUREMENTS: dict[str, Measurement] = {
+    "held": Measurement("A held poll", EVERYBODY, held.measure),
+    "wakes-single": Measurement("Wake-ups, single updates", (*EVERYBODY, GATE_DURABLE), wakes.single),
+    "wakes-crowded": Measurement(
+        "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.crowded
+    ),
+    "wakes-bulk": Measurement("Wake-ups, updates in hundreds", (GATE, ASGI, GATE_DURABLE), wakes.bulk),
+    "wakes-steady": Measurement("Wake-ups, and everybody asks again", (GATE, ASGI, NCHAN, FASTAPI), wakes.steady),
+    "latency": Measurement("One update, until all ten polls are answered", (GATE, NCHAN, GATE_DURABLE), wakes.latency),
+    "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
+    "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
+    "timed-out": Measurement("A hold that times out and is asked for again", (GATE, ASGI, NCHAN), holds.timed_out),
+    "at-once": Measurement("Polls answered at once", (GATE, ASGI, FASTAPI), holds.at_once),
+    "soak": Measurement("Ten minutes of trouble", (GATE_DURABLE,), soak.measure),
+}

@@ -1,0 +1,122 @@
+"""docs/figures.md and its plots, written from bench/results: nothing in it that was not measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import svg, wanted
+from bench.plan import MEASUREMENTS
+from bench.results_store import Entries, Results
+
+DOCS = Path(__file__).parents[1] / "docs"
+PLOTS = {
+    "held": ("Private memory of a held poll", "B", "bytes_per_held_poll"),
+    "wakes-single": ("Wake-ups a second on one core, single updates", "/s", "wakeups_per_s"),
+    "latency": ("One update until all ten polls are answered, p99", "ms", "p99_ms"),
+}
+HEAD = """# Figures
+
+Written by `make bench` from `bench/results/*.json`; `make bench` measures them again, here or on your machine
+(about half an hour, of which ten minutes are the soak). Peers run one after another on the same core as ours, under
+the same load.
+
+"""
+HOW = """## How it is measured
+
+* The load generator is `ordertrack.client.load`, the same as `ordertrack bench URL`: one process, one epoll, no
+  threads. It checks every answer while it measures: the right order, exactly the next version, nobody woken twice
+  or for nothing, nobody missing. `wrong`, `missing` and `late` (more than 2 s after the update was sent) must be
+  nothing.
+* Server and generator have a core each. `generator_cpu_us` says what the generator itself took for a wake-up: where
+  `server_busy_percent` is well below 100, the round trip between the two is what limits, not the server.
+* Memory is the growth of private memory (USS) of the server process, nginx's worker with its part of the shared
+  zone, from warm and idle to all polls held, a poll. Memory of the kernel's sockets is in nobody's figure; nor is
+  what nginx reserves for its connections when it starts.
+* "Wake-ups, single updates": one PUT (nchan: POST) after another on one connection, each for another order, until
+  every poll was answered once; then all ask again, and that is not in the figure. "... and everybody asks again"
+  has it in.
+* nchan gets a message of 1,300 bytes an update, about as long as an answer of ours, and keeps it in memory. It has
+  no orders, no history beyond its buffer, and nothing on disk: only `durable` rows of ours also survive the power
+  cut.
+* CPU is what the kernel books on the process. Interrupts of loopback traffic are booked on nobody, for all servers alike.
+* `others_cpu_percent` is what other programs used of this machine's cores meanwhile. Above 5 it was not quiet, and the
+  figures of that column are worth little.
+* FastAPI and Flask are small servers of our own (`bench/peers`) that do the same with what the framework offers, in
+  memory.
+
+## Your own server
+
+Start one with a data folder of its own, then hold a thousand polls and wake them all four times:
+
+```bash
+ordertrack bench http://127.0.0.1:5001 --polls 1000 --orders 100 --json
+```
+
+It ends with status 1 when an answer was wrong, late or missing. Of `make bench`, `python -m bench --only latency`
+makes one measurement, `--contender nchan` one column, `--quick` tries it all with small numbers and writes nothing.
+`ORDERTRACK_BENCH_COMMAND` puts another version of ordertrack in our place.
+
+## What was not measured
+
+More than one machine, TLS, a proxy in front, real networks, more than 18,000 polls (20,000 open files are the limit
+here), nchan with Redis. A virtual machine's neighbours are in every figure.
+"""
+
+
+def write(results: Results, console: Console) -> None:
+    rows = wanted.rows(results)
+    table = Table("Wanted", "Bound", "Seen", "", title="Wanted and seen", title_justify="left")
+    for row in rows:
+        table.add_row(*row, style="" if row.verdict == "yes" else "bold red")
+    console.print(table)
+    parts = [HEAD, _table(("Wanted", "Bound", "Seen", "Met"), [tuple(row) for row in rows])]
+    for name, measurement in MEASUREMENTS.items():
+        if entries := results.entries(name):
+            parts.append(f"\n## {measurement.title}\n\n{_plot(name, entries)}{_figures(entries)}")
+    parts.append("\n" + HOW)
+    (DOCS / "figures.md").write_text("".join(parts), encoding="utf-8")
+    console.print("written to docs/figures.md")
+
+
+def _plot(name: str, entries: Entries) -> str:
+    if name not in PLOTS:
+        return ""
+    title, unit, key = PLOTS[name]
+    values = {who: entry["figures"][key] for who, entry in entries.items() if entry["figures"].get(key) is not None}
+    folder = DOCS / "figures"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.svg").write_text(svg.bars(title, unit, values, ours="ordertrack"), encoding="utf-8")
+    return f"![{title}](figures/{name}.svg)\n\n"
+
+
+def _figures(entries: Entries) -> str:
+    """A table with a column a contender, then where and when each was measured."""
+    keys = list(dict.fromkeys(key for entry in entries.values() for key in entry["figures"]))
+    rows = [(key, *(_shown(entry["figures"].get(key)) for entry in entries.values())) for key in keys]
+    places = dict.fromkeys(_place(entry["machine"]) for entry in entries.values())
+    return _table(("", *entries), rows) + "\n" + "\n".join(places) + "\n"
+
+
+def _place(machine: dict[str, Any]) -> str:
+    return (
+        f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}, TCP {machine['tcp']}, "
+        f"Python {machine['python']}, ordertrack {machine['ordertrack']}, {machine['peers']}; "
+        f"load average before: {machine['load_before']}."
+    )
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, dict):
+        return "; ".join(f"{count} × {what}" for what, count in value.items()) or "0"
+    return f"{value:,}"

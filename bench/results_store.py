@@ -1,0 +1,37 @@
+"""bench/results/*.json: written after every measurement, read by the documents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench.measures.common import Figures
+
+Entries = dict[str, dict[str, Any]]
+"""By contender: `machine` and `figures`."""
+
+
+class Results:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, name: str, where: dict[str, object], results: dict[str, Figures], *, keep: bool) -> None:
+        """With `keep`, the contenders that were not measured this time keep their figures, each with its own date."""
+        self._folder.mkdir(exist_ok=True)
+        entries = self.entries(name) if keep else {}
+        entries |= {who: {"machine": where, "figures": figures} for who, figures in results.items()}
+        text = json.dumps({"contenders": entries}, indent=2, ensure_ascii=False)
+        (self._folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+    def entries(self, name: str) -> Entries:
+        path = self._folder / f"{name}.json"
+        if not path.exists():
+            return {}
+        entries: Entries = json.loads(path.read_text(encoding="utf-8"))["contenders"]
+        return entries
+
+    def figure(self, name: str, who: str, key: str) -> Any:
+        """None when it was not measured."""
+        entry = self.entries(name).get(who)
+        return None if entry is None else entry["figures"].get(key)

@@ -1,0 +1,69 @@
+"""`ordertrack bench`: load for a server on this machine, and what it did under it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import rich_click as click
+from rich.table import Table
+
+from ordertrack.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, stdout_console
+from ordertrack.client.load import CannotLoad, Report, run
+
+
+@click.command()
+@click.argument("url", default="http://127.0.0.1:5001")
+@click.option("--polls", type=click.IntRange(1), default=1_000, show_default=True, help="How many polls are held.")
+@click.option("--orders", type=click.IntRange(1), default=100, show_default=True, help="On how many orders.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def bench(url: str, polls: int, orders: int, as_json: bool) -> None:
+    """Hold polls at the server at URL, wake them all four times, and check every answer.
+
+    Only for a server on this machine. It makes orders of the restaurant `ordertrack-bench` and has them delivered;
+    so use a server with a data folder of its own. Ends with status 1 when an answer was wrong, late or missing.
+    """
+    try:
+        report = run(url, polls=polls, orders=orders, say=lambda text: click.echo(f"{text} ...", err=True))
+    except (CannotLoad, ConnectionError) as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(EXIT_FAILED) from None
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    if as_json:
+        click.echo(json.dumps(asdict(report)))
+    else:
+        _print(report)
+    if not report.correct:
+        raise SystemExit(EXIT_FAILED)
+
+
+def _print(report: Report) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in _rows(report):
+        table.add_row(name, value)
+    stdout_console().print(table)
+
+
+def _rows(report: Report) -> list[tuple[str, str]]:
+    per_poll = report.bytes_per_held_poll
+    wrong = [f"{count} × {what}" for what, count in report.wrong.items()]
+    failures = [
+        *wrong,
+        *([f"{report.missing} missing"] if report.missing else []),
+        *([f"{report.late} late"] if report.late else []),
+        *([f"{report.server_lost_wakeups} counted as lost by the server"] if report.server_lost_wakeups else []),
+    ]
+    return [
+        ("Server", f"{report.server}, {report.store}, {report.url}"),
+        ("Polls", f"{report.polls:,} on {report.orders:,} orders, connected in {report.connected_s} s"),
+        ("Memory of a held poll", "unknown" if per_poll is None else f"{per_poll:,} bytes, says the server"),
+        ("Single updates", f"{report.single_updates_per_s:,}/s, {report.single_wakeups_per_s:,} wake-ups/s"),
+        ("Bulk updates", f"{report.bulk_updates_per_s:,}/s, {report.bulk_wakeups_per_s:,} wake-ups/s"),
+        (
+            "One update to its last answer",
+            f"p50 {report.update_to_all_p50_ms} ms, p99 {report.update_to_all_p99_ms} ms",
+        ),
+        ("Answers checked", f"{report.answers:,}: " + ("; ".join(failures) or "every one right")),
+        ("This program", f"{report.generator_cpu_s} s of CPU"),
+    ]

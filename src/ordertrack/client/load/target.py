@@ -1,0 +1,75 @@
+"""Where the load goes: a loopback address, over raw non-blocking descriptors."""
+
+from __future__ import annotations
+
+import ipaddress
+import resource
+import socket
+from collections.abc import Iterator
+from itertools import cycle
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+SOURCES = tuple(f"127.0.0.{n}" for n in range(2, 10))
+"""One source address has about 28,000 ports, and closed connections keep theirs for a minute."""
+SPARE_FILES = 100
+CONNECT_WITHIN_S = 10.0
+
+
+class CannotLoad(Exception):
+    """The measurement cannot be made here; the message says why."""
+
+
+class Target(NamedTuple):
+    host: str
+    port: int
+
+
+def loopback_target(url: str) -> Target:
+    """Raises CannotLoad for anything but plain http to a loopback address: load is for no other machine."""
+    parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+    try:
+        host, port = parts.hostname or "", parts.port or 80
+    except ValueError as error:
+        raise CannotLoad(f"{url} is not a URL: {error}") from None
+    if parts.scheme != "http":
+        raise CannotLoad(f"{url}: only plain http can be loaded.")
+    host = "127.0.0.1" if host == "localhost" else host
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise CannotLoad(f"{url} is not a loopback address: this program loads only the machine it runs on.")
+    return Target(host, port)
+
+
+def room_for(connections: int) -> None:
+    """Raise the limit of open files as far as it is needed. Raises CannotLoad when the hard limit is too low."""
+    needed = connections + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise CannotLoad(f"{connections:,} connections need {needed:,} open files; the limit here is {hard:,}.")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def sources(target: Target) -> Iterator[str | None]:
+    """Addresses to come from, for ever; None lets the system choose."""
+    return cycle(SOURCES) if target.host.startswith("127.") else cycle((None,))
+
+
+def connect(target: Target, source: str | None = None) -> int:
+    """A connected, non-blocking descriptor that the caller closes. Raises CannotLoad."""
+    family = socket.AF_INET6 if ":" in target.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as connection:
+        connection.settimeout(CONNECT_WITHIN_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            if source is not None:
+                connection.bind((source, 0))
+            connection.connect(target)
+        except OSError as error:
+            raise CannotLoad(f"No connection to {target.host}:{target.port}: {error.strerror or error}.") from None
+        connection.setblocking(False)
+        return connection.detach()
