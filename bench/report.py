@@ -42,7 +42,7 @@ HOW = """## How it is measured
 * nchan gets a message of 1,300 bytes an update, about as long as an answer of ours, and keeps it in memory. It has
   no orders, no history beyond its buffer, and nothing on disk: only `durable` rows of ours also survive the power
   cut.
-* CPU is what the kernel books on the process. Interrupts of loopback traffic are booked on nobody, for all servers alike.
+* CPU is what the kernel books on the process. Interrupts of loopback traffic are booked on nobody, for all alike.
 * `others_cpu_percent` is what other programs used of this machine's cores meanwhile. Above 5 it was not quiet, and the
   figures of that column are worth little.
 * FastAPI and Flask are small servers of our own (`bench/peers`) that do the same with what the framework offers, in

@@ -30,6 +30,7 @@ from ordertrack.core.poll import (
 )
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Committed, Store
+from ordertrack.service.alarm import Alarm
 from ordertrack.service.feeds import Changes, Feeds, NotAtHand, Steps, Told, Wanted, told
 from ordertrack.service.statistics import Statistics
 
@@ -62,8 +63,7 @@ class Tracking:
         self._store = store
         self._feeds = Feeds(store)
         self._clock = clock
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at_s = 0.0
+        self._alarm = Alarm(clock, hub.next_deadline_s, self._on_deadline)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -115,8 +115,7 @@ class Tracking:
         await asyncio.gather(*later, *self._tasks)  # the tasks answer polls whose deadline had just come
 
     async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         await asyncio.gather(*self._tasks)
 
     # Steps: what a poll goes through, whether or not all it wants to know is at hand
@@ -162,7 +161,7 @@ class Tracking:
                 self._answer(older, Answer(state, Reason.SUPERSEDED, older.position))
             match self.hub.park(poll, decision.position, now_s + decision.for_s, ahead=decision.ahead):
                 case Parking.HELD:
-                    self._set_timer()
+                    self._alarm.set()
                     return None
                 case Parking.GONE:
                     return None
@@ -265,25 +264,13 @@ class Tracking:
 
     # Deadlines
 
-    def _set_timer(self) -> None:
-        due_s = self.hub.next_deadline_s()
-        if due_s is None or (self._timer is not None and self._timer_at_s <= due_s):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at_s = due_s
-        delay_s = max(0.0, due_s - self._clock.monotonic_s())
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_deadline)
-
     def _on_deadline(self) -> None:
-        self._timer = None
         due = self.hub.expire(self._clock.monotonic_s())
         due.sort(key=lambda poll: poll.feed.id)  # so that polls of one feed share the making of their answer
         for poll in due[:SETTLED_AT_ONCE]:
             self._settle(poll)
         if len(due) > SETTLED_AT_ONCE:
             self._start(self._settle_rest(due[SETTLED_AT_ONCE:]))
-        self._set_timer()
 
     async def _settle_rest(self, due: Sequence[HeldPoll]) -> None:
         for n, poll in enumerate(due):

@@ -42,6 +42,7 @@ from ordertrack.core.feed import FeedKey
 from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.http.dates import http_date
 from ordertrack.http.errors import HeadTooLarge
+from ordertrack.http.gate.connection import NO_REQUEST, Connection
 from ordertrack.http.gate.head import MAX_HEAD_BYTES, Bounds, Incomplete, PollHead, read_head
 from ordertrack.http.parameters import is_poll_path, parse_feed, parse_poll
 from ordertrack.http.poll_answers import PollAnswers, Response, bytes_of
@@ -60,7 +61,6 @@ _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errn
 _EPOLLIN, _EPOLLRDHUP = getattr(select, "EPOLLIN", 0), getattr(select, "EPOLLRDHUP", 0)  # this module is also imported
 _BROKEN = getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)  # where there is no epoll
 _READABLE = _EPOLLIN | _EPOLLRDHUP
-_NO_REQUEST = PollRequest()
 
 log = structlog.get_logger("ordertrack.gate")
 
@@ -69,40 +69,6 @@ class Lender(Protocol):
     """Takes a connection for everything that is no poll. It may give it back with `Gate.adopt`."""
 
     def lend(self, connection: socket.socket, data: bytes) -> None: ...
-
-
-class Connection:
-    """One descriptor and what is known of its current request; the waiter of its poll."""
-
-    __slots__ = ("bucket", "busy", "data", "fd", "gate", "in_head", "keep_alive", "poll", "request")
-
-    def __init__(self, gate: Gate, fd: int, data: bytes) -> None:
-        self.gate = gate
-        self.fd = fd
-        """-1 once it is closed or lent."""
-        self.data = data
-        """Received and not yet served."""
-        self.bucket: set[Connection] | None = None
-        self.in_head = False
-        """The deadline set is that of an incomplete head."""
-        self.poll: HeldPoll | None = None
-        self.busy = False
-        """The store is being read for its request."""
-        self.keep_alive = True
-        self.request = _NO_REQUEST
-        """The request, if anything of it shows in the answer's headers; most are let go while they are held."""
-
-    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
-        self.poll = None
-        self.gate.send_answer(self, answer)
-        if committed_at_s is not None:
-            self.gate.woke(committed_at_s)
-        self.gate.go_on(self)
-
-    def refuse(self, error: OrdertrackError) -> None:
-        self.poll = None
-        self.gate.send_refusal(self, error)
-        self.gate.go_on(self)
 
 
 class Gate:
@@ -316,7 +282,7 @@ class Gate:
 
     def _poll(self, connection: Connection, head: PollHead) -> None:
         connection.keep_alive = head.keep_alive
-        connection.request = _NO_REQUEST
+        connection.request = NO_REQUEST
         try:
             request = parse_poll(head.query_string, head.headers)
             if request.wait_s is not None:
