@@ -24,9 +24,10 @@ nchan-367`.
 
 One poller a channel (an order, with us). Every channel is published to {rounds} times, over {publishers}
 connections, as fast as the answers come; whoever is answered asks again at once. In the first half of the rounds
-every poller waits when its message comes; in the second half messages come whether it waits or is just asking
-again, as in the report. A message whose poller has not been answered two seconds after it was sent counts as not
-answered; then the holds ({hold:g} s) are left to time out, to see whether the poller gets it after that.
+every poller waits when its message comes; in the second half messages come in pairs, the second sent as soon as the
+first is acknowledged, so that it meets pollers that are just asking again. A message whose poller has not been
+answered two seconds after it was sent counts as not answered; then the holds ({hold:g} s) are left to time out, to
+see whether the poller gets it after that.
 
 {table}
 {verdict}

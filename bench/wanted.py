@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from bench.machine import QUIET_PERCENT
 from bench.plan import GATE, GATE_DURABLE, NCHAN
 from bench.results_store import Results
 
@@ -122,5 +123,11 @@ def rows(results: Results) -> list[Row]:
             found.append(Row(wanted.what, wanted.bound, "not measured", "?"))
         else:
             verdict = "yes" if wanted.met(*values) else "NO"
-            found.append(Row(wanted.what, wanted.bound, wanted.shown(*values), verdict))
+            noise = "" if _quiet(results, wanted.looks) else " (the machine was not quiet)"
+            found.append(Row(wanted.what, wanted.bound, wanted.shown(*values) + noise, verdict))
     return found
+
+
+def _quiet(results: Results, looks: tuple[Look, ...]) -> bool:
+    shares = [results.figure(name, who, "others_cpu_percent") for name, who, _ in looks]
+    return all(share is not None and share <= QUIET_PERCENT for share in shares)

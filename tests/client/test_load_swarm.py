@@ -250,8 +250,8 @@ def test_an_answer_that_contradicts_itself_is_no_answer(body: object):
         OrdertrackDialect(1).answer(Reply(200, b"", json.dumps(body).encode(), b""))
 
 
-def test_a_blind_kitchen_updates_again_before_the_polls_are_told(server, swarm, feed, poll, wire):
-    kitchen = Kitchen(swarm, [feed], blind=True)
+def test_the_second_update_of_a_pair_does_not_wait_for_the_polls(server, swarm, feed, poll, wire):
+    kitchen = Kitchen(swarm, [feed], twice=True)
     updates = server.accept()
     for _ in range(2):
         updates.sendall(http({"changed": True}))

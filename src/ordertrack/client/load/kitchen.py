@@ -1,7 +1,7 @@
 """Makes updates that wake the swarm, and knows which feed may be updated next.
 
-A feed is updated again only when all its polls have the version before, so every answer brings exactly one; unless the
-kitchen is blind: then updates also meet polls that are just asking again.
+A feed is updated again only when all its polls have the version before, so every answer brings exactly one. `twice`
+breaks that on purpose: the second update of a pair meets polls that are just asking again.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Cooked(NamedTuple):
 
 class Kitchen:
     """`batch` updates a request, over `callers` connections. `patient`: the next request waits until all polls of the
-    one before are answered. `blind`: a feed's turn comes again as soon as its update is acknowledged, whoever has been
-    told of it. `spare`: feeds for the polls of those that end."""
+    one before are answered. `twice`: a feed's turn is two updates, the second sent as soon as the first is
+    acknowledged. `spare`: feeds for the polls of those that end."""
 
     def __init__(
         self,
@@ -42,13 +42,14 @@ class Kitchen:
         batch: int = 1,
         callers: int = 1,
         patient: bool = False,
-        blind: bool = False,
+        twice: bool = False,
         spare: Iterable[Feed] = (),
     ) -> None:
-        self._swarm, self._batch, self._patient, self._blind = swarm, batch, patient, blind
+        self._swarm, self._batch, self._patient, self._twice = swarm, batch, patient, twice
         self._ready = deque(feeds)
         self._spare = deque(spare)
         self._left = self._unfinished = self._refused = 0
+        self._half_way: set[Feed] = set()
         self._moved_s = 0.0
         self._finished = False
         self._callers = [self._caller() for _ in range(callers)]
@@ -101,7 +102,7 @@ class Kitchen:
                 feed.acknowledged_at_s = now_s
                 if not feed.polls:
                     self._complete(feed)
-                elif self._blind:
+                elif self._twice:
                     self._follow(feed)
             self._moved()
 
@@ -120,7 +121,7 @@ class Kitchen:
 
     def _complete(self, feed: Feed) -> None:
         self._unfinished -= 1
-        if not self._blind:
+        if not self._twice:
             self._follow(feed)
         self._moved()
 
@@ -129,6 +130,10 @@ class Kitchen:
             if not self._spare:
                 return
             self._swarm.renew(feed, self._spare.popleft())
-        if self._swarm.again:
+        if self._twice and feed not in self._half_way:
+            self._half_way.add(feed)
+            self._ready.appendleft(feed)
+        elif self._swarm.again:
+            self._half_way.discard(feed)
             self._ready.append(feed)
         self._go()

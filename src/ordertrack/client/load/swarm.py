@@ -23,8 +23,8 @@ CHUNK = 16_384
 EVENTS_A_TURN = 1_024
 LATE_AFTER_S = 2.0
 """News that comes later than this after the update was sent counts as a lost wake-up."""
-EARLY_BY_S = 0.5
-"""A hold may end this much before its time; servers group their deadlines."""
+EARLY_BY_S = 1.0
+"""A hold may end this much before its time: servers group deadlines, and look at the clock once a turn."""
 
 
 class Feed:
