@@ -98,6 +98,6 @@ def _verdict(figures: dict[str, Figures]) -> str:
     if not any(who.startswith("nchan") for who in figures):
         return f"**Seen**: ordertrack {of('ordertrack')}; nchan was not measured."
     return (
-        f"**Seen**: nchan {of('nchan')}, so the issue was {'' if unanswered('nchan') else 'not '}reproduced here; "
+        f"**Seen**: nchan {of('nchan')}: the issue was {'met' if unanswered('nchan') else 'not met'} in this one run; "
         f"ordertrack {of('ordertrack')}."
     )

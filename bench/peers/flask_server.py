@@ -69,4 +69,6 @@ app.add_url_rule("/api/v1/orders/<int:order_id>/track", view_func=track)
 app.add_url_rule("/api/v1/orders/<int:order_id>/status", view_func=set_status, methods=["PUT"])
 
 if __name__ == "__main__":
-    make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=_Quiet).serve_forever()
+    server = make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=_Quiet)
+    server.socket.listen(4096)  # werkzeug's 128 would keep the crowd waiting outside
+    server.serve_forever()

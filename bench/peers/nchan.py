@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -168,9 +169,27 @@ def _running(name: str, target: Target, hold_s: float, workers: list[psutil.Proc
         target=target,
         dialect=NchanDialect(hold_s),
         processes=workers,
-        feeds=lambda swarm, count: [Feed(CHANNELS_FROM + n, 0, b"") for n in range(count)],
+        feeds=_make_channels,
         held=_held,
     )
+
+
+def _make_channels(swarm: Swarm, count: int) -> list[Feed]:
+    """Channels with a first message, whose id pollers start from: one without a position would miss what comes between
+    a timed-out poll and the next."""
+    feeds: list[Feed] = []
+    requests = (swarm.dialect.update(CHANNELS_FROM + n, 1) for n in range(count))
+
+    def published(reply: Reply) -> None:
+        found = re.search(rb"last_message_id\": \"(\d+):(\d+)", reply.body)
+        if found is None:
+            raise Skipped(f"nchan answered {reply.status} to a message: {reply.body[:200]!r}")
+        modified = formatdate(int(found[1]), usegmt=True)
+        position = f"If-Modified-Since: {modified}\r\nIf-None-Match: {found[2].decode()}\r\n"
+        feeds.append(Feed(CHANNELS_FROM + len(feeds), 1, position.encode()))
+
+    call_all(swarm, 1, requests, published)
+    return feeds
 
 
 def _held(swarm: Swarm) -> int:
