@@ -13,7 +13,7 @@ from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.adapters.system.process import PsutilProcess
-from ordertrack.core.hub import FULL_RETRY_AFTER_S, Hub
+from ordertrack.core.hub import FULL_RETRY_AFTER_S, Caps, Hub
 from ordertrack.http.app import HttpApp
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.gate.head import Bounds
@@ -66,6 +66,7 @@ class Service:
             listener,
             self.tracking,
             PollAnswers(self.clock, self.tracking.max_timeout_s, statistics.refused),
+            self.http.status_updates,
             self.clock,
             statistics.gate,
             self.bounds,
@@ -87,12 +88,14 @@ def build(settings: Settings) -> Service:
     clock = SystemClock()
     statistics = Statistics()
     store = _store(settings, clock, statistics.commit)
-    hub: Hub[Waiter] = Hub(
-        max_polls_per_feed=settings.max_connections_per_order,
-        max_polls=settings.max_held_polls,
-        full_retry_after_s=lambda: random.randint(*FULL_RETRY_AFTER_S),
+    caps = Caps(
+        per_feed=settings.max_connections_per_order,
+        per_client=settings.max_polls_per_client,
+        total=settings.max_held_polls,
+        reserved=settings.max_held_polls * settings.resuming_reserve_percent // 100,
     )
-    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=settings.longest_hold_s)
+    hub: Hub[Waiter] = Hub(caps, full_retry_after_s=lambda: random.randint(*FULL_RETRY_AFTER_S))
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=settings.longest_hold_s, draw=random.random)
     simulator = Simulator(store, clock)
     node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
     monitor = Monitor(store, tracking, PsutilProcess(), clock, node=node, version=__version__)

@@ -86,7 +86,16 @@ class Settings:
         or_zero=True,
     )
     max_connections_per_order: int = _setting(10, "Polls held at once for one order.", least=1, most=1_000)
+    max_polls_per_client: int = _setting(
+        100, "Polls held at once for one `client_id`, over all orders.", least=1, most=1_000_000
+    )
     max_held_polls: int = _setting(10_000, "Polls held at once by this process.", least=1, most=1_000_000)
+    resuming_reserve_percent: int = _setting(
+        10,
+        "Share of `max_held_polls` that only polls with a position may take: followers keep following on a full node.",
+        least=0,
+        most=90,
+    )
     undo_window_s: float = _setting(120.0, "How long a step can be taken back.", least=0, most=86_400)
     keep_alive_s: int = _setting(
         75, "How long an idle connection is kept; longer than the proxy in front keeps its own.", least=1, most=3600
@@ -101,9 +110,15 @@ class Settings:
         30.0, "How long an answer may wait for a client that does not read it.", least=0.1, most=600
     )
     shutdown_grace_s: int = _setting(
-        10, "How long running requests may take to finish after SIGTERM; held polls are answered at once.",
+        10, "How long running requests may take to finish after SIGTERM, once held polls are answered.",
         least=0, most=3600,
     )  # fmt: skip
+    drain_window_s: float = _setting(
+        0.5,
+        "Time over which held polls are answered after SIGTERM, in random order, so that not all come again at once.",
+        least=0,
+        most=3600,
+    )
     node_name: str = _setting("", "Name of this process in the statistics; empty takes the host's name and port.")
     log_level: str = _setting(
         "info", "How much is logged to standard error.", choices=("debug", "info", "warning", "error")

@@ -12,14 +12,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ordertrack.core.deadlines import TICK_S
 from ordertrack.core.errors import NodeFull, Overloaded, TooManyPolls
 from ordertrack.core.feed import FeedKey, order_feed
-from ordertrack.core.hub import Hub, Parking, Poll
+from ordertrack.core.hub import Caps, Hub, Parking, Poll
 
 FEED, OTHER = order_feed(1), order_feed(2)
 FULL_RETRY_S = 7
 
 
-def new_hub(max_polls_per_feed: int = 10, max_polls: int = 1_000) -> Hub[str]:
-    return Hub(max_polls_per_feed=max_polls_per_feed, max_polls=max_polls, full_retry_after_s=lambda: FULL_RETRY_S)
+def new_hub(per_feed: int = 10, total: int = 1_000, per_client: int = 1_000, reserved: int = 0) -> Hub[str]:
+    return Hub(Caps(per_feed, per_client, total, reserved), full_retry_after_s=lambda: FULL_RETRY_S)
 
 
 def joined(hub: Hub[str], feed: FeedKey = FEED, client_id: str | None = None) -> Poll[str]:
@@ -111,7 +111,7 @@ def test_nobody_is_handed_back_twice() -> None:
     assert hub.news(FEED, 2) == [poll]
     assert hub.news(FEED, 3) == []
     assert hub.expire(6.0) == []
-    assert hub.drain() == []
+    assert hub.close() == []
     assert hub.leave(poll) is False
 
 
@@ -225,7 +225,7 @@ def test_a_poll_that_has_left_ends_nobody() -> None:
 
 
 def test_a_feed_holds_ten_and_refuses_the_eleventh_until_one_is_gone() -> None:
-    hub = new_hub(max_polls_per_feed=10)
+    hub = new_hub(per_feed=10)
     held = [parked(hub) for _ in range(10)]
     eleventh = joined(hub)
     with pytest.raises(TooManyPolls) as refused:
@@ -238,22 +238,49 @@ def test_a_feed_holds_ten_and_refuses_the_eleventh_until_one_is_gone() -> None:
 
 
 def test_a_full_node_says_when_to_come_again() -> None:
-    hub = new_hub(max_polls=2)
+    hub = new_hub(total=2)
     parked(hub), parked(hub, OTHER)
     with pytest.raises(NodeFull) as refused:
         hub.park(joined(hub, order_feed(3)), 1, 30.0)
     assert (refused.value.limit, refused.value.retry_after_s) == (2, FULL_RETRY_S)
 
 
+def test_the_last_places_of_a_node_are_for_those_who_come_with_a_position() -> None:
+    hub = new_hub(total=3, reserved=1)
+    parked(hub), parked(hub, OTHER)
+    newcomer, follower = joined(hub, order_feed(3)), joined(hub, order_feed(4))
+    with pytest.raises(NodeFull) as refused:
+        hub.park(newcomer, 1, 30.0, resuming=False)
+    assert refused.value.limit == 2
+    assert hub.park(follower, 1, 30.0, resuming=True) is Parking.HELD
+    with pytest.raises(NodeFull) as refused:
+        hub.park(joined(hub, order_feed(5)), 1, 30.0, resuming=True)
+    assert refused.value.limit == 3
+
+
+def test_one_client_may_hold_only_so_many_whatever_it_asks_for() -> None:
+    hub = new_hub(per_client=2)
+    first = parked(hub, client_id="greedy")
+    parked(hub, OTHER, client_id="greedy")
+    third = joined(hub, order_feed(3), client_id="greedy")
+    with pytest.raises(TooManyPolls) as refused:
+        hub.park(third, 1, 30.0)
+    assert (refused.value.limit, refused.value.of) == (2, "client")
+    assert parked(hub, order_feed(3), client_id="modest").parked
+    assert parked(hub, order_feed(3)).parked
+    hub.leave(first)
+    assert hub.park(third, 1, 30.0) is Parking.HELD
+
+
 def test_polls_that_read_do_not_count_against_the_caps() -> None:
-    hub = new_hub(max_polls_per_feed=1, max_polls=1)
+    hub = new_hub(per_feed=1, total=1)
     for _ in range(5):
         joined(hub)
     assert parked(hub).parked
 
 
 def test_a_full_feed_still_passes_on_news_that_came_while_reading() -> None:
-    hub = new_hub(max_polls_per_feed=1)
+    hub = new_hub(per_feed=1)
     parked(hub, position=9)
     reading = joined(hub)
     hub.news(FEED, 2)
@@ -263,21 +290,38 @@ def test_a_full_feed_still_passes_on_news_that_came_while_reading() -> None:
 # Drain
 
 
-def test_a_drain_hands_back_all_that_is_held_and_holds_nothing_from_then_on() -> None:
+def test_a_drain_spreads_all_deadlines_over_its_window_and_goes_on_waking() -> None:
+    hub = new_hub()
+    drawn = iter([0.0, 1.0, 0.5, 0.9])
+    at_once, last, middle = (parked(hub, order_feed(n), until_s=30.0) for n in range(1, 4))
+    ending = parked(hub, order_feed(4), until_s=30.0)
+    ending.ends_at_s = 12.0
+    hub.drain(10.0, 20.0, lambda: next(drawn))
+    assert hub.draining
+    assert hub.expire(10.0) == [at_once]
+    assert hub.expire(12.0) == [ending], "its own deadline was earlier"
+    assert hub.expire(15.0) == [middle]
+    assert hub.news(order_feed(2), 2) == [last]
+    newcomer = joined(hub)
+    assert hub.park(newcomer, 1, 30.0) is Parking.HELD
+    assert hub.expire(20.0) == [newcomer], "nobody is held beyond the window"
+
+
+def test_a_closed_hub_hands_back_all_that_is_held_and_holds_nothing_from_then_on() -> None:
     hub = new_hub()
     held = {parked(hub), parked(hub), parked(hub, OTHER)}
     reading = joined(hub)
-    assert set(hub.drain()) == held
+    assert set(hub.close()) == held
     assert (hub.held, hub.joined) == (0, 1)
     assert hub.park(reading, 1, 30.0) is Parking.DRAINING
     assert hub.park(joined(hub, OTHER), 1, 30.0) is Parking.DRAINING
 
 
-def test_a_drain_does_not_hide_news_from_a_poll_that_reads() -> None:
+def test_closing_does_not_hide_news_from_a_poll_that_reads() -> None:
     hub = new_hub()
     reading = joined(hub)
     hub.news(FEED, 2)
-    hub.drain()
+    hub.close()
     assert hub.park(reading, 1, 30.0) is Parking.NEWS
 
 
@@ -311,13 +355,14 @@ class AnySchedule(RuleBasedStateMachine):
     feeds = st.sampled_from([order_feed(n) for n in range(2)])
     clients = st.sampled_from([None, None, "a", "b"])
     which = st.integers(0, 99)
-    per_feed, total = 2, 3
+    per_feed, total, per_client, reserved = 2, 4, 1, 1
 
     @initialize()
     def start(self) -> None:
-        self.hub = new_hub(self.per_feed, self.total)
+        self.hub = new_hub(self.per_feed, self.total, self.per_client, self.reserved)
         self.now_s = 50.0
         self.drained = False
+        self.drain_until_s = float("inf")
         self.versions: dict[FeedKey, int] = {order_feed(n): 1 for n in range(2)}
         self.polls: list[Modelled] = []
 
@@ -352,7 +397,7 @@ class AnySchedule(RuleBasedStateMachine):
     def try_to_park(self, modelled: Modelled, ahead_by: int, for_s: float) -> None:
         poll = modelled.poll
         assert modelled.seen is not None
-        position = modelled.seen + ahead_by
+        position, resuming = modelled.seen + ahead_by, modelled.number % 2 == 0
         mine = [m for m in self.those("parked", poll.feed) if m.poll.client_id == poll.client_id is not None]
         older = self.hub.supersede(poll)
         expected_older = [m for m in mine if m.number < modelled.number]
@@ -367,18 +412,22 @@ class AnySchedule(RuleBasedStateMachine):
             expected = Parking.DRAINING
         elif mine:
             expected = Parking.SUPERSEDED
-        elif len(self.those("parked")) >= self.total:
+        elif len(self.those("parked")) >= self.total - (0 if resuming else self.reserved):
             expected = NodeFull
-        elif len(self.those("parked", poll.feed)) >= self.per_feed:
+        elif len(self.those("parked", poll.feed)) >= self.per_feed or (
+            poll.client_id is not None
+            and len([m for m in self.those("parked") if m.poll.client_id == poll.client_id]) >= self.per_client
+        ):
             expected = TooManyPolls
         outcome: Parking | type[Overloaded]
         try:
-            outcome = self.hub.park(poll, position, self.now_s + for_s, ahead=ahead_by > 0)
+            outcome = self.hub.park(poll, position, self.now_s + for_s, ahead=ahead_by > 0, resuming=resuming)
         except Overloaded as full:
             outcome = type(full)
         assert outcome is expected
         if outcome is Parking.HELD:
-            modelled.state, modelled.position, modelled.until_s = "parked", position, self.now_s + for_s
+            modelled.state, modelled.position = "parked", position
+            modelled.until_s = min(self.now_s + for_s, self.drain_until_s)
         elif outcome is Parking.NEWS:
             modelled.seen = None
         else:
@@ -426,10 +475,18 @@ class AnySchedule(RuleBasedStateMachine):
         assert self.hub.leave(modelled.poll) is (modelled.state != "gone")
         modelled.state = "gone"
 
-    @precondition(lambda self: len(self.polls) > 8)
+    @precondition(lambda self: len(self.polls) > 8 and not self.hub.draining)
     @rule()
     def drain(self) -> None:
-        drained = self.hub.drain()
+        self.drain_until_s = self.now_s + 2.0
+        self.hub.drain(self.now_s, self.drain_until_s, lambda: 0.5)
+        for m in self.those("parked"):
+            m.until_s = min(m.poll.ends_at_s, self.now_s + 1.0)
+
+    @precondition(lambda self: len(self.polls) > 8)
+    @rule()
+    def close(self) -> None:
+        drained = self.hub.close()
         assert len(drained) == len(set(drained))
         assert set(drained) == {m.poll for m in self.those("parked")}
         for m in self.those("parked"):

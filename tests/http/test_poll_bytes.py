@@ -16,7 +16,8 @@ from ordertrack.core.errors import NodeFull, OrderNotFound
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState
 from ordertrack.core.order import NewOrder, create
 from ordertrack.core.poll import Answer, PollRequest, Reason
-from ordertrack.http.poll_answers import SHARED_FOR_MS, PollAnswers, Response, bytes_of, headers_of
+from ordertrack.http.poll_answers import SHARED_FOR_MS, PollAnswers
+from ordertrack.http.responses import Response, bytes_of, headers_of
 
 pytestmark = pytest.mark.anyio
 

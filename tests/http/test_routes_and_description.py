@@ -7,9 +7,11 @@ import re
 from litestar.routes import HTTPRoute
 
 from ordertrack.app import build
+from ordertrack.http import names
 from ordertrack.http.openapi.document import openapi_document
 from ordertrack.http.parameters import is_poll_path
 from ordertrack.http.poll_route import METHODS
+from ordertrack.http.status_updates import status_path
 from ordertrack.settings import Settings
 
 FOR_PEOPLE = re.compile(r"/|/apidocs.*|/openapi\.json")
@@ -32,8 +34,12 @@ def _described() -> set[tuple[str, str]]:
     return {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
+STATUS = f"{names.ORDERS}/{{order_id}}{names.STATUS_SUFFIX}"
+
+
 def test_every_route_is_described_and_every_operation_is_served():
-    assert _described() == _served() | {("GET", track) for track in TRACKS}
+    assert _described() == _served() | {("GET", track) for track in TRACKS} | {("PUT", STATUS)}
+    assert status_path(STATUS) == "{order_id}"
 
 
 def test_polls_are_served_in_front_of_the_routes():

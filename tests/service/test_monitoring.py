@@ -11,7 +11,7 @@ from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKind, order_feed
-from ordertrack.core.hub import Hub
+from ordertrack.core.hub import Caps, Hub
 from ordertrack.core.order import ChangeStatus, NewOrder
 from ordertrack.core.poll import PollRequest, Reason
 from ordertrack.ports.process import ProcessView
@@ -46,8 +46,8 @@ class Nobody:
 
 async def test_the_figures_say_what_is_held_and_what_was_done(clock: Any) -> None:
     store, statistics, process = MemoryStore("a1b2", clock), Statistics(), Process()
-    hub: Hub[Any] = Hub(max_polls_per_feed=1_000, max_polls=1_000, full_retry_after_s=lambda: 7)
-    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0)
+    hub: Hub[Any] = Hub(Caps(1_000, 1_000, 1_000), full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0, draw=lambda: 0.5)
     await store.open(tracking.committed)
     monitor = Monitor(store, tracking, process, clock, node="node-1", version="1.2.3")
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
@@ -77,8 +77,8 @@ async def test_the_figures_say_what_is_held_and_what_was_done(clock: Any) -> Non
 
 async def test_a_draining_node_is_not_ready(clock: Any) -> None:
     store = MemoryStore("a1b2", clock)
-    hub: Hub[Any] = Hub(max_polls_per_feed=10, max_polls=10, full_retry_after_s=lambda: 7)
-    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0)
+    hub: Hub[Any] = Hub(Caps(10, 1_000, 10), full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0, draw=lambda: 0.5)
     monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1")
     assert await monitor.not_ready() is None
     await tracking.drain()
@@ -112,8 +112,8 @@ def test_old_latencies_are_forgotten() -> None:
 
 async def test_the_figures_for_machines_say_who_is_held_until_it_is_answered(clock: Any) -> None:
     store = MemoryStore("a1b2", clock)
-    hub: Hub[Any] = Hub(max_polls_per_feed=10, max_polls=20, full_retry_after_s=lambda: 7)
-    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0)
+    hub: Hub[Any] = Hub(Caps(10, 1_000, 20), full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0, draw=lambda: 0.5)
     await store.open(tracking.committed)
     monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1.2.3")
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
@@ -138,8 +138,8 @@ class FailingStore(MemoryStore):
 
 async def test_a_store_in_trouble_does_not_take_the_other_figures_away(clock: Any) -> None:
     store = FailingStore("a1b2", clock)
-    hub: Hub[Any] = Hub(max_polls_per_feed=10, max_polls=20, full_retry_after_s=lambda: 7)
-    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0)
+    hub: Hub[Any] = Hub(Caps(10, 1_000, 20), full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0, draw=lambda: 0.5)
     monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1.2.3")
     figures = await monitor.figures(0)
     assert (figures.orders_by_status, figures.process.open_files) == ({}, 10)

@@ -19,7 +19,7 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.event import Status
 from ordertrack.core.feed import Cursor, FeedKey, FeedKind, FeedState, order_feed
-from ordertrack.core.hub import Hub
+from ordertrack.core.hub import Caps, Hub
 from ordertrack.core.order import AssignCourier, Change, ChangeStatus, NewOrder, Order
 from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.service import feeds as feeds_at_work
@@ -78,8 +78,8 @@ async def test_in_a_storm_over_sqlite_every_client_sees_every_version_and_no_wak
     monkeypatch.setattr(sqlite_store, "CACHED_ORDERS", cached_orders)
     clock, statistics, dice = SystemClock(), Statistics(), random.Random(1)
     store = SqliteStore(tmp_path, clock)
-    hub: Hub[Any] = Hub(max_polls_per_feed=100, max_polls=1_000, full_retry_after_s=lambda: 7)
-    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0)
+    hub: Hub[Any] = Hub(Caps(100, 1_000, 1_000), full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0, draw=lambda: 0.5)
     async with asyncio.timeout(BOUND_S):
         await store.open(tracking.committed)
         ids = [(await store.create(NewOrder("c1", "r1"), clock.now_ms())).order.id for _ in range(6)]
@@ -154,8 +154,8 @@ async def test_in_a_storm_over_sqlite_every_board_ends_with_the_final_state_of_e
     monkeypatch.setattr(feeds_at_work, "PAGE_ENTRIES", page)
     clock, statistics, dice = SystemClock(), Statistics(), random.Random(2)
     store = SqliteStore(tmp_path, clock)
-    hub: Hub[Any] = Hub(max_polls_per_feed=100, max_polls=1_000, full_retry_after_s=lambda: 7)
-    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0)
+    hub: Hub[Any] = Hub(Caps(100, 1_000, 1_000), full_retry_after_s=lambda: 7)
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0, draw=lambda: 0.5)
     feeds = [FeedKey(FeedKind.RESTAURANT, "r1"), *(FeedKey(FeedKind.COURIER, id_) for id_ in ("d1", "d2"))]
     boards = [Board(tracking, feed, dice) for feed in feeds for _ in range(3)]
     async with asyncio.timeout(BOUND_S):

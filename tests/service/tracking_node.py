@@ -10,7 +10,7 @@ from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.event import Status
 from ordertrack.core.feed import Cursor, FeedChanges, FeedKey, order_feed
-from ordertrack.core.hub import Hub, Poll
+from ordertrack.core.hub import Caps, Hub, Poll
 from ordertrack.core.order import Change, ChangeStatus, NewOrder, Order
 from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.ports.clock import Clock
@@ -117,11 +117,9 @@ class Node:
     ) -> None:
         self.clock = clock
         self.store = StoreInHand(clock, at_hand=at_hand)
-        self.hub: Hub[Any] = Hub(
-            max_polls_per_feed=max_polls_per_feed, max_polls=max_polls, full_retry_after_s=lambda: 7
-        )
+        self.hub: Hub[Any] = Hub(Caps(max_polls_per_feed, 1_000, max_polls), full_retry_after_s=lambda: 7)
         self.statistics = Statistics()
-        self.tracking = Tracking(self.store, self.hub, clock, self.statistics, max_timeout_s=120.0)
+        self.tracking = Tracking(self.store, self.hub, clock, self.statistics, max_timeout_s=120.0, draw=lambda: 0.5)
 
     async def place(self, courier_id: str | None = None) -> int:
         return (await self.store.create(NewOrder("c1", "r1", courier_id), self.clock.now_ms())).order.id

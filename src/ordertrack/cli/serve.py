@@ -8,6 +8,7 @@ import os
 import resource
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -70,7 +71,7 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
             listener,
             gate=service.gate(listener),
             ready=lambda: _announce(service, listener, orders, as_json),
-            drain=service.tracking.drain,
+            drain=partial(service.tracking.drain, settings.drain_window_s),
             bounds=service.bounds,
             shutdown_grace_s=settings.shutdown_grace_s,
         )

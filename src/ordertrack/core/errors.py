@@ -16,7 +16,7 @@ OrdertrackError
 ├── ReferenceTaken
 ├── IdempotencyKeyReused
 └── Overloaded                    try again after `retry_after_s`
-    ├── TooManyPolls              this feed holds all it may
+    ├── TooManyPolls              this feed, or this client, has all it may
     ├── NodeFull                  this node holds all it may
     ├── StoreBusy                 the write queue is full
     └── StoreUnavailable          the store failed; nothing of the request was kept
@@ -134,7 +134,10 @@ class Overloaded(OrdertrackError):
 
 @dataclass(eq=False)
 class TooManyPolls(Overloaded):
+    """`of` is what has them: the kind of feed, or `client`."""
+
     limit: int
+    of: str
 
 
 @dataclass(eq=False)

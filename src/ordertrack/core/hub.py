@@ -2,7 +2,7 @@
 
 A poll is in one of two states, and `bucket` tells them apart:
 
-    join ──► READING ──park──► PARKED ──news, drain, supersede──► handed back, gone from the hub
+    join ──► READING ──park──► PARKED ──news, close, supersede──► handed back, gone from the hub
                │  ▲              │
                │  └───expire─────┘   (deadline: still joined, the store is read once more)
                └──leave──► gone
@@ -10,14 +10,18 @@ A poll is in one of two states, and `bucket` tells them apart:
 It joins *before* the store is read and parks after. News that comes in between is remembered on the poll, and `park`
 then says "read again" instead of sleeping over it. Only parked polls count against the caps.
 
+A drain moves all deadlines into its window, at random; until that ends polls are held, and woken, as ever.
+
 Times are seconds of any monotonic clock. Deadlines share buckets (`core.deadlines`): a parked poll needs no timer.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ordertrack.core.deadlines import Deadlines
 from ordertrack.core.errors import NodeFull, TooManyPolls
@@ -88,17 +92,29 @@ class Parking(Enum):
     """The poll has left meanwhile: nobody is there to be answered."""
 
 
+class Caps(NamedTuple):
+    """Polls parked at once: of one feed, of one `client_id`, in all. The last `reserved` places are for those that come
+    back with a position: when a node is full, who follows an order already keeps on following it."""
+
+    per_feed: int
+    per_client: int
+    total: int
+    reserved: int = 0
+
+
 class Hub(Generic[W]):
     """`full_retry_after_s` draws the seconds after which a poll refused by a full node may come again."""
 
-    def __init__(self, *, max_polls_per_feed: int, max_polls: int, full_retry_after_s: Callable[[], int]) -> None:
-        self.max_polls_per_feed = max_polls_per_feed
-        self.max_polls = max_polls
+    def __init__(self, caps: Caps, *, full_retry_after_s: Callable[[], int]) -> None:
+        self.caps = caps
         self.draining = False
         self.held = 0
         """Parked polls now."""
         self.held_by_kind = dict.fromkeys(FeedKind, 0)
         self._full_retry_after_s = full_retry_after_s
+        self._closed = False
+        self._drained_at_s = math.inf
+        self._held_by_client: Counter[str] = Counter()
         self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
         self._by_client: dict[tuple[FeedKey, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
@@ -147,8 +163,10 @@ class Hub(Generic[W]):
         self.leave(older)
         return older
 
-    def park(self, poll: Poll[W], position: int, until_s: float, *, ahead: bool = False) -> Parking:
-        """Hold a joined poll for a version beyond `position`, until `until_s`.
+    def park(
+        self, poll: Poll[W], position: int, until_s: float, *, ahead: bool = False, resuming: bool = True
+    ) -> Parking:
+        """Hold a joined poll for a version beyond `position`, until `until_s`. `resuming`: it came with a position.
 
         Raises TooManyPolls or NodeFull; the poll is then still joined, and the caller leaves.
         """
@@ -156,20 +174,18 @@ class Hub(Generic[W]):
             return Parking.GONE
         if poll.announced > position:
             return Parking.NEWS
-        if self.draining:
+        if self._closed:
             return Parking.DRAINING
         newer = self._parked_of_client(poll)
         if newer is not None and self._joined_before(poll, newer):
             return Parking.SUPERSEDED
-        if self.held >= self.max_polls:
-            raise NodeFull(retry_after_s=self._full_retry_after_s(), limit=self.max_polls)
-        if sum(other.parked for other in self._by_feed[poll.feed]) >= self.max_polls_per_feed:
-            raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=self.max_polls_per_feed)
+        self._check_caps(poll, resuming=resuming)
         poll.position = position
         poll.ahead = ahead
-        poll.bucket = self._deadlines.add(poll, until_s)
+        poll.bucket = self._deadlines.add(poll, min(until_s, self._drained_at_s))
         if poll.client_id is not None:
             self._by_client[poll.feed, poll.client_id] = poll
+            self._held_by_client[poll.client_id] += 1
         self.held += 1
         self.held_by_kind[poll.feed.kind] += 1
         return Parking.HELD
@@ -198,15 +214,36 @@ class Hub(Generic[W]):
         """When `expire` has work next; None when nothing is parked."""
         return self._deadlines.next_s()
 
-    def drain(self) -> list[Poll[W]]:
-        """Hold nothing from now on, and hand back all that was parked."""
+    def drain(self, now_s: float, until_s: float, draw: Callable[[], float]) -> None:
+        """Spread the deadlines of all parked polls over the time until `until_s`; `draw` gives numbers from 0 to 1."""
         self.draining = True
-        drained: list[Poll[W]] = []
+        self._drained_at_s = until_s
+        for polls in self._by_feed.values():
+            for poll in polls:
+                if poll.bucket is not None:
+                    poll.bucket.discard(poll)
+                    poll.bucket = self._deadlines.add(poll, min(poll.ends_at_s, now_s + draw() * (until_s - now_s)))
+
+    def close(self) -> list[Poll[W]]:
+        """Hold nothing from now on, and hand back all that was parked."""
+        self.draining = self._closed = True
+        handed_back: list[Poll[W]] = []
         for feed, polls in list(self._by_feed.items()):
             parked = [poll for poll in polls if poll.parked]
             self._hand_back(feed, polls, parked)
-            drained.extend(parked)
-        return drained
+            handed_back.extend(parked)
+        return handed_back
+
+    def _check_caps(self, poll: Poll[W], *, resuming: bool) -> None:
+        caps = self.caps
+        limit = caps.total if resuming else caps.total - caps.reserved
+        if self.held >= limit:
+            raise NodeFull(retry_after_s=self._full_retry_after_s(), limit=limit)
+        polls = self._by_feed[poll.feed]
+        if len(polls) > caps.per_feed and sum(other.parked for other in polls) >= caps.per_feed:
+            raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_feed, of=poll.feed.kind)
+        if poll.client_id is not None and self._held_by_client[poll.client_id] >= caps.per_client:
+            raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_client, of="client")
 
     def _parked_of_client(self, poll: Poll[W]) -> Poll[W] | None:
         return self._by_client.get((poll.feed, poll.client_id)) if poll.client_id is not None else None
@@ -232,5 +269,9 @@ class Hub(Generic[W]):
         self.held_by_kind[poll.feed.kind] -= 1
         poll.bucket.discard(poll)
         poll.bucket = None
-        if poll.client_id is not None and self._by_client.get((poll.feed, poll.client_id)) is poll:
-            del self._by_client[poll.feed, poll.client_id]
+        if poll.client_id is not None:
+            self._held_by_client[poll.client_id] -= 1
+            if not self._held_by_client[poll.client_id]:
+                del self._held_by_client[poll.client_id]
+            if self._by_client.get((poll.feed, poll.client_id)) is poll:
+                del self._by_client[poll.feed, poll.client_id]

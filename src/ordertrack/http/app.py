@@ -1,4 +1,4 @@
-"""The ASGI application: the poll route in front, Litestar for everything else.
+"""The ASGI application: polls and changes of status in front, Litestar for everything else.
 
 It can run under any ASGI server: given a lifespan it opens and closes the service by itself.
 """
@@ -11,15 +11,17 @@ from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from ordertrack.http import names
+from ordertrack.http.asgi import Message, Receive, Scope, Send
 from ordertrack.http.dates import http_date
 from ordertrack.http.failures import WHICH_METHODS, Failures
 from ordertrack.http.openapi.document import openapi_router
 from ordertrack.http.parameters import is_poll_path
-from ordertrack.http.poll_route import Message, PollRoute, Receive, Scope, Send
+from ordertrack.http.poll_route import PollRoute
 from ordertrack.http.routes.changes import changes_router
 from ordertrack.http.routes.orders import orders_router
 from ordertrack.http.routes.simulations import simulations_router
 from ordertrack.http.routes.system import system_router
+from ordertrack.http.status_updates import StatusRoute, StatusUpdates, status_path
 from ordertrack.ports.clock import Clock
 from ordertrack.service.monitoring import Monitor
 from ordertrack.service.orders import Orders
@@ -44,7 +46,9 @@ class HttpApp:
         on_shutdown: Callable[[], Awaitable[None]],
         pages: Sequence[ControllerRouterHandler] = (),
     ) -> None:
+        self.status_updates = StatusUpdates(orders, undo_window_ms, tracking.statistics.refused)
         self._poll = PollRoute(tracking, clock)
+        self._status = StatusRoute(self.status_updates, clock)
         self._clock = clock
         self._on_startup, self._on_shutdown = on_startup, on_shutdown
         self._rest = Litestar(
@@ -68,6 +72,9 @@ class HttpApp:
             return
         if is_poll_path(scope["path"]):
             await self._poll(scope, receive, send)
+            return
+        if status_path(scope["path"]) is not None:
+            await self._status(scope, receive, send)
             return
         head = scope["method"] == "HEAD"
         if head:

@@ -48,9 +48,14 @@ class Failures:
         return self._bug(request, error)
 
     def _bug(self, request: AnyRequest, error: Exception) -> Response[bytes]:
-        incident = secrets.token_hex(6)
-        log.error("internal error", incident=incident, method=request.method, path=request.url.path, exc_info=error)
-        return self._known(request, InternalError(incident))
+        return self._known(request, incident(request.method, request.url.path, error))
+
+
+def incident(method: str, path: str, error: Exception) -> InternalError:
+    """A bug, logged under a name of its own."""
+    number = secrets.token_hex(6)
+    log.error("internal error", incident=number, method=method, path=path, exc_info=error)
+    return InternalError(number)
 
 
 def _allowed(error: MethodNotAllowedException) -> tuple[str, ...]:

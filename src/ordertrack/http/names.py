@@ -8,6 +8,7 @@ CUSTOMERS = f"{API}/customers"
 RESTAURANTS = f"{API}/restaurants"
 COURIERS = f"{API}/couriers"
 TRACK_SUFFIX = "/track"
+STATUS_SUFFIX = "/status"
 
 # Query parameters of a poll
 LAST_UPDATE = "last_update"

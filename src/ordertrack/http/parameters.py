@@ -63,6 +63,8 @@ def parse_order_id(text: str) -> int:
 
 def parse_query(query_string: bytes) -> dict[str, list[str]]:
     """Raises InvalidInput."""
+    if not query_string:
+        return {}
     try:
         pairs = parse_qsl(
             query_string.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
@@ -94,7 +96,7 @@ def parse_poll(query_string: bytes, headers: Iterable[tuple[bytes, bytes]]) -> P
     cursor = single(query, names.CURSOR)
     last_update = single(query, names.LAST_UPDATE)
     timeout = single(query, names.TIMEOUT)
-    if_none_match, prefer = _header(headers, names.IF_NONE_MATCH), _header(headers, names.PREFER)
+    if_none_match, prefer = header(headers, names.IF_NONE_MATCH), header(headers, names.PREFER)
     return PollRequest(
         cursor=parse_cursor(cursor) if cursor else None,
         etag=_etag_cursor(if_none_match) if if_none_match and if_none_match.strip() != "*" else None,
@@ -155,7 +157,7 @@ def _client_id(value: str | None) -> str | None:
     return value
 
 
-def _header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
+def header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
     """A header's value; repeated ones are one list (RFC 9110, 5.3)."""
     wanted = name.encode()
     values = [value.decode("latin-1") for key, value in headers if key == wanted]

@@ -1,103 +1,95 @@
-"""Answers of polls, ready to be written: status, headers and body, whoever holds the connection."""
+"""Answers of polls as responses. A change wakes many polls, and many phones ask for the same: what is told to all of
+them is made once."""
 
 from __future__ import annotations
 
 from collections import Counter
-from http import HTTPStatus
-from typing import NamedTuple
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.http import names
-from ordertrack.http.problems import refusal
+from ordertrack.http.dates import http_date
+from ordertrack.http.responses import CLOSE, JSON, NO_STORE, Headers, Response, bytes_of, refused
 from ordertrack.http.wire.answers import encode, poll_answer, position_of
 from ordertrack.ports.clock import Clock
 
 SHARED_FOR_MS = 100
-"""Polls woken together share one response, and with it its `server_time`."""
+"""Polls answered together share one response, and with it its `server_time`."""
+MAX_SHARED = 128
 
-Headers = tuple[tuple[bytes, bytes], ...]
-
-_DATE, _CONTENT_LENGTH, _CONNECTION = names.DATE.encode(), names.CONTENT_LENGTH.encode(), names.CONNECTION.encode()
-_CLOSE = (_CONNECTION, b"close")
-_JSON = (names.CONTENT_TYPE.encode(), names.JSON.encode())
-_NO_STORE = (names.CACHE_CONTROL.encode(), names.NO_STORE.encode())
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_WITHOUT_LENGTH = frozenset((204, 304))
+_Key = tuple[int, int | None, str, bool, bool]
 
 
-class Response(NamedTuple):
-    """Header names are in lower case. Date and length are added when it is written."""
+class _Shared:
+    """A response and what it was made of; with the date it is written with, as bytes."""
 
-    status: int
-    headers: Headers
-    body: bytes
+    __slots__ = ("answer", "closing", "date", "made_at_ms", "response", "written")
 
+    def __init__(self, answer: Answer, closing: bool, made_at_ms: int, response: Response) -> None:
+        self.answer = answer  # keeps its state alive: the key is the state's identity
+        self.closing = closing
+        self.made_at_ms = made_at_ms
+        self.response = response
+        self.date = b""
+        self.written = b""
 
-def headers_of(response: Response, date: bytes) -> list[tuple[bytes, bytes]]:
-    """All headers but those about the connection."""
-    headers = [*response.headers, (_DATE, date)]
-    if response.status not in _WITHOUT_LENGTH:
-        headers.append((_CONTENT_LENGTH, b"%d" % len(response.body)))
-    return headers
-
-
-def bytes_of(response: Response, date: bytes, *, keep_alive: bool) -> bytes:
-    """The whole response for the answer to a GET, byte for byte as uvicorn writes it."""
-    parts = [_STATUS_LINES[response.status]]
-    for name, value in headers_of(response, date):
-        parts += (name, b": ", value, b"\r\n")
-    if not keep_alive and _CLOSE not in response.headers:
-        parts.append(b"connection: close\r\n")
-    parts += (b"\r\n", response.body)
-    return b"".join(parts)
+    def fresh(self, now_ms: int) -> bool:
+        return 0 <= now_ms - self.made_at_ms < SHARED_FOR_MS
 
 
 class PollAnswers:
-    """Makes responses. A change wakes many polls at the same position, and their response is made once."""
-
     def __init__(self, clock: Clock, max_timeout_s: float, refused: Counter[str]) -> None:
         self._clock = clock
         self._max_timeout_s = max_timeout_s
         self._refused = refused
-        self._shared: Answer | None = None
-        self._shared_closing = False
-        self._shared_at_ms = 0
-        self._shared_response = Response(0, (), b"")
+        self._shared: dict[_Key, _Shared] = {}
+        self._latest: _Shared | None = None
 
     def response(self, answer: Answer, epoch: str, request: PollRequest, *, closing: bool) -> Response:
         """`closing`: this server is going away, and the client shall not come back on this connection."""
+        return _applied(self._made(answer, epoch, closing, self._clock.now_ms()).response, request)
+
+    def written(self, answer: Answer, epoch: str, request: PollRequest, *, closing: bool, keep_alive: bool) -> bytes:
+        """The whole response, as bytes."""
         now_ms = self._clock.now_ms()
-        if not self._is_shared(answer, closing, now_ms):
-            self._shared_response = self._made(answer, epoch, closing, now_ms)
-            self._shared, self._shared_closing, self._shared_at_ms = answer, closing, now_ms
-        if request.wait_s is None:
-            return self._shared_response
-        applied = (names.PREFERENCE_APPLIED.encode(), b"wait=%d" % request.wait_s)
-        return self._shared_response._replace(headers=(*self._shared_response.headers, applied))
+        shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms)
+        if request.wait_s is not None or not keep_alive:
+            return bytes_of(_applied(shared.response, request), date, keep_alive=keep_alive)
+        if shared.date is not date:
+            shared.date, shared.written = date, bytes_of(shared.response, date, keep_alive=True)
+        return shared.written
 
     def refusal(self, error: OrdertrackError) -> Response:
-        status, named, body = refusal(error, self._refused)
-        headers = tuple((name.encode(), value.encode("latin-1")) for name, value in named.items())
-        return Response(status, headers, body)
+        return refused(error, self._refused)
 
-    def _is_shared(self, answer: Answer, closing: bool, now_ms: int) -> bool:
-        """Whether the latest response does: made just now, of the very same state."""
-        shared = self._shared
-        return (
-            shared is not None
-            and shared.state is answer.state
-            and shared.position == answer.position
-            and shared.reason is answer.reason
-            and shared.not_modified is answer.not_modified
-            and self._shared_closing is closing
-            and 0 <= now_ms - self._shared_at_ms < SHARED_FOR_MS
-        )
+    def _made(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> _Shared:
+        """Made just now of the very same state, or new."""
+        latest = self._latest
+        if latest is not None and latest.answer is answer and latest.closing is closing and latest.fresh(now_ms):
+            return latest
+        key = (id(answer.state), answer.position, answer.reason, answer.not_modified, closing)
+        shared = self._shared.get(key)
+        if shared is None or not shared.fresh(now_ms):
+            shared = _Shared(answer, closing, now_ms, self._new(answer, epoch, closing, now_ms))
+            self._shared.pop(key, None)  # so that what is oldest comes first
+            self._shared[key] = shared
+            if len(self._shared) > MAX_SHARED:
+                del self._shared[next(iter(self._shared))]
+        self._latest = shared
+        return shared
 
-    def _made(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> Response:
-        headers: Headers = ((names.ETAG.encode(), f'W/"{position_of(answer, epoch)}"'.encode()), _NO_STORE)
+    def _new(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> Response:
+        headers: Headers = ((names.ETAG.encode(), f'W/"{position_of(answer, epoch)}"'.encode()), NO_STORE)
         if closing:
-            headers = (*headers, _CLOSE)
+            headers = (*headers, CLOSE)
         if answer.not_modified:
             return Response(304, headers, b"")
-        return Response(200, (_JSON, *headers), encode(poll_answer(answer, epoch, self._max_timeout_s, now_ms)))
+        return Response(200, (JSON, *headers), encode(poll_answer(answer, epoch, self._max_timeout_s, now_ms)))
+
+
+def _applied(response: Response, request: PollRequest) -> Response:
+    """`Preference-Applied` (RFC 7240, 3) is the only thing in a response that depends on who asked."""
+    if request.wait_s is None:
+        return response
+    applied = (names.PREFERENCE_APPLIED.encode(), b"wait=%d" % request.wait_s)
+    return response._replace(headers=(*response.headers, applied))

@@ -7,29 +7,18 @@ complete. So one wait serves both ends: whoever has the answer sends it, and the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-import structlog
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer, PollRequest
-from ordertrack.http import names
-from ordertrack.http.dates import http_date
+from ordertrack.http.asgi import Receive, Scope, Send, send_response, which_methods
 from ordertrack.http.errors import MethodNotAllowed
 from ordertrack.http.parameters import parse_feed, parse_poll
-from ordertrack.http.poll_answers import PollAnswers, Response, headers_of
+from ordertrack.http.poll_answers import PollAnswers
+from ordertrack.http.responses import Response
 from ordertrack.ports.clock import Clock
 from ordertrack.service.tracking import Tracking
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 METHODS = ("GET", "HEAD", "OPTIONS")
-
-log = structlog.get_logger("ordertrack.http")
 
 
 class PollRoute:
@@ -43,17 +32,18 @@ class PollRoute:
         """Of a scope whose path `is_poll_path`."""
         method = scope["method"]
         if method == "OPTIONS":
-            await self._send(send, Response(204, ((names.ALLOW.encode(), ", ".join(METHODS).encode()),), b""))
+            await self._send(send, which_methods(METHODS))
             return
         waiter = _AsgiWaiter(self, send)
         try:
             if method not in METHODS:
                 raise MethodNotAllowed(method, METHODS)
+            feed = parse_feed(scope["path"])
             request = parse_poll(scope["query_string"], scope["headers"])
             if method == "HEAD":
                 request = PollRequest()  # headers only: nothing to wait for
             waiter.request = request
-            outcome = await self._tracking.poll(parse_feed(scope["path"]), request, waiter)
+            outcome = await self._tracking.poll(feed, request, waiter)
         except OrdertrackError as error:
             await self._send(send, self._answers.refusal(error))
             return
@@ -82,14 +72,8 @@ class PollRoute:
         task.add_done_callback(self._sending.discard)
 
     async def _send(self, send: Send, response: Response, committed_at_s: float | None = None) -> None:
-        headers = headers_of(response, http_date(self._clock.now_ms()))
-        try:
-            await send({"type": "http.response.start", "status": response.status, "headers": headers})
-            await send({"type": "http.response.body", "body": response.body})
-        except OSError as error:
-            log.debug("client gone while it was answered", error=str(error))
-            return
-        if committed_at_s is not None:
+        sent = await send_response(send, response, self._clock.now_ms())
+        if sent and committed_at_s is not None:
             self._tracking.statistics.woke(self._clock.monotonic_s() - committed_at_s)
 
 

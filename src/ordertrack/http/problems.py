@@ -176,7 +176,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "too_many_connections",
         429,
         "Too many polls are held for this",
-        lambda e: f"{e.limit} polls are held here already, which is the limit. Try again in {e.retry_after_s} seconds.",
+        lambda e: f"This {e.of} has {e.limit} held polls, which is the limit. Try again in {e.retry_after_s} seconds.",
     ),
     http.HeadTooLarge: Kind(
         "head_too_large",

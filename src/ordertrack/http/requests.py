@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from litestar import Request
 
 from ordertrack.core.errors import InvalidInput
 from ordertrack.http import names
-from ordertrack.http.errors import BodyTooLarge, InvalidJson, UnknownParameter, UnsupportedMediaType
+from ordertrack.http.asgi import receive_body
+from ordertrack.http.errors import UnknownParameter, UnsupportedMediaType
 from ordertrack.http.parameters import parse_query
 from ordertrack.http.wire.decoding import decode
 from ordertrack.http.wire.requests import Body
@@ -28,8 +28,13 @@ ANONYMOUS = "anonymous"
 
 
 def known_query(request: AnyRequest, *allowed: str) -> dict[str, list[str]]:
+    """Raises UnknownParameter, InvalidInput."""
+    return check_query(request.scope["query_string"], *allowed)
+
+
+def check_query(query_string: bytes, *allowed: str) -> dict[str, list[str]]:
     """The query, without a parameter that would be without effect. Raises UnknownParameter, InvalidInput."""
-    query = parse_query(request.scope["query_string"])
+    query = parse_query(query_string)
     for name in query:
         if name not in allowed:
             raise UnknownParameter(name[:100], allowed)
@@ -37,37 +42,24 @@ def known_query(request: AnyRequest, *allowed: str) -> dict[str, list[str]]:
 
 
 async def read_bytes(request: AnyRequest, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body. Raises BodyTooLarge as soon as it is known to be, InvalidJson when the client goes away within it."""
-    declared = request.headers.get(names.CONTENT_LENGTH, "0")
-    if declared.isdigit() and int(declared) > limit_bytes:
-        raise BodyTooLarge(limit_bytes)
-    body = bytearray()
-    more = True
-    while more:
-        message: Mapping[str, Any] = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise InvalidJson("the connection ended before it did")
-        body += message.get("body", b"")
-        if len(body) > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
-        more = message.get("more_body", False)
-    return bytes(body)
+    """Raises as `receive_body` does."""
+    return await receive_body(request.receive, request.headers.get(names.CONTENT_LENGTH), limit_bytes)
 
 
 async def read_json(request: AnyRequest, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
     """A body that says it is JSON. Raises BodyTooLarge, UnsupportedMediaType."""
     body = await read_bytes(request, limit_bytes)
-    check_json(request)
+    check_json(request.headers.get(names.CONTENT_TYPE))
     return body
 
 
-def check_json(request: AnyRequest) -> None:
+def check_json(content_type: str | None) -> None:
     """A body must say that it is JSON: a page of another site can send any other kind without asking first.
 
     Raises UnsupportedMediaType.
     """
-    declared = request.headers.get(names.CONTENT_TYPE, "")
-    if declared.split(";")[0].strip().lower() != names.JSON:
+    declared = content_type or ""
+    if declared != names.JSON and declared.split(";")[0].strip().lower() != names.JSON:
         raise UnsupportedMediaType(declared)
 
 

@@ -112,7 +112,7 @@ async def run(
         gate.stop_accepting()
     await serving
     if gate is not None:
-        await gate.close()
+        await gate.close(config.timeout_graceful_shutdown)
 
 
 async def _finish_running(server: uvicorn.Server, grace_s: int) -> int:

@@ -97,7 +97,7 @@ class Monitor:
         return Figures(
             statistics=self._tracking.statistics,
             polls_held=hub.held_by_kind,
-            max_polls_held=hub.max_polls,
+            max_polls_held=hub.caps.total,
             feeds_watched=hub.feeds_watched,
             commits_waiting=self._store.waiting,
             orders_by_status=by_status,
@@ -116,7 +116,7 @@ class Monitor:
         return SystemStats(
             active_connections=hub.held,
             orders_watched=hub.feeds_watched,
-            max_connections_per_order=hub.max_polls_per_feed,
+            max_connections_per_order=hub.caps.per_feed,
             polls_total={reason.value: statistics.polls[reason] for reason in Reason},
             updates_total=statistics.updates,
             wake_latency_ms=statistics.wake_latency_ms(),

@@ -7,7 +7,7 @@ between the two. The order of those lines in `_asked` is the product.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol
 
 import msgspec
@@ -55,14 +55,23 @@ HeldPoll = Poll[Waiter]
 
 class Tracking:
     def __init__(
-        self, store: Store, hub: Hub[Waiter], clock: Clock, statistics: Statistics, *, max_timeout_s: float
+        self,
+        store: Store,
+        hub: Hub[Waiter],
+        clock: Clock,
+        statistics: Statistics,
+        *,
+        max_timeout_s: float,
+        draw: Callable[[], float],
     ) -> None:
+        """`draw` gives random numbers from 0 to 1."""
         self.hub = hub
         self.statistics = statistics
         self.max_timeout_s = max_timeout_s
         self._store = store
         self._feeds = Feeds(store)
         self._clock = clock
+        self._draw = draw
         self._alarm = Alarm(clock, hub.next_deadline_s, self._on_deadline)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -103,10 +112,20 @@ class Tracking:
         for news in told(commits, self.hub.watched):
             self._tell(news, committed_at_s)
 
-    async def drain(self) -> None:
-        """Answer every held poll now and hold none from here on."""
+    async def drain(self, window_s: float = 0.0) -> None:
+        """Answer every held poll within `window_s`, in random order, and hold none from then on.
+
+        Within the window polls are held, until its end, and woken as ever: no client comes back to this node in a
+        tight loop because others have not noticed yet that it goes away.
+        """
+        now_s = self._clock.monotonic_s()
+        if window_s and not self.hub.draining:
+            self.hub.drain(now_s, now_s + window_s, self._draw)
+            self._alarm.set()
+            if self.hub.joined:
+                await asyncio.sleep(window_s)
         later: list[Coroutine[None, None, None]] = []
-        for poll in self.hub.drain():
+        for poll in self.hub.close():
             steps = self._drained(poll)
             try:
                 self._answer(poll, self._feeds.now(steps))
@@ -124,7 +143,7 @@ class Tracking:
         check(request, feed)
         now_s = self._clock.monotonic_s()
         left_s = hold_s(request, self.max_timeout_s)
-        poll = HeldPoll(
+        poll: HeldPoll = Poll(
             feed,
             waiter,
             ends_at_s=now_s + left_s,
@@ -134,7 +153,8 @@ class Tracking:
         self.hub.join(poll)
         try:
             state = yield from self._read_for(poll)
-            answer = yield from self._park(poll, state, decide(request, state, self.epoch, left_s), now_s)
+            decision = decide(request, state, self.epoch, left_s)
+            answer = yield from self._park(poll, state, decision, now_s, resuming=request.has_position)
             if answer is None:
                 return poll
             if answer.lacks_changes:
@@ -153,13 +173,16 @@ class Tracking:
             state = yield poll.feed
         return state
 
-    def _park(self, poll: HeldPoll, state: State, decision: Answer | Hold, now_s: float) -> Steps[Answer | None]:
+    def _park(
+        self, poll: HeldPoll, state: State, decision: Answer | Hold, now_s: float, *, resuming: bool = True
+    ) -> Steps[Answer | None]:
         """Hold a joined poll, or say what to answer it now."""
         while isinstance(decision, Hold):
             older = self.hub.supersede(poll)
             if older is not None:
                 self._answer(older, Answer(state, Reason.SUPERSEDED, older.position))
-            match self.hub.park(poll, decision.position, now_s + decision.for_s, ahead=decision.ahead):
+            until_s = now_s + decision.for_s
+            match self.hub.park(poll, decision.position, until_s, ahead=decision.ahead, resuming=resuming):
                 case Parking.HELD:
                     self._alarm.set()
                     return None
@@ -191,14 +214,17 @@ class Tracking:
             self.statistics.lost_wakeups += 1
             log.error("lost wake-up", feed=poll.feed, version=state.version, position=poll.position)
         now_s = self._clock.monotonic_s()
-        decision = decide_at(
-            poll.position,
-            state,
-            poll.ends_at_s - now_s,
-            conditional=poll.conditional,
-            waited_ahead=poll.ahead,
-        )
-        answer = yield from self._park(poll, state, decision, now_s)
+        if self.hub.draining:
+            answer: Answer | None = decide_drained(poll.position, state)
+        else:
+            decision = decide_at(
+                poll.position,
+                state,
+                poll.ends_at_s - now_s,
+                conditional=poll.conditional,
+                waited_ahead=poll.ahead,
+            )
+            answer = yield from self._park(poll, state, decision, now_s)
         if answer is None or not answer.lacks_changes:
             return answer
         return (yield from self._complete(poll, answer))

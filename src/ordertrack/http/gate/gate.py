@@ -6,13 +6,15 @@ loop watches like any other.
 
     accept ──► READING ──a poll──► answered at once ──► READING
                 │   ▲        └───► PARKED ──news, deadline, drain, supersede──► answered ──► READING
-     anything   │   │ the next request is a poll,
-     else       ▼   │ or incomplete
+                │   │  └─a change of status─► BUSY ──committed──► answered ──► READING
+     anything   │   │ the next request may be ours
+     else       ▼   │
                LENT ┘                                            from every state: ──► closed
 
 | what a peer does                                 | what happens                                                   |
 |--------------------------------------------------|----------------------------------------------------------------|
 | sends part of a head and stops                   | closed `head_timeout_s` after its first byte                   |
+| sends part of a body and stops                   | closed `body_timeout_s` after the head                         |
 | sends more than MAX_HEAD_BYTES of head           | 431 and closed                                                 |
 | says nothing                                     | closed after `idle_timeout_s`                                  |
 | sends more while it is parked (pipelining)       | waits its turn; beyond MAX_HEAD_BYTES it is left in the kernel |
@@ -21,7 +23,10 @@ loop watches like any other.
 | does not read its answer                         | what the kernel does not take has `read_timeout_s`             |
 | opens more connections than there are descriptors| accepting pauses, is logged once and counted, and goes on      |
 
-The gate decides nothing: what a poll is answered is `service.tracking`'s business, as on the ASGI route.
+These times are looked at every SWEEP_S: a connection that talks pays nothing for having one.
+
+The gate decides nothing: what a poll is answered is `service.tracking`'s business, as on the ASGI route, and what
+becomes of a change `StatusUpdates`'.
 """
 
 from __future__ import annotations
@@ -36,22 +41,23 @@ from typing import Protocol
 
 import structlog
 
-from ordertrack.core.deadlines import Deadlines
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import FeedKey
 from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.http.dates import http_date
 from ordertrack.http.errors import HeadTooLarge
-from ordertrack.http.gate.connection import NO_REQUEST, Connection
-from ordertrack.http.gate.head import MAX_HEAD_BYTES, Bounds, Incomplete, PollHead, read_head
+from ordertrack.http.gate.connection import NO_REQUEST, Connection, Stage
+from ordertrack.http.gate.head import MAX_HEAD_BYTES, Bounds, Head, Incomplete, Lend, read_head
 from ordertrack.http.parameters import is_poll_path, parse_feed, parse_poll
-from ordertrack.http.poll_answers import PollAnswers, Response, bytes_of
+from ordertrack.http.poll_answers import PollAnswers
+from ordertrack.http.responses import bytes_of
+from ordertrack.http.status_updates import StatusUpdates, status_path
 from ordertrack.ports.clock import Clock
-from ordertrack.service.alarm import Alarm
 from ordertrack.service.statistics import GateCounters
 from ordertrack.service.tracking import HeldPoll, Tracking
 
 ACCEPT_PAUSE_S = 1.0
+SWEEP_S = 0.5
 READ_BYTES = 64 * 1024
 ACCEPTS_PER_WAKE = 256
 EVENTS_PER_WAKE = 1024
@@ -79,6 +85,7 @@ class Gate:
         listener: socket.socket,
         tracking: Tracking,
         answers: PollAnswers,
+        status_updates: StatusUpdates,
         clock: Clock,
         counters: GateCounters,
         bounds: Bounds,
@@ -88,13 +95,13 @@ class Gate:
         self._listener = listener
         self._tracking = tracking
         self._answers = answers
+        self._status_updates = status_updates
         self._clock = clock
         self._lender: Lender | None = None
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._connections: dict[int, Connection] = {}
-        self._deadlines: Deadlines[Connection] = Deadlines()
-        self._alarm = Alarm(clock, self._deadlines.next_s, self._on_deadline)
+        self._sweeper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     # Life
@@ -104,6 +111,7 @@ class Gate:
         self._listener.setblocking(False)
         self._loop.add_reader(self._epoll.fileno(), self._on_ready)
         self._loop.add_reader(self._listener.fileno(), self._on_accept)
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
     def stop_accepting(self) -> None:
         self._loop.remove_reader(self._listener.fileno())
@@ -113,12 +121,17 @@ class Gate:
     def accepting(self) -> bool:
         return self._listener.fileno() >= 0
 
-    async def close(self) -> None:
-        """Finish what is being written, then close everything that is left: idle connections, incomplete heads."""
-        await asyncio.gather(*self._tasks)
+    async def close(self, grace_s: float) -> None:
+        """Finish what is running and being written, for at most `grace_s`, then close everything that is left: idle
+        connections, incomplete requests."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for task in self._tasks:
+            task.cancel()
         for connection in list(self._connections.values()):
             self.drop(connection)
-        self._alarm.cancel()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
 
@@ -174,7 +187,6 @@ class Gate:
         del self._connections[fd]
         self.counters.open = len(self._connections)
         self._epoll.unregister(fd)
-        self._expire_in(connection, None)
         if connection.poll is not None:
             self._tracking.leave(connection.poll)
             connection.poll = None
@@ -186,19 +198,13 @@ class Gate:
         data = connection.data
         self._lender.lend(socket.socket(fileno=self._release(connection)), data)
 
-    def _expire_in(self, connection: Connection, seconds: float | None) -> None:
-        if connection.bucket is not None:
-            connection.bucket.discard(connection)
-            connection.bucket = None
-        if seconds is not None:
-            connection.bucket = self._deadlines.add(connection, self._clock.monotonic_s() + seconds)
-            self._alarm.set()
-
-    def _on_deadline(self) -> None:
-        for connection in self._deadlines.due(self._clock.monotonic_s()):
-            connection.bucket = None
-            self.counters.closed_slow += connection.in_head
+    def _sweep(self) -> None:
+        now_s = self._clock.monotonic_s()
+        late = [c for c in self._connections.values() if c.expires_at_s is not None and c.expires_at_s <= now_s]
+        for connection in late:
+            self.counters.closed_slow += connection.stage is not Stage.IDLE
             self.drop(connection)
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
     # Bytes in
 
@@ -238,66 +244,101 @@ class Gate:
         if connection.data:
             self._loop.call_soon(self._advance, connection)
         else:
-            self._expire_in(connection, self.bounds.idle_timeout_s)
+            connection.expires_at_s = self._clock.monotonic_s() + self.bounds.idle_timeout_s
 
     def _advance(self, connection: Connection) -> None:
         """Serve what is there, request by request, until one is held, incomplete or not ours."""
         try:
-            while connection.data and self._reads(connection) and self._serve_next(connection):
+            while connection.data and connection.reads and self._serve_next(connection):
                 pass
         except Exception:
             log.exception("a bug: the connection it met is closed")
             self.drop(connection)
-        if not self._reads(connection):
-            return
-        if not connection.data:
-            connection.in_head = False
-            self._expire_in(connection, self.bounds.idle_timeout_s)
-        elif not connection.in_head:
-            connection.in_head = True
-            self._expire_in(connection, self.bounds.head_timeout_s)
-
-    @staticmethod
-    def _reads(connection: Connection) -> bool:
-        return connection.fd >= 0 and connection.poll is None and not connection.busy
+        if connection.reads and not connection.data:
+            connection.stage = Stage.IDLE
+            connection.expires_at_s = self._clock.monotonic_s() + self.bounds.idle_timeout_s
 
     def _serve_next(self, connection: Connection) -> bool:
         """False when more bytes are needed, or the connection is lent or closed."""
-        head = read_head(connection.data)
+        data = connection.data
+        head = read_head(data)
         if isinstance(head, Incomplete):
-            if len(connection.data) > MAX_HEAD_BYTES:
+            if len(data) > MAX_HEAD_BYTES:
                 self.counters.refused_head += 1
                 connection.keep_alive = False
                 self.send_refusal(connection, HeadTooLarge(MAX_HEAD_BYTES))
+            else:
+                self._wait_for(connection, Stage.IN_HEAD, self.bounds.head_timeout_s)
             return False
-        if not isinstance(head, PollHead) or not is_poll_path(head.path):
+        if isinstance(head, Lend):
             self._lend(connection)
             return False
-        connection.data = connection.data[head.length :]
-        connection.in_head = False
-        self._poll(connection, head)
+        end = head.length + head.body_length
+        if len(data) < end:
+            self._wait_for(connection, Stage.IN_BODY, self.bounds.body_timeout_s)
+            return False
+        if not (self._changes(connection, head) if head.method == b"PUT" else self._polls(connection, head)):
+            self._lend(connection)
+            return False
         return True
+
+    def _wait_for(self, connection: Connection, stage: Stage, timeout_s: float) -> None:
+        """More bytes. The time runs from the first of them that was missed."""
+        if connection.stage is not stage:
+            connection.stage = stage
+            connection.expires_at_s = self._clock.monotonic_s() + timeout_s
+
+    def _begin(self, connection: Connection, head: Head) -> bytes:
+        """Take the request off what has come, and give its body."""
+        data, end = connection.data, head.length + head.body_length
+        connection.data = data[end:]
+        connection.stage = Stage.IDLE
+        connection.expires_at_s = None
+        connection.keep_alive = head.keep_alive
+        return data[head.length : end]
+
+    # Changes of status
+
+    def _changes(self, connection: Connection, head: Head) -> bool:
+        """False when it is another path."""
+        order_id = status_path(head.path)
+        if order_id is None:
+            return False
+        body = self._begin(connection, head)
+        connection.busy = True
+        self._start(self._change(connection, order_id, head, body))
+        return True
+
+    async def _change(self, connection: Connection, order_id: str, head: Head, body: bytes) -> None:
+        response = await self._status_updates.answer(order_id, head.query_string, head.headers, body)
+        connection.busy = False
+        keep_alive = connection.keep_alive and not self._tracking.hub.draining
+        self._send(connection, bytes_of(response, self._date(), keep_alive=keep_alive), keep_alive=keep_alive)
+        self.go_on(connection)
 
     # Polls
 
-    def _poll(self, connection: Connection, head: PollHead) -> None:
-        connection.keep_alive = head.keep_alive
+    def _polls(self, connection: Connection, head: Head) -> bool:
+        """False when it is another path."""
+        if not is_poll_path(head.path):
+            return False
+        self._begin(connection, head)
         connection.request = NO_REQUEST
         try:
+            feed = parse_feed(head.path)
             request = parse_poll(head.query_string, head.headers)
             if request.wait_s is not None:
                 connection.request = request
-            feed = parse_feed(head.path)
             outcome = self._tracking.poll_now(feed, request, connection)
         except OrdertrackError as error:
             self.send_refusal(connection, error)
-            return
+            return True
         if outcome is None:
             connection.busy = True
-            self._expire_in(connection, None)
             self._start(self._poll_slowly(connection, feed, request))
         else:
             self._answer_or_hold(connection, outcome)
+        return True
 
     async def _poll_slowly(self, connection: Connection, feed: FeedKey, request: PollRequest) -> None:
         """The order is not at hand: the store is read, and whatever the peer does meanwhile waits."""
@@ -319,25 +360,31 @@ class Gate:
             self._tracking.leave(outcome)
         else:
             connection.poll = outcome
-            self._expire_in(connection, None)
 
     # Bytes out
 
     def send_answer(self, connection: Connection, answer: Answer) -> None:
         closing = self._tracking.hub.draining
-        response = self._answers.response(answer, self._tracking.epoch, connection.request, closing=closing)
-        self._send(connection, response, keep_alive=connection.keep_alive and not closing)
+        keep_alive = connection.keep_alive and not closing
+        data = self._answers.written(
+            answer, self._tracking.epoch, connection.request, closing=closing, keep_alive=keep_alive
+        )
+        self._send(connection, data, keep_alive=keep_alive)
 
     def send_refusal(self, connection: Connection, error: OrdertrackError) -> None:
-        self._send(connection, self._answers.refusal(error), keep_alive=connection.keep_alive)
+        keep_alive = connection.keep_alive
+        data = bytes_of(self._answers.refusal(error), self._date(), keep_alive=keep_alive)
+        self._send(connection, data, keep_alive=keep_alive)
 
     def woke(self, committed_at_s: float) -> None:
         self._tracking.statistics.woke(self._clock.monotonic_s() - committed_at_s)
 
-    def _send(self, connection: Connection, response: Response, *, keep_alive: bool) -> None:
+    def _date(self) -> bytes:
+        return http_date(self._clock.now_ms())
+
+    def _send(self, connection: Connection, data: bytes, *, keep_alive: bool) -> None:
         if connection.fd < 0:
             return
-        data = bytes_of(response, http_date(self._clock.now_ms()), keep_alive=keep_alive)
         try:
             written = os.write(connection.fd, data)
         except (BlockingIOError, InterruptedError):

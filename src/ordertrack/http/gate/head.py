@@ -1,12 +1,13 @@
-"""Which requests the gate answers itself: complete, plain GETs of a poll's path without a body. All others are lent.
+"""Which requests the gate serves itself: polls, and changes of one order's status. All others are lent.
 
-Being careful costs nothing here, because a lent poll is answered all the same: whatever is unusual (a body, an upgrade,
-an absolute target, a version other than 1.0 and 1.1, a head that does not parse) goes to the ASGI side, which has one
-strict parser for it and refuses what can be read in two ways.
+Being careful costs nothing here, because a lent request is answered all the same: whatever is unusual (an upgrade, an
+absolute target, a chunked or large body, a version other than 1.0 and 1.1, a head that does not parse) goes to the
+ASGI side, which has one strict parser for it and refuses what can be read in two ways.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import httptools
@@ -15,6 +16,8 @@ from ordertrack.http import names
 
 MAX_HEAD_BYTES = 16 * 1024
 """As node's limit for all headers (16 KiB), and twice nginx's and Apache's for one line."""
+MAX_BODY_BYTES = 4 * 1024
+"""A change of status has some 30 bytes; longer ones are lent."""
 END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -27,37 +30,43 @@ class Bounds(NamedTuple):
     read_timeout_s: float = 30.0
 
 
-_START = f"GET {names.API}/".encode()
-_LEND_HEADERS = frozenset((b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"te", b"trailer"))
+_GET, _PUT = b"GET", b"PUT"
+_STARTS = (f"GET {names.API}/".encode(), f"PUT {names.ORDERS}/".encode())
+_LEND_HEADERS = frozenset((b"transfer-encoding", b"upgrade", b"expect", b"te", b"trailer"))
+_CONTENT_LENGTH = names.CONTENT_LENGTH.encode()
+_LENGTH = re.compile(rb"[0-9]{1,5}")
 
 
-class PollHead(NamedTuple):
-    """A poll's head. `length` is how many bytes it took; more may follow it (pipelining)."""
+class Head(NamedTuple):
+    """The head of a request that may be one of ours. It took `length` bytes, and `body_length` follow it that belong
+    to it; there may be more after that (pipelining)."""
 
+    method: bytes
     path: str
     query_string: bytes
     headers: list[tuple[bytes, bytes]]
     keep_alive: bool
     length: int
+    body_length: int
 
 
 class Lend:
-    """Not a poll, or not one to be sure of."""
+    """Not ours, or not one to be sure of."""
 
 
 class Incomplete:
-    """More bytes are needed to tell."""
+    """More bytes of the head are needed to tell."""
 
 
 LEND, INCOMPLETE = Lend(), Incomplete()
 
 
-def read_head(data: bytes) -> PollHead | Lend | Incomplete:
+def read_head(data: bytes) -> Head | Lend | Incomplete:
     """What `data`, the start of a request, is."""
     end = data.find(END_OF_HEAD)
     if end < 0:
         return INCOMPLETE
-    if not data.startswith(_START):
+    if not data.startswith(_STARTS):
         return LEND
     length = end + len(END_OF_HEAD)
     head = _Head()
@@ -66,18 +75,19 @@ def read_head(data: bytes) -> PollHead | Lend | Incomplete:
         parser.feed_data(data[:length])
     except (httptools.HttpParserError, httptools.HttpParserUpgrade):
         return LEND
-    if not head.complete or head.unusual or head.version not in ("1.1", "1.0"):
+    method = data[:3]
+    if not head.complete or head.unusual or (head.body_length and method == _GET):
         return LEND
     target = httptools.parse_url(head.url)
     path = target.path.decode("ascii")
     if "%" in path or target.schema or target.fragment is not None:
         return LEND
-    return PollHead(path, target.query or b"", head.headers, head.keep_alive, length)
+    return Head(method, path, target.query or b"", head.headers, head.keep_alive, length, head.body_length)
 
 
-def may_be_poll(data: bytes) -> bool:
-    """Whether a request that starts with `data` could still turn out to be a poll."""
-    return data.startswith(_START) or _START.startswith(data)
+def may_be_ours(data: bytes) -> bool:
+    """Whether a request that starts with `data` could still turn out to be one for the gate."""
+    return data.startswith(_STARTS) or any(start.startswith(data) for start in _STARTS)
 
 
 class _Head:
@@ -88,23 +98,28 @@ class _Head:
     def __init__(self) -> None:
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.version = ""
         self.keep_alive = False
         self.unusual = False
         self.complete = False
+        self.body_length = 0
 
     def on_url(self, url: bytes) -> None:
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        self.unusual = self.unusual or name in _LEND_HEADERS
+        if name in _LEND_HEADERS:
+            self.unusual = True
+        elif name == _CONTENT_LENGTH:
+            if _LENGTH.fullmatch(value) and int(value) <= MAX_BODY_BYTES:
+                self.body_length = int(value)
+            else:
+                self.unusual = True
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         # Later the parser no longer knows. As with uvicorn, an HTTP/1.0 connection is not kept, whatever it asks.
-        self.version = self.parser.get_http_version()
-        self.keep_alive = self.version == "1.1" and self.parser.should_keep_alive()
-
-    def on_message_complete(self) -> None:
+        version = self.parser.get_http_version()
+        self.keep_alive = version == "1.1" and self.parser.should_keep_alive()
+        self.unusual = self.unusual or version not in ("1.1", "1.0")
         self.complete = True

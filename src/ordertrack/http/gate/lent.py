@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ordertrack.http.gate.gate import Gate
-from ordertrack.http.gate.head import END_OF_HEAD, MAX_HEAD_BYTES, Bounds, may_be_poll
+from ordertrack.http.gate.head import END_OF_HEAD, MAX_HEAD_BYTES, Bounds, may_be_ours
 
 log = structlog.get_logger("ordertrack.http")
 
@@ -102,7 +102,7 @@ class LentProtocol(BoundedProtocol):
         super().data_received(first)
 
     def data_received(self, data: bytes) -> None:
-        if self._between_requests() and (may_be_poll(data) or END_OF_HEAD not in data):
+        if self._between_requests() and (may_be_ours(data) or END_OF_HEAD not in data):
             self._give_back(data)
         else:
             super().data_received(data)

@@ -52,7 +52,7 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     _refused(PREPARING, _status(Status.READY, if_match=frozenset({1}))),
     http.BodyTooLarge(65_536),
     http.UnsupportedMediaType("text/plain"),
-    core.TooManyPolls(_RETRY_AFTER_S, 10),
+    core.TooManyPolls(_RETRY_AFTER_S, 10, "order"),
     http.HeadTooLarge(65_536),
     http.InternalError("5f2d9c01a7be"),
     http.NotReady(_RETRY_AFTER_S, "draining"),

@@ -1,4 +1,4 @@
-"""What happens to orders: one change of status, a thousand of them, a courier."""
+"""What happens to orders besides one change of status (`http/status_updates.py`): a thousand of them, a courier."""
 
 from __future__ import annotations
 
@@ -19,13 +19,6 @@ from ordertrack.service.orders import Orders
 
 
 def changes_router(orders: Orders, undo_window_ms: int) -> Router:
-    @put(f"{names.ORDERS}/{{order_id:str}}/status")
-    async def set_status(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.ChangeAnswer]:
-        known_query(request)
-        id_ = parse_order_id(order_id)
-        body = await read_body(request, requests.StatusBody)
-        return await _changed(body.change(id_, ANONYMOUS, undo_window_ms, _if_match(request)))
-
     @put(f"{names.ORDERS}/{{order_id:str}}/courier")
     async def set_courier(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.ChangeAnswer]:
         known_query(request)
@@ -50,7 +43,7 @@ def changes_router(orders: Orders, undo_window_ms: int) -> Router:
     def _if_match(request: AnyRequest) -> frozenset[int] | None:
         return parse_if_match(request.headers.get(names.IF_MATCH), orders.epoch)
 
-    return Router("/", route_handlers=[set_status, set_courier, set_statuses])
+    return Router("/", route_handlers=[set_courier, set_statuses])
 
 
 def _bulk_result(change: ChangeStatus, result: Applied | OrdertrackError) -> answers.BulkResult:

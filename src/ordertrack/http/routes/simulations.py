@@ -22,7 +22,7 @@ def simulations_router(simulator: Simulator) -> Router:
         id_ = parse_order_id(order_id)
         options = requests.SimulationBody()
         if body := await read_bytes(request):
-            check_json(request)
+            check_json(request.headers.get(names.CONTENT_TYPE))
             options = decode(requests.SimulationBody, body)
         steps = await simulator.start(id_, options.options())
         return answers.SimulationAnswer(data=answers.simulation_view(id_, steps))
