@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
 import time
+from collections import Counter
 
 import httpx
 import pytest
@@ -64,6 +66,34 @@ def test_300_held_polls_are_answered_at_once_and_the_process_ends_with_0(start, 
     assert server.wait() == 0
     assert time.monotonic() - signalled_at < PROMPT_S
     assert "Traceback" not in server.log
+
+
+@pytest.mark.protocol("3.13", "6.2")
+def test_a_drain_is_spread_over_its_window_in_random_order_and_wakes_as_ever(start, api_of):
+    server = start("--drain-window-s", "3")
+    api = api_of(server)
+    orders = [api.create() for _ in range(ORDERS_HELD)]
+    held = [api.hold(order["id"], timeout=100) for order in orders]
+    api.until_held(ORDERS_HELD)
+    places = {connection: place for place, connection in enumerate(held)}
+    server.signal(signal.SIGTERM)
+    assert select.select(held, [], [], PROMPT_S)[0], "the first is answered before the window ends"
+    with httpx.Client(base_url=server.url, verify=False) as newcomer:
+        assert newcomer.get("/readyz").status_code == 503
+        late = api.hold(101, timeout=100)
+        updated = [newcomer.put(f"{ORDERS}/{order['id']}/status", json={"status": "preparing"}) for order in orders]
+        assert {answer.status_code for answer in updated} == {200}
+    arrived: list[int] = []
+    reasons: Counter[str] = Counter()
+    while len(arrived) < ORDERS_HELD:
+        for connection in select.select([*places], [], [], PROMPT_S)[0]:
+            arrived.append(places.pop(connection))
+            answer = connection.answer()
+            reasons[answer.json()["reason"]] += 1
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert set(reasons) == {"drain", "changed"}, "some were drained first, the others had their news at once"
+    assert late.answer().json()["reason"] == "drain", "nobody is held beyond the window"
+    assert server.wait() == 0
 
 
 @pytest.mark.protocol("3.13")

@@ -90,3 +90,35 @@ def test_the_limit_of_an_order_is_the_operators(start, api_of):
     api.until_held(2)
     assert api.poll(101, timeout=30).status == 429
     assert api.stats()["max_connections_per_order"] == 2
+
+
+@pytest.mark.protocol("3.16")
+def test_the_last_places_of_a_full_node_are_for_those_who_come_with_a_position(start, api_of):
+    api = api_of(start("--max-held-polls", "4", "--resuming-reserve-percent", "50"))
+    cursor = api.cursor(103)
+    for id_ in (101, 102):
+        api.hold(id_)
+    api.until_held(2)
+    newcomer = api.poll(103, timeout=30)
+    assert (newcomer.status, newcomer.json()["error"]) == (503, "node_full")
+    followers = [api.hold(103, cursor=cursor), api.hold(103, {"If-None-Match": f'W/"{cursor}"'})]
+    api.until_held(4)
+    assert api.poll(103, cursor=cursor, timeout=30).status == 503
+    api.made(103, "picked_up")
+    assert {follower.answer().json()["reason"] for follower in followers} == {"changed"}
+
+
+@pytest.mark.protocol("3.15")
+def test_a_client_may_hold_only_so_many_polls_over_all_orders(start, api_of):
+    api = api_of(start("--max-polls-per-client", "2"))
+    for id_ in (101, 102):
+        api.hold(id_, client_id="greedy")
+    api.until_held(2)
+    refused = api.poll(103, client_id="greedy", timeout=30)
+    assert (refused.status, refused.json()["error"]) == (429, "too_many_connections")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert "client" in refused.json()["message"]
+    api.hold(103, client_id="modest")
+    newest = api.hold(101, client_id="greedy")
+    api.until_held(3)
+    assert newest.silent(), "it took the place of its older one"

@@ -53,7 +53,7 @@ class Feeds:
             while True:
                 # Whoever wants the same again has been sent something too old. Without this, waiting for something
                 # newer here would keep the event loop from ever hearing of it.
-                state = self._at_hand(wanted) if wanted != asked else None
+                state = self.at_hand(wanted) if wanted != asked else None
                 if state is None:
                     raise NotAtHand(wanted)
                 asked, wanted = wanted, steps.send(state)
@@ -70,14 +70,15 @@ class Feeds:
         try:
             while True:
                 asked, wanted = wanted, steps.send(await self._read(wanted) if state is None else state)
-                state = self._at_hand(wanted) if wanted != asked else None
+                state = self.at_hand(wanted) if wanted != asked else None
         except StopIteration as end:
             result: T = end.value
             return result
         finally:
             steps.close()
 
-    def _at_hand(self, wanted: Wanted) -> State | None:
+    def at_hand(self, wanted: Wanted) -> State | None:
+        """As it was last announced; None when the store has to be read."""
         if isinstance(wanted, Changes):
             return None
         if wanted.kind is FeedKind.ORDER:

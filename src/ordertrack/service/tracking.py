@@ -80,7 +80,19 @@ class Tracking:
         return self._store.epoch
 
     def poll_now(self, feed: FeedKey, request: PollRequest, waiter: Waiter) -> Answer | HeldPoll | None:
-        """As `poll`, without waiting for anything; None when the store has to be read. Then nothing was done."""
+        """As `poll`, without waiting for anything; None when the store has to be read. Then nothing was done.
+
+        What is read and answered in one turn of the event loop has no gap to fall into: only a poll that is held, or
+        has to read more, joins first.
+        """
+        check(request, feed)
+        state = self._feeds.at_hand(feed)
+        if state is None:
+            return None
+        answer = decide(request, state, self.epoch, hold_s(request, self.max_timeout_s))
+        if isinstance(answer, Answer) and not answer.lacks_changes:
+            self.statistics.polls[answer.reason] += 1
+            return answer
         steps = self._asked(feed, request, waiter)
         try:
             return self._feeds.now(steps)
