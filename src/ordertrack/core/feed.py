@@ -23,6 +23,8 @@ MAX_INT64 = 2**63 - 1
 
 
 class FeedKind(StrEnum):
+    __hash__ = str.__hash__  # Enum's own is written in Python, and every poll looks up its feed
+
     ORDER = "order"
     CUSTOMER = "customer"
     RESTAURANT = "restaurant"

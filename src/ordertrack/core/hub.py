@@ -195,10 +195,12 @@ class Hub(Generic[W]):
         polls = self._by_feed.get(feed)
         if polls is None:
             return []
-        woken = [poll for poll in polls if poll.parked and poll.position < version]
+        woken = []
         for poll in polls:
-            if not poll.parked:
+            if poll.bucket is None:
                 poll.announced = max(poll.announced, version)
+            elif poll.position < version:
+                woken.append(poll)
         self._hand_back(feed, polls, woken)
         return woken
 

@@ -38,6 +38,8 @@ CALM_FEED_INTERVAL_S = 120
 class Reason(StrEnum):
     """Why a poll was answered when it was."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and every answer is counted by its reason
+
     SNAPSHOT = "snapshot"
     CHANGED = "changed"
     RESET = "reset"

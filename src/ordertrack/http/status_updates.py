@@ -63,7 +63,7 @@ class StatusUpdates:
         if_match = parse_if_match(header(headers, names.IF_MATCH), epoch)
         wanted = decode(requests.StatusBody, body).change(id_, ANONYMOUS, self._undo_window_ms, if_match)
         order, event = await self._orders.change(wanted)
-        answer = answers.ChangeAnswer(data=answers.order_view(order), changed=event is not None)
+        answer = answers.ChangeAnswer(data=answers.encoded_order(order), changed=event is not None)
         return Response(200, (JSON, *encoded(version_headers(epoch, order))), encode(answer))
 
 

@@ -119,8 +119,11 @@ class Tracking:
         """The store's commit listener: answer everybody who waits for one of these orders, or for one of its people."""
         for order, _, previous_version in commits:
             self.statistics.updates += order.version - previous_version
+            answer = None  # one for all that have the same version, so that it is encoded once
             for poll in self.hub.news(order_feed(order.id), order.version):
-                self._answer(poll, Answer(order, Reason.CHANGED, poll.position), committed_at_s)
+                if answer is None or answer.position != poll.position:
+                    answer = Answer(order, Reason.CHANGED, poll.position)
+                self._answer(poll, answer, committed_at_s)
         for news in told(commits, self.hub.watched):
             self._tell(news, committed_at_s)
 

@@ -76,7 +76,7 @@ def _success(operation: Operation) -> Json:
         return {"description": "Done.", "content": {names.TEXT: {"schema": {"type": "string"}}}}
     content: Json = {"schema": {"$ref": _SCHEMAS + operation.answer.__name__}}
     if operation.answer_example is not None:
-        content["example"] = msgspec.to_builtins(operation.answer_example)
+        content["example"] = msgspec.json.decode(msgspec.json.encode(operation.answer_example))
     headers = {name: {"schema": {"type": "string"}} for name in operation.headers}
     return {"description": "Done.", "headers": headers, "content": {names.JSON: content}}
 

@@ -229,6 +229,21 @@ def order_view(order: Order) -> OrderView:
     )
 
 
+class _Encoded:
+    """The order that was encoded last: a change is told to all who wait for it, and then to whoever made it."""
+
+    order: Order | None = None
+    data = msgspec.Raw()
+
+    def of(self, order: Order) -> OrderView:
+        if self.order is not order:
+            self.order, self.data = order, msgspec.Raw(encode(order_view(order)))
+        return self.data  # type: ignore[return-value]  # encodes to the same
+
+
+encoded_order = _Encoded().of
+
+
 def simulation_view(order_id: int, steps: Sequence[Step]) -> SimulationView:
     return SimulationView(order_id, [StepView(s.status, format_time(s.due_at_ms), s.reason) for s in steps])
 
@@ -254,6 +269,7 @@ def position_of(answer: Answer, epoch: str) -> Cursor:
 
 
 def poll_answer(answer: Answer, epoch: str, max_timeout_s: float, now_ms: int) -> PollAnswer | FeedPollAnswer:
+    """`data` of an order's answer is only good for encoding."""
     state, events = answer.state, answer.events
     interval_s = next_poll_interval_s(state)
     common: dict[str, Any] = {
@@ -272,7 +288,7 @@ def poll_answer(answer: Answer, epoch: str, max_timeout_s: float, now_ms: int) -
     if isinstance(state, FeedState):
         orders, changes = [order_view(order) for order in state.changes.orders], state.changes
         return FeedPollAnswer(data=FeedView(orders), left=list(changes.left), more=changes.more, **common)
-    return PollAnswer(data=order_view(state), **common)
+    return PollAnswer(data=encoded_order(state), **common)
 
 
 def encode(value: Any) -> bytes:
