@@ -30,7 +30,9 @@ async def used(folder: Path) -> Path:
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE orders SET status = 'eaten'",
+        "UPDATE events SET status = 'eaten'",
+        "UPDATE orders SET final_status = 'eaten'",
+        "DELETE FROM events",
         "UPDATE simulation_steps SET status = 'eaten'",
         "DROP TABLE orders",
     ],

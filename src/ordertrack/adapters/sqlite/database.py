@@ -17,6 +17,9 @@ FILE_NAME = "ordertrack.sqlite3"
 LOCK_NAME = "ordertrack.lock"
 BUSY_TIMEOUT_MS = 5_000
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
+CACHE_KIB = 8 * 1024
+"""Pages that a connection keeps at hand, at most. With SQLite's own 2 MiB, a commit in hundreds among 10,000 orders
+first reads most of the pages that it writes."""
 
 _HERE = files(__package__)
 _NAMED_BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
@@ -58,6 +61,7 @@ def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = Tr
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
     return connection

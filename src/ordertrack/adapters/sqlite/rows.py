@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ from ordertrack.core.workflow import Step
 Row = tuple[Any, ...]
 
 _DETAILS = msgspec.json.Decoder(Details)
+_TEXT: dict[str, str] = {text: text.value for enum in (EventType, Status) for text in enum}
+"""Plain strings: an enum's member takes SQLite's driver a search for an adapter, every time."""
 
 
 def order_parameters(order: Order) -> dict[str, Any]:
@@ -25,26 +28,27 @@ def order_parameters(order: Order) -> dict[str, Any]:
         "restaurant_id": order.restaurant_id,
         "courier_id": order.courier_id,
         "details": msgspec.json.encode(order.details).decode(),
-        "status": order.status.value,
-        "version": order.version,
         "created_at_ms": order.created_at_ms,
-        "updated_at_ms": order.updated_at_ms,
     }
 
 
-def event_row(order_id: int, event: Event) -> Row:
+def event_row(order_id: int, event: Event, feed_versions: Sequence[int]) -> Row:
+    """`feed_versions` are those the event made in the feeds of the customer, the restaurant and the courier, if any."""
     return (
         order_id,
         event.version,
-        event.type.value,
-        event.status.value,
+        _TEXT[event.type],
+        _TEXT[event.status],
         event.at_ms,
         event.recorded_at_ms,
         event.actor,
         event.reason,
-        ",".join(event.skipped) or None,
+        ",".join(event.skipped) if event.skipped else None,
         event.courier_id,
         event.undoes,
+        feed_versions[0],
+        feed_versions[1],
+        feed_versions[2] if len(feed_versions) > 2 else 0,
     )
 
 
@@ -74,19 +78,15 @@ def _event_of(row: Row) -> Event:
 
 
 def order_of(connection: sqlite3.Connection, row: Row) -> Order:
-    """The order of a row of `orders`, with its events read in the same transaction."""
-    (
-        id_,
-        reference,
-        customer_id,
-        restaurant_id,
-        courier_id,
-        details,
-        status,
-        version,
-        created_at_ms,
-        updated_at_ms,
-    ) = row
+    """The order of a row of `orders` as its events, read in the same transaction, left it.
+
+    Raises ValueError when the rows are not those of an order.
+    """
+    id_, reference, customer_id, restaurant_id, courier_id, details, created_at_ms = row
+    timeline = tuple(map(_event_of, connection.execute(SQL["events"], {"id": id_})))
+    if not timeline:
+        raise ValueError(f"order {id_} has no events")
+    last = timeline[-1]
     return Order(
         id=id_,
         reference=reference,
@@ -94,11 +94,11 @@ def order_of(connection: sqlite3.Connection, row: Row) -> Order:
         restaurant_id=restaurant_id,
         courier_id=courier_id,
         details=_DETAILS.decode(details),
-        status=Status(status),
-        version=version,
+        status=last.status,
+        version=last.version,
         created_at_ms=created_at_ms,
-        updated_at_ms=updated_at_ms,
-        timeline=tuple(map(_event_of, connection.execute(SQL["events"], {"id": id_}))),
+        updated_at_ms=last.recorded_at_ms,
+        timeline=timeline,
     )
 
 

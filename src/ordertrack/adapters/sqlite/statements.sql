@@ -7,59 +7,68 @@ SELECT value FROM meta WHERE key = 'epoch';
 INSERT INTO meta (key, value) VALUES ('epoch', :epoch);
 
 -- name: insert_order
-INSERT INTO orders (
-    id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms, updated_at_ms
-) VALUES (
-    :id, :reference, :customer_id, :restaurant_id, :courier_id, :details, :status, :version, :created_at_ms,
-    :updated_at_ms
-);
+INSERT INTO orders (id, reference, customer_id, restaurant_id, courier_id, details, created_at_ms)
+VALUES (:id, :reference, :customer_id, :restaurant_id, :courier_id, :details, :created_at_ms);
 
--- name: update_order
-UPDATE orders SET
-    courier_id = :courier_id, status = :status, version = :version, updated_at_ms = :updated_at_ms,
-    customer_feed_version = :customer_feed_version, restaurant_feed_version = :restaurant_feed_version,
-    courier_feed_version = :courier_feed_version
-WHERE id = :id;
+-- name: set_courier
+UPDATE orders SET courier_id = ? WHERE id = ?;
+
+-- name: set_final_status
+UPDATE orders SET final_status = ? WHERE id = ?;
 
 -- name: insert_event
 INSERT INTO events (
-    order_id, version, type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    order_id, version, type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes,
+    customer_feed_version, restaurant_feed_version, courier_feed_version
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: order
-SELECT id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms, updated_at_ms
-FROM orders WHERE id = :id;
+SELECT id, reference, customer_id, restaurant_id, courier_id, details, created_at_ms FROM orders WHERE id = :id;
 
 -- name: events
 SELECT version, type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes
 FROM events WHERE order_id = :id ORDER BY version;
 
 -- name: orders
-SELECT id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms, updated_at_ms
+SELECT id, reference, customer_id, restaurant_id, courier_id, details, created_at_ms
 FROM orders WHERE {where} ORDER BY id DESC LIMIT :limit;
 
--- name: feed_changed
-SELECT {feed_version}, id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms,
-    updated_at_ms
-FROM orders WHERE {party} = :id AND {feed_version} > :after ORDER BY {feed_version} LIMIT :limit;
-
--- name: feed_active
--- The words about the status are those of the partial indexes, which would not be used otherwise.
-SELECT {feed_version}, id, reference, customer_id, restaurant_id, courier_id, details, status, version, created_at_ms,
-    updated_at_ms
-FROM orders WHERE {party} = :id AND {feed_version} > :after AND {feed_version} <= :snapshot
-    AND status NOT IN ('delivered', 'cancelled')
-ORDER BY {feed_version} LIMIT :limit;
+-- name: last_status
+-- Of an order of the statement that this is put into.
+(SELECT status FROM events WHERE order_id = orders.id ORDER BY version DESC LIMIT 1);
 
 -- name: orders_by_status
-SELECT status, count(*) FROM orders GROUP BY status;
+SELECT final_status, count(*) FROM orders WHERE final_status IS NOT NULL GROUP BY final_status
+UNION ALL
+SELECT {last_status}, count(*) FROM orders WHERE final_status IS NULL GROUP BY 1;
 
--- name: feed_version
-SELECT version FROM feeds WHERE kind = :kind AND id = :id;
+-- name: insert_party
+INSERT INTO parties (kind, id) VALUES (:kind, :id);
 
--- name: upsert_feed
-INSERT INTO feeds (kind, id, version) VALUES (?, ?, ?)
-ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version;
+-- name: party
+SELECT number, (SELECT max(version) FROM feed_entries WHERE party = number) FROM parties
+WHERE kind = :kind AND id = :id;
+
+-- name: insert_feed_entry
+INSERT INTO feed_entries (party, version, order_id) VALUES (?, ?, ?);
+
+-- name: feed_changed
+-- CROSS JOIN keeps the tables in this order, which is that of the versions.
+SELECT f.version, o.id, o.reference, o.customer_id, o.restaurant_id, o.courier_id, o.details, o.created_at_ms
+FROM feed_entries f CROSS JOIN orders o ON o.id = f.order_id
+WHERE f.party = :party AND f.version > :after AND o.{party_id} = :id AND f.version = (
+    SELECT {feed_version} FROM events WHERE order_id = f.order_id ORDER BY version DESC LIMIT 1
+)
+ORDER BY f.version LIMIT :limit;
+
+-- name: feed_active
+-- The words about the final status are those of the partial indexes, which would not be used otherwise.
+SELECT e.{feed_version}, o.id, o.reference, o.customer_id, o.restaurant_id, o.courier_id, o.details, o.created_at_ms
+FROM orders o JOIN events e ON e.order_id = o.id
+WHERE o.{party_id} = :id AND o.final_status IS NULL
+    AND e.version = (SELECT max(version) FROM events WHERE order_id = o.id)
+    AND e.{feed_version} > :after AND e.{feed_version} <= :snapshot
+ORDER BY 1 LIMIT :limit;
 
 -- name: upsert_departure
 INSERT INTO departures (courier_id, order_id, version) VALUES (?, ?, ?)

@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 import structlog
 
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
-from ordertrack.adapters.sqlite.feeds import read_changes, read_version
+from ordertrack.adapters.sqlite.feeds import read_changes, read_party
+from ordertrack.adapters.sqlite.lists import count_by_status, read_orders
 from ordertrack.adapters.sqlite.recent import AtHand
-from ordertrack.adapters.sqlite.rows import order_of, read_order, step_of
+from ordertrack.adapters.sqlite.rows import read_order, step_of
 from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS
 from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Changed, Writer
 from ordertrack.core.errors import OrderNotFound, OrdertrackError, StoreUnavailable
@@ -100,7 +101,7 @@ class SqliteStore:
                 row = (secrets.token_hex(4),)
                 connection.execute(SQL["insert_epoch"], {"epoch": row[0]})
             self.epoch = row[0]
-            self._counts.update({Status(status): n for status, n in connection.execute(SQL["orders_by_status"])})
+            self._counts.update(count_by_status(connection))
             for row in connection.execute(SQL["steps"]):
                 step_of(row)  # a damaged one must not wait until the server says that it is ready
         finally:
@@ -182,30 +183,15 @@ class SqliteStore:
         return order
 
     async def orders(self, wanted: OrderFilter) -> list[Order]:
-        parameters = {
-            "customer_id": wanted.customer_id,
-            "restaurant_id": wanted.restaurant_id,
-            "courier_id": wanted.courier_id,
-        }
-        clauses = [f"{column} = :{column}" for column, value in parameters.items() if value is not None]
-        if wanted.before_id is not None:
-            clauses.append("id < :before_id")
-        if wanted.statuses:
-            clauses.append(f"status IN ({_quoted(wanted.statuses)})")
-        query = SQL["orders"].format(where=" AND ".join(clauses) or "TRUE")
-        parameters |= {"before_id": wanted.before_id, "limit": wanted.limit}  # type: ignore[dict-item]
-
-        def read(connection: sqlite3.Connection) -> list[Order]:
-            return [order_of(connection, row) for row in connection.execute(query, parameters).fetchall()]
-
-        return await self._read(read)
+        return await self._read(lambda connection: read_orders(connection, wanted))
 
     def peek_feed_version(self, feed: FeedKey) -> int | None:
         return self._feed_versions.get(feed)
 
     async def feed_version(self, feed: FeedKey) -> int:
-        def read(connection: sqlite3.Connection) -> int | None:
-            return read_version(connection, feed)
+        def read(connection: sqlite3.Connection) -> int:
+            party = read_party(connection, feed)
+            return 0 if party is None else party.version
 
         return await self._feed_versions.read(feed, lambda: self._read(read)) or 0
 
@@ -246,7 +232,3 @@ class SqliteStore:
         except sqlite3.Error as error:
             log.exception("read failed", error=str(error))
             raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S) from error
-
-
-def _quoted(statuses: Any) -> str:
-    return ", ".join(f"'{Status(status).value}'" for status in statuses)

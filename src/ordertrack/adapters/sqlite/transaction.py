@@ -1,7 +1,8 @@
 """What one commit does: changes are decided one after another in memory and written together at its end.
 
-Lives on the writer thread. It knows each order as the latest commit left it (`_orders`), so that an update of an order
-that is being worked on reads nothing. That is sound because one process, and in it one thread, writes this file.
+Lives on the writer thread. It knows each order (`_orders`) and the feeds of its people as the latest commit left them,
+so that an update of an order that is being worked on reads nothing. That is sound because one process, and in it one
+thread, writes this file.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ordertrack.adapters.sqlite.database import SQL
+from ordertrack.adapters.sqlite.feeds import Party, read_party
 from ordertrack.adapters.sqlite.recent import Recent
-from ordertrack.adapters.sqlite.rows import event_row, order_parameters, read_order, step_of, step_row
+from ordertrack.adapters.sqlite.rows import Row, event_row, order_parameters, read_order, step_of, step_row
 from ordertrack.core.errors import (
     IdempotencyKeyReused,
     OrderNotFound,
@@ -22,7 +24,7 @@ from ordertrack.core.errors import (
     SimulationRunning,
 )
 from ordertrack.core.event import Event, Status
-from ordertrack.core.feed import FeedKey, FeedKind, touched_feeds
+from ordertrack.core.feed import FeedKey, FeedKind, party_feeds
 from ordertrack.core.order import Change, NewOrder, Order, as_created, create, evolve
 from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, plan
 from ordertrack.ports.store import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
@@ -32,12 +34,12 @@ CACHED_FEEDS = 50_000
 
 
 @dataclass(slots=True)
-class _Changed:
-    """An order this commit changes. `before` is what the latest commit left of it; None for a new one."""
+class _Feed:
+    """A party's feed at the version that the latest change made."""
 
-    before: Order | None
-    order: Order
-    feeds: dict[FeedKey, int]
+    key: FeedKey
+    number: int
+    version: int
 
 
 class Transaction:
@@ -46,11 +48,17 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._orders: Recent[int, Order] = Recent(CACHED_ORDERS)
-        self._feed_versions: dict[FeedKey, int] = {}
+        self._feeds: dict[FeedKey, _Feed] = {}
+        self._feeds_of: dict[int, tuple[_Feed, ...]] = {}
         self._known_steps: dict[int, tuple[Step, ...]] | None = None
-        self._changed: dict[int, _Changed] = {}
-        self._events: list[tuple[int, Event]] = []
-        self._bumped: dict[FeedKey, int] = {}
+        # What this commit is to write and to tell.
+        self._changed: dict[int, Committed] = {}
+        self._statuses_before: dict[int, Status | None] = {}
+        self._events: list[Row] = []
+        self._entries: list[Row] = []
+        self._departures: list[Row] = []
+        self._couriers: dict[int, Row] = {}
+        self._endings: dict[int, Row] = {}
 
     # What a request can ask for
 
@@ -128,31 +136,40 @@ class Transaction:
 
     def flush(self) -> list[tuple[Status | None, Committed]]:
         """Write what was decided. Returns each changed order with the status it had before (None: it is new)."""
-        connection = self._connection
-        connection.executemany(SQL["update_order"], map(self._update_parameters, self._changed.values()))
-        connection.executemany(SQL["insert_event"], (event_row(id_, event) for id_, event in self._events))
-        connection.executemany(SQL["upsert_feed"], ((f.kind.value, f.id, v) for f, v in self._bumped.items()))
-        return [
-            (before.status, Committed(changed.order, changed.feeds, before.version))
-            if (before := changed.before)
-            else (None, Committed(changed.order, changed.feeds, 0))
-            for changed in self._changed.values()
-        ]
+        for statement, rows in (
+            ("insert_event", self._events),
+            ("insert_feed_entry", self._entries),
+            ("upsert_departure", self._departures),
+            ("set_courier", self._couriers.values()),
+            ("set_final_status", self._endings.values()),
+        ):
+            if rows:
+                self._connection.executemany(SQL[statement], rows)
+        return list(zip(self._statuses_before.values(), self._changed.values(), strict=True))
 
     def begin_next(self) -> None:
         """Start over after a commit."""
         self._changed.clear()
+        self._statuses_before.clear()
         self._events.clear()
-        self._bumped.clear()
-        if len(self._feed_versions) > CACHED_FEEDS:
-            self._feed_versions.clear()
+        self._entries.clear()
+        self._departures.clear()
+        self._couriers.clear()
+        self._endings.clear()
+        if len(self._feeds) > CACHED_FEEDS or len(self._feeds_of) > CACHED_ORDERS:
+            self._forget_feeds()
 
     def forget(self) -> None:
         """Start over when a commit has failed: nothing this transaction believed may be used again. Cannot fail."""
         self.begin_next()
         self._orders.clear()
-        self._feed_versions.clear()
+        self._forget_feeds()
         self._known_steps = None
+
+    def _forget_feeds(self) -> None:
+        """Both, or an order would go on counting with a feed that has been read anew."""
+        self._feeds.clear()
+        self._feeds_of.clear()
 
     # Helpers
 
@@ -178,39 +195,48 @@ class Transaction:
         return order
 
     def _keep(self, before: Order | None, order: Order, event: Event) -> None:
-        self._orders.put(order.id, order)
-        self._events.append((order.id, event))
-        changed = self._changed.get(order.id)
-        if changed is None:
-            changed = self._changed[order.id] = _Changed(before, order, {})
-        changed.order = order
-        for feed in touched_feeds(before, order):
-            changed.feeds[feed] = self._bump(feed)
-            if feed.kind is FeedKind.COURIER and feed.id != order.courier_id:
-                self._connection.execute(SQL["upsert_departure"], (feed.id, order.id, changed.feeds[feed]))
+        id_ = order.id
+        if before is None or before.courier_id == order.courier_id:
+            feeds = self._feeds_of.get(id_)
+            if feeds is None:
+                feeds = self._find_feeds(order)
+            bumped = feeds
+        else:
+            self._couriers[id_] = (order.courier_id, id_)
+            bumped = feeds = self._find_feeds(order)
+            if before.courier_id is not None:
+                lost = self._feed(FeedKey(FeedKind.COURIER, before.courier_id))
+                self._departures.append((before.courier_id, id_, lost.version + 1))
+                bumped = (*feeds, lost)
+        versions: dict[FeedKey, int] = {}
+        for feed in bumped:
+            feed.version = versions[feed.key] = feed.version + 1
+            self._entries.append((feed.number, feed.version, id_))
+        status_before = None if before is None else before.status
+        earlier = self._changed.get(id_)
+        if earlier is None:
+            self._statuses_before[id_] = status_before
+            self._changed[id_] = Committed(order, versions, before.version if before else 0)
+        else:
+            self._changed[id_] = Committed(order, {**earlier.feeds, **versions}, earlier.previous_version)
+        self._events.append(event_row(id_, event, [feed.version for feed in feeds]))
+        if order.status is not status_before and (order.status.ended or (status_before and status_before.ended)):
+            self._endings[id_] = (order.status.value if order.status.ended else None, id_)
+        self._orders.put(id_, order)
 
-    def _bump(self, feed: FeedKey) -> int:
-        version = self._feed_versions.get(feed)
-        if version is None:
-            row = self._connection.execute(SQL["feed_version"], {"kind": feed.kind.value, "id": feed.id}).fetchone()
-            version = row[0] if row else 0
-        version += 1
-        self._feed_versions[feed] = self._bumped[feed] = version
-        return version
+    def _find_feeds(self, order: Order) -> tuple[_Feed, ...]:
+        feeds = self._feeds_of[order.id] = tuple(map(self._feed, party_feeds(order)))
+        return feeds
 
-    def _update_parameters(self, changed: _Changed) -> dict[str, object]:
-        order = changed.order
-        courier = changed.feeds.get(FeedKey(FeedKind.COURIER, order.courier_id)) if order.courier_id else None
-        return {
-            "id": order.id,
-            "courier_id": order.courier_id,
-            "status": order.status.value,
-            "version": order.version,
-            "updated_at_ms": order.updated_at_ms,
-            "customer_feed_version": changed.feeds[FeedKey(FeedKind.CUSTOMER, order.customer_id)],
-            "restaurant_feed_version": changed.feeds[FeedKey(FeedKind.RESTAURANT, order.restaurant_id)],
-            "courier_feed_version": courier or 0,
-        }
+    def _feed(self, key: FeedKey) -> _Feed:
+        feed = self._feeds.get(key)
+        if feed is None:
+            party = read_party(self._connection, key)
+            if party is None:
+                inserted = self._connection.execute(SQL["insert_party"], {"kind": key.kind.value, "id": key.id})
+                party = Party(inserted.lastrowid or 0, 0)
+            feed = self._feeds[key] = _Feed(key, party.number, party.version)
+        return feed
 
     def _drop_steps(self, order_id: int, pending: tuple[Step, ...], left: tuple[Step, ...]) -> None:
         last_gone = left[0].seq - 1 if left else pending[-1].seq

@@ -1,0 +1,215 @@
+"""The tables of the SQLite store: databases of earlier versions, what a change writes, and which index a read uses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ordertrack.adapters.sqlite import database, feeds, lists
+from ordertrack.adapters.sqlite.database import FILE_NAME, connect, migrate
+from ordertrack.adapters.sqlite.store import SqliteStore
+from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.core.event import Event, EventType, Status
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind
+from ordertrack.core.order import AssignCourier, Change, ChangeStatus, Details, NewOrder, Order
+from ordertrack.ports.store import Applied, OrderFilter
+
+pytestmark = pytest.mark.anyio
+
+PlanOf = Callable[[str], str]
+NOW_MS = 1_795_342_530_000
+BOUND_S = 20
+C1, C2, R1 = FeedKey(FeedKind.CUSTOMER, "c1"), FeedKey(FeedKind.CUSTOMER, "c2"), FeedKey(FeedKind.RESTAURANT, "r1")
+D1, D2 = FeedKey(FeedKind.COURIER, "d1"), FeedKey(FeedKind.COURIER, "d2")
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(folder, SystemClock())
+    async with asyncio.timeout(BOUND_S):
+        await store.open(lambda commits, committed_at_s: None)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+async def applied(store: SqliteStore, change: Change) -> Order:
+    (result,) = await store.apply([change], NOW_MS)
+    assert isinstance(result, Applied), result
+    return result.order
+
+
+# Databases of earlier versions
+
+SCHEMA_2 = """
+INSERT INTO meta VALUES ('epoch', 'a1b2c3d4');
+INSERT INTO orders VALUES
+    (1, 'A', 'c1', 'r1', 'd2', '{"note":"bell"}', 'preparing', 4, 1000, 1003, 5, 6, 1),
+    (2, NULL, 'c1', 'r1', NULL, '{}', 'cancelled', 2, 1000, 1001, 4, 4, 0),
+    (3, NULL, 'c2', 'r1', 'd1', '{}', 'delivered', 2, 1000, 1001, 2, 5, 4);
+INSERT INTO events VALUES
+    (1, 1, 'created', 'confirmed', 1000, 1000, 'shop', NULL, NULL, 'd1', NULL),
+    (1, 2, 'status_changed', 'ready', 1001, 1001, 'cook', NULL, 'preparing', NULL, NULL),
+    (1, 3, 'reverted', 'preparing', 1002, 1002, 'cook', 'burnt', NULL, NULL, 2),
+    (1, 4, 'courier_assigned', 'preparing', 1003, 1003, 'shop', NULL, NULL, 'd2', NULL),
+    (2, 1, 'created', 'confirmed', 1000, 1000, 'shop', NULL, NULL, NULL, NULL),
+    (2, 2, 'status_changed', 'cancelled', 1001, 1001, 'shop', NULL, NULL, NULL, NULL),
+    (3, 1, 'created', 'confirmed', 1000, 1000, 'shop', NULL, NULL, 'd1', NULL),
+    (3, 2, 'status_changed', 'delivered', 1001, 1001, 'shop', NULL, 'preparing,ready,picked_up', NULL, NULL);
+INSERT INTO departures VALUES ('d1', 1, 5);
+INSERT INTO feeds VALUES
+    ('customer', 'c1', 5), ('customer', 'c2', 2), ('restaurant', 'r1', 6), ('courier', 'd1', 5), ('courier', 'd2', 1);
+"""
+"""Three orders as schema 2 kept them."""
+
+
+def make_schema_2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first_two = [(name, body) for name, body in database._migrations() if name < "0003"]
+    connection = connect(folder / FILE_NAME)
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "_migrations", lambda: iter(first_two))
+        migrate(connection, NOW_MS)
+    connection.executescript(SCHEMA_2)
+    connection.close()
+
+
+async def test_a_database_of_schema_2_keeps_its_orders_and_feeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_schema_2(tmp_path, monkeypatch)
+    async with opened(tmp_path) as store:
+        assert store.epoch == "a1b2c3d4"
+        first, second, third = [await store.order(order_id) for order_id in (1, 2, 3)]
+        assert first == Order(
+            id=1,
+            reference="A",
+            customer_id="c1",
+            restaurant_id="r1",
+            courier_id="d2",
+            details=Details(note="bell"),
+            status=Status.PREPARING,
+            version=4,
+            created_at_ms=1000,
+            updated_at_ms=1003,
+            timeline=(
+                Event(1, EventType.CREATED, Status.CONFIRMED, 1000, 1000, "shop", courier_id="d1"),
+                Event(2, EventType.STATUS_CHANGED, Status.READY, 1001, 1001, "cook", skipped=(Status.PREPARING,)),
+                Event(3, EventType.REVERTED, Status.PREPARING, 1002, 1002, "cook", "burnt", undoes=2),
+                Event(4, EventType.COURIER_ASSIGNED, Status.PREPARING, 1003, 1003, "shop", courier_id="d2"),
+            ),
+        )
+        assert await store.feed_changes(C1, 0) == FeedChanges(5, (second, first))
+        assert await store.feed_changes(C1, None) == FeedChanges(5, (first,))
+        assert await store.feed_changes(C2, 1) == FeedChanges(2, (third,))
+        assert await store.feed_changes(R1, 0) == FeedChanges(6, (second, third, first))
+        assert await store.feed_changes(R1, 4, limit=1) == FeedChanges(5, (third,), more=True)
+        assert await store.feed_changes(D1, 0) == FeedChanges(5, (third,), (1,))
+        assert await store.feed_changes(D1, None) == FeedChanges(5)
+        assert await store.feed_changes(D2, 0) == FeedChanges(1, (first,))
+        counts = {status: count for status, count in (await store.orders_by_status()).items() if count}
+        assert counts == {Status.PREPARING: 1, Status.CANCELLED: 1, Status.DELIVERED: 1}
+
+
+async def test_a_database_of_schema_2_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_schema_2(tmp_path, monkeypatch)
+    async with opened(tmp_path) as store:
+        back = await applied(store, AssignCourier(1, "d1", "shop"))
+        assert back.version == 5
+        assert await store.feed_changes(C1, 5) == FeedChanges(6, (back,))
+        assert await store.feed_changes(D1, 5) == FeedChanges(6, (back,))
+        assert await store.feed_changes(D1, None) == FeedChanges(6, (back,))
+        assert await store.feed_changes(D2, 1) == FeedChanges(2, (), (1,))
+        again = await applied(store, ChangeStatus(3, Status.READY, "cook", undo=True))
+        assert await store.feed_changes(C2, None) == FeedChanges(3, (again,))
+        assert (await store.create(NewOrder("c1", "r1"), NOW_MS)).order.id == 4
+
+
+# What a change writes
+
+
+async def test_a_change_of_status_writes_its_event_and_an_entry_for_each_feed_and_nothing_else(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        order = (await store.create(NewOrder("c1", "r1", "d1"), NOW_MS)).order
+        assert store._writer is not None
+        connection = store._writer._connection
+        before = connection.total_changes
+        await applied(store, ChangeStatus(order.id, Status.PREPARING, "cook"))
+        assert connection.total_changes - before == 1 + 3
+
+
+@pytest.mark.parametrize("status", ["delivered", "cancelled"])
+async def test_an_ending_that_is_taken_back_leaves_an_order_that_is_listed_as_active(
+    tmp_path: Path, status: str
+) -> None:
+    async with opened(tmp_path) as store:
+        order = (await store.create(NewOrder("c1", "r1"), NOW_MS)).order
+        ended = await applied(store, ChangeStatus(order.id, Status(status), "shop"))
+        assert await store.orders(OrderFilter(limit=5, statuses=(Status(status),))) == [ended]
+        assert await store.orders(OrderFilter(limit=5, statuses=(Status.CONFIRMED,))) == []
+        back = await applied(store, ChangeStatus(order.id, Status.CONFIRMED, "shop", undo=True))
+        assert await store.orders(OrderFilter(limit=5, statuses=(Status(status),))) == []
+        assert await store.orders(OrderFilter(limit=5, statuses=(Status.CONFIRMED,))) == [back]
+        assert await store.feed_changes(C1, None) == FeedChanges(3, (back,))
+
+
+# Which index a read uses
+
+
+@pytest.fixture
+def plan_of(tmp_path: Path) -> Iterator[PlanOf]:
+    connection = connect(tmp_path / FILE_NAME)
+    migrate(connection, NOW_MS)
+    names = ("party", "id", "after", "snapshot", "limit", "customer_id", "restaurant_id", "courier_id", "before_id")
+
+    def plan(query: str) -> str:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {query}", dict.fromkeys(names, 1))
+        return "\n".join(detail for *_, detail in rows)
+
+    yield plan
+    connection.close()
+
+
+@pytest.mark.parametrize("kind", [FeedKind.CUSTOMER, FeedKind.RESTAURANT, FeedKind.COURIER])
+def test_a_page_of_a_feed_is_a_stretch_of_its_entries(plan_of: PlanOf, kind: FeedKind) -> None:
+    plan = plan_of(feeds.CHANGED[kind])
+    assert plan.startswith("SEARCH f USING PRIMARY KEY (party=? AND version>?)")
+    assert "SCAN" not in plan
+    assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("kind", [FeedKind.CUSTOMER, FeedKind.RESTAURANT, FeedKind.COURIER])
+def test_a_snapshot_reads_only_active_orders(plan_of: PlanOf, kind: FeedKind) -> None:
+    plan = plan_of(feeds.ACTIVE[kind])
+    assert plan.startswith(f"SEARCH o USING INDEX orders_{kind}_active ")
+    assert "SCAN" not in plan
+
+
+def test_orders_are_counted_without_reading_those_that_have_ended(plan_of: PlanOf) -> None:
+    plan = plan_of(lists.BY_STATUS)
+    assert plan.count("USING COVERING INDEX orders_final_status") == 2
+    assert "SCAN" not in plan
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (OrderFilter(limit=5, statuses=(Status.CANCELLED,)), "orders_final_status (final_status=?)"),
+        (
+            OrderFilter(limit=5, statuses=(Status.READY,), before_id=9),
+            "orders_final_status (final_status=? AND rowid<?",
+        ),
+        (OrderFilter(limit=5, statuses=(Status.READY,), customer_id="c1"), "orders_customer_active (customer_id=?)"),
+        (OrderFilter(limit=5, statuses=(Status.DELIVERED,), restaurant_id="r1"), "orders_restaurant (restaurant_id=?)"),
+        (OrderFilter(limit=5, statuses=(Status.READY, Status.DELIVERED), courier_id="d"), "orders_courier (courier_id"),
+        (OrderFilter(limit=5, statuses=(Status.DELIVERED, Status.CANCELLED), before_id=9), "INTEGER PRIMARY KEY"),
+    ],
+)
+def test_a_list_comes_in_the_order_of_an_index(plan_of: PlanOf, wanted: OrderFilter, index: str) -> None:
+    plan = plan_of(lists.list_query(wanted))
+    assert index in plan.splitlines()[0]
+    assert "TEMP B-TREE" not in plan
