@@ -23,6 +23,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Generic, NamedTuple, TypeVar
 
+import msgspec
+
 from ordertrack.core.deadlines import Deadlines
 from ordertrack.core.errors import NodeFull, TooManyPolls
 from ordertrack.core.feed import FeedKey, FeedKind
@@ -34,44 +36,26 @@ FULL_RETRY_AFTER_S = (5, 10)
 W = TypeVar("W")
 
 
-class Poll(Generic[W]):
+class Poll(msgspec.Struct, Generic[W], gc=False, eq=False):
     """One poll of `feed`, the newest of `client_id` when that is given.
 
     `waiter` is whoever holds its connection; the hub never looks at it. `position` is the version the client has,
     `ends_at_s` when its hold ends, `ahead` whether it is held for the store to catch up, `conditional` whether
     "nothing new" may be a 304. `announced` is the newest version the feed was told of while the poll was reading.
+
+    The garbage collector does not look at polls, because there are many of them, for long: whoever has a reference to
+    one lets go of it when the poll is handed back.
     """
 
-    __slots__ = (
-        "ahead",
-        "announced",
-        "bucket",
-        "client_id",
-        "conditional",
-        "ends_at_s",
-        "feed",
-        "position",
-        "waiter",
-    )
-
-    def __init__(
-        self,
-        feed: FeedKey,
-        waiter: W,
-        *,
-        ends_at_s: float,
-        conditional: bool = False,
-        client_id: str | None = None,
-    ) -> None:
-        self.feed = feed
-        self.waiter = waiter
-        self.client_id = client_id
-        self.ends_at_s = ends_at_s
-        self.conditional = conditional
-        self.position = 0
-        self.ahead = False
-        self.announced = 0
-        self.bucket: set[Poll[W]] | None = None
+    feed: FeedKey
+    waiter: W
+    ends_at_s: float
+    conditional: bool = False
+    client_id: str | None = None
+    position: int = 0
+    ahead: bool = False
+    announced: int = 0
+    bucket: set[Poll[W]] | None = None
 
     @property
     def parked(self) -> bool:

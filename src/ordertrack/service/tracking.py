@@ -89,10 +89,11 @@ class Tracking:
         state = self._feeds.at_hand(feed)
         if state is None:
             return None
-        answer = decide(request, state, self.epoch, hold_s(request, self.max_timeout_s))
-        if isinstance(answer, Answer) and not answer.lacks_changes:
-            self.statistics.polls[answer.reason] += 1
-            return answer
+        left_s = hold_s(request, self.max_timeout_s)
+        decision = decide(request, state, self.epoch, left_s)
+        if isinstance(decision, Answer) and not decision.lacks_changes:
+            self.statistics.polls[decision.reason] += 1
+            return decision
         steps = self._asked(feed, request, waiter)
         try:
             return self._feeds.now(steps)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import select
 from enum import Enum, auto
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer, PollRequest
@@ -21,33 +24,35 @@ class Stage(Enum):
     IDLE = auto()
     IN_HEAD = auto()
     IN_BODY = auto()
+    BUSY = auto()
+    """For none: the store is being asked."""
 
 
-class Connection:
-    """One descriptor and what is known of its current request; the waiter of its poll."""
+class Connection(msgspec.Struct, gc=False, eq=False):
+    """One descriptor and what is known of its current request; the waiter of its poll.
 
-    __slots__ = ("busy", "data", "expires_at_s", "fd", "gate", "keep_alive", "poll", "request", "stage")
+    The garbage collector does not look at connections: `poll` is let go of when it is answered or left.
+    """
 
-    def __init__(self, gate: Gate, fd: int, data: bytes) -> None:
-        self.gate = gate
-        self.fd = fd
-        """-1 once it is closed or lent."""
-        self.data = data
-        """Received and not yet served."""
-        self.stage = Stage.IDLE
-        self.expires_at_s: float | None = None
-        """When it is closed, unless something comes; None while a request is served."""
-        self.poll: HeldPoll | None = None
-        self.busy = False
-        """The store is being asked for its request."""
-        self.keep_alive = True
-        self.request = NO_REQUEST
-        """The request, if anything of it shows in the answer's headers; most are let go while they are held."""
+    gate: Gate
+    fd: int
+    """-1 once it is closed or lent."""
+    data: bytes
+    """Received and not yet served."""
+    epoll: select.epoll
+    """Where the descriptor is registered."""
+    stage: Stage = Stage.IDLE
+    expires_at_s: float | None = None
+    """When it is closed, unless something comes; None while a request is served."""
+    poll: HeldPoll | None = None
+    keep_alive: bool = True
+    request: PollRequest = NO_REQUEST
+    """The request, if anything of it shows in the answer's headers; most are let go while they are held."""
 
     @property
     def reads(self) -> bool:
         """Whether what comes is served at once, rather than after the request before it."""
-        return self.poll is None and not self.busy and self.fd >= 0
+        return self.poll is None and self.stage is not Stage.BUSY and self.fd >= 0
 
     def answer(self, answer: Answer, committed_at_s: float | None) -> None:
         self.poll = None

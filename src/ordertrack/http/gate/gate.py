@@ -60,7 +60,7 @@ ACCEPT_PAUSE_S = 1.0
 SWEEP_S = 0.5
 READ_BYTES = 64 * 1024
 ACCEPTS_PER_WAKE = 256
-EVENTS_PER_WAKE = 1024
+EVENTS_PER_WAKE = 64
 """Bounds on one turn, so that neither newcomers nor talkers keep the loop to themselves."""
 
 _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -99,7 +99,7 @@ class Gate:
         self._clock = clock
         self._lender: Lender | None = None
         self._loop = asyncio.get_running_loop()
-        self._epoll = select.epoll()
+        self._phones, self._kitchens = select.epoll(), select.epoll()
         self._connections: dict[int, Connection] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,7 +109,8 @@ class Gate:
     def start(self, lender: Lender) -> None:
         self._lender = lender
         self._listener.setblocking(False)
-        self._loop.add_reader(self._epoll.fileno(), self._on_ready)
+        for epoll in (self._kitchens, self._phones):
+            self._loop.add_reader(epoll.fileno(), self._on_ready, epoll)
         self._loop.add_reader(self._listener.fileno(), self._on_accept)
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
@@ -132,8 +133,9 @@ class Gate:
             self.drop(connection)
         if self._sweeper is not None:
             self._sweeper.cancel()
-        self._loop.remove_reader(self._epoll.fileno())
-        self._epoll.close()
+        for epoll in (self._kitchens, self._phones):
+            self._loop.remove_reader(epoll.fileno())
+            epoll.close()
 
     # Connections come and go
 
@@ -171,9 +173,9 @@ class Gate:
         self._admit(fd, data)
 
     def _admit(self, fd: int, data: bytes) -> None:
-        connection = self._connections[fd] = Connection(self, fd, data)
+        connection = self._connections[fd] = Connection(self, fd, data, self._phones)
         self.counters.open = len(self._connections)
-        self._epoll.register(fd, _READABLE)
+        self._phones.register(fd, _READABLE)
         self._advance(connection)
 
     def drop(self, connection: Connection) -> None:
@@ -186,7 +188,7 @@ class Gate:
         fd, connection.fd = connection.fd, -1
         del self._connections[fd]
         self.counters.open = len(self._connections)
-        self._epoll.unregister(fd)
+        connection.epoll.unregister(fd)
         if connection.poll is not None:
             self._tracking.leave(connection.poll)
             connection.poll = None
@@ -208,8 +210,8 @@ class Gate:
 
     # Bytes in
 
-    def _on_ready(self) -> None:
-        for fd, events in self._epoll.poll(0, EVENTS_PER_WAKE):
+    def _on_ready(self, epoll: select.epoll) -> None:
+        for fd, events in epoll.poll(0, EVENTS_PER_WAKE):
             connection = self._connections.get(fd)
             if connection is None:
                 continue
@@ -229,9 +231,9 @@ class Gate:
             self.drop(connection)
             return
         connection.data += data
-        if connection.poll is not None or connection.busy:
+        if not connection.reads:
             if len(connection.data) > MAX_HEAD_BYTES:
-                self._epoll.modify(connection.fd, _EPOLLRDHUP)
+                connection.epoll.modify(connection.fd, _EPOLLRDHUP)
         else:
             self._advance(connection)
 
@@ -240,7 +242,7 @@ class Gate:
         if connection.fd < 0:
             return
         if len(connection.data) > MAX_HEAD_BYTES:
-            self._epoll.modify(connection.fd, _READABLE)
+            connection.epoll.modify(connection.fd, _READABLE)
         if connection.data:
             self._loop.call_soon(self._advance, connection)
         else:
@@ -305,13 +307,17 @@ class Gate:
         if order_id is None:
             return False
         body = self._begin(connection, head)
-        connection.busy = True
+        connection.stage = Stage.BUSY
+        if connection.epoll is self._phones:
+            self._phones.unregister(connection.fd)
+            connection.epoll = self._kitchens
+            self._kitchens.register(connection.fd, _READABLE)
         self._start(self._change(connection, order_id, head, body))
         return True
 
     async def _change(self, connection: Connection, order_id: str, head: Head, body: bytes) -> None:
         response = await self._status_updates.answer(order_id, head.query_string, head.headers, body)
-        connection.busy = False
+        connection.stage = Stage.IDLE
         keep_alive = connection.keep_alive and not self._tracking.hub.draining
         self._send(connection, bytes_of(response, self._date(), keep_alive=keep_alive), keep_alive=keep_alive)
         self.go_on(connection)
@@ -334,7 +340,7 @@ class Gate:
             self.send_refusal(connection, error)
             return True
         if outcome is None:
-            connection.busy = True
+            connection.stage = Stage.BUSY
             self._start(self._poll_slowly(connection, feed, request))
         else:
             self._answer_or_hold(connection, outcome)
@@ -345,10 +351,10 @@ class Gate:
         try:
             outcome = await self._tracking.poll(feed, request, connection)
         except OrdertrackError as error:
-            connection.busy = False
+            connection.stage = Stage.IDLE
             self.send_refusal(connection, error)
         else:
-            connection.busy = False
+            connection.stage = Stage.IDLE
             self._answer_or_hold(connection, outcome)
         if connection.poll is None:
             self.go_on(connection)

@@ -75,6 +75,8 @@ def read_head(data: bytes) -> Head | Lend | Incomplete:
         parser.feed_data(data[:length])
     except (httptools.HttpParserError, httptools.HttpParserUpgrade):
         return LEND
+    finally:
+        del head.parser  # or each request would be a cycle, left to the garbage collector
     method = data[:3]
     if not head.complete or head.unusual or (head.body_length and method == _GET):
         return LEND
