@@ -45,7 +45,10 @@ class Caller:
     def _readable(self) -> None:
         data = os.read(self._fd, CHUNK)
         if not data:
-            raise ConnectionResetError("the server closed the connection that makes the updates")
+            if self.busy:
+                raise ConnectionResetError("the server closed the connection that makes the updates")
+            self._connect_again()  # it was idle for longer than the server keeps a connection
+            return
         reply = split(self._partial + data)
         if reply is None:
             self._partial += data
@@ -53,10 +56,13 @@ class Caller:
         self._partial = b""
         self.busy = False
         if reply.closing:
-            self.close()
-            self._fd = self._swarm.listen(self._readable)
+            self._connect_again()
         self._answered(reply)
         self.go()
+
+    def _connect_again(self) -> None:
+        self.close()
+        self._fd = self._swarm.listen(self._readable)
 
 
 def call_all(swarm: Swarm, callers: int, requests: Iterable[bytes], answered: Callable[[Reply], None]) -> None:
