@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test conformance lint bench docs lock clean
+.PHONY: help setup serve test conformance lint bench fuzz docs lock clean
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ lint: setup ## ruff, mypy --strict, import-linter
 
 bench: setup ## measure, print a table, write bench/results
 	@$(BIN)/python -m bench
+
+fuzz: setup ## try mutated requests and tokens for MINUTES (10)
+	@cd tests && ../$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10)
 
 docs: setup ## write the generated reference pages in docs/reference
 	@$(BIN)/python -m ordertrack.cli.reference docs/reference

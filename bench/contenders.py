@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shlex
 import shutil
 import socket
@@ -13,10 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+import jwt
 import psutil
 
 from ordertrack.client.load import (
@@ -29,6 +32,7 @@ from ordertrack.client.load import (
     make_orders,
     statistics,
 )
+from ordertrack.client.load.orders import NAME
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
 READY_WITHIN_S = 30.0
@@ -85,12 +89,14 @@ class Contender(Protocol):
 class Ordertrack:
     """The product, as users start it. `flags` go to `ordertrack serve`; `needs` is a setting that must exist."""
 
-    def __init__(self, name: str, *flags: str, durable: bool, needs: str | None = None) -> None:
+    def __init__(self, name: str, *flags: str, durable: bool, needs: str | None = None, tokens: bool = False) -> None:
         self.name = name
-        self._flags, self._durable, self._needs = flags, durable, needs
+        self._flags, self._durable, self._needs, self._tokens = flags, durable, needs, tokens
 
     def also(self, *flags: str) -> Ordertrack:
-        return Ordertrack(self.name, *self._flags, *flags, durable=self._durable, needs=self._needs)
+        return Ordertrack(
+            self.name, *self._flags, *flags, durable=self._durable, needs=self._needs, tokens=self._tokens
+        )
 
     @contextmanager
     def running(self, *, hold_s: float, polls: int) -> Iterator[Running]:
@@ -101,21 +107,42 @@ class Ordertrack:
             command += ["--data-dir", str(Path(folder) / "data"), "--no-sample-orders", "--log-level", "warning"]
             command += ["--max-held-polls", str(polls + 1_000), "--undo-window-s", "600"]
             command += ["--database-url", "sqlite:" if self._durable else "memory:", *self._flags]
+            dialect = OrdertrackDialect(hold_s)
+            if self._tokens:
+                secret = Path(folder) / "secret"
+                secret.write_text(secrets.token_urlsafe(32))
+                command += ["--token-secret-file", str(secret), "--polls-per-minute", "0"]
+                command += ["--max-connections-per-order", "15"]  # ten of one customer: it may hold seven in ten
+                dialect = _with_tokens(hold_s, secret.read_text())
             log = Path(folder) / "log"
             with log.open("wb") as stderr:
                 server = subprocess.Popen(pinned(command), stdout=subprocess.PIPE, stderr=stderr, text=True)
             try:
                 target = loopback_target(_ready(server, log)["url"])
-                yield ordertrack_like(self.name, target, hold_s, [psutil.Process(server.pid)], _lost_wakeups)
+                yield ordertrack_like(self.name, target, dialect, [psutil.Process(server.pid)], _lost_wakeups)
             finally:
                 stop(server)
                 _show_log(self.name, log)
 
 
+def _with_tokens(hold_s: float, secret: str) -> OrdertrackDialect:
+    """Updates by an administrator, polls by the customer, with a token for each order."""
+    expires_at_s = int(time.time()) + 24 * 3600
+
+    def token(**claims: object) -> str:
+        return jwt.encode({**claims, "exp": expires_at_s}, secret, "HS256")
+
+    @cache
+    def phone_token(order_id: int) -> str:
+        return token(role="customer", sub=f"phone-{order_id}", customer_id=NAME)
+
+    return OrdertrackDialect(hold_s, token(role="admin", sub="bench"), phone_token)
+
+
 def ordertrack_like(
     name: str,
     target: Target,
-    hold_s: float,
+    dialect: OrdertrackDialect,
     processes: list[psutil.Process],
     lost_wakeups: Callable[[Swarm], int] = lambda swarm: 0,
 ) -> Running:
@@ -123,7 +150,7 @@ def ordertrack_like(
     return Running(
         name=name,
         target=target,
-        dialect=OrdertrackDialect(hold_s),
+        dialect=dialect,
         processes=processes,
         feeds=make_orders,
         held=lambda swarm: int(statistics(swarm)["active_connections"]),

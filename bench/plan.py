@@ -11,7 +11,7 @@ from bench.measures.common import Figures, Size
 from bench.peers.nchan import Nchan
 from bench.peers.python import PythonPeer
 
-GATE, GATE_DURABLE = "ordertrack", "ordertrack, durable"
+GATE, GATE_DURABLE, GATE_TOKENS = "ordertrack", "ordertrack, durable", "ordertrack, with tokens"
 ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvicorn", "Flask, a thread a poll"
 
 
@@ -20,6 +20,7 @@ def contenders() -> dict[str, Contender]:
     found: list[Contender] = [
         Ordertrack(GATE, durable=False),
         Ordertrack(GATE_DURABLE, durable=True),
+        Ordertrack(GATE_TOKENS, durable=False, needs="token_secret_file", tokens=True),
         Ordertrack(ASGI, "--gate", "off", durable=False, needs="gate"),
         Nchan(),
         PythonPeer(FASTAPI, "fastapi_server.py", most=10_000),
@@ -36,8 +37,8 @@ class Measurement(NamedTuple):
 
 EVERYBODY = (GATE, ASGI, NCHAN, FASTAPI, FLASK)
 MEASUREMENTS: dict[str, Measurement] = {
-    "held": Measurement("A held poll", EVERYBODY, held.measure),
-    "wakes-single": Measurement("Wake-ups, single updates", (*EVERYBODY, GATE_DURABLE), wakes.single),
+    "held": Measurement("A held poll", (*EVERYBODY, GATE_TOKENS), held.measure),
+    "wakes-single": Measurement("Wake-ups, single updates", (*EVERYBODY, GATE_DURABLE, GATE_TOKENS), wakes.single),
     "wakes-crowded": Measurement(
         "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.crowded
     ),
@@ -46,7 +47,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "latency": Measurement("One update, until all ten polls are answered", (GATE, NCHAN, GATE_DURABLE), wakes.latency),
     "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
     "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
-    "timed-out": Measurement("A hold that times out and is asked for again", (GATE, ASGI, NCHAN), holds.timed_out),
-    "at-once": Measurement("Polls answered at once", (GATE, ASGI, FASTAPI), holds.at_once),
+    "timed-out": Measurement(
+        "A hold that times out and is asked for again", (GATE, GATE_TOKENS, ASGI, NCHAN), holds.timed_out
+    ),
+    "at-once": Measurement("Polls answered at once", (GATE, GATE_TOKENS, ASGI, FASTAPI), holds.at_once),
     "soak": Measurement("Ten minutes of trouble", (GATE_DURABLE,), soak.measure),
 }

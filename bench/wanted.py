@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.machine import QUIET_PERCENT
-from bench.plan import GATE, GATE_DURABLE, NCHAN
+from bench.plan import GATE, GATE_DURABLE, GATE_TOKENS, NCHAN
 from bench.results_store import Results
 
 Look = tuple[str, str, str]
@@ -52,6 +52,13 @@ WANTED = (
         (("held", GATE, "bytes_per_held_poll"), ("held", NCHAN, "bytes_per_held_poll")),
         lambda ours, peer: ours <= 450 and ours * 20 <= peer,
         lambda ours, peer: f"{ours:,} B, nchan {peer:,} B: 1/{peer / ours:.0f}",
+    ),
+    Wanted(
+        "Private memory per held poll, with tokens",
+        "≤ 550 B",
+        (("held", GATE_TOKENS, "bytes_per_held_poll"),),
+        lambda ours: ours <= 550,
+        lambda ours: f"{ours:,} B",
     ),
     Wanted("Wake-ups, bulk requests of 100", "≥ 1.2 × nchan", _single(GATE, "wakes-bulk"), **_ratio(1.2)),
     Wanted("Wake-ups, single PUTs one after another, memory store", "≥ 0.9 × nchan", _single(GATE), **_ratio(0.9)),

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from bench.contenders import Running, Skipped, free_port, ordertrack_like, pinned, stop, wait_for_port
-from ordertrack.client.load import Target
+from ordertrack.client.load import OrdertrackDialect, Target
 
 HERE = Path(__file__).parent
 VENV = HERE.parent / ".venv-peers"
@@ -41,7 +41,7 @@ class PythonPeer:
             try:
                 wait_for_port(port, server)
                 target = Target("127.0.0.1", port)
-                yield ordertrack_like(self.name, target, hold_s, [psutil.Process(server.pid)])
+                yield ordertrack_like(self.name, target, OrdertrackDialect(hold_s), [psutil.Process(server.pid)])
             finally:
                 stop(server)
 

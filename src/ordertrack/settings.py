@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from ordertrack.http.addresses import parse_networks
+from ordertrack.http.cors import parse_origins
+from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 ENV_PREFIX = "ORDERTRACK_"
 HAS_EPOLL = hasattr(select, "epoll")
@@ -51,8 +56,9 @@ class Bounds(NamedTuple):
         )
 
 
-def _setting(default: Any, doc: str, **bounds: Any) -> Any:
-    return field(default=default, metadata={"doc": doc, "bounds": Bounds(**bounds)})
+def _setting(default: Any, doc: str, *, secret: bool = False, **bounds: Any) -> Any:
+    """`secret`: never printed."""
+    return field(default=default, repr=not secret, metadata={"doc": doc, "bounds": Bounds(**bounds), "secret": secret})
 
 
 _DATA = Path("data")
@@ -63,7 +69,8 @@ class Settings:
     """Raises InvalidSetting."""
 
     host: str = _setting(
-        "127.0.0.1", "Address to listen on. Without access control only a loopback address is accepted."
+        "127.0.0.1",
+        "Address to listen on. Without access control (a key of tokens) only a loopback address is accepted.",
     )
     port: int = _setting(5001, "Port to listen on; 0 takes a free one.", least=0, most=65_535)
     data_dir: Path = _setting(_DATA, "Folder of the SQLite database. Made if missing; one process at a time.")
@@ -119,6 +126,50 @@ class Settings:
         least=0,
         most=3600,
     )
+    token_secret: str = _setting(
+        "",
+        "Shared secret that tokens are signed with (HS256), of 32 bytes or more; a file is the better place for it.",
+        secret=True,
+    )
+    token_secret_file: str = _setting("", "File with that secret; `ordertrack secret` makes one.")
+    token_public_key_file: str = _setting(
+        "", "PEM file with the public key tokens are checked with: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)."
+    )
+    token_jwks_url: str = _setting("", "Where the issuer of tokens publishes its public keys (JWKS), an https:// URL.")
+    token_jwks_refresh_s: int = _setting(600, "How often they are fetched again.", least=1, most=86_400)
+    token_audience: str = _setting("", "What `aud` of a token must be or contain; empty: anything.")
+    token_issuer: str = _setting("", "What `iss` of a token must be; empty: anything.")
+    token_leeway_s: int = _setting(30, "How far the clock of the issuer may be off.", least=0, most=600)
+    token_role_claim: str = _setting("role", "Claim that has the role.")
+    token_name_claim: str = _setting("sub", "Claim that has the name events are signed with.")
+    token_customer_claim: str = _setting("customer_id", "Claim that says which customer it is.")
+    token_restaurant_claim: str = _setting("restaurant_id", "Claim that says which restaurant it is.")
+    token_courier_claim: str = _setting("courier_id", "Claim that says which courier it is.")
+    token_restaurants_claim: str = _setting(
+        "restaurants", "Claim that has the restaurants of a service: a list of ids, or `*`."
+    )
+    max_remembered_tokens: int = _setting(
+        100_000, "Accepted tokens whose signature is not checked again.", least=1, most=10_000_000
+    )
+    link_kept_h: float = _setting(
+        24.0, "Hours that a tracking link goes on working after its order has ended.", least=0, most=8_760
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "Addresses or networks, separated by commas, whose `X-Forwarded-For` says where a request came from.",
+    )
+    polls_per_minute: int = _setting(
+        600, "Polls a minute of one customer, restaurant, courier or link. 0: any number.", least=0, most=1_000_000
+    )
+    reads_per_minute: int = _setting(600, "Other reads, as above.", least=0, most=1_000_000)
+    writes_per_minute: int = _setting(600, "Changes, as above.", least=0, most=1_000_000)
+    failed_authentications_per_minute: int = _setting(
+        60, "Requests a minute without a valid token from one address. 0: any number.", least=0, most=1_000_000
+    )
+    cors_origins: str = _setting(
+        "",
+        "Origins of other sites, separated by commas, whose pages may ask in a browser, such as https://shop.example.",
+    )
     node_name: str = _setting("", "Name of this process in the statistics; empty takes the host's name and port.")
     log_level: str = _setting(
         "info", "How much is logged to standard error.", choices=("debug", "info", "warning", "error")
@@ -133,12 +184,37 @@ class Settings:
                 raise InvalidSetting(setting.name, f"must be {bounds}; it is {value!r}.")
         if self.gate == "on" and not HAS_EPOLL:
             raise InvalidSetting("gate", "cannot be on: this system has no epoll.")
-        if not is_loopback(self.host):
+        self._check_tokens()
+        if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
-                f"{self.host} can be reached from other machines, and this version has no access control yet: anybody "
-                "could read and change every order. Listen on 127.0.0.1, behind a proxy that checks who is asking.",
+                f"{self.host} can be reached from other machines, and there is no access control: anybody could read "
+                "and change every order. Listen on 127.0.0.1, or ask for tokens: ordertrack secret > ordertrack.secret "
+                f"&& ordertrack serve --host {self.host} --token-secret-file ordertrack.secret",
             )
+
+    def _check_tokens(self) -> None:
+        given = [name for name in KEY_SETTINGS if getattr(self, name)]
+        if len(given) > 1:
+            raise InvalidSetting(given[1], f"and {flag(given[0])} are both set: tokens are checked with one key.")
+        length = len(self.token_secret.encode())
+        if 0 < length < MIN_SECRET_BYTES:
+            raise InvalidSetting("token_secret", f"must have {MIN_SECRET_BYTES} bytes or more; it has {length}.")
+        for name in ("role", "name", "customer", "restaurant", "courier", "restaurants"):
+            if not getattr(self, f"token_{name}_claim"):
+                raise InvalidSetting(f"token_{name}_claim", "must name a claim.")
+        for name, parse in (("trusted_proxies", parse_networks), ("cors_origins", parse_origins)):
+            try:
+                parse(getattr(self, name))
+            except ValueError as error:
+                raise InvalidSetting(name, f"must be a list with commas between: {error}.") from None
+        if self.token_jwks_url and not _is_trusted(self.token_jwks_url):
+            raise InvalidSetting("token_jwks_url", "must be an https:// URL; http:// only on this machine.")
+
+    @property
+    def has_access_control(self) -> bool:
+        """Whether every request needs a token."""
+        return any(getattr(self, name) for name in KEY_SETTINGS)
 
     @property
     def has_gate(self) -> bool:
@@ -152,8 +228,12 @@ class Settings:
         )
 
 
+KEY_SETTINGS = ("token_secret", "token_secret_file", "token_public_key_file", "token_jwks_url")
+"""Where the key of tokens comes from; one of them, or none."""
+
+
 def declared() -> Iterator[Field[Any]]:
-    """The declarations, in the order of this file. `metadata` has `doc` and `bounds`."""
+    """The declarations, in the order of this file. `metadata` has `doc`, `bounds` and `secret`."""
     yield from fields(Settings)
 
 
@@ -172,3 +252,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_trusted(url: str) -> bool:
+    """Nobody on the way can change what is fetched from there."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from ordertrack.adapters.sqlite import database, feeds, lists
-from ordertrack.adapters.sqlite.database import FILE_NAME, connect, migrate
+from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, connect, migrate
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.event import Event, EventType, Status
@@ -68,14 +69,34 @@ INSERT INTO feeds VALUES
 """Three orders as schema 2 kept them."""
 
 
-def make_schema_2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first_two = [(name, body) for name, body in database._migrations() if name < "0003"]
+SCHEMA_3 = """
+INSERT INTO meta VALUES ('epoch', 'a1b2c3d4');
+INSERT INTO orders VALUES
+    (1, 'A', 'c1', 'r1', 'd1', '{}', 1000, NULL), (2, NULL, 'c1', 'r1', NULL, '{}', 1000, 'cancelled');
+INSERT INTO events VALUES
+    (1, 1, 'created', 'confirmed', 1000, 1000, 'shop', NULL, NULL, 'd1', NULL, 1, 1, 1),
+    (1, 2, 'status_changed', 'ready', 1001, 1002, 'cook', 'so', 'preparing', NULL, NULL, 3, 3, 2),
+    (2, 1, 'created', 'confirmed', 1000, 1000, 'shop', NULL, NULL, NULL, NULL, 2, 2, 0),
+    (2, 2, 'status_changed', 'cancelled', 1003, 1003, 'shop', NULL, NULL, NULL, NULL, 4, 4, 0);
+INSERT INTO parties VALUES (1, 'customer', 'c1'), (2, 'restaurant', 'r1'), (3, 'courier', 'd1');
+INSERT INTO feed_entries VALUES
+    (1, 1, 1), (1, 2, 2), (1, 3, 1), (1, 4, 2), (2, 1, 1), (2, 2, 2), (2, 3, 1), (2, 4, 2), (3, 1, 1), (3, 2, 1);
+"""
+"""Two orders as schema 3 kept them: without the addresses of events, and without links."""
+
+
+def make_schema(number: int, rows: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = [(name, body) for name, body in database._migrations() if int(name.split("_")[0]) <= number]
     connection = connect(folder / FILE_NAME)
     with monkeypatch.context() as patched:
-        patched.setattr(database, "_migrations", lambda: iter(first_two))
+        patched.setattr(database, "_migrations", lambda: iter(first))
         migrate(connection, NOW_MS)
-    connection.executescript(SCHEMA_2)
+    connection.executescript(rows)
     connection.close()
+
+
+def make_schema_2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_schema(2, SCHEMA_2, folder, monkeypatch)
 
 
 async def test_a_database_of_schema_2_keeps_its_orders_and_feeds(
@@ -129,6 +150,41 @@ async def test_a_database_of_schema_2_goes_on_where_it_was(tmp_path: Path, monke
         assert (await store.create(NewOrder("c1", "r1"), NOW_MS)).order.id == 4
 
 
+async def test_a_database_of_schema_3_keeps_its_orders_whose_events_came_from_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_schema(3, SCHEMA_3, tmp_path, monkeypatch)
+    async with opened(tmp_path) as store:
+        assert store.epoch == "a1b2c3d4"
+        first, second = await store.order(1), await store.order(2)
+        assert first.timeline == (
+            Event(1, EventType.CREATED, Status.CONFIRMED, 1000, 1000, "shop", courier_id="d1"),
+            Event(2, EventType.STATUS_CHANGED, Status.READY, 1001, 1002, "cook", "so", skipped=(Status.PREPARING,)),
+        )
+        assert {event.origin for order in (first, second) for event in order.timeline} == {None}
+        assert await store.feed_changes(C1, 0) == FeedChanges(4, (first, second))
+        assert await store.feed_changes(D1, None) == FeedChanges(2, (first,))
+        assert await store.links(1) == []
+
+
+async def test_a_database_of_schema_3_goes_on_with_addresses_and_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_schema(3, SCHEMA_3, tmp_path, monkeypatch)
+    token_hash = sha256(b"token").digest()
+    async with opened(tmp_path) as store:
+        change = ChangeStatus(1, Status.PICKED_UP, "courier:d1", origin="203.0.113.9")
+        order = await applied(store, change)
+        link = await store.create_link(2, token_hash, "service:shop", NOW_MS)
+        revoked = await store.revoke_link(2, (await store.create_link(2, bytes(32), "shop", NOW_MS)).id, NOW_MS + 1)
+    async with opened(tmp_path) as store:
+        assert await store.order(1) == order
+        assert [event.origin for event in order.timeline] == [None, None, "203.0.113.9"]
+        assert await store.feed_changes(C1, 4) == FeedChanges(5, (order,))
+        assert await store.links(2) == [link, revoked]
+        assert await store.find_link(token_hash) == link
+
+
 # What a change writes
 
 
@@ -164,7 +220,10 @@ async def test_an_ending_that_is_taken_back_leaves_an_order_that_is_listed_as_ac
 def plan_of(tmp_path: Path) -> Iterator[PlanOf]:
     connection = connect(tmp_path / FILE_NAME)
     migrate(connection, NOW_MS)
-    names = ("party", "id", "after", "snapshot", "limit", "customer_id", "restaurant_id", "courier_id", "before_id")
+    names = (
+        *("party", "id", "after", "snapshot", "limit", "customer_id", "restaurant_id", "courier_id", "before_id"),
+        *("order_id", "link_id", "token_hash", "now_ms"),
+    )
 
     def plan(query: str) -> str:
         rows = connection.execute(f"EXPLAIN QUERY PLAN {query}", dict.fromkeys(names, 1))
@@ -213,3 +272,16 @@ def test_a_list_comes_in_the_order_of_an_index(plan_of: PlanOf, wanted: OrderFil
     plan = plan_of(lists.list_query(wanted))
     assert index in plan.splitlines()[0]
     assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        ("find_link", "USING INDEX sqlite_autoindex_tracking_links_1 (token_hash=?)"),
+        ("links", "USING INDEX tracking_links_order (order_id=?)"),
+        ("count_links", "USING INDEX tracking_links_order (order_id=?)"),
+        ("revoke_link", "USING INTEGER PRIMARY KEY (rowid=?)"),
+    ],
+)
+def test_a_link_is_found_by_an_index(plan_of: PlanOf, statement: str, index: str) -> None:
+    assert plan_of(SQL[statement]) == f"SEARCH tracking_links {index}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.protocol_page import ROOT, requirements, transitions
 
-FOLDERS = ("conformance", "process")
+FOLDERS = ("conformance", "process", "access")
 
 
 def _marked(file: Path) -> list[tuple[str, str]]:

@@ -176,7 +176,7 @@ def test_every_operation_says_how_it_answers_and_how_it_refuses(document: Json):
         assert operation["summary"], (method, path)
         assert any(status.startswith("2") for status in operation["responses"])
     track = document["paths"][f"{ORDERS}/{{order_id}}/track"]["get"]
-    assert set(track["responses"]) == {"200", "304", "400", "404", "429", "503"}
+    assert set(track["responses"]) == {"200", "304", "400", "401", "403", "404", "429", "503"}
 
 
 @pytest.mark.protocol("2.1", "2.2")

@@ -11,6 +11,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,15 @@ from ordertrack.core.errors import (
     IdempotencyKeyReused,
     IllegalTransition,
     InvalidInput,
+    LinkNotFound,
     OrderEnded,
     OrderNotFound,
     OrdertrackError,
     ReferenceTaken,
     SimulationNotRunning,
     SimulationRunning,
+    StoreUnavailable,
+    TooManyLinks,
     VersionConflict,
 )
 from ordertrack.core.event import Status
@@ -49,9 +53,11 @@ from ordertrack.core.order import AssignCourier, Change, ChangeStatus, Details, 
 from ordertrack.core.workflow import Step, WorkflowOptions
 from ordertrack.ports.store import (
     IDEMPOTENCY_KEPT_MS,
+    MAX_LINKS,
     Applied,
     Committed,
     Idempotency,
+    Link,
     OrderFilter,
     Store,
 )
@@ -181,6 +187,18 @@ async def test_what_was_acknowledged_is_read_back_by_everybody(store: Store) -> 
     order = await changed(store, to(order, "ready", undo=True))
     assert order.timeline[-1].undoes == 2
     assert [order] == await store.orders(OrderFilter(limit=10))
+
+
+async def test_the_address_a_change_was_asked_from_is_kept_with_its_event(store: Store) -> None:
+    """Clause 1, for the audit trail."""
+    order = await placed(store, origin="203.0.113.9")
+    order = await changed(store, to(order, "preparing", origin="2001:db8::7"))
+    order = await changed(store, to(order, "ready"))
+    order = await changed(store, AssignCourier(order.id, "d1", "test", origin="198.51.100.1"))
+    await placed(store)  # the cold store forgets the first order
+    order = await store.order(order.id)
+    assert [event.origin for event in order.timeline] == ["203.0.113.9", "2001:db8::7", None, "198.51.100.1"]
+    assert [order] == (await store.orders(OrderFilter(limit=1, before_id=2)))
 
 
 async def test_closing_commits_what_was_accepted_before(store: Store, listener: Listener) -> None:
@@ -997,6 +1015,128 @@ async def test_what_a_commit_tells_of_a_feed_is_what_changed_since_the_version_b
             assert await store.feed_changes(feed, before.get(feed, 0)) == expected
 
 
+# 14. Tracking links, by the hash of their token. Revoked once is revoked for ever.
+
+
+def hash_of(token: object) -> bytes:
+    return sha256(str(token).encode()).digest()
+
+
+async def linked(store: Store, order: Order, token: object, now_ms: int = NOW_MS) -> Link:
+    return await store.create_link(order.id, hash_of(token), "service:shop", now_ms)
+
+
+async def test_a_link_is_found_by_the_hash_of_its_token_and_by_nothing_else(store: Store) -> None:
+    """Clause 14."""
+    order = await placed(store)
+    link = await linked(store, order, "token")
+    assert link == Link(link.id, order.id, NOW_MS, "service:shop", None)
+    assert link.id >= 1
+    assert await store.find_link(hash_of("token")) == link
+    for other in (hash_of("tokem"), hash_of("token")[:31], hash_of("token") + b"\0", b"token", b""):
+        assert await store.find_link(other) is None
+
+
+async def test_links_are_listed_with_their_order_oldest_first(store: Store) -> None:
+    """Clause 14."""
+    one, two, three = [await placed(store) for _ in range(3)]
+    made = [await linked(store, order, n, NOW_MS - n) for n, order in enumerate([one, two, one, two, one])]
+    assert len({link.id for link in made}) == 5
+    revoked = await store.revoke_link(one.id, made[2].id, NOW_MS + 9)
+    assert await store.links(one.id) == [made[0], revoked, made[4]]
+    assert await store.links(two.id) == [made[1], made[3]]
+    assert await store.links(three.id) == []
+
+
+async def test_a_revoked_link_is_still_found_and_revoked_since_the_first_time(store: Store) -> None:
+    """Clause 14."""
+    order = await placed(store)
+    link, other = await linked(store, order, "token"), await linked(store, order, "other")
+    revoked = await store.revoke_link(order.id, link.id, NOW_MS + 5)
+    assert revoked == Link(link.id, order.id, NOW_MS, "service:shop", NOW_MS + 5)
+    assert await store.revoke_link(order.id, link.id, NOW_MS + 6) == revoked
+    assert await store.find_link(hash_of("token")) == revoked
+    assert await store.find_link(hash_of("other")) == other
+    assert await store.links(order.id) == [revoked, other]
+
+
+async def test_a_link_of_another_order_or_of_none_is_not_there_to_revoke(store: Store) -> None:
+    """Clause 14."""
+    order, other = await placed(store), await placed(store)
+    link = await linked(store, order, "token")
+    no_such = [(other.id, link.id), (404, link.id), (order.id, 404), (order.id, 0), (order.id, 2**63 - 1)]
+    for order_id, link_id in no_such:
+        with pytest.raises(LinkNotFound) as missing:
+            await store.revoke_link(order_id, link_id, NOW_MS)
+        assert (missing.value.order_id, missing.value.link_id) == (order_id, str(link_id))
+    assert await store.find_link(hash_of("token")) == link
+
+
+async def test_an_order_nobody_placed_has_no_links(store: Store) -> None:
+    """Clause 14."""
+    for order_id in (0, -1, 404, 2**63 - 1):
+        with pytest.raises(OrderNotFound):
+            await store.create_link(order_id, hash_of("token"), "service:shop", NOW_MS)
+        with pytest.raises(OrderNotFound):
+            await store.links(order_id)
+    assert await store.find_link(hash_of("token")) is None
+
+
+async def test_a_hash_that_is_taken_is_refused_and_the_link_that_has_it_stays(store: Store) -> None:
+    """Clauses 2 and 14: whoever shares the commit is none the worse for it."""
+    order, other = await placed(store), await placed(store)
+    link = await linked(store, order, "token")
+    async with asyncio.timeout(BOUND_S):
+        answers = await asyncio.gather(
+            linked(store, other, "token"), store.apply([to(other, "preparing")], NOW_MS), return_exceptions=True
+        )
+    assert isinstance(answers[0], StoreUnavailable)
+    assert (await store.order(other.id)).status == "preparing"
+    assert await store.find_link(hash_of("token")) == link
+    assert await store.links(other.id) == []
+
+
+async def test_links_change_no_order_and_announce_nothing(store: Store, listener: Listener) -> None:
+    """Clauses 5 and 14."""
+    order = await placed(store)
+    listener.calls.clear()
+    link = await linked(store, order, "token")
+    await store.revoke_link(order.id, link.id, NOW_MS)
+    assert listener.calls == []
+    assert await store.order(order.id) == order
+
+
+# 15. An order has so many links and no more.
+
+
+async def test_an_order_that_has_all_the_links_it_may_gets_none_until_one_is_revoked(store: Store) -> None:
+    """Clause 15."""
+    order, other = await placed(store), await placed(store)
+    links = [await linked(store, order, n) for n in range(MAX_LINKS)]
+    with pytest.raises(TooManyLinks) as full:
+        await linked(store, order, "one more")
+    assert (full.value.order, full.value.limit) == (order, 20)
+    assert await store.find_link(hash_of("one more")) is None
+    assert await linked(store, other, "of another order")
+    await store.revoke_link(order.id, links[3].id, NOW_MS)
+    await linked(store, order, "instead")
+    with pytest.raises(TooManyLinks):
+        await linked(store, order, "one more")
+    assert len(await store.links(order.id)) == MAX_LINKS + 1
+
+
+async def test_of_many_links_asked_for_at_once_only_so_many_are_made(store: Store) -> None:
+    """Clause 15."""
+    order = await placed(store)
+    async with asyncio.timeout(BOUND_S):
+        asked = (linked(store, order, n) for n in range(MAX_LINKS + 5))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(isinstance(answer, TooManyLinks) for answer in answers) == 5
+    assert sorted(link.id for link in await store.links(order.id)) == sorted(
+        answer.id for answer in answers if isinstance(answer, Link)
+    )
+
+
 # The two stores, step by step
 
 
@@ -1016,9 +1156,11 @@ class SameAnswers(RuleBasedStateMachine):
             reason=st.none() | st.just("why"),
             undo=st.booleans(),
             expected_version=st.none() | st.integers(1, 4),
+            origin=st.none() | st.just("203.0.113.9"),
         ),
         st.builds(AssignCourier, ids, couriers, st.just("test")),
     )
+    tokens = st.integers(0, 30)
 
     @initialize(cold=st.booleans())
     def open(self, cold: bool) -> None:
@@ -1127,6 +1269,20 @@ class SameAnswers(RuleBasedStateMachine):
         order = self.both(lambda store: store.order(order_id))
         if isinstance(order, Order):
             assert all(store.peek(order_id) == order for store in self.stores)
+
+    @rule(order_id=ids, tokens=st.lists(tokens, max_size=8))
+    def make_links(self, order_id: int, tokens: list[int]) -> None:
+        for token in tokens:
+            self.both(lambda store, token=token: store.create_link(order_id, hash_of(token), "test", self.now_ms))
+
+    @rule(order_id=ids, link_id=st.integers(1, 31))
+    def revoke_a_link(self, order_id: int, link_id: int) -> None:
+        self.both(lambda store: store.revoke_link(order_id, link_id, self.now_ms))
+
+    @rule(order_id=ids, token=tokens)
+    def look_for_links(self, order_id: int, token: int) -> None:
+        self.both(lambda store: store.links(order_id))
+        self.both(lambda store: store.find_link(hash_of(token)))
 
     @rule()
     def reopen(self) -> None:

@@ -11,6 +11,7 @@ from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.errors import IllegalTransition, OrderNotFound
 from ordertrack.core.event import Status
 from ordertrack.core.order import ChangeStatus, NewOrder
+from ordertrack.core.principal import ANYONE
 from ordertrack.ports.store import Applied, Idempotency, OrderFilter
 from ordertrack.service.orders import Orders
 
@@ -30,28 +31,28 @@ def to(order_id: int, status: str) -> ChangeStatus:
 
 async def test_what_is_created_and_changed_bears_the_time_of_the_clock(orders: Orders, clock: Any) -> None:
     created_at_ms = clock.now_ms()
-    order = (await orders.create(NEW, None)).order
+    order = (await orders.create(NEW, ANYONE, None)).order
     await asyncio.sleep(60)
     changed = await orders.change(to(order.id, "preparing"))
     assert (order.created_at_ms, changed.order.updated_at_ms) == (created_at_ms, created_at_ms + 60_000)
     assert changed.event == changed.order.timeline[-1]
-    assert await orders.one(order.id) == changed.order
-    assert await orders.some(OrderFilter(limit=10)) == [changed.order]
+    assert await orders.one(order.id, ANYONE) == changed.order
+    assert await orders.some(OrderFilter(limit=10), ANYONE) == [changed.order]
 
 
 async def test_a_refused_change_raises_what_the_store_says(orders: Orders) -> None:
-    order = (await orders.create(NEW, None)).order
+    order = (await orders.create(NEW, ANYONE, None)).order
     await orders.change(to(order.id, "delivered"))
     with pytest.raises(IllegalTransition):
         await orders.change(to(order.id, "preparing"))
     with pytest.raises(OrderNotFound):
         await orders.change(to(404, "preparing"))
     with pytest.raises(OrderNotFound):
-        await orders.one(404)
+        await orders.one(404, ANYONE)
 
 
 async def test_many_changes_have_one_result_each_and_a_refusal_does_not_stop_the_rest(orders: Orders) -> None:
-    order = (await orders.create(NEW, None)).order
+    order = (await orders.create(NEW, ANYONE, None)).order
     results = await orders.change_all([to(404, "ready"), to(order.id, "ready"), to(order.id, "confirmed")])
     assert isinstance(results[0], OrderNotFound)
     assert isinstance(results[1], Applied)
@@ -60,7 +61,7 @@ async def test_many_changes_have_one_result_each_and_a_refusal_does_not_stop_the
 
 async def test_creating_twice_with_one_key_creates_once(orders: Orders) -> None:
     key = Idempotency("key", "body")
-    first, again = await orders.create(NEW, key), await orders.create(NEW, key)
+    first, again = await orders.create(NEW, ANYONE, key), await orders.create(NEW, ANYONE, key)
     assert (first.replayed, again.replayed, again.order) == (False, True, first.order)
 
 

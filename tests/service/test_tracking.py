@@ -15,8 +15,9 @@ from ordertrack.core.event import Status
 from ordertrack.core.feed import order_feed
 from ordertrack.core.order import AssignCourier, ChangeStatus, Order
 from ordertrack.core.poll import Answer, PollRequest, Reason
+from ordertrack.core.principal import Principal, Role
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Committed
+from ordertrack.ports.store import Committed, Link
 
 pytestmark = pytest.mark.anyio
 
@@ -632,3 +633,39 @@ async def test_in_a_storm_every_client_sees_every_version_and_no_wake_up_is_lost
     node.assert_nobody_left()
     assert node.statistics.lost_wakeups == 0
     assert node.statistics.polls[Reason.CHANGED] > 100
+
+
+# Who may see what
+
+
+async def test_a_poll_that_reads_while_its_link_is_revoked_is_told_nothing(node: Node) -> None:
+    order_id = await node.place()
+    guest = Principal(Role.LINK, "7", order_id=order_id)
+    node.store.hold_reads()
+    client = Client()
+    polling = asyncio.create_task(node.tracking.poll(order_feed(order_id), PollRequest(timeout_s=30.0), client, guest))
+    await bounded(node.store.reading.wait())
+    node.tracking.revoked(Link(7, order_id, 0, "service:shop"))
+    node.store.gate.set()
+    with pytest.raises(OrderNotFound):
+        await bounded(polling)
+    node.assert_nobody_left()
+
+
+async def test_a_hold_ends_before_its_principal_expires(node: Node) -> None:
+    order_id = await node.place()
+    expires_at_s = node.clock.now_ms() // 1000 + 10
+    customer = Principal(Role.CUSTOMER, "c1", customer_id="c1", expires_at_s=expires_at_s)
+    client = Client()
+    await node.tracking.poll(order_feed(order_id), PollRequest(timeout_s=60.0), client, customer)
+    await bounded(client.told)
+    assert node.clock.now_ms() <= expires_at_s * 1000
+
+
+async def test_a_stranger_learns_nothing_of_an_order_that_is_at_hand(node: Node) -> None:
+    order_id = await node.place()
+    stranger = Principal(Role.CUSTOMER, "x", customer_id="x")
+    assert node.tracking.poll_now(order_feed(order_id), PollRequest(), Client(), stranger) is None
+    with pytest.raises(OrderNotFound):
+        await node.tracking.poll(order_feed(order_id), PollRequest(), Client(), stranger)
+    node.assert_nobody_left()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import rich_click as click
 from rich.table import Table
 
-from ordertrack.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, stdout_console
+from ordertrack.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, sent_token, stdout_console, token_options
 from ordertrack.client.load import CannotLoad, Report, run
 
 
@@ -16,15 +16,23 @@ from ordertrack.client.load import CannotLoad, Report, run
 @click.argument("url", default="http://127.0.0.1:5001")
 @click.option("--polls", type=click.IntRange(1), default=1_000, show_default=True, help="How many polls are held.")
 @click.option("--orders", type=click.IntRange(1), default=100, show_default=True, help="On how many orders.")
+@token_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def bench(url: str, polls: int, orders: int, as_json: bool) -> None:
     """Hold polls at the server at URL, wake them all four times, and check every answer.
 
-    Only for a server on this machine. It makes orders of the restaurant `ordertrack-bench` and has them delivered;
-    so use a server with a data folder of its own. Ends with status 1 when an answer was wrong, late or missing.
+    Only for a server on this machine. It makes orders of the restaurant `ordertrack-bench` and has them delivered; so
+    use a server with a data folder of its own, and an administrator's token where it wants one. Ends with status 1 when
+    an answer was wrong, late or missing.
     """
     try:
-        report = run(url, polls=polls, orders=orders, say=lambda text: click.echo(f"{text} ...", err=True))
+        report = run(
+            url,
+            polls=polls,
+            orders=orders,
+            token=sent_token() or "",
+            say=lambda text: click.echo(f"{text} ...", err=True),
+        )
     except (CannotLoad, ConnectionError) as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(EXIT_FAILED) from None

@@ -16,6 +16,7 @@ from ordertrack.settings import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:5001"
 URL_VARIABLE = "ORDERTRACK_URL"
+TOKEN_VARIABLE, TOKEN_FILE_VARIABLE = "ORDERTRACK_TOKEN", "ORDERTRACK_TOKEN_FILE"
 
 
 def command() -> str:
@@ -63,6 +64,10 @@ def error_words(error: OrdertrackClientError, url: str) -> str:
             return message.replace('send "undo": true', "add --undo").replace("leave out `undo`", "leave out --undo")
         case "invalid_body" | "invalid_parameter":
             return _by_option(message, str(error.problem.get("field", "")), context)
+        case "unauthenticated" if error.problem.get("why") == "missing":
+            return f"The server at {url} wants a token: put one into {TOKEN_VARIABLE}, or give --token-file."
+        case "unauthenticated":
+            return f"{message} Ask for a new one, and put it into {TOKEN_VARIABLE}, or give --token-file."
         case "not_found" | "http_404":
             return f"No ordertrack API is at {url}. Give --url the server's address alone, such as {DEFAULT_URL}."
         case "connection_lost" | "unexpected_answer":

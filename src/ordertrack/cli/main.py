@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from ordertrack import __version__
+from ordertrack.cli.access import secret, token
 from ordertrack.cli.bench import bench
 from ordertrack.cli.remote import COMMANDS
 from ordertrack.cli.serve import config, serve
@@ -16,5 +17,5 @@ def main() -> None:
     """Live order tracking over plain HTTP: the answer comes the moment the kitchen taps."""
 
 
-for command in (serve, config, *COMMANDS, bench):
+for command in (serve, config, secret, token, *COMMANDS, bench):
     main.add_command(command)

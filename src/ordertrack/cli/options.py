@@ -16,7 +16,7 @@ from typing import Any
 import rich_click as click
 from click.core import ParameterSource
 
-from ordertrack.cli.hints import URL_VARIABLE
+from ordertrack.cli.hints import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ordertrack.cli.numbers import Number, WholeNumber
 from ordertrack.settings import ENV_PREFIX, Bounds, InvalidSetting, Settings, declared, flag, variable
 
@@ -26,10 +26,12 @@ MISSPELT_CUTOFF = 0.7
 F = Callable[..., Any]
 
 
-def settings_options(command: F) -> F:
-    """Adds every setting as an option. The command gets them by keyword; `settings_of` makes Settings of them."""
+def settings_options(command: F, *, prefix: str = "") -> F:
+    """Adds every setting that begins with `prefix` as an option. The command gets them by keyword; `settings_of` makes
+    Settings of them."""
     for setting in reversed(list(declared())):
-        command = _option(setting)(command)
+        if setting.name.startswith(prefix):
+            command = _option(setting)(command)
     return click.option(
         "--config",
         "config_file",
@@ -43,9 +45,9 @@ def settings_options(command: F) -> F:
 
 
 def settings_of(values: dict[str, Any]) -> Settings:
-    """Raises click.UsageError."""
+    """Those that are not among the values have their defaults. Raises click.UsageError."""
     try:
-        return Settings(**{setting.name: values[setting.name] for setting in declared()})
+        return Settings(**{setting.name: values[setting.name] for setting in declared() if setting.name in values})
     except InvalidSetting as error:
         raise click.UsageError(f"{error} (`ordertrack config` shows where each setting comes from)") from None
 
@@ -78,7 +80,8 @@ def value_words(value: object) -> str:
 
 def warn_of_misspelt() -> None:
     """Says on standard error which variables look like settings and are none. Others may be anybody's."""
-    known = [variable(setting.name) for setting in declared()] + [f"{ENV_PREFIX}CONFIG", URL_VARIABLE]
+    known = [variable(setting.name) for setting in declared()]
+    known += [f"{ENV_PREFIX}CONFIG", URL_VARIABLE, TOKEN_VARIABLE, TOKEN_FILE_VARIABLE]
     names = {name.removeprefix(ENV_PREFIX): name for name in known}
     for name in sorted(os.environ):
         if not name.startswith(ENV_PREFIX) or name in known:
@@ -94,7 +97,7 @@ def _option(setting: Field[Any]) -> Callable[[F], F]:
         name,
         type=_type(default, bounds),
         default=default,
-        show_default=True,
+        show_default=not setting.metadata["secret"],
         envvar=variable(name),
         show_envvar=True,
         help=setting.metadata["doc"],

@@ -6,12 +6,21 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import rich_click as click
 from rich.console import Console
 
-from ordertrack.cli.hints import DEFAULT_URL, URL_VARIABLE, command, error_words, here
+from ordertrack.cli.hints import (
+    DEFAULT_URL,
+    TOKEN_FILE_VARIABLE,
+    TOKEN_VARIABLE,
+    URL_VARIABLE,
+    command,
+    error_words,
+    here,
+)
 from ordertrack.client import OrdertrackClient, OrdertrackClientError, Status
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
@@ -81,7 +90,9 @@ class Remote:
 
 
 def remote_options(command: F) -> F:
-    """`--url` and `--json`; the command gets them as its keywords `url` and `as_json`."""
+    """`--url` and `--json`, which the command gets as its keywords `url` and `as_json`; `--token` and `--token-file`,
+    which `connected` asks for by itself."""
+    command = token_options(command)
     url = click.option(
         "--url",
         default=DEFAULT_URL,
@@ -94,6 +105,19 @@ def remote_options(command: F) -> F:
     return url(click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command))
 
 
+def token_options(command: F) -> F:
+    """`--token` and `--token-file`, for `sent_token`."""
+    for name, variable, what in (
+        ("token-file", TOKEN_FILE_VARIABLE, "File with the token to send."),
+        ("token", TOKEN_VARIABLE, "Token to send. Give it as the variable: what is typed here, others can see."),
+    ):
+        option = click.option(
+            f"--{name}", envvar=variable, show_envvar=True, help=what, expose_value=False, callback=_keep
+        )
+        command = option(command)
+    return command
+
+
 @contextmanager
 def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[OrdertrackClient, Remote]]:
     """A client for the command's body. Whatever goes wrong in it ends the command with one clear line.
@@ -101,8 +125,9 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
     A person repeats a command sooner than `retries` would, save one that must not be done twice.
     """
     remote = Remote(url, as_json)
+    token = sent_token()
     try:
-        client = OrdertrackClient(url, retries=retries, on_answer=remote.answered)
+        client = OrdertrackClient(url, token=token, retries=retries, on_answer=remote.answered)
     except ValueError:
         wanted = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}."
         raise click.BadParameter(wanted, param_hint="--url") from None
@@ -117,6 +142,27 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
         raise SystemExit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    context.meta[f"ordertrack.{parameter.name}"] = value
+
+
+def sent_token() -> str | None:
+    """What `--token` or `--token-file` gave. Raises click.UsageError, which never quotes it."""
+    context = click.get_current_context(silent=True)
+    meta = {} if context is None else context.meta
+    token, file = meta.get("ordertrack.token"), meta.get("ordertrack.token_file")
+    if token and file:
+        raise click.UsageError("Give --token or --token-file, not both (they may come from variables).")
+    if file:
+        try:
+            token = Path(file).read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(f"{file} cannot be read: {error}", param_hint="--token-file") from None
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise click.BadParameter("is no token: there are characters in it that no token has.", param_hint="--token")
+    return token or None
 
 
 def print_json(value: object) -> None:

@@ -11,6 +11,8 @@ import rich_click as click
 from ordertrack.cli.main import main as ordertrack
 from ordertrack.cli.numbers import Number, WholeNumber
 from ordertrack.cli.options import flags, value_words
+from ordertrack.core.access import GRANTS
+from ordertrack.core.principal import Role
 from ordertrack.http.metrics.declarations import METRICS
 from ordertrack.http.openapi.document import error_example
 from ordertrack.http.problems import KINDS
@@ -67,6 +69,24 @@ def metrics_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def access_page() -> str:
+    lines = [
+        "# Who may do what\n",
+        _MADE_BY,
+        "A token names a role and whose orders are its own: a customer's, a restaurant's, those a courier is assigned",
+        "to, those of the restaurants a service names. Somebody else's order is answered like one that does not exist.",
+        "What the table does not grant is `403 forbidden`; what it grants must still be a legal step of the order.",
+        "An undo has the time limit of `undo_window_s`, where nothing else is said. `anyone` is everybody at a server",
+        "without a key of tokens.\n",
+        f"| action | {' | '.join(Role)} |",
+        f"|---|{'---|' * len(Role)}",
+    ]
+    for action, to in dict.fromkeys(right for _, right in GRANTS):
+        name = action.replace("_", " ") if to is None else f"{action} to `{to}`"
+        lines.append(f"| {name} | {' | '.join(GRANTS[role, (action, to)] for role in Role)} |")
+    return "\n".join(lines) + "\n"
+
+
 def commands_page() -> str:
     lines = ["# Commands\n", _MADE_BY]
     for name, command in sorted(ordertrack.commands.items()):
@@ -74,10 +94,11 @@ def commands_page() -> str:
         arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
         lines.append(f"```\nordertrack {' '.join((name, *arguments))} [OPTIONS]\n```\n")
         options = [p for p in command.params if isinstance(p, click.Option)]
-        if name in ("serve", "config"):
-            settings = {setting.name for setting in declared()}
+        settings = {setting.name for setting in declared()}
+        if any(option.name in settings for option in options):
+            which = "the token settings" if name == "token" else "every setting"
             options = [option for option in options if option.name not in settings]
-            lines.append("Takes every [setting](settings.md), and:\n")
+            lines.append(f"Takes [{which}](settings.md), and:\n")
         lines.append("| option | allowed | default | what it does |\n|---|---|---|---|")
         lines.extend(map(_option_row, options))
     return "\n".join(lines) + "\n"
@@ -104,6 +125,7 @@ def _option_row(option: click.Option) -> str:
 PAGES = {
     "settings.md": settings_page,
     "errors.md": errors_page,
+    "access.md": access_page,
     "metrics.md": metrics_page,
     "commands.md": commands_page,
 }

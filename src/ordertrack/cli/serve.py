@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 from collections.abc import Sequence
+from dataclasses import Field
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,7 @@ from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.order import Order
 from ordertrack.http.server import listen, run
 from ordertrack.ports.store import StoreCannotOpen
-from ordertrack.settings import Settings, declared
+from ordertrack.settings import InvalidSetting, Settings, declared
 
 log = structlog.get_logger("ordertrack")
 
@@ -54,6 +55,8 @@ def serve(as_json: bool, **values: Any) -> None:
     with listener:
         try:
             asyncio.run(_serve(settings, listener, as_json))
+        except InvalidSetting as error:
+            raise click.UsageError(str(error)) from None
         except StoreCannotOpen as error:
             raise click.ClickException(str(error)) from None
         except StoreUnavailable:
@@ -100,7 +103,16 @@ def _announce(service: Service, listener: socket.socket, orders: Sequence[Order]
         click.echo(json.dumps({"url": url, "pid": os.getpid(), "data": kept, "samples": service.samples_loaded}))
         return
     where = kept if in_memory else f"in {kept}"
-    click.echo(banner(url, where, orders, samples_loaded=service.samples_loaded, command=command()))
+    click.echo(
+        banner(
+            url,
+            where,
+            orders,
+            samples_loaded=service.samples_loaded,
+            command=command(),
+            has_access_control=settings.has_access_control,
+        )
+    )
 
 
 def _tune_garbage_collection() -> None:
@@ -129,7 +141,7 @@ def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
     rows = [
         {
             "name": setting.name,
-            "value": _plain(getattr(settings, setting.name)),
+            "value": _shown(setting, getattr(settings, setting.name)),
             "origin": origin(context, setting.name),
             "doc": setting.metadata["doc"],
         }
@@ -144,5 +156,7 @@ def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
     Console().print(table)
 
 
-def _plain(value: Any) -> Any:
+def _shown(setting: Field[Any], value: Any) -> Any:
+    if setting.metadata["secret"] and value:
+        return "(set)"
     return value if isinstance(value, bool | int | float | str) else str(value)

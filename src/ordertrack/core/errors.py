@@ -2,6 +2,8 @@
 
 OrdertrackError
 ├── InvalidInput                  the request itself cannot be understood
+├── Unauthenticated               nobody knows who is asking
+├── Forbidden                     an own order, or none at all, and the role may not do this
 ├── OrderNotFound                 no such order, or not yours: the two look alike
 ├── OrderConflict                 the order's state does not allow it; carries the order as it stands
 │   ├── IllegalTransition
@@ -11,13 +13,17 @@ OrdertrackError
 │   ├── OrderLogFull
 │   ├── VersionConflict           `expected_version` lost
 │   ├── PreconditionFailed        `If-Match` lost
+│   ├── TooManyLinks             it has all the tracking links it may
 │   └── SimulationRunning
+├── LinkNotFound
 ├── SimulationNotRunning
 ├── ReferenceTaken
 ├── IdempotencyKeyReused
 └── Overloaded                    try again after `retry_after_s`
     ├── TooManyPolls              this feed, or this client, has all it may
     ├── NodeFull                  this node holds all it may
+    ├── RateLimited               more was asked for than one may
+    ├── TokensUnavailable         the keys that tokens are checked with cannot be had
     ├── StoreBusy                 the write queue is full
     └── StoreUnavailable          the store failed; nothing of the request was kept
 """
@@ -25,11 +31,16 @@ OrdertrackError
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from ordertrack.core.access import Action
     from ordertrack.core.event import Status
     from ordertrack.core.order import Order
+    from ordertrack.core.principal import Role
+
+WhyUnauthenticated = Literal["missing", "malformed", "invalid", "expired"]
+"""All that a stranger is told: nothing was sent; it was no token; it was none of ours; it was one of ours, too old."""
 
 
 @dataclass(eq=False)
@@ -47,6 +58,25 @@ class InvalidInput(OrdertrackError):
 
     field: str
     allowed: str
+
+
+@dataclass(eq=False)
+class Unauthenticated(OrdertrackError):
+    why: WhyUnauthenticated
+
+
+@dataclass(eq=False)
+class Forbidden(OrdertrackError):
+    role: Role
+    action: Action
+
+
+@dataclass(eq=False)
+class LinkNotFound(OrdertrackError):
+    """The order has no such tracking link."""
+
+    order_id: int
+    link_id: str
 
 
 @dataclass(eq=False)
@@ -110,6 +140,11 @@ class SimulationRunning(OrderConflict):
 
 
 @dataclass(eq=False)
+class TooManyLinks(OrderConflict):
+    limit: int
+
+
+@dataclass(eq=False)
 class SimulationNotRunning(OrdertrackError):
     order_id: int
 
@@ -143,6 +178,20 @@ class TooManyPolls(Overloaded):
 @dataclass(eq=False)
 class NodeFull(Overloaded):
     limit: int
+
+
+@dataclass(eq=False)
+class TokensUnavailable(Overloaded):
+    pass
+
+
+@dataclass(eq=False)
+class RateLimited(Overloaded):
+    """A `budget` of so many `requests` in `window_s` seconds is spent."""
+
+    budget: str
+    requests: int
+    window_s: int
 
 
 @dataclass(eq=False)

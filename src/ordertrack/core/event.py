@@ -41,6 +41,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     `status` is the order's status *after* the event, whatever its type. `at_ms` is when it happened as told by whoever
     did it; `recorded_at_ms` is when it was recorded, strictly increasing per order. Both are milliseconds since 1970.
+    `origin` is the address it was asked from, for the audit trail alone.
     """
 
     version: int
@@ -53,3 +54,4 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     skipped: tuple[Status, ...] = ()
     courier_id: str | None = None
     undoes: int | None = None
+    origin: str | None = None

@@ -28,6 +28,7 @@ import msgspec
 from ordertrack.core.deadlines import Deadlines
 from ordertrack.core.errors import NodeFull, TooManyPolls
 from ordertrack.core.feed import FeedKey, FeedKind
+from ordertrack.core.principal import ANYONE, Principal, Role
 
 TOO_MANY_RETRY_AFTER_S = 5
 FULL_RETRY_AFTER_S = (5, 10)
@@ -41,7 +42,8 @@ class Poll(msgspec.Struct, Generic[W], gc=False, eq=False):
 
     `waiter` is whoever holds its connection; the hub never looks at it. `position` is the version the client has,
     `ends_at_s` when its hold ends, `ahead` whether it is held for the store to catch up, `conditional` whether
-    "nothing new" may be a 304. `announced` is the newest version the feed was told of while the poll was reading.
+    "nothing new" may be a 304. `announced` is the newest version the feed was told of while the poll was reading. `by`
+    is who asks: client ids are each principal's own, so that nobody ends a poll of somebody else.
 
     The garbage collector does not look at polls, because there are many of them, for long: whoever has a reference to
     one lets go of it when the poll is handed back.
@@ -56,6 +58,7 @@ class Poll(msgspec.Struct, Generic[W], gc=False, eq=False):
     ahead: bool = False
     announced: int = 0
     bucket: set[Poll[W]] | None = None
+    by: Principal = ANYONE
 
     @property
     def parked(self) -> bool:
@@ -76,14 +79,30 @@ class Parking(Enum):
     """The poll has left meanwhile: nobody is there to be answered."""
 
 
+_TRUSTED = (Role.SERVICE, Role.ADMIN)
+_CAPPED = (Role.CUSTOMER, Role.RESTAURANT, Role.COURIER, Role.LINK)
+
+
 class Caps(NamedTuple):
-    """Polls parked at once: of one feed, of one `client_id`, in all. The last `reserved` places are for those that come
-    back with a position: when a node is full, who follows an order already keeps on following it."""
+    """Polls parked at once: of one feed, of one client (a principal; without access control a `client_id`), in all.
+
+    The last `reserved` places are for those that come back with a position: when a node is full, who follows an order
+    already keeps on following it. Of an order's places holders of links get at most half, and any one principal at
+    most seven in ten, so that nobody pushes out the others whose order it is. Services and administrators need none.
+    """
 
     per_feed: int
     per_client: int
     total: int
     reserved: int = 0
+
+    @property
+    def for_links(self) -> int:
+        return self.per_feed - self.per_feed // 2
+
+    @property
+    def for_one(self) -> int:
+        return self.per_feed - self.per_feed * 3 // 10
 
 
 class Hub(Generic[W]):
@@ -100,7 +119,7 @@ class Hub(Generic[W]):
         self._drained_at_s = math.inf
         self._held_by_client: Counter[str] = Counter()
         self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
-        self._by_client: dict[tuple[FeedKey, str], Poll[W]] = {}
+        self._by_client: dict[tuple[FeedKey, str, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
 
     @property
@@ -139,6 +158,10 @@ class Hub(Generic[W]):
             del self._by_feed[poll.feed]
         return True
 
+    def polls(self, feed: FeedKey) -> list[Poll[W]]:
+        """Parked or reading."""
+        return list(self._by_feed.get(feed, ()))
+
     def supersede(self, poll: Poll[W]) -> Poll[W] | None:
         """Hand back the parked poll of the same client on the same feed, if there is one that joined before this."""
         older = self._parked_of_client(poll)
@@ -168,8 +191,9 @@ class Hub(Generic[W]):
         poll.ahead = ahead
         poll.bucket = self._deadlines.add(poll, min(until_s, self._drained_at_s))
         if poll.client_id is not None:
-            self._by_client[poll.feed, poll.client_id] = poll
-            self._held_by_client[poll.client_id] += 1
+            self._by_client[poll.feed, poll.by.actor, poll.client_id] = poll
+        if (client := _client(poll)) is not None:
+            self._held_by_client[client] += 1
         self.held += 1
         self.held_by_kind[poll.feed.kind] += 1
         return Parking.HELD
@@ -225,14 +249,28 @@ class Hub(Generic[W]):
         limit = caps.total if resuming else caps.total - caps.reserved
         if self.held >= limit:
             raise NodeFull(retry_after_s=self._full_retry_after_s(), limit=limit)
+        if poll.by.role in _TRUSTED:
+            return
         polls = self._by_feed[poll.feed]
-        if len(polls) > caps.per_feed and sum(other.parked for other in polls) >= caps.per_feed:
-            raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_feed, of=poll.feed.kind)
-        if poll.client_id is not None and self._held_by_client[poll.client_id] >= caps.per_client:
+        if len(polls) > caps.for_links:
+            self._check_shares(poll, [other for other in polls if other.parked and other.by.role not in _TRUSTED])
+        client = _client(poll)
+        if client is not None and self._held_by_client[client] >= caps.per_client:
             raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_client, of="client")
 
+    def _check_shares(self, poll: Poll[W], held: list[Poll[W]]) -> None:
+        caps, limit, of = self.caps, None, ""
+        if len(held) >= caps.per_feed:
+            limit, of = caps.per_feed, str(poll.feed.kind)
+        elif poll.by.role is Role.LINK and sum(other.by.role is Role.LINK for other in held) >= caps.for_links:
+            limit, of = caps.for_links, "link"
+        elif poll.by is not ANYONE and sum(other.by.actor == poll.by.actor for other in held) >= caps.for_one:
+            limit, of = caps.for_one, "client"
+        if limit is not None:
+            raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=limit, of=of)
+
     def _parked_of_client(self, poll: Poll[W]) -> Poll[W] | None:
-        return self._by_client.get((poll.feed, poll.client_id)) if poll.client_id is not None else None
+        return None if poll.client_id is None else self._by_client.get((poll.feed, poll.by.actor, poll.client_id))
 
     def _joined_before(self, poll: Poll[W], other: Poll[W]) -> bool:
         """A slow read must not let a poll end one that came after it. False when either has left."""
@@ -255,9 +293,16 @@ class Hub(Generic[W]):
         self.held_by_kind[poll.feed.kind] -= 1
         poll.bucket.discard(poll)
         poll.bucket = None
-        if poll.client_id is not None:
-            self._held_by_client[poll.client_id] -= 1
-            if not self._held_by_client[poll.client_id]:
-                del self._held_by_client[poll.client_id]
-            if self._by_client.get((poll.feed, poll.client_id)) is poll:
-                del self._by_client[poll.feed, poll.client_id]
+        if (client := _client(poll)) is not None:
+            self._held_by_client[client] -= 1
+            if not self._held_by_client[client]:
+                del self._held_by_client[client]
+        if poll.client_id is not None and self._parked_of_client(poll) is poll:
+            del self._by_client[poll.feed, poll.by.actor, poll.client_id]
+
+
+def _client(poll: Poll[W]) -> str | None:
+    """Whose polls count together; None: nobody's. A shop's back end may hold as many as it has orders."""
+    if poll.by.role is Role.ANYONE:
+        return poll.client_id
+    return poll.by.actor if poll.by.role in _CAPPED else None

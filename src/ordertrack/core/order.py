@@ -22,6 +22,7 @@ from ordertrack.core.errors import (
     VersionConflict,
 )
 from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.principal import ANYONE, Principal
 
 MAX_EVENTS = 500
 """Events an order may have before only its end is accepted: a real order has 5 to 20, a runaway script has more."""
@@ -100,6 +101,7 @@ class NewOrder(msgspec.Struct, frozen=True):
     reference: str | None = None
     details: Details = Details()
     actor: str = "anonymous"
+    origin: str | None = None
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
@@ -135,7 +137,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
 class ChangeStatus(msgspec.Struct, frozen=True):
     """`{"status": ...}` as asked for. `if_match` holds the versions an `If-Match` header named; `undo_window_ms` is
-    the caller's (None: no limit); `simulated` is set on a step of a workflow simulation: its `seq` and `due_at_ms`."""
+    the caller's (None: no limit); `simulated` is set on a step of a workflow simulation: its `seq` and `due_at_ms`.
+    `by` is who asks, and `actor` what the event is signed with."""
 
     order_id: int
     to: Status
@@ -147,6 +150,8 @@ class ChangeStatus(msgspec.Struct, frozen=True):
     undo: bool = False
     undo_window_ms: int | None = None
     simulated: tuple[int, int] | None = None
+    by: Principal = ANYONE
+    origin: str | None = None
 
 
 class AssignCourier(msgspec.Struct, frozen=True):
@@ -157,6 +162,8 @@ class AssignCourier(msgspec.Struct, frozen=True):
     actor: str
     expected_version: int | None = None
     if_match: frozenset[int] | None = None
+    by: Principal = ANYONE
+    origin: str | None = None
 
 
 Change = ChangeStatus | AssignCourier
@@ -164,7 +171,16 @@ Change = ChangeStatus | AssignCourier
 
 def create(order_id: int, new: NewOrder, now_ms: int) -> Order:
     """The order at version 1."""
-    created = Event(1, EventType.CREATED, Status.CONFIRMED, now_ms, now_ms, new.actor, courier_id=new.courier_id)
+    created = Event(
+        1,
+        EventType.CREATED,
+        Status.CONFIRMED,
+        now_ms,
+        now_ms,
+        new.actor,
+        courier_id=new.courier_id,
+        origin=new.origin,
+    )
     return Order(
         id=order_id,
         reference=new.reference,
@@ -247,6 +263,7 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
         reason=change.reason,
         skipped=_skipped(order.status, change.to) if move is Move.SKIP else (),
         undoes=undone.version if undone else None,
+        origin=change.origin,
     )
 
 
@@ -285,6 +302,7 @@ def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event |
         recorded_at_ms=recorded_at_ms,
         actor=change.actor,
         courier_id=change.courier_id,
+        origin=change.origin,
     )
 
 

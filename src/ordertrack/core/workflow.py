@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from ordertrack.core.access import check_change
 from ordertrack.core.errors import InvalidInput, OrderEnded, SimulationNotRunning
 from ordertrack.core.event import ROAD, Event, Status
 from ordertrack.core.order import Change, ChangeStatus, Order, advance
@@ -87,12 +88,14 @@ def advance_simulated(
     """`advance`, and what it leaves of the order's running simulation.
 
     A step of the simulation takes itself off the list; any other change of status ends the simulation.
-    Raises what `advance` raises, and SimulationNotRunning for a step that is not the next one; it is known by its time
-    too, so that one under way when its simulation was stopped is not taken for a step of the one started since.
+    Raises what `check_change` and `advance` raise, and SimulationNotRunning for a step that is not the next one; it is
+    known by its time too, so that one under way when its simulation was stopped is not taken for a step of the one
+    started since.
     """
     simulated = change.simulated if isinstance(change, ChangeStatus) else None
     if simulated is not None and (not pending or simulated != (pending[0].seq, pending[0].due_at_ms)):
         raise SimulationNotRunning(order.id)
+    check_change(change.by, order, change)
     event = advance(order, change, now_ms)
     if simulated is not None:
         return event, pending[1:]

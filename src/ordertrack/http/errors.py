@@ -42,6 +42,13 @@ class HeadTooLarge(OrdertrackError):
 
 
 @dataclass(eq=False)
+class CrossSite(OrdertrackError):
+    """A page of another site asks for a change, and its origin is not allowed to."""
+
+    origin: str
+
+
+@dataclass(eq=False)
 class NoSuchPage(OrdertrackError):
     path: str
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from ordertrack.core.errors import InvalidInput, OrderNotFound
 from ordertrack.core.feed import MAX_INT64, Cursor, FeedKey, FeedKind, order_feed, parse_cursor, parse_time_ms
 from ordertrack.core.poll import PollRequest
+from ordertrack.core.principal import Principal
 from ordertrack.http import names
 
 MAX_PARAMETERS = 50
@@ -28,6 +29,7 @@ _POLL_PATH = re.compile(
     rf"{names.ORDERS}/(?P<order>[^/]+){names.TRACK_SUFFIX}|(?P<party>{'|'.join(_PARTIES)})/(?P<id>.*){names.TRACK_SUFFIX}",
     re.DOTALL,
 )
+_LINK_PATH = re.compile(rf"{names.LINKS}/([A-Za-z0-9_-]{{1,64}})({names.TRACK_SUFFIX})?")
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 _ORDER_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _TIMEOUT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
@@ -54,6 +56,24 @@ def parse_feed(path: str) -> FeedKey:
     if len(id_) > MAX_PARTY_ID or not _PRINTABLE.fullmatch(id_) or _NOT_UTF8 in id_:
         raise InvalidInput(f"{kind}_id", f"1 to {MAX_PARTY_ID} characters in UTF-8 without control characters")
     return FeedKey(kind, id_)
+
+
+def link_path(path: str) -> tuple[str, str] | None:
+    """Of `/t/{token}` and `/t/{token}/track`: the token, and what follows it; None when it is another path."""
+    match = _LINK_PATH.fullmatch(path)
+    return (match[1], match[2] or "") if match else None
+
+
+def link_track_token(path: str) -> str | None:
+    """The token in the path of a link's poll; None when it is another path."""
+    link = link_path(path)
+    return link[0] if link is not None and link[1] else None
+
+
+def shown_to_holder(path: str, holder: Principal) -> str:
+    """A link's path as the path of the order that it is for; every other one as it is."""
+    link = link_path(path)
+    return path if link is None else f"{names.ORDERS}/{holder.order_id}{link[1]}"
 
 
 def parse_order_id(text: str) -> int:

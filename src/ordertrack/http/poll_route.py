@@ -12,8 +12,10 @@ from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.http.asgi import Receive, Scope, Send, send_response, which_methods
 from ordertrack.http.errors import MethodNotAllowed
+from ordertrack.http.pace import Paces, asked
 from ordertrack.http.parameters import parse_feed, parse_poll
 from ordertrack.http.poll_answers import PollAnswers
+from ordertrack.http.requests import CALLER
 from ordertrack.http.responses import Response
 from ordertrack.ports.clock import Clock
 from ordertrack.service.tracking import Tracking
@@ -22,9 +24,10 @@ METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class PollRoute:
-    def __init__(self, tracking: Tracking, clock: Clock) -> None:
+    def __init__(self, tracking: Tracking, clock: Clock, paces: Paces) -> None:
         self._tracking = tracking
         self._clock = clock
+        self._paces = paces
         self._answers = PollAnswers(clock, tracking.max_timeout_s, tracking.statistics.refused)
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -43,11 +46,13 @@ class PollRoute:
             if method == "HEAD":
                 request = PollRequest()  # headers only: nothing to wait for
             waiter.request = request
-            outcome = await self._tracking.poll(feed, request, waiter)
+            outcome = await self._tracking.poll(feed, request, waiter, scope[CALLER].principal)
         except OrdertrackError as error:
+            await self._paces.pause(scope["client"], scope["path"], self._clock)
             await self._send(send, self._answers.refusal(error))
             return
         if isinstance(outcome, Answer):
+            await self._paces.pause(scope["client"], asked(feed, request), self._clock)
             await self._send(send, self._response(outcome, request))
             return
         try:

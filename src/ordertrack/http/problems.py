@@ -14,7 +14,7 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.http import errors as http
-from ordertrack.http.names import ALLOW, CACHE_CONTROL, CONTENT_TYPE, NO_STORE, PROBLEM_JSON, RETRY_AFTER
+from ordertrack.http import names
 
 TYPE_PREFIX = "urn:ordertrack:error:"
 
@@ -60,6 +60,14 @@ def _undo_window_passed(error: core.UndoWindowPassed) -> str:
     )
 
 
+_UNAUTHENTICATED: dict[core.WhyUnauthenticated, str] = {
+    "missing": "Send a token: `Authorization: Bearer ...`.",
+    "malformed": "What was sent as a token is none.",
+    "invalid": "The token is not accepted here.",
+    "expired": "The token has expired.",
+}
+
+
 def _declared(received: str) -> str:
     return f"this one said {received[:100]!r}" if received else "this one had no Content-Type"
 
@@ -96,7 +104,30 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         lambda e: f"Order {e.order.id} is {e.order.status}: to make it {e.requested}, say why in `reason`.",
         _state,
     ),
+    core.Unauthenticated: Kind(
+        "unauthenticated",
+        401,
+        "Nobody knows who is asking",
+        lambda e: _UNAUTHENTICATED[e.why],
+        lambda e: {"why": e.why},
+    ),
+    core.Forbidden: Kind(
+        "forbidden",
+        403,
+        "This role may not do this",
+        lambda e: f"The role {e.role} may not do this: {e.action.replace('_', ' ')}.",
+        lambda e: {"role": e.role, "action": e.action},
+    ),
+    http.CrossSite: Kind(
+        "cross_site",
+        403,
+        "Pages of this site may not do this",
+        lambda e: f"A page of {e.origin[:100] or 'another site'} may not change anything here: see --cors-origins.",
+    ),
     core.OrderNotFound: Kind("order_not_found", 404, "No such order", lambda e: "There is no such order."),
+    core.LinkNotFound: Kind(
+        "link_not_found", 404, "No such tracking link", lambda e: "The order has no such tracking link."
+    ),
     http.NoSuchPage: Kind(
         "not_found", 404, "Nothing is here", lambda e: "Nothing is here. The API is described at /apidocs/."
     ),
@@ -144,6 +175,13 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         lambda e: f"A simulation of order {e.order.id} is running. Stop it with DELETE first.",
         _state,
     ),
+    core.TooManyLinks: Kind(
+        "too_many_links",
+        409,
+        "The order has too many tracking links",
+        lambda e: f"Order {e.order.id} has {e.limit} tracking links, which is the limit. Revoke one first.",
+        _state,
+    ),
     core.ReferenceTaken: Kind(
         "reference_taken",
         409,
@@ -178,6 +216,13 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "Too many polls are held for this",
         lambda e: f"This {e.of} has {e.limit} held polls, which is the limit. Try again in {e.retry_after_s} seconds.",
     ),
+    core.RateLimited: Kind(
+        "rate_limited",
+        429,
+        "More was asked for than one may",
+        lambda e: f"{e.requests} {e.budget} in {e.window_s} seconds are spent. Try again in {e.retry_after_s} seconds.",
+        lambda e: {"budget": e.budget, "requests": e.requests, "window_s": e.window_s},
+    ),
     http.HeadTooLarge: Kind(
         "head_too_large",
         431,
@@ -198,6 +243,12 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         503,
         "This node holds all the polls it may",
         lambda e: f"This node is full. Try again in {e.retry_after_s} seconds.",
+    ),
+    core.TokensUnavailable: Kind(
+        "tokens_unavailable",
+        503,
+        "Tokens cannot be checked",
+        lambda e: f"The keys of tokens cannot be fetched. Try again in {e.retry_after_s} seconds.",
     ),
     core.StoreBusy: Kind(
         "store_busy", 503, "Too many updates are waiting", lambda e: f"Try again in {e.retry_after_s} seconds."
@@ -239,10 +290,15 @@ def problem(error: core.OrdertrackError) -> Problem:
         "title": kind.title,
         "status": kind.status,
     }
-    headers = {CONTENT_TYPE: PROBLEM_JSON, CACHE_CONTROL: NO_STORE}
+    headers = {names.CONTENT_TYPE: names.PROBLEM_JSON, names.CACHE_CONTROL: names.NO_STORE}
     if isinstance(error, core.Overloaded):
-        headers[RETRY_AFTER] = str(error.retry_after_s)
+        headers[names.RETRY_AFTER] = str(error.retry_after_s)
         body["retry_after_s"] = error.retry_after_s
+    if isinstance(error, core.RateLimited):  # draft-ietf-httpapi-ratelimit-headers
+        headers[names.RATELIMIT_POLICY] = f'"{error.budget}";q={error.requests};w={error.window_s}'
+        headers[names.RATELIMIT] = f'"{error.budget}";r=0;t={error.retry_after_s}'
+    if isinstance(error, core.Unauthenticated):  # RFC 6750, 3: no error code where no token was sent
+        headers[names.WWW_AUTHENTICATE] = "Bearer" if error.why == "missing" else 'Bearer error="invalid_token"'
     if isinstance(error, http.MethodNotAllowed):
-        headers[ALLOW] = ", ".join(error.allowed)
+        headers[names.ALLOW] = ", ".join(error.allowed)
     return Problem(kind.status, headers, msgspec.json.encode(body))

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 from litestar import Request
 
 from ordertrack.core.errors import InvalidInput
+from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.http import names
+from ordertrack.http.admission import Caller
 from ordertrack.http.asgi import receive_body
 from ordertrack.http.errors import UnknownParameter, UnsupportedMediaType
 from ordertrack.http.parameters import parse_query
@@ -23,8 +25,14 @@ MAX_IDEMPOTENCY_KEY = 255
 AnyRequest = Request[Any, Any, Any]
 B = TypeVar("B", bound=Body)
 
-ANONYMOUS = "anonymous"
-"""The actor of a request that nobody signed."""
+CALLER = "caller"
+"""Where the scope of an admitted request has its Caller."""
+
+
+def caller_of(request: AnyRequest) -> Caller:
+    """Who is asking."""
+    caller: Caller = request.scope[CALLER]  # type: ignore[literal-required]
+    return caller
 
 
 def known_query(request: AnyRequest, *allowed: str) -> dict[str, list[str]]:
@@ -68,11 +76,13 @@ async def read_body(request: AnyRequest, type_: type[B], limit_bytes: int = MAX_
     return decode(type_, await read_json(request, limit_bytes))
 
 
-def idempotency(request: AnyRequest, body: bytes) -> Idempotency | None:
-    """What the `Idempotency-Key` header asks for. Raises InvalidInput."""
+def idempotency(request: AnyRequest, body: bytes, by: Principal) -> Idempotency | None:
+    """What the `Idempotency-Key` header asks for. A key is its sender's own. Raises InvalidInput."""
     key = request.headers.get(names.IDEMPOTENCY_KEY)
     if key is None:
         return None
     if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
         raise InvalidInput("Idempotency-Key", f"1 to {MAX_IDEMPOTENCY_KEY} characters")
+    if by is not ANYONE:
+        key = f"{by.actor}\n{key}"
     return Idempotency(key, hashlib.sha256(body).hexdigest())

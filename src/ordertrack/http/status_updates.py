@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.http import names
+from ordertrack.http.admission import Caller
 from ordertrack.http.asgi import Receive, Scope, Send, receive_body, send_response, which_methods
 from ordertrack.http.errors import MethodNotAllowed
 from ordertrack.http.failures import incident
 from ordertrack.http.parameters import header, parse_if_match, parse_order_id
-from ordertrack.http.requests import ANONYMOUS, MAX_BODY_BYTES, check_json, check_query
+from ordertrack.http.requests import CALLER, MAX_BODY_BYTES, check_json, check_query
 from ordertrack.http.responses import JSON, Response, encoded, refused
 from ordertrack.http.routes.headers import version_headers
 from ordertrack.http.wire import answers, requests
@@ -43,10 +44,12 @@ class StatusUpdates:
         self._undo_window_ms = undo_window_ms
         self._refused = refused
 
-    async def answer(self, order_id: str, query_string: bytes, headers: RawHeaders, body: bytes) -> Response:
+    async def answer(
+        self, order_id: str, caller: Caller, query_string: bytes, headers: RawHeaders, body: bytes
+    ) -> Response:
         """Names of headers are in lower case."""
         try:
-            return await self._changed(order_id, query_string, headers, body)
+            return await self._changed(order_id, caller, query_string, headers, body)
         except OrdertrackError as error:
             return self.refusal(error)
         except Exception as error:  # noqa: BLE001 - a bug is answered with its number in the log, as by the framework
@@ -55,13 +58,15 @@ class StatusUpdates:
     def refusal(self, error: OrdertrackError) -> Response:
         return refused(error, self._refused)
 
-    async def _changed(self, order_id: str, query_string: bytes, headers: RawHeaders, body: bytes) -> Response:
+    async def _changed(
+        self, order_id: str, caller: Caller, query_string: bytes, headers: RawHeaders, body: bytes
+    ) -> Response:
         check_query(query_string)
         id_ = parse_order_id(order_id)
         check_json(header(headers, names.CONTENT_TYPE))
         epoch = self._orders.epoch
         if_match = parse_if_match(header(headers, names.IF_MATCH), epoch)
-        wanted = decode(requests.StatusBody, body).change(id_, ANONYMOUS, self._undo_window_ms, if_match)
+        wanted = decode(requests.StatusBody, body).change(id_, *caller, self._undo_window_ms, if_match)
         order, event = await self._orders.change(wanted)
         answer = answers.ChangeAnswer(data=answers.encoded_order(order), changed=event is not None)
         return Response(200, (JSON, *encoded(version_headers(epoch, order))), encode(answer))
@@ -89,4 +94,4 @@ class StatusRoute:
             body = await receive_body(receive, header(headers, names.CONTENT_LENGTH), MAX_BODY_BYTES)
         except OrdertrackError as error:
             return self._updates.refusal(error)
-        return await self._updates.answer(order_id, scope["query_string"], headers, body)
+        return await self._updates.answer(order_id, scope[CALLER], scope["query_string"], headers, body)

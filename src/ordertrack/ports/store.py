@@ -20,6 +20,9 @@
     asked for with the `version` of the one before, leave out nothing: what changes meanwhile comes again at the end.
     A page of a snapshot leaves out what had ended or left when the snapshot began.
 13. What one commit tells of a feed is what `feed_changes` gives after the version the feed had before it.
+14. A tracking link is found by the hash of its token, whatever became of it: one that was revoked says so. Revoked once
+    is revoked for ever, and since the first time. A store never sees a token.
+15. An order has at most MAX_LINKS links that are not revoked, however many are asked for at once.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ from ordertrack.core.order import Change, NewOrder, Order
 from ordertrack.core.workflow import Step, WorkflowOptions
 
 IDEMPOTENCY_KEPT_MS = 24 * 60 * 60 * 1000
+MAX_LINKS = 20
+"""Tracking links of one order that are not revoked: a household has a few, a runaway script has more."""
 
 
 class Idempotency(NamedTuple):
@@ -85,6 +90,16 @@ class OrderFilter(msgspec.Struct, frozen=True):
     courier_id: str | None = None
     statuses: tuple[Status, ...] = ()
     before_id: int | None = None
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A tracking link. Times are milliseconds since 1970, UTC; `created_by` is an actor, as it signs events."""
+
+    id: int
+    order_id: int
+    created_at_ms: int
+    created_by: str
+    revoked_at_ms: int | None = None
 
 
 class Store(Protocol):
@@ -147,6 +162,18 @@ class Store(Protocol):
 
     async def simulations(self) -> dict[int, tuple[Step, ...]]:
         """All pending steps by order."""
+
+    async def create_link(self, order_id: int, token_hash: bytes, created_by: str, now_ms: int) -> Link:
+        """`token_hash` is the SHA-256 of a token that was drawn at random. Raises OrderNotFound, TooManyLinks;
+        StoreUnavailable for a hash that is another link's, since the next try draws another token."""
+
+    async def links(self, order_id: int) -> list[Link]:
+        """All that the order ever had, oldest first. Raises OrderNotFound."""
+
+    async def revoke_link(self, order_id: int, link_id: int, now_ms: int) -> Link:
+        """Raises LinkNotFound, for another order's link as well."""
+
+    async def find_link(self, token_hash: bytes) -> Link | None: ...
 
 
 class StoreCannotOpen(Exception):

@@ -1,13 +1,19 @@
-"""What kitchens, couriers and shops do with orders. Thin: the rules are in `core.order`, the promises in the store."""
+"""What kitchens, couriers and shops do with orders. Thin: the rules are in `core`, the promises in the store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
+from ordertrack.core.access import Action, Parties, check_action, check_create, check_list
 from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.link import for_link
 from ordertrack.core.order import Change, NewOrder, Order
+from ordertrack.core.principal import Principal, Role
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Applied, Created, Idempotency, OrderFilter, Store
+from ordertrack.service.foreign import checked
 
 
 class Orders:
@@ -19,12 +25,13 @@ class Orders:
     def epoch(self) -> str:
         return self._store.epoch
 
-    async def create(self, new: NewOrder, idempotency: Idempotency | None) -> Created:
-        """Raises ReferenceTaken, IdempotencyKeyReused, StoreBusy, StoreUnavailable."""
+    async def create(self, new: NewOrder, by: Principal, idempotency: Idempotency | None) -> Created:
+        """Raises Forbidden, ReferenceTaken, IdempotencyKeyReused, StoreBusy, StoreUnavailable."""
+        check_create(by, new)
         return await self._store.create(new, self._clock.now_ms(), idempotency=idempotency)
 
     async def change(self, change: Change) -> Applied:
-        """Raises OrderNotFound, an OrderConflict, StoreBusy, StoreUnavailable."""
+        """Raises OrderNotFound, Forbidden, an OrderConflict, StoreBusy, StoreUnavailable."""
         (result,) = await self.change_all([change])
         if isinstance(result, OrdertrackError):
             raise result
@@ -34,9 +41,17 @@ class Orders:
         """One durable commit, one result each, in order. Raises StoreBusy, StoreUnavailable."""
         return await self._store.apply(changes, self._clock.now_ms())
 
-    async def one(self, order_id: int) -> Order:
-        """Raises OrderNotFound."""
-        return await self._store.order(order_id)
+    async def one(self, order_id: int, by: Principal) -> Order:
+        """As `by` may see it. Raises OrderNotFound, Forbidden."""
+        order = await checked(self._store, order_id, by, Action.READ)
+        return for_link(order) if by.role is Role.LINK else order
 
-    async def some(self, wanted: OrderFilter) -> list[Order]:
-        return await self._store.orders(wanted)
+    async def some(self, wanted: OrderFilter, by: Principal) -> list[Order]:
+        """Raises Forbidden, InvalidInput."""
+        asked = Parties(wanted.customer_id, wanted.restaurant_id, wanted.courier_id)
+        return await self._store.orders(replace(wanted, **check_list(by, asked)._asdict()))
+
+    async def audit(self, order_id: int, by: Principal) -> Order:
+        """The order, whose events say who did what from where. Raises Forbidden, OrderNotFound."""
+        check_action(by, Action.AUDIT)
+        return await self._store.order(order_id)

@@ -13,12 +13,15 @@ from collections.abc import Sequence
 
 import structlog
 
+from ordertrack.core.access import Action
 from ordertrack.core.errors import OrdertrackError, Overloaded, SimulationNotRunning
 from ordertrack.core.event import EventType
 from ordertrack.core.order import ChangeStatus, Order
+from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.core.workflow import ACTOR, Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Committed, Store
+from ordertrack.service.foreign import checked
 
 MAX_SLEEP_S = 60.0
 """The wall clock may jump, and steps are due by the wall clock: look again at least this often."""
@@ -60,15 +63,17 @@ class Simulator:
             if order.id in self._next and _interfered(order, previous_version):
                 del self._next[order.id]
 
-    async def start(self, order_id: int, options: WorkflowOptions) -> tuple[Step, ...]:
-        """Raises OrderNotFound, OrderEnded, SimulationRunning, InvalidInput."""
+    async def start(self, order_id: int, options: WorkflowOptions, by: Principal = ANYONE) -> tuple[Step, ...]:
+        """Raises OrderNotFound, Forbidden, OrderEnded, SimulationRunning, InvalidInput."""
+        await checked(self._store, order_id, by, Action.SIMULATE)
         steps = await self._store.start_simulation(order_id, options, self._clock.now_ms())
         self._schedule(steps)
         self._woken.set()
         return steps
 
-    async def stop(self, order_id: int) -> tuple[Step, ...]:
-        """Returns the steps that will not happen. Raises OrderNotFound, SimulationNotRunning."""
+    async def stop(self, order_id: int, by: Principal = ANYONE) -> tuple[Step, ...]:
+        """Returns the steps that will not happen. Raises OrderNotFound, Forbidden, SimulationNotRunning."""
+        await checked(self._store, order_id, by, Action.SIMULATE)
         steps = await self._store.stop_simulation(order_id)
         self._next.pop(order_id, None)
         return steps

@@ -13,9 +13,13 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.feed import FeedKey, order_feed
+from ordertrack.core.access import check_feed, sees
+from ordertrack.core.deadlines import TICK_S
+from ordertrack.core.errors import OrderNotFound, OrdertrackError, Unauthenticated
+from ordertrack.core.feed import FeedKey, FeedKind, FeedState, order_feed
 from ordertrack.core.hub import Hub, Parking, Poll
+from ordertrack.core.link import for_link
+from ordertrack.core.order import Order
 from ordertrack.core.poll import (
     Answer,
     Hold,
@@ -28,12 +32,15 @@ from ordertrack.core.poll import (
     decide_drained,
     hold_s,
 )
+from ordertrack.core.principal import ANYONE, Principal, Role
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Committed, Store
+from ordertrack.ports.store import Committed, Link, Store
 from ordertrack.service.alarm import Alarm
 from ordertrack.service.feeds import Changes, Feeds, NotAtHand, Steps, Told, Wanted, told
+from ordertrack.service.foreign import look_nowhere
 from ordertrack.service.statistics import Statistics
 
+NOBODY = Principal(Role.LINK, "revoked", order_id=-1)
 SETTLED_AT_ONCE = 500
 """Polls whose deadlines come together are answered in turns of this many, some milliseconds each, to let others in."""
 
@@ -74,43 +81,52 @@ class Tracking:
         self._draw = draw
         self._alarm = Alarm(clock, hub.next_deadline_s, self._on_deadline)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._for_links: tuple[State | None, Order | None] = (None, None)
+        """The order that was shown to holders of links last, and how."""
 
     @property
     def epoch(self) -> str:
         return self._store.epoch
 
-    def poll_now(self, feed: FeedKey, request: PollRequest, waiter: Waiter) -> Answer | HeldPoll | None:
+    def poll_now(
+        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
+    ) -> Answer | HeldPoll | None:
         """As `poll`, without waiting for anything; None when the store has to be read. Then nothing was done.
 
         What is read and answered in one turn of the event loop has no gap to fall into: only a poll that is held, or
         has to read more, joins first.
         """
         check(request, feed)
+        _check_party(by, feed)
         state = self._feeds.at_hand(feed)
-        if state is None:
+        if state is None or not _may_see(by, state):
             return None
-        left_s = hold_s(request, self.max_timeout_s)
-        decision = decide(request, state, self.epoch, left_s)
+        decision = decide(request, state, self.epoch, self._hold_s(request, by))
         if isinstance(decision, Answer) and not decision.lacks_changes:
             self.statistics.polls[decision.reason] += 1
-            return decision
-        steps = self._asked(feed, request, waiter)
+            return self._shown(by, decision)
+        steps = self._asked(feed, request, waiter, by)
         try:
             return self._feeds.now(steps)
         except NotAtHand:
             steps.close()
             return None
 
-    async def poll(self, feed: FeedKey, request: PollRequest, waiter: Waiter) -> Answer | HeldPoll:
+    async def poll(
+        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
+    ) -> Answer | HeldPoll:
         """Answer the poll now, or hold it: then the waiter is told, unless `leave` comes first.
 
-        Raises InvalidInput, OrderNotFound, TooManyPolls, NodeFull, StoreUnavailable.
+        Raises InvalidInput, OrderNotFound, Forbidden, TooManyPolls, NodeFull, StoreUnavailable.
         """
-        steps = self._asked(feed, request, waiter)
+        steps = self._asked(feed, request, waiter, by)
         try:
             return self._feeds.now(steps)
         except NotAtHand as cold:
             return await self._feeds.later(steps, cold.wanted)
+        except OrderNotFound as foreign:
+            await look_nowhere(self._store)
+            raise foreign from None
 
     def leave(self, poll: HeldPoll) -> None:
         """The client has gone. Harmless when the poll was answered already."""
@@ -153,22 +169,51 @@ class Tracking:
         self._alarm.cancel()
         await asyncio.gather(*self._tasks)
 
+    def revoked(self, link: Link) -> None:
+        """End the polls of a tracking link that is not one any more. Those that are reading now will see nothing."""
+        for poll in self.hub.polls(order_feed(link.order_id)):
+            if poll.by.role is Role.LINK and poll.by.name == str(link.id):
+                poll.by = NOBODY
+                if poll.parked:
+                    self._refuse(poll, Unauthenticated("invalid"))
+
+    # Who may see what
+
+    def _shown(self, by: Principal, answer: Answer) -> Answer:
+        """The answer with what `by` may see of its order."""
+        if by.role is not Role.LINK or isinstance(answer.state, FeedState):
+            return answer
+        if self._for_links[0] is not answer.state:
+            self._for_links = (answer.state, for_link(answer.state))
+        return msgspec.structs.replace(answer, state=self._for_links[1])
+
+    def _hold_s(self, request: PollRequest, by: Principal) -> float:
+        """A hold ends before the token does."""
+        left_s = hold_s(request, self.max_timeout_s)
+        if by.expires_at_s is not None:
+            left_s = min(left_s, max(0.0, by.expires_at_s - self._clock.now_ms() / 1000 - TICK_S))
+        return left_s
+
     # Steps: what a poll goes through, whether or not all it wants to know is at hand
 
-    def _asked(self, feed: FeedKey, request: PollRequest, waiter: Waiter) -> Steps[Answer | HeldPoll]:
+    def _asked(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> Steps[Answer | HeldPoll]:
         check(request, feed)
+        _check_party(by, feed)
         now_s = self._clock.monotonic_s()
-        left_s = hold_s(request, self.max_timeout_s)
+        left_s = self._hold_s(request, by)
         poll: HeldPoll = Poll(
             feed,
             waiter,
             ends_at_s=now_s + left_s,
             conditional=request.conditional,
             client_id=request.client_id,
+            by=by,
         )
         self.hub.join(poll)
         try:
             state = yield from self._read_for(poll)
+            if not _may_see(poll.by, state):
+                raise OrderNotFound(feed.id)
             decision = decide(request, state, self.epoch, left_s)
             answer = yield from self._park(poll, state, decision, now_s, resuming=request.has_position)
             if answer is None:
@@ -180,7 +225,7 @@ class Tracking:
             raise
         self.hub.leave(poll)
         self.statistics.polls[answer.reason] += 1
-        return answer
+        return self._shown(by, answer)
 
     def _read_for(self, poll: HeldPoll) -> Steps[State]:
         """How the feed stands, at least as new as any news the joined poll has heard of."""
@@ -301,6 +346,12 @@ class Tracking:
             self._answer(poll, answer)
 
     def _answer(self, poll: HeldPoll, answer: Answer, committed_at_s: float | None = None) -> None:
+        """Of a poll that has left the hub."""
+        if poll.by is not ANYONE:
+            if not isinstance(answer.state, FeedState) and not sees(poll.by, answer.state):
+                poll.waiter.refuse(OrderNotFound(answer.state.id))  # it has got another courier
+                return
+            answer = self._shown(poll.by, answer)
         self.statistics.polls[answer.reason] += 1
         poll.waiter.answer(answer, committed_at_s)
 
@@ -324,3 +375,13 @@ class Tracking:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _check_party(by: Principal, feed: FeedKey) -> None:
+    """Before anything is read. Raises Forbidden for a feed of somebody else."""
+    if feed.kind is not FeedKind.ORDER:
+        check_feed(by, feed)
+
+
+def _may_see(by: Principal, state: State) -> bool:
+    return isinstance(state, FeedState) or sees(by, state)

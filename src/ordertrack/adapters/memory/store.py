@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from ordertrack.core.errors import (
     IdempotencyKeyReused,
+    LinkNotFound,
     OrderNotFound,
     OrdertrackError,
     ReferenceTaken,
     SimulationNotRunning,
     SimulationRunning,
+    StoreUnavailable,
+    TooManyLinks,
 )
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, page, party_feeds, touched_feeds
@@ -20,11 +25,13 @@ from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, p
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import (
     IDEMPOTENCY_KEPT_MS,
+    MAX_LINKS,
     Applied,
     CommitListener,
     Committed,
     Created,
     Idempotency,
+    Link,
     OrderFilter,
 )
 
@@ -42,6 +49,8 @@ class MemoryStore:
         self._feed_versions: Counter[FeedKey] = Counter()
         self._feed_orders: defaultdict[FeedKey, dict[int, int]] = defaultdict(dict)
         self._steps: dict[int, tuple[Step, ...]] = {}
+        self._links: dict[bytes, Link] = {}
+        self._link_hashes: defaultdict[int, list[bytes]] = defaultdict(list)
         self._listener: CommitListener = lambda committed, committed_at_s: None
 
     async def open(self, listener: CommitListener) -> None:
@@ -183,3 +192,29 @@ class MemoryStore:
 
     async def simulations(self) -> dict[int, tuple[Step, ...]]:
         return dict(self._steps)
+
+    async def create_link(self, order_id: int, token_hash: bytes, created_by: str, now_ms: int) -> Link:
+        order = await self.order(order_id)
+        if sum(link.revoked_at_ms is None for link in await self.links(order_id)) >= MAX_LINKS:
+            raise TooManyLinks(order, MAX_LINKS)
+        if token_hash in self._links:
+            raise StoreUnavailable(retry_after_s=1)
+        link = self._links[token_hash] = Link(len(self._links) + 1, order_id, now_ms, created_by)
+        self._link_hashes[order_id].append(token_hash)
+        return link
+
+    async def links(self, order_id: int) -> list[Link]:
+        await self.order(order_id)
+        return [self._links[token_hash] for token_hash in self._link_hashes.get(order_id, ())]
+
+    async def revoke_link(self, order_id: int, link_id: int, now_ms: int) -> Link:
+        for token_hash in self._link_hashes.get(order_id, ()):
+            link = self._links[token_hash]
+            if link.id == link_id:
+                if link.revoked_at_ms is None:
+                    link = self._links[token_hash] = replace(link, revoked_at_ms=now_ms)
+                return link
+        raise LinkNotFound(order_id, str(link_id))
+
+    async def find_link(self, token_hash: bytes) -> Link | None:
+        return self._links.get(token_hash)

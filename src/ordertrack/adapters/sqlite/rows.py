@@ -49,6 +49,7 @@ def event_row(order_id: int, event: Event, feed_versions: Sequence[int]) -> Row:
         feed_versions[0],
         feed_versions[1],
         feed_versions[2] if len(feed_versions) > 2 else 0,
+        event.origin,
     )
 
 
@@ -62,7 +63,7 @@ def step_of(row: Row) -> Step:
 
 
 def _event_of(row: Row) -> Event:
-    version, type_, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes = row
+    version, type_, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes, origin = row
     return Event(
         version=version,
         type=EventType(type_),
@@ -74,6 +75,7 @@ def _event_of(row: Row) -> Event:
         skipped=tuple(map(Status, skipped.split(","))) if skipped else (),
         courier_id=courier_id,
         undoes=undoes,
+        origin=origin,
     )
 
 

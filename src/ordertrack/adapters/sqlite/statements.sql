@@ -19,14 +19,14 @@ UPDATE orders SET final_status = ? WHERE id = ?;
 -- name: insert_event
 INSERT INTO events (
     order_id, version, type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes,
-    customer_feed_version, restaurant_feed_version, courier_feed_version
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    customer_feed_version, restaurant_feed_version, courier_feed_version, origin
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: order
 SELECT id, reference, customer_id, restaurant_id, courier_id, details, created_at_ms FROM orders WHERE id = :id;
 
 -- name: events
-SELECT version, type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes
+SELECT version, type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes, origin
 FROM events WHERE order_id = :id ORDER BY version;
 
 -- name: orders
@@ -95,3 +95,23 @@ DELETE FROM simulation_steps WHERE order_id = ? AND seq <= ?;
 
 -- name: steps
 SELECT order_id, seq, status, due_at_ms, reason FROM simulation_steps ORDER BY order_id, seq;
+
+-- name: insert_link
+INSERT INTO tracking_links (order_id, token_hash, created_at_ms, created_by)
+VALUES (:order_id, :token_hash, :created_at_ms, :created_by);
+
+-- name: links
+SELECT id, order_id, created_at_ms, created_by, revoked_at_ms FROM tracking_links
+WHERE order_id = :order_id ORDER BY id;
+
+-- name: count_links
+SELECT count(*) FROM tracking_links WHERE order_id = :order_id AND revoked_at_ms IS NULL;
+
+-- name: find_link
+SELECT id, order_id, created_at_ms, created_by, revoked_at_ms FROM tracking_links WHERE token_hash = :token_hash;
+
+-- name: revoke_link
+-- Returns the link; since the first time it is revoked.
+UPDATE tracking_links SET revoked_at_ms = coalesce(revoked_at_ms, :now_ms)
+WHERE id = :link_id AND order_id = :order_id
+RETURNING id, order_id, created_at_ms, created_by, revoked_at_ms;

@@ -20,6 +20,7 @@ import structlog
 
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
 from ordertrack.adapters.sqlite.feeds import read_changes, read_party
+from ordertrack.adapters.sqlite.links import find_link, read_links
 from ordertrack.adapters.sqlite.lists import count_by_status, read_orders
 from ordertrack.adapters.sqlite.recent import AtHand
 from ordertrack.adapters.sqlite.rows import read_order, step_of
@@ -37,6 +38,7 @@ from ordertrack.ports.store import (
     CommitMeter,
     Created,
     Idempotency,
+    Link,
     OrderFilter,
     StoreCannotOpen,
 )
@@ -146,6 +148,14 @@ class SqliteStore:
         steps: tuple[Step, ...] = await self._write(lambda tx: tx.stop_simulation(order_id))
         return steps
 
+    async def create_link(self, order_id: int, token_hash: bytes, created_by: str, now_ms: int) -> Link:
+        link: Link = await self._write(lambda tx: tx.create_link(order_id, token_hash, created_by, now_ms))
+        return link
+
+    async def revoke_link(self, order_id: int, link_id: int, now_ms: int) -> Link:
+        link: Link = await self._write(lambda tx: tx.revoke_link(order_id, link_id, now_ms))
+        return link
+
     async def _write(self, job: Callable[[Any], Any]) -> Any:
         if self._writer is None:
             raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
@@ -208,6 +218,13 @@ class SqliteStore:
         for step in await self._read(lambda connection: list(map(step_of, connection.execute(SQL["steps"])))):
             steps[step.order_id] = (*steps.get(step.order_id, ()), step)
         return steps
+
+    async def links(self, order_id: int) -> list[Link]:
+        await self.order(order_id)
+        return await self._read(lambda connection: read_links(connection, order_id))
+
+    async def find_link(self, token_hash: bytes) -> Link | None:
+        return await self._read(lambda connection: find_link(connection, token_hash))
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """Run `read` in a read transaction on a reader thread. What it saw has been announced when this returns."""

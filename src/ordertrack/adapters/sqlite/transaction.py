@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.feeds import Party, read_party
+from ordertrack.adapters.sqlite.links import insert_link, revoke_link
 from ordertrack.adapters.sqlite.recent import Recent
 from ordertrack.adapters.sqlite.rows import Row, event_row, order_parameters, read_order, step_of, step_row
 from ordertrack.core.errors import (
@@ -27,10 +28,12 @@ from ordertrack.core.event import Event, Status
 from ordertrack.core.feed import FeedKey, FeedKind, party_feeds
 from ordertrack.core.order import Change, NewOrder, Order, as_created, create, evolve
 from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, plan
-from ordertrack.ports.store import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
+from ordertrack.ports.store import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency, Link
 
 CACHED_ORDERS = 10_000
 CACHED_FEEDS = 50_000
+NOWHERE = 0
+"""Ids begin at 1."""
 
 
 @dataclass(slots=True)
@@ -106,7 +109,11 @@ class Transaction:
     def _apply_one(self, change: Change, now_ms: int) -> Applied:
         before = self._order(change.order_id)
         pending = self._steps.get(before.id, ())
-        event, steps = advance_simulated(before, pending, change, now_ms)
+        try:
+            event, steps = advance_simulated(before, pending, change, now_ms)
+        except OrderNotFound:  # somebody else's, which must take as long as one that has to be looked for
+            read_order(self._connection, NOWHERE)
+            raise
         if steps != pending:
             self._drop_steps(before.id, pending, steps)
         if event is None:
@@ -131,6 +138,12 @@ class Transaction:
             raise SimulationNotRunning(order_id)
         self._drop_steps(order_id, pending, ())
         return pending
+
+    def create_link(self, order_id: int, token_hash: bytes, created_by: str, now_ms: int) -> Link:
+        return insert_link(self._connection, self._order(order_id), token_hash, created_by, now_ms)
+
+    def revoke_link(self, order_id: int, link_id: int, now_ms: int) -> Link:
+        return revoke_link(self._connection, order_id, link_id, now_ms)
 
     # The commit
 

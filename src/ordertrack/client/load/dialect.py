@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -85,29 +85,39 @@ class _PollBody(msgspec.Struct):
 _poll_body = msgspec.json.Decoder(_PollBody)
 
 
-def request(method: str, path: str, body: object = None) -> bytes:
-    head = f"{method} {path} HTTP/1.1\r\n{HEADERS}"
+def request(method: str, path: str, body: object = None, token: str = "") -> bytes:
+    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+    head = f"{method} {path} HTTP/1.1\r\n{HEADERS}{authorization}"
     if body is None:
         return head.encode() + b"\r\n"
     content = json.dumps(body, separators=(",", ":")).encode()
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
 
 
-_UPDATE_TAIL = {
-    version: request("PUT", "", {"status": status}).removeprefix(b"PUT ") for version, status in STATUS_AT.items()
-}
-
-
 class OrdertrackDialect:
-    """PROTOCOL.md, sections 2 and 3. A position is a cursor."""
+    """PROTOCOL.md, sections 2, 3 and 7. A position is a cursor. `token` is sent with everything, except with polls
+    where `phone_token` gives one for the order."""
 
-    def __init__(self, hold_s: float) -> None:
+    def __init__(self, hold_s: float, token: str = "", phone_token: Callable[[int], str] | None = None) -> None:
         self.hold_s = hold_s
         self.last_version: int | None = max(STATUS_AT)
-        self._tail = f"&timeout={hold_s:g} HTTP/1.1\r\n{HEADERS}\r\n".encode()
+        self._token = token
+        self._phone_token = phone_token
+        self._tail = self._poll_tail(token)
+        self._update_tail = {
+            version: self.request("PUT", "", {"status": status}).removeprefix(b"PUT ")
+            for version, status in STATUS_AT.items()
+        }
+
+    def request(self, method: str, path: str, body: object = None) -> bytes:
+        return request(method, path, body, self._token)
 
     def poll(self, feed: int, position: bytes) -> bytes:
-        return b"GET %s/%d/track?cursor=%s%s" % (ORDERS.encode(), feed, position, self._tail)
+        tail = self._tail if self._phone_token is None else self._poll_tail(self._phone_token(feed))
+        return b"GET %s/%d/track?cursor=%s%s" % (ORDERS.encode(), feed, position, tail)
+
+    def _poll_tail(self, token: str) -> bytes:
+        return f"&timeout={self.hold_s:g}".encode() + request("", "", token=token).removeprefix(b" ")
 
     def answer(self, reply: Reply) -> Answer:
         if reply.status != 200:
@@ -123,11 +133,11 @@ class OrdertrackDialect:
         return Answer(order.id, news, first, order.version, body.cursor.encode(), body.terminal)
 
     def update(self, feed: int, version: int) -> bytes:
-        return b"PUT %s/%d/status%s" % (ORDERS.encode(), feed, _UPDATE_TAIL[version])
+        return b"PUT %s/%d/status%s" % (ORDERS.encode(), feed, self._update_tail[version])
 
     def updates(self, changes: Sequence[tuple[int, int]]) -> bytes:
         entries = [{"order_id": feed, "status": STATUS_AT[version]} for feed, version in changes]
-        return request("POST", "/api/v1/status-updates", {"updates": entries})
+        return self.request("POST", "/api/v1/status-updates", {"updates": entries})
 
     def accepted(self, reply: Reply, count: int) -> bool:
         return reply.status == 200 and reply.body.count(b'"changed":true') == count

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ordertrack.client.load.caller import call_all
-from ordertrack.client.load.dialect import ORDERS, request
+from ordertrack.client.load.dialect import ORDERS, OrdertrackDialect
 from ordertrack.client.load.reply import Reply
 from ordertrack.client.load.swarm import Feed, Swarm
 from ordertrack.client.load.target import CannotLoad
@@ -36,8 +36,9 @@ def make_orders(swarm: Swarm, count: int) -> list[Feed]:
         body = _body(reply, 200)
         feeds.append(Feed(body["data"]["id"], body["data"]["version"], str(body["cursor"]).encode()))
 
-    call_all(swarm, min(CALLERS, count), [request("POST", ORDERS, ORDER)] * count, created)
-    polls = (request("GET", f"{ORDERS}/{order_id}/track?timeout=0") for order_id in made)
+    speaking = _ours(swarm)
+    call_all(swarm, min(CALLERS, count), [speaking.request("POST", ORDERS, ORDER)] * count, created)
+    polls = (speaking.request("GET", f"{ORDERS}/{order_id}/track?timeout=0") for order_id in made)
     call_all(swarm, min(CALLERS, count), polls, polled)
     return feeds
 
@@ -46,8 +47,13 @@ def statistics(swarm: Swarm) -> dict[str, Any]:
     """What the server says of itself."""
     answers: list[dict[str, Any]] = []
     path = f"{ORDERS}/system/stats"
-    call_all(swarm, 1, [request("GET", path)], lambda reply: answers.append(_body(reply, 200)["data"]))
+    call_all(swarm, 1, [_ours(swarm).request("GET", path)], lambda reply: answers.append(_body(reply, 200)["data"]))
     return answers[0]
+
+
+def _ours(swarm: Swarm) -> OrdertrackDialect:
+    assert isinstance(swarm.dialect, OrdertrackDialect)
+    return swarm.dialect
 
 
 def _body(reply: Reply, status: int) -> dict[str, Any]:

@@ -58,14 +58,14 @@ class Report:
         return not (self.missing or self.late or self.wrong or self.server_lost_wakeups)
 
 
-def run(url: str, *, polls: int, orders: int, say: Callable[[str], None]) -> Report:
+def run(url: str, *, polls: int, orders: int, say: Callable[[str], None], token: str = "") -> Report:
     """Raises CannotLoad."""
     target = loopback_target(url)
     if not 0 < orders <= polls <= MAX_POLLS or polls % orders:
         raise CannotLoad(f"Polls must be a multiple of orders, and at most {MAX_POLLS:,}.")
     room_for(polls)
     cpu_s = time.process_time()
-    with Swarm(target, OrdertrackDialect(HOLD_S)) as swarm:
+    with Swarm(target, OrdertrackDialect(HOLD_S, token)) as swarm:
         swarm.again = False
         before = statistics(swarm)
         if polls // orders > (most := int(before["max_connections_per_order"])):

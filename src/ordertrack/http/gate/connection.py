@@ -10,6 +10,7 @@ import msgspec
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer, PollRequest
+from ordertrack.http.pace import Pace
 from ordertrack.service.tracking import HeldPoll
 
 if TYPE_CHECKING:
@@ -41,11 +42,15 @@ class Connection(msgspec.Struct, gc=False, eq=False):
     """Received and not yet served."""
     epoll: select.epoll
     """Where the descriptor is registered."""
+    peer: str | None
+    """The address of the other side; None when it has none."""
     stage: Stage = Stage.IDLE
     expires_at_s: float | None = None
     """When it is closed, unless something comes; None while a request is served."""
     poll: HeldPoll | None = None
     keep_alive: bool = True
+    pace: Pace | None = None
+    """How often the same was asked of late; only of those that are answered at once."""
     request: PollRequest = NO_REQUEST
     """The request, if anything of it shows in the answer's headers; most are let go while they are held."""
 

@@ -42,22 +42,25 @@ from typing import Protocol
 import structlog
 
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.feed import FeedKey
-from ordertrack.core.poll import Answer, PollRequest
+from ordertrack.core.poll import Answer
+from ordertrack.http.admission import Admission
+from ordertrack.http.cors import Cors
 from ordertrack.http.dates import http_date
 from ordertrack.http.errors import HeadTooLarge
-from ordertrack.http.gate.connection import NO_REQUEST, Connection, Stage
+from ordertrack.http.gate.connection import Connection, Stage
 from ordertrack.http.gate.head import MAX_HEAD_BYTES, Bounds, Head, Incomplete, Lend, read_head
-from ordertrack.http.parameters import is_poll_path, parse_feed, parse_poll
+from ordertrack.http.gate.serving import Serving
 from ordertrack.http.poll_answers import PollAnswers
-from ordertrack.http.responses import bytes_of
-from ordertrack.http.status_updates import StatusUpdates, status_path
+from ordertrack.http.responses import Response, bytes_of
+from ordertrack.http.status_updates import StatusUpdates
 from ordertrack.ports.clock import Clock
 from ordertrack.service.statistics import GateCounters
-from ordertrack.service.tracking import HeldPoll, Tracking
+from ordertrack.service.tracking import Tracking
 
 ACCEPT_PAUSE_S = 1.0
 SWEEP_S = 0.5
+PEERS_SHARED = 64
+"""Latest addresses of which one copy is kept: behind a proxy all connections have the same."""
 READ_BYTES = 64 * 1024
 ACCEPTS_PER_WAKE = 256
 EVENTS_PER_WAKE = 64
@@ -86,6 +89,8 @@ class Gate:
         tracking: Tracking,
         answers: PollAnswers,
         status_updates: StatusUpdates,
+        admission: Admission,
+        cors: Cors,
         clock: Clock,
         counters: GateCounters,
         bounds: Bounds,
@@ -95,12 +100,13 @@ class Gate:
         self._listener = listener
         self._tracking = tracking
         self._answers = answers
-        self._status_updates = status_updates
         self._clock = clock
+        self._serving = Serving(self, tracking, status_updates, admission, cors, clock)
         self._lender: Lender | None = None
         self._loop = asyncio.get_running_loop()
         self._phones, self._kitchens = select.epoll(), select.epoll()
         self._connections: dict[int, Connection] = {}
+        self._peers: dict[str, str] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -142,7 +148,7 @@ class Gate:
     def _on_accept(self) -> None:
         for _ in range(ACCEPTS_PER_WAKE):
             try:
-                accepted, _ = self._listener.accept()
+                accepted, address = self._listener.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
@@ -154,7 +160,7 @@ class Gate:
                 return
             accepted.setblocking(False)
             self.counters.accepted += 1
-            self._admit(accepted.detach(), b"")
+            self._admit(accepted.detach(), b"", address[0])
 
     def _pause_accepting(self, error: OSError) -> None:
         if self.counters.out_of_descriptors == 0:
@@ -167,13 +173,17 @@ class Gate:
         if self.accepting:
             self._loop.add_reader(self._listener.fileno(), self._on_accept)
 
-    def adopt(self, fd: int, data: bytes) -> None:
+    def adopt(self, fd: int, data: bytes, peer: str | None) -> None:
         """Take a lent connection back at the start of a request; `data` is what has come of that."""
         self.counters.returned += 1
-        self._admit(fd, data)
+        self._admit(fd, data, peer)
 
-    def _admit(self, fd: int, data: bytes) -> None:
-        connection = self._connections[fd] = Connection(self, fd, data, self._phones)
+    def _admit(self, fd: int, data: bytes, peer: str | None) -> None:
+        if peer is not None:
+            if len(self._peers) >= PEERS_SHARED:
+                self._peers.clear()
+            peer = self._peers.setdefault(peer, peer)
+        connection = self._connections[fd] = Connection(self, fd, data, self._phones, peer)
         self.counters.open = len(self._connections)
         self._phones.register(fd, _READABLE)
         self._advance(connection)
@@ -279,9 +289,10 @@ class Gate:
         if len(data) < end:
             self._wait_for(connection, Stage.IN_BODY, self.bounds.body_timeout_s)
             return False
-        if not (self._changes(connection, head) if head.method == b"PUT" else self._polls(connection, head)):
+        if not self._serving.serves(head):
             self._lend(connection)
             return False
+        self._serving.serve(connection, head, self._begin(connection, head))
         return True
 
     def _wait_for(self, connection: Connection, stage: Stage, timeout_s: float) -> None:
@@ -299,73 +310,12 @@ class Gate:
         connection.keep_alive = head.keep_alive
         return data[head.length : end]
 
-    # Changes of status
-
-    def _changes(self, connection: Connection, head: Head) -> bool:
-        """False when it is another path."""
-        order_id = status_path(head.path)
-        if order_id is None:
-            return False
-        body = self._begin(connection, head)
-        connection.stage = Stage.BUSY
-        if connection.epoll is self._phones:
+    def hurry(self, connection: Connection) -> None:
+        """Whoever makes changes is heard before those who wait for them."""
+        if connection.fd >= 0 and connection.epoll is self._phones:
             self._phones.unregister(connection.fd)
             connection.epoll = self._kitchens
             self._kitchens.register(connection.fd, _READABLE)
-        self._start(self._change(connection, order_id, head, body))
-        return True
-
-    async def _change(self, connection: Connection, order_id: str, head: Head, body: bytes) -> None:
-        response = await self._status_updates.answer(order_id, head.query_string, head.headers, body)
-        connection.stage = Stage.IDLE
-        keep_alive = connection.keep_alive and not self._tracking.hub.draining
-        self._send(connection, bytes_of(response, self._date(), keep_alive=keep_alive), keep_alive=keep_alive)
-        self.go_on(connection)
-
-    # Polls
-
-    def _polls(self, connection: Connection, head: Head) -> bool:
-        """False when it is another path."""
-        if not is_poll_path(head.path):
-            return False
-        self._begin(connection, head)
-        connection.request = NO_REQUEST
-        try:
-            feed = parse_feed(head.path)
-            request = parse_poll(head.query_string, head.headers)
-            if request.wait_s is not None:
-                connection.request = request
-            outcome = self._tracking.poll_now(feed, request, connection)
-        except OrdertrackError as error:
-            self.send_refusal(connection, error)
-            return True
-        if outcome is None:
-            connection.stage = Stage.BUSY
-            self._start(self._poll_slowly(connection, feed, request))
-        else:
-            self._answer_or_hold(connection, outcome)
-        return True
-
-    async def _poll_slowly(self, connection: Connection, feed: FeedKey, request: PollRequest) -> None:
-        """The order is not at hand: the store is read, and whatever the peer does meanwhile waits."""
-        try:
-            outcome = await self._tracking.poll(feed, request, connection)
-        except OrdertrackError as error:
-            connection.stage = Stage.IDLE
-            self.send_refusal(connection, error)
-        else:
-            connection.stage = Stage.IDLE
-            self._answer_or_hold(connection, outcome)
-        if connection.poll is None:
-            self.go_on(connection)
-
-    def _answer_or_hold(self, connection: Connection, outcome: Answer | HeldPoll) -> None:
-        if isinstance(outcome, Answer):
-            self.send_answer(connection, outcome)
-        elif connection.fd < 0:
-            self._tracking.leave(outcome)
-        else:
-            connection.poll = outcome
 
     # Bytes out
 
@@ -378,15 +328,15 @@ class Gate:
         self._send(connection, data, keep_alive=keep_alive)
 
     def send_refusal(self, connection: Connection, error: OrdertrackError) -> None:
-        keep_alive = connection.keep_alive
-        data = bytes_of(self._answers.refusal(error), self._date(), keep_alive=keep_alive)
+        self.send(connection, self._answers.refusal(error))
+
+    def send(self, connection: Connection, response: Response) -> None:
+        keep_alive = connection.keep_alive and not self._tracking.hub.draining
+        data = bytes_of(response, http_date(self._clock.now_ms()), keep_alive=keep_alive)
         self._send(connection, data, keep_alive=keep_alive)
 
     def woke(self, committed_at_s: float) -> None:
         self._tracking.statistics.woke(self._clock.monotonic_s() - committed_at_s)
-
-    def _date(self) -> bytes:
-        return http_date(self._clock.now_ms())
 
     def _send(self, connection: Connection, data: bytes, *, keep_alive: bool) -> None:
         if connection.fd < 0:
@@ -401,11 +351,13 @@ class Gate:
         if written < len(data):
             left = connection.data
             slow = socket.socket(fileno=self._release(connection))
-            self._start(self._flush(slow, data[written:], left, keep_alive=keep_alive))
+            self.run(self._flush(slow, data[written:], left, connection.peer, keep_alive=keep_alive))
         elif not keep_alive:
             self.drop(connection)
 
-    async def _flush(self, connection: socket.socket, data: bytes, left: bytes, *, keep_alive: bool) -> None:
+    async def _flush(
+        self, connection: socket.socket, data: bytes, left: bytes, peer: str | None, *, keep_alive: bool
+    ) -> None:
         """The kernel does not take all of an answer: a long one on a slow line, or a peer that does not read."""
         try:
             async with asyncio.timeout(self.bounds.read_timeout_s):
@@ -414,11 +366,11 @@ class Gate:
             self.counters.closed_unread += 1
             keep_alive = False
         if keep_alive:
-            self._admit(connection.detach(), left)
+            self._admit(connection.detach(), left, peer)
         else:
             connection.close()
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def run(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

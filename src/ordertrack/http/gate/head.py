@@ -31,9 +31,11 @@ class Bounds(NamedTuple):
 
 
 _GET, _PUT = b"GET", b"PUT"
-_STARTS = (f"GET {names.API}/".encode(), f"PUT {names.ORDERS}/".encode())
+_STARTS = (f"GET {names.API}/".encode(), f"PUT {names.ORDERS}/".encode(), f"GET {names.LINKS}/".encode())
 _LEND_HEADERS = frozenset((b"transfer-encoding", b"upgrade", b"expect", b"te", b"trailer"))
-_CONTENT_LENGTH = names.CONTENT_LENGTH.encode()
+_CONTENT_LENGTH, _HOST = names.CONTENT_LENGTH.encode(), names.HOST.encode()
+_REQUEST_LINE = re.compile(rb"[A-Z]+ [!-\"$-~]+ HTTP/1\.[01]\r\n")
+"""Stricter than the parser, which puts up with more than one space, and with other bytes in a target."""
 _LENGTH = re.compile(rb"[0-9]{1,5}")
 
 
@@ -66,7 +68,7 @@ def read_head(data: bytes) -> Head | Lend | Incomplete:
     end = data.find(END_OF_HEAD)
     if end < 0:
         return INCOMPLETE
-    if not data.startswith(_STARTS):
+    if not data.startswith(_STARTS) or not _REQUEST_LINE.match(data):
         return LEND
     length = end + len(END_OF_HEAD)
     head = _Head()
@@ -80,11 +82,10 @@ def read_head(data: bytes) -> Head | Lend | Incomplete:
     method = data[:3]
     if not head.complete or head.unusual or (head.body_length and method == _GET):
         return LEND
-    target = httptools.parse_url(head.url)
-    path = target.path.decode("ascii")
-    if "%" in path or target.schema or target.fragment is not None:
+    path, _, query = head.url.partition(b"?")
+    if b"%" in path:
         return LEND
-    return Head(method, path, target.query or b"", head.headers, head.keep_alive, length, head.body_length)
+    return Head(method, path.decode("ascii"), query, head.headers, head.keep_alive, length, head.body_length)
 
 
 def may_be_ours(data: bytes) -> bool:
@@ -104,13 +105,16 @@ class _Head:
         self.unusual = False
         self.complete = False
         self.body_length = 0
+        self.hosts = 0
 
     def on_url(self, url: bytes) -> None:
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        if name in _LEND_HEADERS:
+        if name == _HOST:
+            self.hosts += 1
+        elif name in _LEND_HEADERS:
             self.unusual = True
         elif name == _CONTENT_LENGTH:
             if _LENGTH.fullmatch(value) and int(value) <= MAX_BODY_BYTES:
@@ -123,5 +127,5 @@ class _Head:
         # Later the parser no longer knows. As with uvicorn, an HTTP/1.0 connection is not kept, whatever it asks.
         version = self.parser.get_http_version()
         self.keep_alive = version == "1.1" and self.parser.should_keep_alive()
-        self.unusual = self.unusual or version not in ("1.1", "1.0")
+        self.unusual = self.unusual or self.hosts != 1 or version not in ("1.1", "1.0")
         self.complete = True

@@ -130,7 +130,7 @@ class LentProtocol(BoundedProtocol):
             super().data_received(data)
             return
         self.transport.abort()
-        self._gate.adopt(fd, data)
+        self._gate.adopt(fd, data, self.client[0] if self.client else None)
 
 
 class UvicornLender:

@@ -12,7 +12,8 @@ from litestar import Response, Router, get
 from ordertrack.core import errors as core
 from ordertrack.http import names
 from ordertrack.http.openapi.error_examples import EXAMPLES
-from ordertrack.http.openapi.operations import OPERATIONS, Json, Operation
+from ordertrack.http.openapi.operations import OPERATIONS
+from ordertrack.http.openapi.parts import Json, Operation
 from ordertrack.http.problems import KINDS, problem
 
 _SCHEMAS = "#/components/schemas/"
@@ -34,10 +35,16 @@ def openapi_document(version: str) -> Json:
             "description": "Live order tracking over plain HTTP. A poll is held until the order changes.",
         },
         "paths": paths,
-        "components": {"schemas": {**components, "Problem": _PROBLEM_SCHEMA}},
+        "components": {
+            "schemas": {**components, "Problem": _PROBLEM_SCHEMA},
+            "securitySchemes": {_BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
     }
 
 
+_BEARER = "token"
+_PUBLIC = ("/healthz", "/readyz")
+_ACCESS = (core.Unauthenticated, core.Forbidden, core.RateLimited, core.TokensUnavailable)
 _PROBLEM_SCHEMA: Json = {
     "type": "object",
     "description": "RFC 9457, and readable as the original contract.",
@@ -62,6 +69,8 @@ def _operation(operation: Operation) -> Json:
         "parameters": list(operation.parameters),
         "responses": {str(operation.status): _success(operation), **_failures(operation)},
     }
+    if operation.path not in _PUBLIC:
+        described["security"] = [{_BEARER: []}]
     if operation.not_modified:
         described["responses"]["304"] = {"description": "Nothing new since the ETag you sent."}
     if operation.body is not None:
@@ -83,7 +92,7 @@ def _success(operation: Operation) -> Json:
 
 def _failures(operation: Operation) -> Json:
     by_status: dict[int, list[type[core.OrdertrackError]]] = {}
-    for error in dict.fromkeys(operation.errors):
+    for error in dict.fromkeys((*operation.errors, *(() if operation.path in _PUBLIC else _ACCESS))):
         by_status.setdefault(KINDS[error].status, []).append(error)
     return {
         str(status): {

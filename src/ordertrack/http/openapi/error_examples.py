@@ -6,11 +6,14 @@ from __future__ import annotations
 import msgspec
 
 from ordertrack.core import errors as core
+from ordertrack.core.access import Action
 from ordertrack.core.event import ROAD, Status
 from ordertrack.core.order import MAX_EVENTS, AssignCourier, Change, ChangeStatus, Order, advance
+from ordertrack.core.principal import Role
 from ordertrack.http import errors as http
-from ordertrack.http.openapi.operations import PREPARING, sample
+from ordertrack.http.openapi.parts import PREPARING, sample
 from ordertrack.http.wire.decoding import ALLOWED
+from ordertrack.ports.store import MAX_LINKS
 
 _RETRY_AFTER_S = 5
 _UNDO_WINDOW_MS = 120_000
@@ -37,7 +40,11 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     http.InvalidBody("status", f"must be {ALLOWED['status']}"),
     http.UnknownParameter("colour", ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")),
     _refused(sample(ROAD[1:4]), _status(Status.CANCELLED)),
+    core.Unauthenticated("expired"),
+    core.Forbidden(Role.CUSTOMER, Action.MOVE),
+    http.CrossSite("https://shop.example"),
     core.OrderNotFound(9999),
+    core.LinkNotFound(101, "7"),
     http.NoSuchPage("/api/orders"),
     core.SimulationNotRunning(101),
     http.MethodNotAllowed("PATCH", ("PUT",)),
@@ -47,16 +54,19 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     _refused(_LONG, _status(Status.READY)),
     _refused(PREPARING, _status(Status.READY, expected_version=1)),
     core.SimulationRunning(PREPARING),
+    core.TooManyLinks(PREPARING, MAX_LINKS),
     core.ReferenceTaken("A-1042", "1"),
     core.IdempotencyKeyReused(),
     _refused(PREPARING, _status(Status.READY, if_match=frozenset({1}))),
     http.BodyTooLarge(65_536),
     http.UnsupportedMediaType("text/plain"),
     core.TooManyPolls(_RETRY_AFTER_S, 10, "order"),
+    core.RateLimited(_RETRY_AFTER_S, "polls", 300, 60),
     http.HeadTooLarge(65_536),
     http.InternalError("5f2d9c01a7be"),
     http.NotReady(_RETRY_AFTER_S, "draining"),
     core.NodeFull(_RETRY_AFTER_S, 10_000),
+    core.TokensUnavailable(_RETRY_AFTER_S),
     core.StoreBusy(_RETRY_AFTER_S),
     core.StoreUnavailable(_RETRY_AFTER_S),
 )

@@ -5,32 +5,37 @@ from __future__ import annotations
 from litestar import Response, Router, post, put
 from litestar.params import FromPath
 
+from ordertrack.core.access import Action, check_action
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import format_time
 from ordertrack.core.order import Change, ChangeStatus
 from ordertrack.http import names
+from ordertrack.http.admission import Admission, Budget
 from ordertrack.http.parameters import parse_if_match, parse_order_id
 from ordertrack.http.problems import problem_fields
-from ordertrack.http.requests import ANONYMOUS, MAX_BULK_BODY_BYTES, AnyRequest, known_query, read_body
+from ordertrack.http.requests import MAX_BULK_BODY_BYTES, AnyRequest, caller_of, known_query, read_body
 from ordertrack.http.routes.headers import version_headers
 from ordertrack.http.wire import answers, requests
 from ordertrack.ports.store import Applied
 from ordertrack.service.orders import Orders
 
 
-def changes_router(orders: Orders, undo_window_ms: int) -> Router:
+def changes_router(orders: Orders, admission: Admission, undo_window_ms: int) -> Router:
     @put(f"{names.ORDERS}/{{order_id:str}}/courier")
     async def set_courier(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.ChangeAnswer]:
         known_query(request)
         id_ = parse_order_id(order_id)
         body = await read_body(request, requests.CourierBody)
-        return await _changed(body.change(id_, ANONYMOUS, _if_match(request)))
+        return await _changed(body.change(id_, *caller_of(request), _if_match(request)))
 
     @post(f"{names.API}/status-updates", status_code=200)
     async def set_statuses(request: AnyRequest) -> answers.BulkAnswer:
         known_query(request)
         body = await read_body(request, requests.BulkStatusBody, MAX_BULK_BODY_BYTES)
-        changes = body.changes(ANONYMOUS, undo_window_ms)
+        by, origin = caller_of(request)
+        check_action(by, Action.MOVE)
+        admission.charge(Budget.WRITES, by, len(body.updates) - 1)  # one was taken for the request
+        changes = body.changes(by, origin, undo_window_ms)
         results = await orders.change_all(changes)
         view = [_bulk_result(change, result) for change, result in zip(changes, results, strict=True)]
         return answers.BulkAnswer(data=answers.BulkView(view))

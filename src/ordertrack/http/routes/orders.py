@@ -15,7 +15,7 @@ from ordertrack.core.feed import MAX_INT64, Cursor
 from ordertrack.core.order import Order
 from ordertrack.http import names
 from ordertrack.http.parameters import names_version, parse_order_id, single
-from ordertrack.http.requests import ANONYMOUS, AnyRequest, idempotency, known_query, read_json
+from ordertrack.http.requests import AnyRequest, caller_of, idempotency, known_query, read_json
 from ordertrack.http.routes.headers import version_headers
 from ordertrack.http.wire import answers, requests
 from ordertrack.http.wire.decoding import decode
@@ -32,8 +32,9 @@ def orders_router(orders: Orders) -> Router:
     async def create(request: AnyRequest) -> Response[answers.OrderAnswer]:
         known_query(request)
         body = await read_json(request)
-        new = decode(requests.CreateOrderBody, body).new_order(ANONYMOUS)
-        created = await orders.create(new, idempotency(request, body))
+        by, origin = caller_of(request)
+        new = decode(requests.CreateOrderBody, body).new_order(by, origin)
+        created = await orders.create(new, by, idempotency(request, body, by))
         location = f"{names.ORDERS}/{created.order.id}"
         return _order(created.order, status=201, headers={names.LOCATION: location})
 
@@ -41,7 +42,7 @@ def orders_router(orders: Orders) -> Router:
     async def some(request: AnyRequest) -> Response[answers.OrdersAnswer]:
         wanted = _order_filter(known_query(request, *_FILTERS))
         # One more than the page: whether there is a next one must not be a guess.
-        found = await orders.some(msgspec.structs.replace(wanted, limit=wanted.limit + 1))
+        found = await orders.some(msgspec.structs.replace(wanted, limit=wanted.limit + 1), caller_of(request).principal)
         page = found[: wanted.limit]
         more = f"o{page[-1].id}" if len(found) > len(page) else None
         view = answers.OrdersView([answers.order_view(order) for order in page], more)
@@ -49,7 +50,7 @@ def orders_router(orders: Orders) -> Router:
 
     @get(f"{names.ORDERS}/{{order_id:str}}")
     async def one(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.OrderAnswer | None]:
-        order = await orders.one(parse_order_id(order_id))
+        order = await orders.one(parse_order_id(order_id), caller_of(request).principal)
         if names_version(request.headers.get(names.IF_NONE_MATCH), Cursor(orders.epoch, order.version)):
             return Response(None, status_code=304, headers=version_headers(orders.epoch, order))
         return _order(order)  # type: ignore[return-value]
@@ -57,7 +58,7 @@ def orders_router(orders: Orders) -> Router:
     @get(f"{names.ORDERS}/{{order_id:str}}/events")
     async def events(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.EventsAnswer]:
         after = _number(known_query(request, "after"), "after", default=0, least=0, most=MAX_INT64)
-        order = await orders.one(parse_order_id(order_id))
+        order = await orders.one(parse_order_id(order_id), caller_of(request).principal)
         view = answers.EventsView(
             order_id=order.id,
             version=order.version,
@@ -66,16 +67,23 @@ def orders_router(orders: Orders) -> Router:
         )
         return _fresh(answers.EventsAnswer(data=view))
 
+    @get(f"{names.ORDERS}/{{order_id:str}}/audit")
+    async def audit(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.AuditAnswer]:
+        known_query(request)
+        order = await orders.audit(parse_order_id(order_id), caller_of(request).principal)
+        entries = [answers.audit_entry(event) for event in order.timeline]
+        return _fresh(answers.AuditAnswer(data=answers.AuditView(order.id, entries)))
+
     def _order(
         order: Order, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> Response[answers.OrderAnswer]:
         answer = answers.OrderAnswer(data=answers.order_view(order))
         return Response(answer, status_code=status, headers={**version_headers(orders.epoch, order), **(headers or {})})
 
-    return Router("/", route_handlers=[create, some, one, events])
+    return Router("/", route_handlers=[create, some, one, events, audit])
 
 
-def _fresh(answer: answers.OrdersAnswer | answers.EventsAnswer) -> Response:  # type: ignore[type-arg]
+def _fresh(answer: answers.OrdersAnswer | answers.EventsAnswer | answers.AuditAnswer) -> Response:  # type: ignore[type-arg]
     return Response(answer, headers={names.CACHE_CONTROL: names.NO_STORE})
 
 

@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from ordertrack.http import names
 from ordertrack.http.parameters import parse_order_id
-from ordertrack.http.requests import AnyRequest, check_json, known_query, read_bytes
+from ordertrack.http.requests import AnyRequest, caller_of, check_json, known_query, read_bytes
 from ordertrack.http.wire import answers, requests
 from ordertrack.http.wire.decoding import decode
 from ordertrack.service.simulation import Simulator
@@ -24,14 +24,14 @@ def simulations_router(simulator: Simulator) -> Router:
         if body := await read_bytes(request):
             check_json(request.headers.get(names.CONTENT_TYPE))
             options = decode(requests.SimulationBody, body)
-        steps = await simulator.start(id_, options.options())
+        steps = await simulator.start(id_, options.options(), caller_of(request).principal)
         return answers.SimulationAnswer(data=answers.simulation_view(id_, steps))
 
     @delete(_PATH, status_code=200)
     async def stop(request: AnyRequest, order_id: FromPath[str]) -> answers.SimulationAnswer:
         known_query(request)
         id_ = parse_order_id(order_id)
-        steps = await simulator.stop(id_)
+        steps = await simulator.stop(id_, caller_of(request).principal)
         return answers.SimulationAnswer(data=answers.simulation_view(id_, steps))
 
     return Router("/", route_handlers=[start, stop])

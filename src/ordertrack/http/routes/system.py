@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from litestar import Response, Router, get
 
+from ordertrack.core.access import Action, check_action
 from ordertrack.http import names
 from ordertrack.http.errors import NotReady
 from ordertrack.http.metrics.exposition import scrape
-from ordertrack.http.requests import AnyRequest
+from ordertrack.http.requests import AnyRequest, caller_of
 from ordertrack.http.wire import answers
 from ordertrack.service.monitoring import Monitor
 from ordertrack.service.simulation import Simulator
@@ -17,12 +18,14 @@ READY_RETRY_AFTER_S = 5
 
 def system_router(monitor: Monitor, simulator: Simulator) -> Router:
     @get(f"{names.ORDERS}/system/stats")
-    async def stats() -> Response[answers.StatsAnswer]:
+    async def stats(request: AnyRequest) -> Response[answers.StatsAnswer]:
+        check_action(caller_of(request).principal, Action.STATS)
         snapshot = await monitor.snapshot(simulator.running)
         return Response(answers.StatsAnswer(data=snapshot), headers={names.CACHE_CONTROL: names.NO_STORE})
 
     @get("/metrics")
     async def metrics(request: AnyRequest) -> Response[bytes]:
+        check_action(caller_of(request).principal, Action.STATS)
         figures = await monitor.figures(simulator.running)
         body, content_type = scrape(figures, request.headers.get(names.ACCEPT, ""))
         return Response(body, media_type=content_type, headers={names.CACHE_CONTROL: names.NO_STORE})

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ordertrack.core.access import Action
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.feed import Cursor, FeedState, format_time
 from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, Answer, Reason, has_ended, next_poll_interval_s
+from ordertrack.core.principal import Role
 from ordertrack.core.workflow import Step
 from ordertrack.service.monitoring import SystemStats
 
@@ -87,6 +89,17 @@ class EventsView(Struct):
     events: list[EventView]
 
 
+class AuditEntry(EventView, kw_only=True):
+    """An event, with where it was asked from."""
+
+    origin: Annotated[str | None, Meta(description="The address; null when it was the server itself.")]
+
+
+class AuditView(Struct):
+    order_id: int
+    entries: list[AuditEntry]
+
+
 class BulkResult(Struct):
     """What became of one change. Without success, the keys of a problem."""
 
@@ -102,6 +115,8 @@ class BulkResult(Struct):
     current_status: Status | UnsetType = UNSET
     current_version: int | UnsetType = UNSET
     legal_next: list[Status] | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    action: Action | UnsetType = UNSET
 
 
 class BulkView(Struct):
@@ -139,6 +154,11 @@ class BulkAnswer(Struct, kw_only=True):
 class SimulationAnswer(Struct, kw_only=True):
     success: Literal[True] = True
     data: SimulationView
+
+
+class AuditAnswer(Struct, kw_only=True):
+    success: Literal[True] = True
+    data: AuditView
 
 
 class StatsAnswer(Struct, kw_only=True):
@@ -205,6 +225,10 @@ def event_view(event: Event) -> EventView:
         courier_id=UNSET if event.courier_id is None else event.courier_id,
         undoes=UNSET if event.undoes is None else event.undoes,
     )
+
+
+def audit_entry(event: Event) -> AuditEntry:
+    return AuditEntry(**msgspec.structs.asdict(event_view(event)), origin=event.origin)
 
 
 def order_view(order: Order) -> OrderView:

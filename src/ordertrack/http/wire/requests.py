@@ -11,10 +11,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from ordertrack.core import access
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
 from ordertrack.core.feed import MAX_INT64, parse_time_ms
 from ordertrack.core.order import AssignCourier, ChangeStatus, Details, Item, NewOrder
+from ordertrack.core.principal import Principal
 from ordertrack.core.workflow import MAX_SPEED, MAX_TIMING_S, MIN_SPEED, WorkflowOptions
 
 MAX_BULK_UPDATES = 1_000
@@ -70,7 +72,7 @@ class CreateOrderBody(Body):
     address: Annotated[str, Meta(max_length=MAX_ADDRESS, pattern=r"^[^\x00]*$")] | None = None
     note: _Text | None = None
 
-    def new_order(self, actor: str) -> NewOrder:
+    def new_order(self, by: Principal, origin: str) -> NewOrder:
         items = tuple(
             Item(item) if isinstance(item, str) else Item(item.name, item.quantity, item.price, item.note)
             for item in self.items
@@ -81,7 +83,8 @@ class CreateOrderBody(Body):
             courier_id=None if self.courier_id is None else str(self.courier_id),
             reference=self.reference,
             details=Details(items, self.total, self.currency, self.address, self.note),
-            actor=actor,
+            actor=by.actor,
+            origin=origin,
         )
 
 
@@ -95,19 +98,26 @@ class StatusBody(Body):
     undo: bool = False
 
     def change(
-        self, order_id: int, actor: str, undo_window_ms: int | None, if_match: frozenset[int] | None = None
+        self,
+        order_id: int,
+        by: Principal,
+        origin: str,
+        undo_window_ms: int,
+        if_match: frozenset[int] | None = None,
     ) -> ChangeStatus:
-        """Raises InvalidInput for an `occurred_at` that is no time."""
+        """`undo_window_ms` is the setting. Raises InvalidInput for an `occurred_at` that is no time."""
         return ChangeStatus(
             order_id=order_id,
             to=self.status,
-            actor=actor,
+            actor=by.actor,
             reason=self.reason or None,
             occurred_at_ms=None if self.occurred_at is None else parse_time_ms("occurred_at", self.occurred_at),
             expected_version=self.expected_version,
             if_match=if_match,
             undo=self.undo,
-            undo_window_ms=undo_window_ms,
+            undo_window_ms=access.undo_window_ms(by, undo_window_ms),
+            by=by,
+            origin=origin,
         )
 
 
@@ -122,12 +132,12 @@ class BulkStatusBody(Body):
 
     updates: Annotated[list[OrderStatusBody], Meta(min_length=1, max_length=MAX_BULK_UPDATES)]
 
-    def changes(self, actor: str, undo_window_ms: int | None) -> list[ChangeStatus]:
+    def changes(self, by: Principal, origin: str, undo_window_ms: int) -> list[ChangeStatus]:
         """Raises InvalidInput, which names the update."""
         changes = []
         for index, update in enumerate(self.updates):
             try:
-                changes.append(update.change(update.order_id, actor, undo_window_ms))
+                changes.append(update.change(update.order_id, by, origin, undo_window_ms))
             except InvalidInput as error:
                 raise InvalidInput(f"updates[{index}].{error.field}", error.allowed) from None
         return changes
@@ -138,8 +148,15 @@ class CourierBody(Body):
 
     courier_id: PartyId
 
-    def change(self, order_id: int, actor: str, if_match: frozenset[int] | None) -> AssignCourier:
-        return AssignCourier(order_id=order_id, courier_id=str(self.courier_id), actor=actor, if_match=if_match)
+    def change(self, order_id: int, by: Principal, origin: str, if_match: frozenset[int] | None) -> AssignCourier:
+        return AssignCourier(
+            order_id=order_id,
+            courier_id=str(self.courier_id),
+            actor=by.actor,
+            if_match=if_match,
+            by=by,
+            origin=origin,
+        )
 
 
 class TimingsBody(Body):

@@ -1,0 +1,119 @@
+"""The keys a signature is checked with. A key has exactly one algorithm, and the token has no say in it: that is what
+keeps a public key from being taken for a shared secret (RFC 8725, 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from ordertrack.ports.tokens import MIN_SECRET_BYTES
+
+MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
+"""RFC 7518, 3.3; and above, checking a signature takes long."""
+HS256, RS256, ES256, EDDSA = "HS256", "RS256", "ES256", "EdDSA"
+PUBLIC = frozenset({RS256, ES256, EDDSA})
+
+
+class Key(NamedTuple):
+    algorithm: str
+    value: Any
+
+
+class KeySource(Protocol):
+    """`algorithms` are those of keys it may ever have. `generation` changes when a key is no longer good."""
+
+    algorithms: frozenset[str]
+    generation: int
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def find(self, algorithm: str, kid: str | None) -> Key | None: ...
+
+    async def look_again(self) -> None:
+        """After `find` found nothing. Raises TokensUnavailable."""
+
+
+class OneKey:
+    """A key that is configured and stays. It has no id: whatever `kid` a token names, this is the key."""
+
+    generation = 0
+
+    def __init__(self, key: Key) -> None:
+        self._key = key
+        self.algorithms = frozenset({key.algorithm})
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    def find(self, algorithm: str, kid: str | None) -> Key | None:
+        return self._key if algorithm == self._key.algorithm else None
+
+    async def look_again(self) -> None:
+        pass
+
+
+def secret_key(secret: str) -> Key:
+    """Its bytes as they stand are the key, as other JWT libraries take them. Raises ValueError."""
+    value = secret.encode()
+    if len(value) < MIN_SECRET_BYTES:
+        raise ValueError(f"has {len(value)} bytes; a secret has at least {MIN_SECRET_BYTES}")
+    try:
+        jwt.PyJWS().get_algorithm_by_name(HS256).prepare_key(value)
+    except jwt.InvalidKeyError:
+        raise ValueError("is a PEM key or certificate, which is no secret") from None
+    return Key(HS256, value)
+
+
+def pem_key(pem: bytes) -> Key:
+    """Of a PEM public key (`-----BEGIN PUBLIC KEY-----`). Raises ValueError."""
+    try:
+        value = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("has no PEM public key, which begins with -----BEGIN PUBLIC KEY-----") from None
+    return _checked(value)
+
+
+def jwk_key(jwk: Mapping[str, Any]) -> Key:
+    """Of a public key in a JWK (RFC 7517). Raises ValueError: also for secrets, private keys and keys to encrypt with,
+    which have no business in a published set."""
+    algorithm = {"RSA": RS256, "EC": ES256, "OKP": EDDSA}.get(str(jwk.get("kty")))
+    operations = jwk.get("key_ops", ["verify"])
+    usable = (
+        algorithm is not None
+        and jwk.get("alg", algorithm) == algorithm
+        and jwk.get("use", "sig") == "sig"
+        and isinstance(operations, list)
+        and "verify" in operations
+    )
+    if not usable:
+        raise ValueError("not a public key of ours to verify with")
+    try:
+        return _checked(jwt.PyJWK.from_dict(dict(jwk), algorithm).key)
+    except (jwt.PyJWTError, UnsupportedAlgorithm, TypeError, KeyError, AttributeError):
+        raise ValueError("not a key") from None
+
+
+def _checked(value: object) -> Key:
+    match value:
+        case RSAPublicKey():
+            if not MIN_RSA_BITS <= value.key_size <= MAX_RSA_BITS:
+                raise ValueError(f"is an RSA key of {value.key_size} bits; a key has {MIN_RSA_BITS} to {MAX_RSA_BITS}")
+            return Key(RS256, value)
+        case EllipticCurvePublicKey(curve=SECP256R1()):
+            return Key(ES256, value)
+        case Ed25519PublicKey():
+            return Key(EDDSA, value)
+        case _:
+            raise ValueError("is a key of a kind that is not taken: RSA (RS256), P-256 (ES256) and Ed25519 (EdDSA) are")

@@ -1,0 +1,66 @@
+"""A token taken apart, strictly: nothing here is believed yet, and nothing here computes a signature."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from typing import Any, NamedTuple
+
+from ordertrack.core.errors import Unauthenticated
+
+MAX_TOKEN_BYTES = 8 * 1024
+MAX_KID = 256
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+"""RFC 7515, 7.1. Without a signature, as `alg: none` has it, it is no token at all."""
+_REFUSED = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "zip", "enc"})
+"""Header parameters that bring a key along, or change how the token is to be read. Others are ignored."""
+_TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+"""RFC 8725, 3.11: a JWT made for something else, such as a DPoP proof or a logout, is not for us."""
+
+
+class Header(NamedTuple):
+    """Which key the token claims to be signed with."""
+
+    algorithm: str
+    kid: str | None
+
+
+def read_header(token: str) -> Header:
+    """Raises Unauthenticated."""
+    match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_BYTES else None
+    if match is None:
+        raise Unauthenticated("malformed")
+    try:
+        header = read_object(urlsafe_b64decode(match[1] + "=" * (-len(match[1]) % 4)))
+    except ValueError:
+        raise Unauthenticated("malformed") from None
+    algorithm, kid, type_ = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
+    typed = isinstance(type_, str) and type_.lower() in _TYPES
+    named = kid is None or (isinstance(kid, str) and 0 < len(kid) <= MAX_KID)
+    if not isinstance(algorithm, str) or not typed or not named or _REFUSED & header.keys():
+        raise Unauthenticated("invalid")
+    return Header(algorithm, kid)
+
+
+def read_object(text: bytes) -> dict[str, Any]:
+    """A JSON object in which no name comes twice: two readers must not see two different things in it (RFC 8725, 2.4;
+    RFC 8259, 4). Raises ValueError."""
+    try:
+        value = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name comes twice")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

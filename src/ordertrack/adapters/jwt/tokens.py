@@ -1,0 +1,92 @@
+"""The tokens port with JWTs: take apart, find the key, check the signature, read the claims, remember the outcome."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from hashlib import sha256
+
+import jwt
+
+from ordertrack.adapters.jwt.claims import Rules, principal_of
+from ordertrack.adapters.jwt.keys import HS256, PUBLIC, Key, KeySource
+from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES, read_header, read_object
+from ordertrack.core.errors import Unauthenticated
+from ordertrack.core.principal import Principal
+from ordertrack.ports.clock import Clock
+
+_JWS = jwt.PyJWS(algorithms=[HS256, *sorted(PUBLIC)])
+
+
+class JwtTokens:
+    """Remembers up to `max_remembered` accepted tokens by their SHA-256, the least recently used go first.
+
+    A signature is checked on the event loop: that takes a fraction of a millisecond, no longer than the way to another
+    thread and back.
+    """
+
+    def __init__(self, keys: KeySource, rules: Rules, clock: Clock, *, max_remembered: int) -> None:
+        self._keys = keys
+        self._rules = rules
+        self._clock = clock
+        self._max_remembered = max_remembered
+        self._remembered: OrderedDict[bytes, Principal] = OrderedDict()
+        self._generation = keys.generation
+
+    async def open(self) -> None:
+        await self._keys.open()
+
+    async def close(self) -> None:
+        await self._keys.close()
+
+    def peek(self, token: str) -> Principal | None:
+        self._forget_withdrawn()
+        if len(token) > MAX_TOKEN_BYTES or not token.isascii():
+            return None
+        digest = _digest(token)
+        principal = self._remembered.get(digest)
+        if principal is None:
+            return None
+        if _expired(principal, self._clock.now_ms() / 1000):
+            del self._remembered[digest]
+            return None
+        self._remembered.move_to_end(digest)
+        return principal
+
+    async def verify(self, token: str) -> Principal:
+        header = read_header(token)
+        if header.algorithm not in self._keys.algorithms:
+            raise Unauthenticated("invalid")
+        key = self._keys.find(header.algorithm, header.kid)
+        if key is None:
+            await self._keys.look_again()
+            key = self._keys.find(header.algorithm, header.kid)
+        if key is None:
+            raise Unauthenticated("invalid")
+        principal = self._checked(token, key)
+        self._forget_withdrawn()
+        self._remembered[_digest(token)] = principal
+        if len(self._remembered) > self._max_remembered:
+            self._remembered.popitem(last=False)
+        return principal
+
+    def _checked(self, token: str, key: Key) -> Principal:
+        try:
+            payload: bytes = _JWS.decode_complete(token, key.value, algorithms=[key.algorithm])["payload"]
+            claims = read_object(payload)
+        except (jwt.PyJWTError, ValueError):
+            raise Unauthenticated("invalid") from None
+        return principal_of(claims, self._rules, self._clock.now_ms() / 1000)
+
+    def _forget_withdrawn(self) -> None:
+        """What a key has signed that is no longer good must be checked again."""
+        if self._generation != self._keys.generation:
+            self._generation = self._keys.generation
+            self._remembered.clear()
+
+
+def _expired(principal: Principal, now_s: float) -> bool:
+    return principal.expires_at_s is not None and now_s >= principal.expires_at_s
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()

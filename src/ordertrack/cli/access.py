@@ -1,0 +1,142 @@
+"""`ordertrack secret` and `ordertrack token`: all that access control needs where there is no identity provider."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import rich_click as click
+
+from ordertrack.adapters.jwt.claims import EVERY_RESTAURANT, TOKEN_ROLES, claims_of, principal_of
+from ordertrack.adapters.jwt.keys import Key
+from ordertrack.adapters.jwt.signing import new_secret, sign
+from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.app import signing_key, token_rules
+from ordertrack.cli.hints import TOKEN_VARIABLE, command
+from ordertrack.cli.options import settings_of, settings_options
+from ordertrack.cli.output import duration_words
+from ordertrack.core.errors import Unauthenticated
+from ordertrack.core.principal import ALL, Principal, Role
+from ordertrack.settings import InvalidSetting, Settings
+
+SECRET_FILE = "ordertrack.secret"
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+MAX_DURATION_S = 10 * 366 * 86_400
+_PARTY = {Role.CUSTOMER: "customer_id", Role.RESTAURANT: "restaurant_id", Role.COURIER: "courier_id",
+          Role.SERVICE: "restaurants"}  # fmt: skip
+"""The option a role needs, and no other role may have."""
+
+
+@click.command()
+def secret() -> None:
+    """Make a secret that tokens are signed with, of 256 random bits.
+
+    It goes to standard output; a file that it is written to becomes readable for its owner alone.
+    """
+    with suppress(OSError):
+        if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
+            os.fchmod(sys.stdout.fileno(), 0o600)
+    click.echo(new_secret())
+    click.echo(
+        "Whoever has this secret can make a token for every role: keep it in a file of its own.\n"
+        f"  {command()} secret > {SECRET_FILE}\n"
+        f"  {command()} serve --token-secret-file {SECRET_FILE}\n"
+        f"  export {TOKEN_VARIABLE}=$({command()} token --role admin --token-secret-file {SECRET_FILE})",
+        err=True,
+    )
+
+
+class _Duration(click.ParamType[int]):
+    """`12h`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = re.fullmatch(r"([1-9][0-9]{0,9})([smhd])", str(value).strip(), re.ASCII)
+        seconds = int(match[1]) * _UNITS_S[match[2]] if match else 0
+        if not 0 < seconds <= MAX_DURATION_S:
+            self.fail(f'{value!r} is not a duration: write "30m", "12h" or "7d", ten years at most', param, ctx)
+        return seconds
+
+
+@click.command()
+@partial(settings_options, prefix="token_")
+@click.option("--role", type=click.Choice([role.value for role in TOKEN_ROLES]), required=True, help="What it may do.")
+@click.option("--customer-id", help="Which customer it is.")
+@click.option("--restaurant-id", help="Which restaurant it is.")
+@click.option("--courier-id", help="Which courier it is.")
+@click.option("--restaurants", metavar="1,2|*", help="Whose orders a service works on; `*` is everybody's.")
+@click.option("--name", help="Who signs the events, if not the id alone.")
+@click.option(
+    "--expires", type=_Duration(), metavar="12h", default="12h", show_default=True, help="How long it is good for."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def token(role: str, expires: int, as_json: bool, **values: Any) -> None:
+    """Make a token and sign it with the secret.
+
+    It is printed alone, to be put into a variable or a file.
+    """
+    settings = settings_of(values)
+    key, rules = _secret(settings), token_rules(settings)
+    principal = _principal(Role(role), values)
+    now_s = SystemClock().now_ms() // 1000
+    try:
+        principal = principal_of(claims_of(principal, rules, now_s, now_s + expires), rules, now_s)
+    except Unauthenticated:
+        raise click.UsageError("Names and ids have 1 to 64 characters, none of them a control character.") from None
+    signed = sign(principal, key, rules, now_s, now_s + expires)
+    until = datetime.fromtimestamp(now_s + expires, UTC).isoformat().replace("+00:00", "Z")
+    if as_json:
+        click.echo(json.dumps({"token": signed, "role": role, "actor": principal.actor, "expires_at": until}))
+        return
+    click.echo(signed)
+    click.echo(f"It signs as {principal.actor} and is good for {duration_words(expires)}, until {until}.", err=True)
+
+
+def _secret(settings: Settings) -> Key:
+    """Raises click.UsageError."""
+    try:
+        key = signing_key(settings)
+    except InvalidSetting as error:
+        raise click.UsageError(str(error)) from None
+    if key is not None:
+        return key
+    if settings.has_access_control:
+        raise click.UsageError(
+            "Tokens are checked with a public key here: only who has the private key to it can make one."
+        )
+    raise click.UsageError(
+        f"There is no secret to sign with. Make one with `{command()} secret > {SECRET_FILE}`, "
+        f"and add --token-secret-file {SECRET_FILE} here and to `{command()} serve`."
+    )
+
+
+def _principal(role: Role, values: dict[str, Any]) -> Principal:
+    """Raises click.UsageError."""
+    for owner, option in _PARTY.items():
+        written = "--" + option.replace("_", "-")
+        if owner is role and not values[option]:
+            raise click.UsageError(f"--role {role} needs {written}.")
+        if owner is not role and values[option]:
+            raise click.UsageError(f"{written} goes with --role {owner}, not with --role {role}.")
+    listed = (values["restaurants"] or "").strip()
+    restaurants = ALL if listed == EVERY_RESTAURANT else frozenset(filter(None, map(str.strip, listed.split(","))))
+    if role is Role.SERVICE and not restaurants:
+        raise click.UsageError('--restaurants has ids with commas between them, such as 1,2; or "*".')
+    party = _PARTY.get(role)
+    given = None if party is None or role is Role.SERVICE else values[party]
+    return Principal(
+        role,
+        name=values["name"] or given or role.value,
+        customer_id=values["customer_id"],
+        restaurant_id=values["restaurant_id"],
+        courier_id=values["courier_id"],
+        restaurants=restaurants,
+    )

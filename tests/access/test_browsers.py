@@ -1,0 +1,96 @@
+"""What a browser is told: how little pages may do, and which other sites may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.callers import CLAIMS, SECRET, bearer, token
+from support.http1 import BOUND_S
+from support.server import Server
+
+SHOP, OTHER = "https://shop.example", "https://evil.example"
+TRACK = "/api/v1/orders/101/track?timeout=0"
+
+
+@pytest.fixture(scope="module", params=["on", "off"], ids=["gate", "asgi"])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    folder: Path = tmp_path_factory.mktemp("browsers")
+    (folder / "secret").write_text(SECRET)
+    flags = ("--cors-origins", SHOP, "--gate", request.param, "--token-secret-file", str(folder / "secret"))
+    server = Server(folder / "data", *flags)
+    with httpx.Client(base_url=server.url, timeout=BOUND_S, verify=False) as client:
+        yield client
+    server.close()
+
+
+@pytest.mark.parametrize("path", ["/apidocs/", "/"])
+def test_pages_may_load_nothing_from_elsewhere_and_are_framed_by_nobody(shop: httpx.Client, path: str) -> None:
+    headers = shop.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_nothing_says_what_the_server_is_made_of(shop: httpx.Client) -> None:
+    for path in ("/", "/api/v1/orders", "/nowhere", TRACK):
+        answer = shop.get(path)
+        assert "Server" not in answer.headers
+        assert "litestar" not in answer.text.lower()
+        assert "uvicorn" not in answer.text.lower()
+
+
+@pytest.mark.parametrize("path", [TRACK, "/api/v1/orders"])
+def test_an_allowed_site_may_ask_and_another_may_not(shop: httpx.Client, path: str) -> None:
+    admin = bearer(token(CLAIMS["admin"]))
+    for _ in range(2):
+        allowed = shop.get(path, headers={**admin, "Origin": SHOP})
+        assert (allowed.status_code, allowed.headers["Access-Control-Allow-Origin"]) == (200, SHOP)
+        assert "ratelimit" in allowed.headers["Access-Control-Expose-Headers"]
+        assert "origin" in allowed.headers["Vary"].lower()
+        other = shop.get(path, headers={**admin, "Origin": OTHER})
+        assert "Access-Control-Allow-Origin" not in other.headers
+    assert "Access-Control-Allow-Credentials" not in allowed.headers
+
+
+def test_a_refusal_can_be_read_by_the_site_too(shop: httpx.Client) -> None:
+    refused = shop.get(TRACK, headers={"Origin": SHOP})
+    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, SHOP)
+
+
+@pytest.mark.parametrize("path", [TRACK, "/api/v1/orders/101/status"])
+def test_a_preflight_is_answered_without_a_token(shop: httpx.Client, path: str) -> None:
+    asked = {"Origin": SHOP, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
+    answer = shop.options(path, headers=asked)
+    assert answer.status_code == 204
+    assert "authorization" in answer.headers["Access-Control-Allow-Headers"]
+    assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
+    assert "Access-Control-Allow-Origin" not in shop.options(path, headers={**asked, "Origin": OTHER}).headers
+
+
+def test_without_origins_no_other_site_may_ask(server: Server) -> None:
+    with httpx.Client(base_url=server.url, timeout=BOUND_S, verify=False) as client:
+        answer = client.get(TRACK, headers={**bearer(token(CLAIMS["admin"])), "Origin": SHOP})
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/t/otl_AAAAAAAAAAAAAAAAAAAAAA", "/t/otl_AAAAAAAAAAAAAAAAAAAAAA/track"])
+def test_a_preflight_for_a_link_is_answered_whatever_the_token(shop: httpx.Client, path: str) -> None:
+    answer = shop.options(path, headers={"Origin": SHOP, "Access-Control-Request-Method": "GET"})
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, SHOP)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_site_cannot_change_anything_even_without_a_preflight(shop: httpx.Client, site: str) -> None:
+    admin = bearer(token(CLAIMS["admin"]))
+    asked = {**admin, "Sec-Fetch-Site": site}
+    refused = shop.post("/api/v1/orders/101/simulate-workflow", headers={**asked, "Origin": OTHER})
+    assert (refused.status_code, refused.json()["error"]) == (403, "cross_site")
+    assert shop.post("/api/v1/orders/101/simulate-workflow", headers={**asked, "Origin": SHOP}).status_code == 202
+    assert shop.delete("/api/v1/orders/101/simulate-workflow", headers=admin).status_code == 200

@@ -1,0 +1,204 @@
+"""What a held poll may outlive: not its token, not its link, not its assignment; and whom it can push out: nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from support.api import eventually
+from support.callers import CLAIMS, Caller, token
+from support.http1 import Connection
+
+By = Callable[[str], Caller]
+Make = Callable[[str | None], Caller]
+ORDERS = "/api/v1/orders"
+BUSY_S = 10.0
+"""Far below a hold: what is answered within it was not waited for."""
+
+
+def until_held(by: By, count: int) -> None:
+    def held() -> int:
+        active: int = by("admin").ask("GET", f"{ORDERS}/system/stats").json()["data"]["active_connections"]
+        return active
+
+    eventually(lambda: held() == count, f"{count} polls are held")
+
+
+def set_status(by: By, role: str, order_id: int, status: str, **more: object) -> httpx.Response:
+    return by(role).ask("PUT", f"{ORDERS}/{order_id}/status", json={"status": status, **more})
+
+
+def link(by: By, order_id: int) -> dict[str, object]:
+    made = by("service").ask("POST", f"{ORDERS}/{order_id}/links")
+    assert made.status_code == 201, made.text
+    data: dict[str, object] = made.json()["data"]
+    return data
+
+
+def test_everybody_concerned_is_told_at_once(by: By, order_id: int) -> None:
+    polls = [by(role).hold(f"{ORDERS}/{order_id}/track?timeout=60") for role in CLAIMS]
+    until_held(by, len(CLAIMS))
+    assert set_status(by, "restaurant", order_id, "preparing").status_code == 200
+    for poll in polls:
+        assert poll.answer().json()["reason"] == "changed"
+
+
+@pytest.mark.protocol("7.5")
+def test_a_hold_ends_before_its_token_does(caller: Make, order_id: int) -> None:
+    short = caller(token(CLAIMS["customer"], expires_in_s=-28))  # thirty seconds of leeway
+    began_s = time.monotonic()
+    answer = short.poll(f"{ORDERS}/{order_id}/track?timeout=60")
+    assert (answer.status, answer.json()["reason"]) == (200, "timeout")
+    assert time.monotonic() - began_s < BUSY_S
+
+
+@pytest.mark.protocol("7.5")
+def test_a_courier_who_loses_the_order_is_told_nothing_more_of_it(by: By, order_id: int) -> None:
+    poll = by("courier").hold(f"{ORDERS}/{order_id}/track?timeout=60")
+    until_held(by, 1)
+    by("admin").ask("PUT", f"{ORDERS}/{order_id}/courier", json={"courier_id": "8"})
+    answer = poll.answer()
+    assert (answer.status, answer.json()["error"]) == (404, "order_not_found")
+
+
+# Links
+
+
+@pytest.mark.protocol("7.7", "7.8")
+def test_a_link_shows_what_a_customer_may_see_and_nothing_else(by: By, caller: Make, order_id: int) -> None:
+    made = link(by, order_id)
+    holder = caller(None)
+    for answer in (
+        holder.ask("GET", f"{made['path']}"),
+        holder.ask("GET", f"{made['path']}/track"),
+        caller(str(made["token"])).ask("GET", f"{ORDERS}/{order_id}"),
+        caller(str(made["token"])).ask("GET", f"{ORDERS}/{order_id}/track"),
+        caller(str(made["token"])).ask("GET", f"{ORDERS}/{order_id}/events"),
+    ):
+        assert answer.status_code == 200, answer.text
+        for secret in ("1 Main St", "ring", "ann", '"7"', "root"):
+            assert secret not in answer.text
+    other = by("admin").ask("POST", ORDERS, json={"customer_id": "ann", "restaurant_id": "luigi"}).json()["data"]["id"]
+    assert caller(str(made["token"])).ask("GET", f"{ORDERS}/{other}").status_code == 404
+    for method, path in (("PUT", f"{ORDERS}/{order_id}/status"), ("PUT", f"{ORDERS}/{order_id}/courier")):
+        body = {"status": "preparing"} if path.endswith("status") else {"courier_id": "8"}
+        assert caller(str(made["token"])).ask(method, path, json=body).status_code == 403
+    for path in (ORDERS, f"{ORDERS}/{order_id}/links", "/api/v1/customers/ann/track", f"{ORDERS}/system/stats"):
+        assert caller(str(made["token"])).ask("GET", path).status_code == 403
+
+
+@pytest.mark.protocol("7.8")
+def test_the_courier_is_shown_between_pick_up_and_delivery(by: By, caller: Make, order_id: int) -> None:
+    holder = caller(str(link(by, order_id)["token"]))
+    seen = []
+    for status in ("preparing", "picked_up", "delivered"):
+        set_status(by, "service", order_id, status)
+        seen.append(holder.ask("GET", f"{ORDERS}/{order_id}").json()["data"]["courier_id"])
+    assert seen == [None, "7", None]
+
+
+def test_a_held_poll_of_a_link_is_woken_with_what_a_link_shows(by: By, caller: Make, order_id: int) -> None:
+    made = link(by, order_id)
+    polls = [
+        caller(None).hold(f"{made['path']}/track?timeout=60"),
+        by("customer").hold(f"{ORDERS}/{order_id}/track?timeout=60"),
+        caller(None).hold(f"{made['path']}/track?timeout=60"),
+    ]
+    until_held(by, 3)
+    set_status(by, "restaurant", order_id, "preparing")
+    guest, owner, other = (poll.answer() for poll in polls)
+    assert b"1 Main St" in owner.body
+    assert b"1 Main St" not in guest.body + other.body
+    assert guest.json()["cursor"] == owner.json()["cursor"]
+
+
+@pytest.mark.protocol("7.5")
+def test_a_revoked_link_is_nothing_any_more_and_its_held_polls_end(by: By, caller: Make, order_id: int) -> None:
+    made = link(by, order_id)
+    poll = caller(None).hold(f"{made['path']}/track?timeout=60")
+    until_held(by, 1)
+    revoked = by("service").ask("DELETE", f"{ORDERS}/{order_id}/links/{made['id']}")
+    assert revoked.status_code == 200, revoked.text
+    assert poll.answer().status == 401
+    assert caller(None).ask("GET", f"{made['path']}").status_code == 401
+    assert "otl_" not in by("service").ask("GET", f"{ORDERS}/{order_id}/links").text
+
+
+@pytest.mark.parametrize("path", ["/t/otl_AAAAAAAAAAAAAAAAAAAAAA", "/t/x", "/t/otl_AAAAAAAAAAAAAAAAAAAAAA/track"])
+def test_a_link_that_was_never_made_is_refused(caller: Make, path: str) -> None:
+    assert caller(None).ask("GET", path).status_code == 401
+
+
+# Whom nobody can push out
+
+
+@pytest.mark.protocol("7.10")
+def test_holders_of_links_cannot_push_out_whose_order_it_is(by: By, caller: Make, order_id: int) -> None:
+    made = link(by, order_id)
+    guests = [caller(None).hold(f"{made['path']}/track?timeout=60") for _ in range(5)]
+    until_held(by, 5)
+    sixth = caller(None).poll(f"{made['path']}/track?timeout=60")
+    assert (sixth.status, sixth.json()["error"]) == (429, "too_many_connections")
+    assert int(sixth.headers["retry-after"]) >= 1
+    owners = [by("customer").hold(f"{ORDERS}/{order_id}/track?timeout=60") for _ in range(5)]
+    until_held(by, 10)
+    eleventh = by("customer").poll(f"{ORDERS}/{order_id}/track?timeout=60")
+    assert (eleventh.status, eleventh.json()["error"]) == (429, "too_many_connections")
+    assert all(poll.silent() for poll in (*guests, *owners))
+
+
+@pytest.mark.protocol("7.10")
+def test_one_principal_cannot_take_all_places_of_an_order(by: By, order_id: int) -> None:
+    path = f"{ORDERS}/{order_id}/track?timeout=60"
+    customers = [by("customer").hold(path) for _ in range(7)]
+    until_held(by, 7)
+    eighth = by("customer").poll(path)
+    assert (eighth.status, eighth.json()["error"]) == (429, "too_many_connections")
+    others = [by(role).hold(path) for role in ("restaurant", "courier", "service", "admin", "admin", "admin", "admin")]
+    until_held(by, 14)
+    assert all(poll.silent() for poll in (*customers, *others))
+
+
+@pytest.mark.protocol("7.10")
+def test_a_client_id_ends_only_polls_of_its_own_principal(by: By, caller: Make, order_id: int) -> None:
+    query = "timeout=60&client_id=phone"
+    owner = by("customer").hold(f"{ORDERS}/{order_id}/track?{query}")
+    until_held(by, 1)
+    guest = caller(None).hold(f"{link(by, order_id)['path']}/track?{query}")
+    until_held(by, 2)
+    newer = by("customer").hold(f"{ORDERS}/{order_id}/track?{query}")
+    assert owner.answer().json()["reason"] == "superseded"
+    until_held(by, 2)
+    assert guest.silent()
+    assert newer.silent()
+
+
+@pytest.mark.protocol("7.11")
+def test_a_tight_loop_is_slowed_and_never_refused(by: By, order_id: int) -> None:
+    """A client that sends back a time it has cut off is always behind, so it is always answered at once."""
+    set_status(by, "restaurant", order_id, "preparing")
+    customer = by("customer")
+    path = f"{ORDERS}/{order_id}/track?last_update=2020-01-01T00:00:00Z&timeout=30"
+    began_s, answered = time.monotonic(), 0
+    with Connection(customer.url) as connection:
+        while time.monotonic() - began_s < 3.0:
+            assert connection.ask("GET", path, customer.headers).status == 200
+            answered += 1
+    assert 3 <= answered <= 7
+
+
+def test_others_are_answered_at_once_beside_a_tight_loop(by: By, order_id: int) -> None:
+    set_status(by, "restaurant", order_id, "preparing")
+    path = f"{ORDERS}/{order_id}/track?last_update=2020-01-01T00:00:00Z&timeout=30"
+
+    def ask(_: int) -> int:
+        return by("customer").poll(path).status
+
+    began_s = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(ask, range(20))) == {200}
+    assert time.monotonic() - began_s < BUSY_S

@@ -1,0 +1,189 @@
+"""Every endpoint, every role, own, foreign and missing orders: what is allowed, and that nobody learns of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from support.callers import CLAIMS, STRANGERS, Caller, token
+
+By = Callable[[str], Caller]
+Make = Callable[[str | None], Caller]
+ORDERS = "/api/v1/orders"
+MISSING = 987_654_321
+ROLES = tuple(CLAIMS)
+
+# Of an order: method, path after its id, body, and the roles that may, of those whose order it is.
+READERS = frozenset(ROLES)
+SHOPS = frozenset(("service", "platform", "admin"))
+KITCHENS = SHOPS | {"restaurant"}
+COURIERS = SHOPS | {"courier"}
+OF_ORDERS: list[tuple[str, str, object, frozenset[str]]] = [
+    ("GET", "", None, READERS),
+    ("GET", "/events", None, READERS),
+    ("GET", "/track", None, READERS),
+    ("GET", "/track?timeout=0", None, READERS),
+    ("PUT", "/status", {"status": "preparing"}, KITCHENS),
+    ("PUT", "/status", {"status": "ready"}, KITCHENS),
+    ("PUT", "/status", {"status": "picked_up"}, COURIERS),
+    ("PUT", "/status", {"status": "delivered"}, COURIERS),
+    ("PUT", "/status", {"status": "cancelled"}, KITCHENS | {"customer"}),
+    ("PUT", "/courier", {"courier_id": "9"}, SHOPS),
+    ("POST", "/simulate-workflow", {"speed": 1}, SHOPS),
+    ("POST", "/links", None, SHOPS),
+    ("GET", "/links", None, SHOPS),
+    ("GET", "/audit", None, frozenset(("admin",))),
+]
+IDS = [f"{method} {path or '/'} {body or ''}" for method, path, body, _ in OF_ORDERS]
+
+
+def outcome(answer: httpx.Response) -> str:
+    body = answer.json()
+    return "done" if body["success"] else str(body["error"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("method", "path", "body", "allowed"), OF_ORDERS, ids=IDS)
+@pytest.mark.protocol("7.2")
+def test_of_an_own_order(
+    by: By, order_id: int, role: str, method: str, path: str, body: object, allowed: frozenset[str]
+) -> None:
+    answer = by(role).ask(method, f"{ORDERS}/{order_id}{path}", json=body)
+    if role in allowed:
+        assert answer.status_code < 300, answer.text
+    else:
+        assert (answer.status_code, answer.json()["error"]) == (403, "forbidden"), answer.text
+        assert by("admin").ask("GET", f"{ORDERS}/{order_id}").json()["data"]["version"] == 1
+
+
+@pytest.mark.parametrize("role", STRANGERS)
+@pytest.mark.parametrize(("method", "path", "body", "allowed"), OF_ORDERS, ids=IDS)
+@pytest.mark.protocol("7.3")
+def test_a_foreign_order_and_a_missing_one_are_the_same(
+    by: By, caller: Make, order_id: int, role: str, method: str, path: str, body: object, allowed: frozenset[str]
+) -> None:
+    stranger = caller(token(STRANGERS[role]))
+    foreign = stranger.ask(method, f"{ORDERS}/{order_id}{path}", json=body)
+    missing = stranger.ask(method, f"{ORDERS}/{MISSING}{path}", json=body)
+    assert foreign.status_code == missing.status_code
+    assert foreign.content == missing.content
+    assert foreign.headers.keys() == missing.headers.keys()
+    assert outcome(foreign) in ("order_not_found", "forbidden")
+    if path != "/audit":
+        assert foreign.status_code == 404
+    assert by("admin").ask("GET", f"{ORDERS}/{order_id}").json()["data"]["version"] == 1
+
+
+@pytest.mark.parametrize(("method", "path", "body", "allowed"), OF_ORDERS, ids=IDS)
+@pytest.mark.protocol("7.1")
+def test_without_a_token_nothing_is_told(
+    caller: Make, order_id: int, method: str, path: str, body: object, allowed: frozenset[str]
+) -> None:
+    answers = [caller(None).ask(method, f"{ORDERS}/{id_}{path}", json=body) for id_ in (order_id, MISSING)]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["why"]) == (401, "missing")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize(
+    ("role", "feed", "status"),
+    [
+        ("customer", "customers/ann", 200), ("customer", "customers/bob", 403), ("customer", "restaurants/luigi", 403),
+        ("customer", "couriers/7", 403),
+        ("restaurant", "restaurants/luigi", 200), ("restaurant", "restaurants/wok", 403),
+        ("restaurant", "customers/ann", 403),
+        ("courier", "couriers/7", 200), ("courier", "couriers/8", 403), ("courier", "restaurants/luigi", 403),
+        ("service", "restaurants/luigi", 200), ("service", "restaurants/wok", 403), ("service", "customers/ann", 403),
+        ("platform", "restaurants/wok", 200), ("platform", "customers/ann", 200), ("platform", "couriers/7", 200),
+        ("admin", "restaurants/wok", 200), ("admin", "customers/ann", 200), ("admin", "couriers/7", 200),
+    ],
+)  # fmt: skip
+@pytest.mark.protocol("7.4")
+def test_feeds_are_their_owners(by: By, role: str, feed: str, status: int) -> None:
+    for query in ("", "?timeout=0"):
+        assert by(role).ask("GET", f"/api/v1/{feed}/track{query}").status_code == status
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("path", [f"{ORDERS}/system/stats", "/metrics"])
+def test_figures_are_for_administrators(by: By, role: str, path: str) -> None:
+    assert by(role).ask("GET", path).status_code == (200 if role == "admin" else 403)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/apidocs/"])
+def test_what_tells_nothing_of_orders_is_for_everybody(caller: Make, path: str) -> None:
+    assert caller(None).ask("GET", path).status_code == 200
+
+
+@pytest.mark.protocol("7.4")
+def test_a_list_has_only_own_orders(by: By, order_id: int) -> None:
+    by("admin").ask("POST", ORDERS, json={"customer_id": "bob", "restaurant_id": "wok", "courier_id": "8"})
+    for role, owner in (("customer", "customer_id"), ("restaurant", "restaurant_id"), ("courier", "courier_id")):
+        orders = by(role).ask("GET", ORDERS).json()["data"]["orders"]
+        assert order_id in [order["id"] for order in orders]
+        assert {order[owner] for order in orders} == {CLAIMS[role][owner]}
+    assert by("customer").ask("GET", ORDERS, params={"customer_id": "bob"}).status_code == 403
+    assert by("service").ask("GET", ORDERS, params={"restaurant_id": "wok"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("role", "restaurant", "status"),
+    [
+        ("restaurant", "luigi", 201), ("restaurant", "wok", 403), ("service", "mario", 201), ("service", "wok", 403),
+        ("platform", "wok", 201), ("admin", "wok", 201), ("customer", "luigi", 403), ("courier", "luigi", 403),
+    ],
+)  # fmt: skip
+def test_who_may_create_for_whom(by: By, role: str, restaurant: str, status: int) -> None:
+    order = {"customer_id": "ann", "restaurant_id": restaurant}
+    assert by(role).ask("POST", ORDERS, json=order).status_code == status
+
+
+def test_an_idempotency_key_is_its_senders_own(by: By) -> None:
+    order = {"customer_id": "ann", "restaurant_id": "luigi"}
+    ids = {
+        by(role).ask("POST", ORDERS, json=order, headers={"Idempotency-Key": "same"}).json()["data"]["id"]
+        for role in ("restaurant", "service", "restaurant")
+    }
+    assert len(ids) == 2
+
+
+def test_of_a_bulk_update_each_change_is_judged_for_itself(by: By, order_id: int) -> None:
+    foreign = by("admin").ask("POST", ORDERS, json={"customer_id": "bob", "restaurant_id": "wok"}).json()["data"]["id"]
+    updates = [{"order_id": id_, "status": "preparing"} for id_ in (order_id, foreign, MISSING)]
+    updates.append({"order_id": order_id, "status": "delivered"})
+    results = (
+        by("restaurant").ask("POST", "/api/v1/status-updates", json={"updates": updates}).json()["data"]["results"]
+    )
+    outcomes = [result.get("error", "done") for result in results]
+    assert outcomes == ["done", "order_not_found", "order_not_found", "forbidden"]
+    assert {key: value for key, value in results[1].items() if key != "order_id"} == {
+        key: value for key, value in results[2].items() if key != "order_id"
+    }
+
+
+def test_a_customer_may_cancel_only_what_is_not_begun(by: By, order_id: int) -> None:
+    by("restaurant").ask("PUT", f"{ORDERS}/{order_id}/status", json={"status": "preparing"})
+    late = by("customer").ask("PUT", f"{ORDERS}/{order_id}/status", json={"status": "cancelled", "reason": "too slow"})
+    assert late.status_code == 403
+
+
+@pytest.mark.protocol("7.6")
+def test_an_event_is_signed_by_who_asked_and_the_audit_says_from_where(by: By, order_id: int) -> None:
+    by("restaurant").ask("PUT", f"{ORDERS}/{order_id}/status", json={"status": "preparing"})
+    order = by("customer").ask("GET", f"{ORDERS}/{order_id}").json()["data"]
+    assert [event["actor"] for event in order["timeline"]] == ["admin:root", "restaurant:luigi"]
+    assert "origin" not in order["timeline"][0]
+    entries = by("admin").ask("GET", f"{ORDERS}/{order_id}/audit").json()["data"]["entries"]
+    assert [(entry["actor"], entry["origin"]) for entry in entries] == [
+        ("admin:root", "127.0.0.1"), ("restaurant:luigi", "127.0.0.1"),
+    ]  # fmt: skip
+
+
+def test_an_administrator_has_all_the_time_to_undo(by: By, order_id: int) -> None:
+    by("courier").ask("PUT", f"{ORDERS}/{order_id}/status", json={"status": "picked_up"})
+    undo = {"status": "confirmed", "undo": True}
+    assert by("courier").ask("PUT", f"{ORDERS}/{order_id}/status", json={**undo, "status": "ready"}).status_code == 403
+    assert by("admin").ask("PUT", f"{ORDERS}/{order_id}/status", json=undo).status_code == 200

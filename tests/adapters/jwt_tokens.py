@@ -1,0 +1,65 @@
+"""Tokens as an attacker would write them, keys, and a clock that stands still."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+NOW_S = 1_795_342_530
+SECRET = "0123456789abcdefghijklmnopqrstuv"
+RSA = rsa.generate_private_key(65537, 2048)
+P256 = ec.generate_private_key(ec.SECP256R1())
+ED25519 = ed25519.Ed25519PrivateKey.generate()
+PRIVATE: dict[str, Any] = {"RS256": RSA, "ES256": P256, "EdDSA": ED25519}
+CLAIMS: dict[str, Any] = {"role": "courier", "courier_id": "7", "sub": "Max", "exp": NOW_S + 3_600}
+
+
+class StillClock:
+    def __init__(self) -> None:
+        self.now_s = float(NOW_S)
+        self.up_s = 1_000.0
+
+    def now_ms(self) -> int:
+        return round(self.now_s * 1000)
+
+    def monotonic_s(self) -> float:
+        return self.up_s
+
+
+def public_pem(private: Any) -> bytes:
+    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def jwk(algorithm: str, kid: str | None, private: Any = None, **more: Any) -> dict[str, Any]:
+    value = jwt.PyJWS().get_algorithm_by_name(algorithm)
+    made = value.to_jwk((private or PRIVATE[algorithm]).public_key(), as_dict=True)
+    return {**made, **({} if kid is None else {"kid": kid}), **more}
+
+
+def base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def raw(header: bytes, payload: bytes, key: bytes = SECRET.encode()) -> str:
+    """Signed with HS256, whatever the header says."""
+    signed = f"{base64url(header)}.{base64url(payload)}"
+    return f"{signed}.{base64url(hmac.new(key, signed.encode(), sha256).digest())}"
+
+
+def hs256(claims: dict[str, Any] | None = None, /, header: dict[str, Any] | None = None, **changes: Any) -> str:
+    """A good token but for what is changed; a claim that is None is left out."""
+    wanted = {name: value for name, value in {**CLAIMS, **(claims or {}), **changes}.items() if value is not None}
+    head = {"alg": "HS256", "typ": "JWT", **(header or {})}
+    return raw(json.dumps(head).encode(), json.dumps(wanted).encode())
+
+
+def signed(algorithm: str, kid: str | None = None, private: Any = None, **changes: Any) -> str:
+    headers = None if kid is None else {"kid": kid}
+    return jwt.encode({**CLAIMS, **changes}, private or PRIVATE[algorithm], algorithm=algorithm, headers=headers)

@@ -1,0 +1,420 @@
+"""Tokens: what is accepted, what it makes of whom, and everything that must not be accepted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).parent))
+
+from jwt_tokens import (
+    CLAIMS,
+    ED25519,
+    NOW_S,
+    P256,
+    PRIVATE,
+    RSA,
+    SECRET,
+    StillClock,
+    base64url,
+    hs256,
+    jwk,
+    public_pem,
+    raw,
+    signed,
+)
+
+from ordertrack.adapters.jwt.claims import ClaimNames, Rules, claims_of
+from ordertrack.adapters.jwt.keys import OneKey, jwk_key, pem_key, secret_key
+from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES
+from ordertrack.adapters.jwt.signing import new_secret, sign
+from ordertrack.adapters.jwt.tokens import JwtTokens
+from ordertrack.core.errors import Unauthenticated
+from ordertrack.core.principal import ALL, Principal, Role
+
+pytestmark = pytest.mark.anyio
+
+
+PLAIN = Rules()
+
+
+def tokens(rules: Rules = PLAIN, max_remembered: int = 100, clock: StillClock | None = None) -> JwtTokens:
+    return JwtTokens(OneKey(secret_key(SECRET)), rules, clock or StillClock(), max_remembered=max_remembered)
+
+
+async def refused(token: str, by: JwtTokens | None = None) -> str:
+    checking = by or tokens()
+    assert checking.peek(token) is None
+    with pytest.raises(Unauthenticated) as told:
+        await checking.verify(token)
+    assert checking.peek(token) is None
+    assert len(token) < 10 or token not in str(told.value)
+    return told.value.why
+
+
+async def test_a_good_token_is_a_principal_and_is_known_from_then_on() -> None:
+    checking, token = tokens(), hs256()
+    assert checking.peek(token) is None
+    principal = await checking.verify(token)
+    assert principal == Principal(Role.COURIER, "Max", courier_id="7", expires_at_s=NOW_S + 3_630)
+    assert principal.actor == "courier:Max"
+    assert checking.peek(token) is principal
+
+
+@pytest.mark.parametrize(
+    ("claims", "principal"),
+    [
+        ({"role": "customer", "customer_id": 5}, Principal(Role.CUSTOMER, "Max", customer_id="5")),
+        ({"role": "customer", "customer_id": "5", "sub": None}, Principal(Role.CUSTOMER, "5", customer_id="5")),
+        ({"role": "restaurant", "restaurant_id": "r"}, Principal(Role.RESTAURANT, "Max", restaurant_id="r")),
+        ({"role": "courier", "customer_id": []}, Principal(Role.COURIER, "Max", courier_id="7")),
+        ({"role": "service", "restaurants": "*"}, Principal(Role.SERVICE, "Max", restaurants=ALL)),
+        ({"role": "service", "restaurants": [1, "b"]}, Principal(Role.SERVICE, "Max", restaurants=frozenset("1b"))),
+        ({"role": "admin", "sub": None}, Principal(Role.ADMIN, "admin")),
+        ({"role": "admin", "realm_access": {"roles": [{}]}}, Principal(Role.ADMIN, "Max")),
+        ({"role": "admin", "sub": "x" * 64}, Principal(Role.ADMIN, "x" * 64)),
+        ({"role": "admin", "exp": NOW_S + 3_600.9, "nbf": NOW_S + 29}, Principal(Role.ADMIN, "Max")),
+        ({"role": "admin", "nbf": NOW_S + 30, "iat": NOW_S + 9_000}, Principal(Role.ADMIN, "Max")),
+    ],
+)
+async def test_who_a_token_makes_its_holder(claims: dict[str, Any], principal: Principal) -> None:
+    made = await tokens().verify(hs256(claims))
+    assert made.expires_at_s == NOW_S + 3_630
+    assert (made.role, made.name, made.customer_id, made.restaurant_id, made.courier_id, made.restaurants) == (
+        principal.role, principal.name, principal.customer_id, principal.restaurant_id, principal.courier_id,
+        principal.restaurants,
+    )  # fmt: skip
+    assert made.order_id is None
+
+
+async def test_claims_may_have_other_names() -> None:
+    rules = Rules(names=ClaimNames("https://x/role", "email", "a", "b", "driver", "d"))
+    claims = {"https://x/role": "courier", "email": "a@b.c", "driver": 9, "role": "admin"}
+    principal = await tokens(rules).verify(hs256(claims))
+    assert (principal.role, principal.name, principal.courier_id) == (Role.COURIER, "a@b.c", "9")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"role": None}, {"role": "boss"}, {"role": "link", "order_id": 7}, {"role": "anyone"}, {"role": ["admin"]},
+        {"role": {"is": "admin"}}, {"role": True}, {"role": "Admin"}, {"role": "admin "}, {"role": 1},
+        {"courier_id": None}, {"courier_id": ""}, {"courier_id": "x" * 65}, {"courier_id": "7\n"},
+        {"courier_id": "\u0085"}, {"courier_id": "\ud800"}, {"courier_id": True}, {"courier_id": 7.0},
+        {"courier_id": ["7"]}, {"courier_id": {"id": "7"}}, {"courier_id": 2**63}, {"courier_id": 10**400},
+        {"sub": ""}, {"sub": ["Max"]}, {"sub": {}}, {"sub": False}, {"sub": "x\x00"}, {"sub": "x" * 65},
+        {"role": "customer"}, {"role": "restaurant"}, {"role": "service"},
+        {"role": "service", "restaurants": []}, {"role": "service", "restaurants": "1"},
+        {"role": "service", "restaurants": ["*"]}, {"role": "service", "restaurants": ["1", ["2"]]},
+        {"role": "service", "restaurants": {"1": 1}}, {"role": "service", "restaurants": "1,2"},
+        {"role": "service", "restaurants": [True]}, {"role": "service", "restaurants": ["x"] * 1_001},
+        {"exp": None}, {"exp": "soon"}, {"exp": str(NOW_S + 60)}, {"exp": True}, {"exp": [NOW_S + 60]}, {"exp": 10**30},
+        {"exp": 1e300}, {"nbf": "now"}, {"nbf": True}, {"nbf": 10**30}, {"nbf": NOW_S + 31},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_claim_that_is_not_as_it_must_be_is_refused(claims: dict[str, Any]) -> None:
+    assert await refused(hs256(claims)) == "invalid"
+
+
+async def test_a_token_expires_and_is_then_forgotten() -> None:
+    clock = StillClock()
+    checking, token = tokens(Rules(leeway_s=0), clock=clock), hs256(exp=NOW_S + 10)
+    await checking.verify(token)
+    clock.now_s += 9.999
+    assert checking.peek(token) is not None
+    clock.now_s += 0.001
+    assert checking.peek(token) is None
+    assert await refused(token, checking) == "expired"
+    clock.now_s -= 1
+    assert checking.peek(token) is None
+
+
+async def test_leeway_is_given_to_both_ends() -> None:
+    late, early = hs256(exp=NOW_S - 29), hs256(nbf=NOW_S + 30)
+    assert (await tokens().verify(late)).expires_at_s == NOW_S + 1
+    await tokens().verify(early)
+    assert await refused(hs256(exp=NOW_S - 30)) == "expired"
+    assert await refused(late, tokens(Rules(leeway_s=0))) == "expired"
+    assert await refused(early, tokens(Rules(leeway_s=0))) == "invalid"
+
+
+@pytest.mark.parametrize("aud", ["ordertrack", ["other", "ordertrack"]])
+async def test_the_audience_and_the_issuer_are_checked_where_they_are_configured(aud: object) -> None:
+    rules = Rules(audience="ordertrack", issuer="https://id.example")
+    principal = await tokens(rules).verify(hs256(aud=aud, iss="https://id.example"))
+    assert principal.name == "Max"
+    await tokens().verify(hs256(aud="other", iss="other"))
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {}, {"aud": "ordertrack"}, {"iss": "https://id.example"}, {"aud": "other", "iss": "https://id.example"},
+        {"aud": "ordertrack", "iss": "https://id.example/"}, {"aud": "ordertrack", "iss": ["https://id.example"]},
+        {"aud": {"ordertrack": 1}, "iss": "https://id.example"}, {"aud": "ordertrack2", "iss": "https://id.example"},
+        {"aud": [], "iss": "https://id.example"}, {"aud": [["ordertrack"]], "iss": "https://id.example"},
+        {"aud": "other", "iss": "https://id.example", "exp": NOW_S - 900},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_token_for_or_of_somebody_else_is_refused(claims: dict[str, Any]) -> None:
+    rules = Rules(audience="ordertrack", issuer="https://id.example")
+    assert await refused(hs256(claims), tokens(rules)) == "invalid"
+
+
+def _public_key_tokens(private: Any) -> JwtTokens:
+    return JwtTokens(OneKey(pem_key(public_pem(private))), Rules(), StillClock(), max_remembered=10)
+
+
+@pytest.mark.parametrize("algorithm", PRIVATE)
+async def test_a_public_key_checks_tokens_of_its_own_algorithm(algorithm: str) -> None:
+    checking = _public_key_tokens(PRIVATE[algorithm])
+    assert (await checking.verify(signed(algorithm))).courier_id == "7"
+    assert (await checking.verify(signed(algorithm, kid="whatever"))).courier_id == "7"
+    for other in set(PRIVATE) - {algorithm}:
+        assert await refused(signed(other), checking) == "invalid"
+
+
+@pytest.mark.parametrize("algorithm", PRIVATE)
+async def test_a_public_key_is_never_taken_for_a_secret(algorithm: str) -> None:
+    pem = public_pem(PRIVATE[algorithm])
+    payload = json.dumps(CLAIMS).encode()
+    for key in (pem, pem.strip(), pem.replace(b"\n", b""), json.dumps(jwk(algorithm, None)).encode()):
+        for alg in ("HS256", algorithm):
+            token = raw(json.dumps({"alg": alg, "typ": "JWT"}).encode(), payload, key)
+            assert await refused(token, _public_key_tokens(PRIVATE[algorithm])) == "invalid"
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "RS384", "RS512"])
+async def test_another_algorithm_of_the_same_key_is_refused(algorithm: str) -> None:
+    token = jwt.encode(CLAIMS, RSA, algorithm=algorithm)
+    assert await refused(token, _public_key_tokens(RSA)) == "invalid"
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", "HS384", "HS512", "RS256", "hs256", ""])
+async def test_the_token_does_not_choose_the_algorithm(algorithm: str) -> None:
+    header = base64url(json.dumps({"alg": algorithm, "typ": "JWT"}).encode())
+    payload = base64url(json.dumps(CLAIMS).encode())
+    assert await refused(f"{header}.{payload}.") == "malformed"
+    assert await refused(f"{header}.{payload}.AAAA") == "invalid"
+    assert await refused(hs256(header={"alg": algorithm})) == "invalid"
+
+
+@pytest.mark.parametrize("alg", [None, 1, ["HS256"], {"HS256": 1}, True])
+async def test_an_algorithm_that_is_no_name_is_refused(alg: object) -> None:
+    assert await refused(hs256(header={"alg": alg})) == "invalid"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"jku": "http://127.0.0.1:9/keys"}, {"x5u": "http://127.0.0.1:9/cert"}, {"x5c": ["MIIB"]},
+        {"jwk": {"kty": "oct", "k": base64url(SECRET.encode())}}, {"crit": []}, {"crit": ["exp"]},
+        {"crit": ["b64"], "b64": True}, {"b64": False, "crit": ["b64"]}, {"b64": True}, {"zip": "DEF"},
+        {"enc": "A256GCM"}, {"typ": "dpop+jwt"}, {"typ": "logout+jwt"}, {"typ": 1}, {"typ": None},
+        {"kid": ""}, {"kid": 7}, {"kid": ["a"]}, {"kid": {"a": 1}}, {"kid": "x" * 257}, {"kid": True},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_header_that_wants_to_be_read_differently_is_refused(header: dict[str, Any]) -> None:
+    assert await refused(hs256(header=header)) == "invalid"
+
+
+@pytest.mark.parametrize(
+    "header", [{"typ": "jwt"}, {"typ": "at+jwt"}, {"cty": "x"}, {"x5t": "abc"}, {"kid": "../../dev/null"}]
+)
+async def test_a_header_that_says_no_more_than_it_may_is_accepted(header: dict[str, Any]) -> None:
+    assert (await tokens().verify(hs256(header=header))).courier_id == "7"
+
+
+async def test_a_changed_token_is_refused() -> None:
+    header, payload, signature = hs256().split(".")
+    as_admin = base64url(json.dumps({**CLAIMS, "role": "admin"}).encode())
+    assert await refused(f"{header}.{as_admin}.{signature}") == "invalid"
+    assert await refused(f"{header}.{payload}.{signature[:-2]}") == "invalid"
+    assert await refused(f"{header}.{payload}.{signature}AA") == "invalid"
+    assert await refused(f"{header}.{payload}.{'A' * len(signature)}") == "invalid"
+    other = raw(json.dumps({"alg": "HS256"}).encode(), json.dumps(CLAIMS).encode(), b"another secret of 32 bytes or so")
+    assert await refused(other) == "invalid"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "", ".", "..", "a", "a.b", "a.b.c.d", "a.b.c.d.e", "é.b.c", "eyJ.b.c", " " + hs256(), hs256() + "\n",
+        hs256() + "=", hs256().replace(".", ".\u200b", 1), "\ud800.b.c", "\x00", "Bearer " + hs256(), "𝟏.𝟐.𝟑",
+        "x" * MAX_TOKEN_BYTES + ".a.b", hs256(pad="x" * MAX_TOKEN_BYTES),
+        raw(b"[]", b"{}"), raw(b"7", b"{}"), raw(b"{", b"{}"), raw(b"\xff\xfe", b"{}"), raw(b"", b"{}"),
+        raw(b'{"alg":"HS256","alg":"HS256"}', b"{}"), raw(b'{"alg":"none","alg":"HS256"}', b"{}"),
+        raw(b"[" * 5_000, b"{}"), raw(b'{"alg":"HS256","x":NaN}', b"{}"),
+    ],
+    ids=lambda token: repr(token[:24]),
+)  # fmt: skip
+async def test_what_is_no_token_is_refused_as_malformed(token: str) -> None:
+    assert await refused(token) == "malformed"
+
+
+GOOD = json.dumps(CLAIMS)[1:-1]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"", b"[]", b"null", b"{", b"\xff", b"[" * 5_000, b'{"x":' * 1_000 + b"1" + b"}" * 1_000,
+        f'{{{GOOD},"role":"admin"}}'.encode(), f'{{{GOOD},"x":{{"a":1,"a":2}}}}'.encode(),
+        f'{{{GOOD},"x":NaN}}'.encode(), f'{{{GOOD},"nbf":1e999}}'.encode(), f'{{{GOOD},"nbf":-Infinity}}'.encode(),
+        f"{{{GOOD}}}".encode("utf-16"), f"\ufeff{{{GOOD}}}".encode(), f"{{{GOOD}}} {{}}".encode(),
+    ],
+    ids=lambda payload: repr(payload[:24]),
+)  # fmt: skip
+async def test_claims_that_two_readers_could_read_differently_are_refused(payload: bytes) -> None:
+    token = raw(b'{"alg":"HS256"}', payload)
+    if payload:
+        assert await refused(token) == "invalid"
+    else:
+        assert await refused(token) == "malformed"
+
+
+@given(token=st.text(max_size=200) | st.from_regex(r"[\w-]{1,60}\.[\w-]{1,60}\.[\w-]{1,60}", fullmatch=True))
+async def test_no_text_is_anything_but_refused(token: str) -> None:
+    assert await refused(token) in ("malformed", "invalid")
+
+
+@given(
+    claims=st.dictionaries(
+        st.sampled_from(["role", "sub", "courier_id", "restaurants", "exp", "nbf", "aud", "iss"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+            max_leaves=5,
+        )
+        | st.sampled_from(["admin", "service", "courier", "*"]),
+    )
+)
+async def test_whatever_is_claimed_gives_a_role_that_has_tokens_or_is_refused(
+    claims: dict[str, Any],
+) -> None:
+    try:
+        principal = await tokens().verify(hs256(claims))
+    except Unauthenticated as error:
+        assert error.why in ("invalid", "expired")  # noqa: PT017
+    else:
+        assert principal.role not in (Role.LINK, Role.ANYONE)
+        assert 1 <= len(principal.name) <= 64
+
+
+async def test_only_so_many_tokens_are_remembered_the_ones_used_last() -> None:
+    checking = tokens(max_remembered=2)
+    first, second, third = (hs256(sub=name) for name in "abc")
+    await checking.verify(first)
+    await checking.verify(second)
+    assert checking.peek(first) is not None
+    await checking.verify(third)
+    assert checking.peek(second) is None
+    assert checking.peek(first) is not None
+    assert checking.peek(third) is not None
+
+
+async def test_a_token_is_kept_nowhere() -> None:
+    checking, token = tokens(), hs256()
+    await checking.verify(token)
+    assert token not in repr(vars(checking))
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [("", "has 0 bytes"), ("x" * 31, "has 31 bytes"), (public_pem(RSA).decode(), "PEM"), ("é" * 15, "has 30 bytes")],
+)
+def test_a_secret_that_is_none_is_refused(secret: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as told:
+        secret_key(secret)
+    assert not secret or secret not in str(told.value)
+
+
+def _pem(private: Any) -> bytes:
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize(
+    ("pem", "why"),
+    [
+        (b"", "no PEM public key"),
+        (b"-----BEGIN PUBLIC KEY-----\nnope\n-----END PUBLIC KEY-----", "no PEM public key"),
+        (_pem(RSA), "no PEM public key"),
+        (public_pem(rsa.generate_private_key(65537, 1024)), "1024 bits"),
+        (public_pem(ec.generate_private_key(ec.SECP384R1())), "kind"),
+        (public_pem(dsa.generate_private_key(1024)), "kind"),
+    ],
+)
+def test_a_public_key_that_is_none_of_ours_is_refused(pem: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        pem_key(pem)
+
+
+@pytest.mark.parametrize("algorithm", PRIVATE)
+def test_a_published_key_has_one_algorithm(algorithm: str) -> None:
+    assert jwk_key(jwk(algorithm, "a")).algorithm == algorithm
+    assert jwk_key(jwk(algorithm, "a", alg=algorithm, use="sig", key_ops=["verify"])).algorithm == algorithm
+
+
+def private_jwk(algorithm: str) -> dict[str, Any]:
+    """As an issuer would publish it by mistake."""
+    made: dict[str, Any] = jwt.PyJWS().get_algorithm_by_name(algorithm).to_jwk(PRIVATE[algorithm], as_dict=True)
+    assert "d" in made
+    return {name: value for name, value in made.items() if name != "key_ops"}
+
+
+@pytest.mark.parametrize(
+    "published",
+    [
+        {}, {"kty": "oct", "k": base64url(SECRET.encode())}, {"kty": ["RSA"]}, {"kty": "RSA"}, {"kty": "EC"},
+        {"kty": "RSA", "n": "!!", "e": "AQAB"}, {"kty": "RSA", "n": 7, "e": 7},
+        jwk("RS256", "a", use="enc"), jwk("RS256", "a", alg="HS256"), jwk("RS256", "a", alg="PS256"),
+        private_jwk("RS256"), private_jwk("ES256"), private_jwk("EdDSA"),
+        jwk("RS256", "a", key_ops=["sign"]), jwk("RS256", "a", key_ops=7), jwk("RS256", "a", d="AQAB"),
+        jwk("RS256", "a", rsa.generate_private_key(65537, 1024)),
+        jwk("ES256", "a", crv="P-384"), jwk("ES256", "a", x="AAAA"), jwk("EdDSA", "a", crv="X25519"),
+        jwk("EdDSA", "a", x="AA"),
+    ],
+    ids=lambda published: str(published)[:60],
+)  # fmt: skip
+def test_a_published_key_that_is_none_of_ours_is_refused(published: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        jwk_key(published)
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        Principal(Role.CUSTOMER, "c", customer_id="1", expires_at_s=NOW_S + 90),
+        Principal(Role.RESTAURANT, "r", restaurant_id="0", expires_at_s=NOW_S + 90),
+        Principal(Role.COURIER, "k", courier_id="7", expires_at_s=NOW_S + 90),
+        Principal(Role.SERVICE, "s", restaurants=frozenset({"1", "2"}), expires_at_s=NOW_S + 90),
+        Principal(Role.SERVICE, "s", restaurants=ALL, expires_at_s=NOW_S + 90),
+        Principal(Role.ADMIN, "a", expires_at_s=NOW_S + 90),
+    ],
+)
+async def test_a_token_we_sign_is_one_we_accept(principal: Principal) -> None:
+    rules = Rules(audience="ordertrack", issuer="here", names=ClaimNames("r", "n", "c", "x", "k", "s"))
+    token = sign(principal, secret_key(SECRET), rules, NOW_S, NOW_S + 60)
+    assert await tokens(rules).verify(token) == principal
+    assert "aud" not in claims_of(principal, Rules(), NOW_S, NOW_S + 60)
+
+
+def test_a_new_secret_is_one_that_is_taken_and_never_the_same() -> None:
+    assert secret_key(new_secret()).algorithm == "HS256"
+    assert len({new_secret() for _ in range(50)}) == 50
+
+
+def test_the_keys_of_these_tests_are_of_three_kinds() -> None:
+    assert {pem_key(public_pem(key)).algorithm for key in (RSA, P256, ED25519)} == {"RS256", "ES256", "EdDSA"}

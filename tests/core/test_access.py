@@ -1,0 +1,438 @@
+"""Who may do what: every cell of the table, written out once more, and what no table may ever allow."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordertrack.core.access import (
+    GRANTS,
+    Action,
+    Grant,
+    Parties,
+    check_action,
+    check_change,
+    check_create,
+    check_feed,
+    check_list,
+    check_order,
+    check_read,
+    sees,
+    undo_window_ms,
+)
+from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderConflict, OrderNotFound
+from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.feed import FeedKey, FeedKind, order_feed
+from ordertrack.core.order import (
+    AssignCourier,
+    Change,
+    ChangeStatus,
+    Details,
+    Item,
+    NewOrder,
+    Order,
+    advance,
+    create,
+    evolve,
+)
+from ordertrack.core.principal import ALL, ANYONE, Principal, Role, role_of
+
+START_MS = 1_795_342_530_000
+CUSTOMER = Principal(Role.CUSTOMER, "c", customer_id="c1")
+RESTAURANT = Principal(Role.RESTAURANT, "r", restaurant_id="r1")
+COURIER = Principal(Role.COURIER, "k", courier_id="k1")
+SERVICE = Principal(Role.SERVICE, "s", restaurants=frozenset({"r1", "r2"}))
+EVERY_SERVICE = Principal(Role.SERVICE, "s", restaurants=ALL)
+ADMIN = Principal(Role.ADMIN, "a")
+LINK = Principal(Role.LINK, "l", order_id=7)
+EVERYBODY = [CUSTOMER, RESTAURANT, COURIER, SERVICE, ADMIN, LINK, ANYONE]
+STRANGERS = [
+    Principal(Role.CUSTOMER, "c", customer_id="c2"),
+    Principal(Role.RESTAURANT, "r", restaurant_id="r9"),
+    Principal(Role.COURIER, "k", courier_id="k2"),
+    Principal(Role.SERVICE, "s", restaurants=frozenset({"r9"})),
+    Principal(Role.LINK, "l", order_id=8),
+]
+
+# Written out from the rules, on purpose not from core/access.py. A letter is a role that may.
+# c customer, r restaurant, k courier, s service, a admin, l link, x anyone
+WHO = {
+    Action.READ: "crksalx",
+    Action.TRACK: "crksalx",
+    Action.LIST: "crksax",
+    Action.CREATE: "rsax",
+    Action.MOVE: "rksax",
+    Action.CANCEL: "crksax",
+    Action.UNDO: "rksax",
+    Action.ASSIGN_COURIER: "sax",
+    Action.SIMULATE: "sax",
+    Action.LINK: "sax",
+    Action.STATS: "ax",
+    Action.AUDIT: "ax",
+}
+LETTERS = dict(zip("crksalx", EVERYBODY, strict=True))
+
+# Of an order that is assigned to courier k1: to which status who may set it, from every one.
+MOVES = {
+    Status.CONFIRMED: "rsax",
+    Status.PREPARING: "rsax",
+    Status.READY: "rsax",
+    Status.PICKED_UP: "ksax",
+    Status.DELIVERED: "ksax",
+}
+# Who may cancel it in which status; in `cancelled` that is a repetition, which changes nothing.
+CANCELS = {
+    Status.CONFIRMED: "crsax",
+    Status.PREPARING: "rsax",
+    Status.READY: "rsax",
+    Status.PICKED_UP: "rksax",
+    Status.DELIVERED: "rsax",
+    Status.CANCELLED: "crksax",
+}
+
+
+def new_order(courier_id: str | None = "k1") -> Order:
+    details = Details((Item("Pizza", 2, 9.5, "no olives"),), 19, "EUR", "Elm Street 1", "ring twice")
+    return create(7, NewOrder("c1", "r1", courier_id, "A-17", details, EVERY_SERVICE.actor), START_MS)
+
+
+def change(to: str, principal: Principal = ADMIN, **fields: object) -> ChangeStatus:
+    return ChangeStatus(7, Status(to), principal.actor, **fields)
+
+
+def undo(to: str, principal: Principal = ADMIN) -> ChangeStatus:
+    return change(to, principal, undo=True)
+
+
+def after(order: Order, *changes: Change) -> Order:
+    for one in changes:
+        event = advance(order, one, order.updated_at_ms + 1)
+        assert event is not None
+        order = evolve(order, event)
+    return order
+
+
+def at(status: Status, courier_id: str | None = "k1") -> Order:
+    order = new_order(courier_id)
+    if status is Status.CANCELLED:
+        return after(order, change("cancelled"))
+    return after(order, *(change(to) for to in ROAD[1 : ROAD.index(status) + 1]))
+
+
+def allowed(principal: Principal, order: Order, asked: Change) -> bool:
+    try:
+        check_change(principal, order, asked)
+    except Forbidden:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize("action", Action)
+def test_what_a_role_may_ever_do(letter: str, action: Action) -> None:
+    principal, may = LETTERS[letter], letter in WHO[action]
+    if may:
+        check_action(principal, action)
+        check_order(principal, new_order(), action)
+        return
+    with pytest.raises(Forbidden) as told:
+        check_action(principal, action)
+    assert (told.value.role, told.value.action) == (principal.role, action)
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize("start", Status)
+@pytest.mark.parametrize("to", ROAD)
+def test_which_status_a_role_may_set(letter: str, start: Status, to: Status) -> None:
+    principal = LETTERS[letter]
+    assert allowed(principal, at(start), change(to, principal)) is (letter in MOVES[to])
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize("start", Status)
+def test_when_a_role_may_cancel(letter: str, start: Status) -> None:
+    principal = LETTERS[letter]
+    assert allowed(principal, at(start), change("cancelled", principal)) is (letter in CANCELS[start])
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_who_may_assign_a_courier(letter: str) -> None:
+    assert allowed(LETTERS[letter], new_order(), AssignCourier(7, "k2", "x")) is (letter in "sax")
+
+
+def test_every_cell_is_decided() -> None:
+    assert {right for _, right in GRANTS} >= {(action, None) for action in Action if action is not Action.MOVE}
+    assert {role for role, _ in GRANTS} == set(Role)
+    assert len(GRANTS) == len(Role) * (len(Action) - 1 + len(ROAD))
+    assert {GRANTS[Role.ANYONE, right] for _, right in GRANTS} == {Grant.YES}
+
+
+@pytest.mark.parametrize("principal", STRANGERS, ids=lambda p: p.role)
+@pytest.mark.parametrize("order", [new_order(), new_order(courier_id=None)], ids=["assigned", "takeaway"])
+def test_an_order_of_somebody_else_looks_like_a_missing_one_whatever_is_asked(
+    principal: Principal, order: Order
+) -> None:
+    assert not sees(principal, order)
+    asked: list[Change] = [*map(change, Status), *map(undo, Status), AssignCourier(7, "k2", "x")]
+    for one in asked:
+        with pytest.raises(OrderNotFound) as told:
+            check_change(principal, order, one)
+        assert told.value.order_id == 7
+    for action in Action:
+        with pytest.raises(OrderNotFound):
+            check_order(principal, order, action)
+    with pytest.raises(OrderNotFound):
+        check_read(principal, order)
+
+
+def test_an_order_without_a_courier_is_no_couriers() -> None:
+    assert not sees(COURIER, new_order(courier_id=None))
+
+
+def test_a_courier_who_lost_the_order_no_longer_sees_it() -> None:
+    order = after(new_order(), AssignCourier(7, "k2", "x"))
+    with pytest.raises(OrderNotFound):
+        check_change(COURIER, order, change("picked_up", COURIER))
+
+
+@pytest.mark.parametrize(("courier_id", "may"), [(None, True), ("k1", False)])
+def test_a_restaurant_hands_over_what_no_courier_fetches(courier_id: str | None, may: bool) -> None:
+    order = at(Status.READY, courier_id)
+    assert allowed(RESTAURANT, order, change("picked_up", RESTAURANT)) is may
+    handed = at(Status.PICKED_UP, courier_id)
+    assert allowed(RESTAURANT, handed, undo("ready", RESTAURANT)) is may
+    assert allowed(RESTAURANT, handed, undo("confirmed", RESTAURANT)) is may
+
+
+@pytest.mark.parametrize(("start", "to"), [("preparing", "confirmed"), ("ready", "preparing"), ("ready", "confirmed")])
+def test_a_restaurant_takes_back_steps_of_the_kitchen(start: str, to: str) -> None:
+    assert allowed(RESTAURANT, at(Status(start)), undo(to, RESTAURANT))
+
+
+def test_a_restaurant_does_not_take_back_a_delivery() -> None:
+    assert not allowed(RESTAURANT, at(Status.DELIVERED, None), undo("ready", RESTAURANT))
+
+
+def test_a_restaurant_restores_what_a_restaurant_cancelled_and_nobody_else() -> None:
+    colleague = Principal(Role.RESTAURANT, "r-2", restaurant_id="r1")
+    for canceller, may in ((RESTAURANT, True), (colleague, True), (CUSTOMER, False), (SERVICE, False)):
+        order = after(new_order(), change("cancelled", canceller))
+        assert allowed(RESTAURANT, order, undo("confirmed", RESTAURANT)) is may
+
+
+def test_a_cancellation_that_was_taken_back_does_not_keep_a_restaurant_from_its_own_steps() -> None:
+    cancelled = after(new_order(), change("preparing"), change("ready"), change("cancelled", SERVICE), undo("ready"))
+    assert allowed(RESTAURANT, cancelled, undo("preparing", RESTAURANT))
+
+
+def test_a_courier_takes_back_its_own_steps_to_where_the_order_stood() -> None:
+    fetched = after(at(Status.READY), change("picked_up", COURIER))
+    assert allowed(COURIER, fetched, undo("ready", COURIER))
+    brought = after(fetched, change("delivered", COURIER))
+    assert allowed(COURIER, brought, undo("picked_up", COURIER))
+    assert allowed(COURIER, brought, undo("ready", COURIER))
+    assert not allowed(COURIER, brought, undo("preparing", COURIER))
+
+
+def test_a_courier_makes_nothing_ready_by_skipping_and_going_back() -> None:
+    fetched = after(new_order(), change("picked_up", COURIER))
+    assert allowed(COURIER, fetched, undo("confirmed", COURIER))
+    assert not allowed(COURIER, fetched, undo("ready", COURIER))
+    assert not allowed(COURIER, fetched, undo("preparing", COURIER))
+
+
+@pytest.mark.parametrize("other", [RESTAURANT, ADMIN, Principal(Role.COURIER, "k-2", courier_id="k1")])
+def test_a_courier_does_not_take_back_what_others_did(other: Principal) -> None:
+    fetched = after(at(Status.READY), change("picked_up", other))
+    assert not allowed(COURIER, fetched, undo("ready", COURIER))
+    brought = after(fetched, change("delivered", COURIER))
+    assert allowed(COURIER, brought, undo("picked_up", COURIER))
+    assert not allowed(COURIER, brought, undo("ready", COURIER))
+
+
+def test_a_courier_does_not_restore_an_order() -> None:
+    failed = after(at(Status.PICKED_UP), change("cancelled", COURIER, reason="nobody there"))
+    assert not allowed(COURIER, failed, undo("picked_up", COURIER))
+    assert allowed(COURIER, failed, change("cancelled", COURIER, reason="nobody there"))
+
+
+def test_what_is_no_undo_at_all_is_left_to_the_rules_of_the_order() -> None:
+    order = at(Status.PICKED_UP)
+    assert allowed(COURIER, order, undo("delivered", COURIER))
+    with pytest.raises(IllegalTransition):
+        advance(order, undo("delivered", COURIER), START_MS)
+    cancelled = after(at(Status.READY), change("cancelled", RESTAURANT))
+    assert allowed(RESTAURANT, cancelled, undo("preparing", RESTAURANT))
+    with pytest.raises(IllegalTransition):
+        advance(cancelled, undo("preparing", RESTAURANT), START_MS)
+
+
+def test_only_an_admin_undoes_without_a_time_limit() -> None:
+    assert [undo_window_ms(principal, 120_000) is None for principal in EVERYBODY] == [
+        principal is ADMIN for principal in EVERYBODY
+    ]
+
+
+@pytest.mark.parametrize(
+    ("principal", "new", "may"),
+    [
+        (RESTAURANT, NewOrder("c1", "r1"), True),
+        (RESTAURANT, NewOrder("c1", "r2"), False),
+        (RESTAURANT, NewOrder("c1", "r1", "k1"), False),
+        (SERVICE, NewOrder("c1", "r2", "k1"), True),
+        (SERVICE, NewOrder("c1", "r9"), False),
+        (EVERY_SERVICE, NewOrder("c1", "r9"), True),
+        (ADMIN, NewOrder("c1", "r9"), True),
+        (ANYONE, NewOrder("c1", "r9", "k1"), True),
+        (CUSTOMER, NewOrder("c1", "r1"), False),
+        (COURIER, NewOrder("c1", "r1", "k1"), False),
+        (LINK, NewOrder("c1", "r1"), False),
+    ],
+)
+def test_who_may_create_for_whom(principal: Principal, new: NewOrder, may: bool) -> None:
+    if may:
+        check_create(principal, new)
+    else:
+        with pytest.raises(Forbidden):
+            check_create(principal, new)
+
+
+FEEDS = {
+    "c": [FeedKey(FeedKind.CUSTOMER, "c1")],
+    "r": [FeedKey(FeedKind.RESTAURANT, "r1")],
+    "k": [FeedKey(FeedKind.COURIER, "k1")],
+    "s": [FeedKey(FeedKind.RESTAURANT, "r1"), FeedKey(FeedKind.RESTAURANT, "r2")],
+    "l": [],
+}
+OTHER_FEEDS = [FeedKey(kind, id_) for kind in list(FeedKind)[1:] for id_ in ("c1", "r1", "r2", "k1", "other", "*")]
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_only_the_own_feed_is_followed(letter: str) -> None:
+    for feed in OTHER_FEEDS:
+        if feed in FEEDS.get(letter, OTHER_FEEDS):
+            check_feed(LETTERS[letter], feed)
+        else:
+            with pytest.raises(Forbidden):
+                check_feed(LETTERS[letter], feed)
+
+
+def test_a_service_for_every_restaurant_follows_every_feed() -> None:
+    for feed in OTHER_FEEDS:
+        check_feed(EVERY_SERVICE, feed)
+
+
+@pytest.mark.parametrize("principal", EVERYBODY, ids=lambda p: p.role)
+def test_the_feed_of_an_order_cannot_be_checked_without_it(principal: Principal) -> None:
+    with pytest.raises(ValueError, match="order"):
+        check_feed(principal, order_feed(7))
+
+
+@pytest.mark.parametrize(
+    ("principal", "asked", "listed"),
+    [
+        (CUSTOMER, Parties(), Parties(customer_id="c1")),
+        (CUSTOMER, Parties("c1", "r9"), Parties("c1", "r9")),
+        (RESTAURANT, Parties("c9"), Parties("c9", "r1")),
+        (COURIER, Parties(), Parties(courier_id="k1")),
+        (SERVICE, Parties(restaurant_id="r2"), Parties(restaurant_id="r2")),
+        (Principal(Role.SERVICE, "s", restaurants=frozenset({"r1"})), Parties(), Parties(restaurant_id="r1")),
+        (EVERY_SERVICE, Parties(), Parties()),
+        (ADMIN, Parties("c9"), Parties("c9")),
+        (ANYONE, Parties(), Parties()),
+        (CUSTOMER, Parties("c2"), Forbidden),
+        (RESTAURANT, Parties(restaurant_id="r2"), Forbidden),
+        (COURIER, Parties(courier_id="k2"), Forbidden),
+        (SERVICE, Parties(restaurant_id="r9"), Forbidden),
+        (SERVICE, Parties("c1"), InvalidInput),
+        (LINK, Parties(), Forbidden),
+    ],
+)
+def test_a_list_has_only_own_orders(principal: Principal, asked: Parties, listed: Parties | type[Exception]) -> None:
+    if isinstance(listed, Parties):
+        assert check_list(principal, asked) == listed
+    else:
+        with pytest.raises(listed):
+            check_list(principal, asked)
+
+
+@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.RESTAURANT, Role.COURIER, Role.SERVICE, Role.LINK])
+def test_no_principal_is_without_the_id_its_role_needs(role: Role) -> None:
+    with pytest.raises(ValueError, match="lacks its id"):
+        Principal(role, "x")
+
+
+def test_an_actor_says_its_role_and_nobody_can_sign_as_another() -> None:
+    assert CUSTOMER.actor == "customer:c"
+    assert ANYONE.actor == "anonymous"
+    assert role_of(Principal(Role.CUSTOMER, "courier:k", customer_id="1").actor) is Role.CUSTOMER
+    assert [role_of(actor) for actor in ("anonymous", "simulator", "courier", "boss:1", "", ":")] == [None] * 6
+
+
+ids = st.sampled_from(["1", "2", "3"])
+limited = st.one_of(
+    st.builds(lambda i: Principal(Role.CUSTOMER, i, customer_id=i), ids),
+    st.builds(lambda i: Principal(Role.RESTAURANT, i, restaurant_id=i), ids),
+    st.builds(lambda i: Principal(Role.COURIER, i, courier_id=i), ids),
+    st.builds(lambda i: Principal(Role.SERVICE, "s", restaurants=i), st.frozensets(ids, min_size=1)),
+    st.builds(lambda i: Principal(Role.LINK, "l", order_id=i), st.integers(1, 3)),
+)
+changes = st.one_of(
+    st.builds(ChangeStatus, st.just(0), st.sampled_from(Status), st.just(""), reason=st.just("r"), undo=st.booleans()),
+    st.builds(AssignCourier, st.just(0), ids, st.just("")),
+)
+
+
+def belongs(principal: Principal, order: Order) -> bool:
+    mine = {
+        Role.CUSTOMER: order.customer_id == principal.customer_id,
+        Role.RESTAURANT: order.restaurant_id == principal.restaurant_id,
+        Role.COURIER: order.courier_id == principal.courier_id,
+        Role.SERVICE: order.restaurant_id in principal.restaurants,
+        Role.LINK: order.id == principal.order_id,
+    }
+    return mine[principal.role]
+
+
+@given(
+    order_id=st.integers(1, 3),
+    new=st.builds(NewOrder, ids, ids, st.none() | ids),
+    asked=st.lists(st.tuples(limited, changes), max_size=25),
+)
+def test_nobody_but_those_who_serve_all_gets_beyond_own_orders(
+    order_id: int, new: NewOrder, asked: list[tuple[Principal, Change]]
+) -> None:
+    order = create(order_id, new, START_MS)
+    for principal, one in asked:
+        signed = msgspec.structs.replace(one, order_id=order_id, actor=principal.actor)
+        before = order
+        try:
+            check_change(principal, order, signed)
+            event = advance(order, signed, order.updated_at_ms + 1)
+            order = order if event is None else evolve(order, event)
+        except (OrderNotFound, Forbidden, OrderConflict):
+            pass
+        if order is not before:
+            assert belongs(principal, before)
+            _holds_for(principal, before, order.timeline[-1])
+
+
+def _holds_for(principal: Principal, before: Order, event: Event) -> None:
+    """What must be true of any change whatever way it was reached."""
+    role = principal.role
+    assert role is not Role.LINK
+    if event.type is EventType.COURIER_ASSIGNED:
+        assert role is Role.SERVICE
+    if role is Role.CUSTOMER:
+        assert (before.status, event.status) == (Status.CONFIRMED, Status.CANCELLED)
+    if role is Role.RESTAURANT:
+        assert event.status is not Status.DELIVERED
+        assert event.status is not Status.PICKED_UP or before.courier_id is None or before.status is Status.CANCELLED
+    if role is Role.COURIER and event.type is EventType.STATUS_CHANGED:
+        assert event.status in (Status.PICKED_UP, Status.DELIVERED, Status.CANCELLED)
+    if role is Role.COURIER and event.type is EventType.REVERTED:
+        assert event.undoes is not None
+        assert before.timeline[event.undoes - 2].status is event.status
+        assert before.timeline[event.undoes - 1].actor == principal.actor

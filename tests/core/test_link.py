@@ -1,0 +1,65 @@
+"""What the holder of a tracking link sees: the order's way, and nothing of the people."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordertrack.core.event import ROAD, Status
+from ordertrack.core.link import for_link
+from ordertrack.core.order import AssignCourier, ChangeStatus, Details, Item, NewOrder, Order, advance, create, evolve
+from ordertrack.core.workflow import ACTOR as SIMULATOR
+
+SECRETS = ("c-secret", "A-secret", "Elm-secret", "note-secret", "item-secret", "name-secret", "addr-secret")
+
+
+def order(status: Status, courier_id: str | None = "k-secret") -> Order:
+    details = Details((Item("Pizza", 2, 9.5, "item-secret"),), 19, "EUR", "Elm-secret", "note-secret")
+    new = NewOrder("c-secret", "r1", courier_id, "A-secret", details, "service:name-secret", "addr-secret")
+    made = create(7, new, 1_000)
+    for to in ROAD[1 : ROAD.index(status) + 1]:
+        made = _after(made, ChangeStatus(7, to, "restaurant:name-secret", origin="addr-secret"))
+    return made
+
+
+def _after(order: Order, change: ChangeStatus | AssignCourier) -> Order:
+    event = advance(order, change, order.updated_at_ms + 1)
+    assert event is not None
+    return evolve(order, event)
+
+
+@pytest.mark.parametrize("status", ROAD)
+def test_no_private_word_of_an_order_is_shown(status: Status) -> None:
+    text = msgspec.json.encode(for_link(order(status))).decode()
+    assert [secret for secret in SECRETS if secret in text] == []
+    assert ("k-secret" in text) is (status is Status.PICKED_UP)
+
+
+def test_while_the_order_is_on_its_way_only_the_courier_who_has_it_is_shown() -> None:
+    replaced = _after(order(Status.PICKED_UP), AssignCourier(7, "k-2", "service:name-secret"))
+    shown = for_link(replaced)
+    assert shown.courier_id == "k-2"
+    assert [event.courier_id for event in shown.timeline if event.courier_id] == ["k-2"]
+    assert "k-secret" not in msgspec.json.encode(shown).decode()
+
+
+def test_actors_are_roles_and_what_is_none_is_anonymous() -> None:
+    made = order(Status.CONFIRMED)
+    for to, actor in ((ROAD[1], "courier:7"), (ROAD[2], SIMULATOR), (ROAD[3], "Mary"), (ROAD[4], "boss:1")):
+        made = _after(made, ChangeStatus(7, to, actor))
+    shown = [event.actor for event in for_link(made).timeline]
+    assert shown == ["service", "courier", SIMULATOR, "anonymous", "anonymous"]
+
+
+@given(status=st.sampled_from(ROAD), courier_id=st.none() | st.just("k-secret"))
+def test_positions_times_and_statuses_stay(status: Status, courier_id: str | None) -> None:
+    made = order(status, courier_id)
+    shown = for_link(made)
+    assert (shown.id, shown.version, shown.status, shown.updated_at_ms) == (7, made.version, status, made.updated_at_ms)
+    for one, other in zip(shown.timeline, made.timeline, strict=True):
+        assert (one.version, one.type, one.status, one.at_ms) == (other.version, other.type, other.status, other.at_ms)
+    assert shown.details.total == 19
+    assert [item.name for item in shown.details.items] == ["Pizza"]
+    assert for_link(shown) == for_link(for_link(shown))
