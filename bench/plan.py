@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bench.contenders import Contender, Ordertrack
-from bench.measures import held, holds, soak, updates, wakes
+from bench.measures import held, holds, soak, updates, wakes, warm
 from bench.measures.common import Figures, Size
 from bench.peers.nchan import Nchan
 from bench.peers.python import PythonPeer
@@ -51,5 +51,6 @@ MEASUREMENTS: dict[str, Measurement] = {
         "A hold that times out and is asked for again", (GATE, GATE_TOKENS, ASGI, NCHAN), holds.timed_out
     ),
     "at-once": Measurement("Polls answered at once", (GATE, GATE_TOKENS, ASGI, FASTAPI), holds.at_once),
+    "warm": Measurement("The code alone, warm, in one process", (GATE,), warm.measure),
     "soak": Measurement("Ten minutes of trouble", (GATE_DURABLE,), soak.measure),
 }

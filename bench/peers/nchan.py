@@ -109,7 +109,7 @@ class NchanDialect:
         return b"POST /pub/%d%s%s" % (feed, _UPDATE_TAIL, content)
 
     def updates(self, changes: Sequence[tuple[int, int]]) -> bytes:
-        raise NotImplementedError("nchan publishes one message a request")
+        raise ValueError("nchan publishes one message a request: it has no updates in bulk to measure")
 
     def accepted(self, reply: Reply, count: int) -> bool:
         return count == 1 and reply.status in (201, 202)

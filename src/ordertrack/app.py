@@ -7,13 +7,8 @@ import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ordertrack import __version__
-from ordertrack.adapters.jwt.claims import ClaimNames, Rules
-from ordertrack.adapters.jwt.jwks import PublishedKeys
-from ordertrack.adapters.jwt.keys import Key, KeySource, OneKey, pem_key, secret_key
-from ordertrack.adapters.jwt.tokens import JwtTokens
 from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
@@ -27,6 +22,7 @@ from ordertrack.http.cors import Cors, parse_origins
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.gate.head import Bounds
 from ordertrack.http.poll_answers import PollAnswers
+from ordertrack.keys import access_control
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import CommitMeter, Committed, Store
 from ordertrack.ports.tokens import Tokens
@@ -38,14 +34,13 @@ from ordertrack.service.samples import load_samples
 from ordertrack.service.simulation import Simulator
 from ordertrack.service.statistics import Statistics
 from ordertrack.service.tracking import Tracking, Waiter
-from ordertrack.settings import InvalidSetting, Settings
+from ordertrack.settings import Settings
 from ordertrack.web.pages import pages
 
 GUESSES_PER_FAILURE = 10
 """So many times the failures that are answered as such are verified before nothing unknown is."""
 MAX_BUDGETS = 100_000
-"""Of each kind: some 15 MB when all are in use."""
-MAX_KEY_FILE_BYTES = 64 * 1024
+"""Of each kind; of more, those that asked least recently start anew."""
 
 
 @dataclass
@@ -184,60 +179,3 @@ def _store(settings: Settings, clock: Clock, meter: CommitMeter) -> Store:
     if settings.database_url == "memory:":
         return MemoryStore(secrets.token_hex(4), clock)
     return SqliteStore(settings.data_dir, clock, meter)
-
-
-def access_control(settings: Settings, clock: Clock) -> Tokens | None:
-    """What checks tokens; None: nobody is asked for one. Raises InvalidSetting."""
-    if not settings.has_access_control:
-        return None
-    keys: KeySource
-    if settings.token_jwks_url:
-        keys = PublishedKeys(settings.token_jwks_url, clock, refresh_s=settings.token_jwks_refresh_s)
-    else:
-        keys = OneKey(signing_key(settings) or _public_key(settings))
-    return JwtTokens(keys, token_rules(settings), clock, max_remembered=settings.max_remembered_tokens)
-
-
-def signing_key(settings: Settings) -> Key | None:
-    """The shared secret, if that is what is configured. Raises InvalidSetting."""
-    name, secret = "token_secret", settings.token_secret
-    if settings.token_secret_file:
-        name = "token_secret_file"
-        try:
-            secret = _read(name, settings.token_secret_file).decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise InvalidSetting(name, f"{settings.token_secret_file} is no text.") from None
-    elif not secret:
-        return None
-    try:
-        return secret_key(secret)
-    except ValueError as error:
-        raise InvalidSetting(name, f"{settings.token_secret_file} {error}.".lstrip()) from None
-
-
-def token_rules(settings: Settings) -> Rules:
-    names = ClaimNames(
-        role=settings.token_role_claim,
-        name=settings.token_name_claim,
-        customer=settings.token_customer_claim,
-        restaurant=settings.token_restaurant_claim,
-        courier=settings.token_courier_claim,
-        restaurants=settings.token_restaurants_claim,
-    )
-    return Rules(settings.token_audience, settings.token_issuer, settings.token_leeway_s, names)
-
-
-def _public_key(settings: Settings) -> Key:
-    name, file = "token_public_key_file", settings.token_public_key_file
-    try:
-        return pem_key(_read(name, file))
-    except ValueError as error:
-        raise InvalidSetting(name, f"{file} {error}.") from None
-
-
-def _read(name: str, file: str) -> bytes:
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(MAX_KEY_FILE_BYTES)
-    except OSError as error:
-        raise InvalidSetting(name, f"{file} cannot be read: {error.strerror or error}.") from None

@@ -20,13 +20,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ordertrack.adapters.system.clock import SystemClock
-from ordertrack.app import access_control, build
+from ordertrack.app import build
 from ordertrack.cli.banner import banner
 from ordertrack.cli.main import main
 from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.event import Status
 from ordertrack.core.order import NewOrder, create
 from ordertrack.core.principal import ALL, Principal, Role
+from ordertrack.keys import access_control
 from ordertrack.settings import InvalidSetting, Settings
 
 SECRET = "do-not-print-me-do-not-print-me-do-not"

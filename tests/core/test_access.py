@@ -18,7 +18,6 @@ from ordertrack.core.access import (
     check_feed,
     check_list,
     check_order,
-    check_read,
     sees,
     undo_window_ms,
 )
@@ -184,7 +183,7 @@ def test_an_order_of_somebody_else_looks_like_a_missing_one_whatever_is_asked(
         with pytest.raises(OrderNotFound):
             check_order(principal, order, action)
     with pytest.raises(OrderNotFound):
-        check_read(principal, order)
+        check_order(principal, order, Action.READ)
 
 
 def test_an_order_without_a_courier_is_no_couriers() -> None:

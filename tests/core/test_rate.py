@@ -33,10 +33,19 @@ def test_one_key_spends_nothing_of_another() -> None:
 
 def test_looking_at_a_budget_takes_nothing_of_it() -> None:
     limit = limiter(2)
-    assert [limit.spent("me", 0.0).remaining for _ in range(3)] == [2, 2, 2]
-    limit.take("me", 0.0)
-    limit.take("me", 0.0)
-    assert limit.spent("me", 0.0) == limit.take("me", 0.0)
+    for _ in range(3):
+        looked = limit.look("me", 0.0)
+        assert looked == limit.look("me", 0.0)
+        assert looked == limit.take("me", 0.0)
+
+
+def test_many_are_taken_all_or_none_and_more_than_the_quota_never() -> None:
+    limit = limiter(3, 6)
+    assert limit.take("me", 0.0, 2).remaining == 1
+    assert not limit.take("me", 0.0, 2).allowed
+    assert limit.take("me", 0.0, 1).allowed
+    assert not limit.take("you", 0.0, 4).allowed
+    assert limit.take("you", 0.0, 3).allowed
 
 
 def test_memory_is_bounded_by_forgetting_who_asked_least_recently() -> None:

@@ -116,8 +116,8 @@ def _announce(service: Service, listener: socket.socket, orders: Sequence[Order]
 
 
 def _tune_garbage_collection() -> None:
-    """What is there now stays, and of what comes hardly anything is a cycle: looking for some more seldom makes an
-    update 2 us cheaper, and keeping the youngest few makes each look short."""
+    """What is there now stays, and of what comes hardly anything is a cycle: look for some more seldom, and among few
+    at a time, so that no look keeps a phone waiting."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 100)

@@ -109,11 +109,6 @@ def check_order(principal: Principal, order: Order, action: Action) -> None:
     check_action(principal, action)
 
 
-def check_read(principal: Principal, order: Order) -> None:
-    """Raises OrderNotFound, Forbidden."""
-    check_order(principal, order, Action.READ)
-
-
 def check_create(principal: Principal, new: NewOrder) -> None:
     """A courier named at once is a courier assigned. Raises Forbidden."""
     check_action(principal, Action.CREATE)

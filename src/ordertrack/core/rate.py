@@ -49,21 +49,20 @@ class RateLimiter:
     def take(self, key: Hashable, now_s: float, count: int = 1) -> Verdict:
         """Take `count` requests off the key's budget, unless there are not so many left. `now_s` is of a monotonic
         clock. More than the whole quota is never there."""
-        quota = self.quota
-        before_s = max(self._whole_at_s.get(key, now_s), now_s)
-        whole_at_s = before_s + count * quota.interval_s
-        over_s = whole_at_s - now_s - quota.window_s
-        if over_s > 1e-9:
-            return Verdict(False, 0, before_s - now_s, over_s)
-        self._whole_at_s[key] = whole_at_s
-        self._whole_at_s.move_to_end(key)
-        if len(self._whole_at_s) > self._max_keys:
-            self._whole_at_s.popitem(last=False)
-        return Verdict(True, math.floor(-over_s / quota.interval_s + 1e-9), whole_at_s - now_s, 0.0)
+        verdict = self.look(key, now_s, count)
+        if verdict.allowed:
+            self._whole_at_s[key] = now_s + verdict.reset_s
+            self._whole_at_s.move_to_end(key)
+            if len(self._whole_at_s) > self._max_keys:
+                self._whole_at_s.popitem(last=False)
+        return verdict
 
-    def spent(self, key: Hashable, now_s: float) -> Verdict:
-        """As `take` would say, and nothing is taken."""
-        whole_at_s = max(self._whole_at_s.get(key, now_s), now_s)
-        over_s = whole_at_s + self.quota.interval_s - now_s - self.quota.window_s
-        remaining = math.floor(-over_s / self.quota.interval_s + 1e-9) + 1
-        return Verdict(over_s <= 1e-9, max(0, remaining), whole_at_s - now_s, max(0.0, over_s))
+    def look(self, key: Hashable, now_s: float, count: int = 1) -> Verdict:
+        """What `take` would say; nothing is taken."""
+        quota = self.quota
+        before_s = max(self._whole_at_s.get(key, now_s), now_s) - now_s
+        after_s = before_s + count * quota.interval_s
+        over_s = after_s - quota.window_s
+        if over_s > 1e-9:
+            return Verdict(False, 0, before_s, over_s)
+        return Verdict(True, math.floor(-over_s / quota.interval_s + 1e-9), after_s, 0.0)

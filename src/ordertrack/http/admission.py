@@ -111,10 +111,8 @@ class Admission:
     def charge(self, budget: Budget, principal: Principal, count: int) -> None:
         """Take so many from the principal's budget, all or none. Raises RateLimited."""
         limiter = self._limiters.get(budget)
-        if limiter is not None and principal.role not in _UNLIMITED and count > 0:
-            verdict = limiter.take(principal.actor, self._clock.monotonic_s(), count)
-            if not verdict.allowed:
-                raise _limited(budget, limiter, verdict)
+        if limiter is not None and principal.role not in _UNLIMITED:
+            self._hold_to(budget, limiter, limiter.take(principal.actor, self._clock.monotonic_s(), count))
 
     def _admitted(self, budget: Budget, principal: Principal, address: str) -> Caller:
         self.charge(budget, principal, 1)
@@ -124,16 +122,23 @@ class Admission:
         """From what an address has. Raises RateLimited."""
         limiter = self._limiters.get(budget)
         if limiter is not None:
-            verdict = limiter.take(budget_key(address), self._clock.monotonic_s())
-            if not verdict.allowed:
-                raise _limited(budget, limiter, verdict)
+            self._hold_to(budget, limiter, limiter.take(budget_key(address), self._clock.monotonic_s()))
 
     def _check_guesses(self, address: str) -> None:
+        """Raises RateLimited."""
         limiter = self._limiters.get(Budget.GUESSES)
         if limiter is not None:
-            verdict = limiter.spent(budget_key(address), self._clock.monotonic_s())
-            if not verdict.allowed:
-                raise _limited(Budget.GUESSES, limiter, verdict)
+            self._hold_to(Budget.GUESSES, limiter, limiter.look(budget_key(address), self._clock.monotonic_s()))
+
+    @staticmethod
+    def _hold_to(budget: Budget, limiter: RateLimiter, verdict: Verdict) -> None:
+        if not verdict.allowed:
+            raise RateLimited(
+                retry_after_s=max(1, math.ceil(verdict.retry_after_s)),
+                budget=budget.value,
+                requests=limiter.quota.requests,
+                window_s=limiter.quota.window_s,
+            )
 
 
 def bearer(headers: RawHeaders) -> str | None:
@@ -146,12 +151,3 @@ def bearer(headers: RawHeaders) -> str | None:
     if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_BYTES or not token.isascii():
         raise Unauthenticated("malformed")
     return token
-
-
-def _limited(budget: Budget, limiter: RateLimiter, verdict: Verdict) -> RateLimited:
-    return RateLimited(
-        retry_after_s=max(1, math.ceil(verdict.retry_after_s)),
-        budget=budget.value,
-        requests=limiter.quota.requests,
-        window_s=limiter.quota.window_s,
-    )

@@ -1,0 +1,72 @@
+"""What tokens are checked and signed with: from the settings, and the files they name, to keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ordertrack.adapters.jwt.claims import ClaimNames, Rules
+from ordertrack.adapters.jwt.jwks import PublishedKeys
+from ordertrack.adapters.jwt.keys import Key, KeySource, OneKey, pem_key, secret_key
+from ordertrack.adapters.jwt.tokens import JwtTokens
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.tokens import Tokens
+from ordertrack.settings import InvalidSetting, Settings
+
+MAX_KEY_FILE_BYTES = 64 * 1024
+
+
+def access_control(settings: Settings, clock: Clock) -> Tokens | None:
+    """What checks tokens; None: nobody is asked for one. Raises InvalidSetting."""
+    if not settings.has_access_control:
+        return None
+    keys: KeySource
+    if settings.token_jwks_url:
+        keys = PublishedKeys(settings.token_jwks_url, clock, refresh_s=settings.token_jwks_refresh_s)
+    else:
+        keys = OneKey(signing_key(settings) or _public_key(settings))
+    return JwtTokens(keys, token_rules(settings), clock, max_remembered=settings.max_remembered_tokens)
+
+
+def signing_key(settings: Settings) -> Key | None:
+    """The shared secret, if that is what is configured. Raises InvalidSetting."""
+    name, secret = "token_secret", settings.token_secret
+    if settings.token_secret_file:
+        name = "token_secret_file"
+        try:
+            secret = _read(name, settings.token_secret_file).decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise InvalidSetting(name, f"{settings.token_secret_file} is no text.") from None
+    elif not secret:
+        return None
+    try:
+        return secret_key(secret)
+    except ValueError as error:
+        raise InvalidSetting(name, f"{settings.token_secret_file} {error}.".lstrip()) from None
+
+
+def token_rules(settings: Settings) -> Rules:
+    names = ClaimNames(
+        role=settings.token_role_claim,
+        name=settings.token_name_claim,
+        customer=settings.token_customer_claim,
+        restaurant=settings.token_restaurant_claim,
+        courier=settings.token_courier_claim,
+        restaurants=settings.token_restaurants_claim,
+    )
+    return Rules(settings.token_audience, settings.token_issuer, settings.token_leeway_s, names)
+
+
+def _public_key(settings: Settings) -> Key:
+    name, file = "token_public_key_file", settings.token_public_key_file
+    try:
+        return pem_key(_read(name, file))
+    except ValueError as error:
+        raise InvalidSetting(name, f"{file} {error}.") from None
+
+
+def _read(name: str, file: str) -> bytes:
+    try:
+        with Path(file).open("rb") as opened:
+            return opened.read(MAX_KEY_FILE_BYTES)
+    except OSError as error:
+        raise InvalidSetting(name, f"{file} cannot be read: {error.strerror or error}.") from None
