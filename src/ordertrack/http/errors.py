@@ -8,6 +8,13 @@ from ordertrack.core.errors import OrdertrackError, Overloaded
 
 
 @dataclass(eq=False)
+class MalformedRequest(OrdertrackError):
+    """A head or the framing of a body that is not HTTP/1.1; `detail` is a whole sentence that quotes nothing of it."""
+
+    detail: str
+
+
+@dataclass(eq=False)
 class InvalidJson(OrdertrackError):
     detail: str
 
@@ -57,6 +64,34 @@ class NoSuchPage(OrdertrackError):
 class MethodNotAllowed(OrdertrackError):
     method: str
     allowed: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class ExpectationFailed(OrdertrackError):
+    """An `Expect` other than `100-continue` (RFC 9110, 10.1.1)."""
+
+    received: str
+
+
+@dataclass(eq=False)
+class UnknownMethod(OrdertrackError):
+    """A method that no resource of this server has (RFC 9110, 9.1)."""
+
+    method: str
+
+
+@dataclass(eq=False)
+class UnsupportedTransferCoding(OrdertrackError):
+    """A `Transfer-Encoding` other than `chunked` (RFC 9112, 6.1)."""
+
+    received: str
+
+
+@dataclass(eq=False)
+class UnsupportedVersion(OrdertrackError):
+    """A version other than HTTP/1.0 and HTTP/1.1, as the client wrote it (RFC 9110, 15.6.6)."""
+
+    received: str
 
 
 @dataclass(eq=False)

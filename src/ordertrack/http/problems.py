@@ -68,8 +68,13 @@ _UNAUTHENTICATED: dict[core.WhyUnauthenticated, str] = {
 }
 
 
+def _quoted(received: str) -> str:
+    """The first 100 characters, in quotation marks and with control characters escaped."""
+    return repr(received[:100])
+
+
 def _declared(received: str) -> str:
-    return f"this one said {received[:100]!r}" if received else "this one had no Content-Type"
+    return f"this one said {_quoted(received)}" if received else "this one had no Content-Type"
 
 
 KINDS: dict[type[core.OrdertrackError], Kind] = {
@@ -80,6 +85,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         lambda e: f"`{e.field}` must be {e.allowed}.",
         lambda e: {"field": e.field},
     ),
+    http.MalformedRequest: Kind("malformed_request", 400, "Malformed request", lambda e: e.detail),
     http.InvalidJson: Kind(
         "invalid_json", 400, "The body is not JSON", lambda e: f"The body is not valid JSON: {e.detail}."
     ),
@@ -210,6 +216,12 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "The body is not declared as JSON",
         lambda e: f"Send the body with `Content-Type: application/json`; {_declared(e.received)}.",
     ),
+    http.ExpectationFailed: Kind(
+        "expectation_failed",
+        417,
+        "Expectation failed",
+        lambda e: f"`Expect` may only be 100-continue; this request sent {_quoted(e.received)}.",
+    ),
     core.TooManyPolls: Kind(
         "too_many_connections",
         429,
@@ -234,6 +246,24 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         500,
         "A bug in ordertrack",
         lambda e: f"This is a bug. The server's log has it as incident {e.incident}.",
+    ),
+    http.UnknownMethod: Kind(
+        "method_not_implemented",
+        501,
+        "Method not implemented",
+        lambda e: f"This server has no method {_quoted(e.method)}.",
+    ),
+    http.UnsupportedTransferCoding: Kind(
+        "unsupported_transfer_coding",
+        501,
+        "Transfer coding not supported",
+        lambda e: f"`Transfer-Encoding` may only be chunked; this request sent {_quoted(e.received)}.",
+    ),
+    http.UnsupportedVersion: Kind(
+        "http_version_not_supported",
+        505,
+        "HTTP version not supported",
+        lambda e: f"This server speaks HTTP/1.1 and HTTP/1.0, not {_quoted(e.received)}.",
     ),
     http.NotReady: Kind(
         "not_ready", 503, "This node takes no new work", lambda e: f"This node is {e.why}.", lambda e: {"why": e.why}

@@ -11,7 +11,9 @@ from ordertrack.core.event import ROAD, Status
 from ordertrack.core.order import MAX_EVENTS, AssignCourier, Change, ChangeStatus, Order, advance
 from ordertrack.core.principal import Role
 from ordertrack.http import errors as http
+from ordertrack.http.gate.head import MAX_HEAD_BYTES
 from ordertrack.http.openapi.parts import PREPARING, sample
+from ordertrack.http.requests import MAX_BODY_BYTES
 from ordertrack.http.wire.decoding import ALLOWED
 from ordertrack.ports.store import MAX_LINKS
 
@@ -36,6 +38,7 @@ _LONG = msgspec.structs.replace(PREPARING, version=MAX_EVENTS)
 
 _CASES: tuple[core.OrdertrackError, ...] = (
     core.InvalidInput("timeout", "seconds as a plain number, 0 or more, such as 30 or 2.5"),
+    http.MalformedRequest("A header line ends in a bare LF; it must end in CRLF."),
     http.InvalidJson("field names stand in double quotes (byte 1)"),
     http.InvalidBody("status", f"must be {ALLOWED['status']}"),
     http.UnknownParameter("colour", ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")),
@@ -58,12 +61,16 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     core.ReferenceTaken("A-1042", "1"),
     core.IdempotencyKeyReused(),
     _refused(PREPARING, _status(Status.READY, if_match=frozenset({1}))),
-    http.BodyTooLarge(65_536),
+    http.BodyTooLarge(MAX_BODY_BYTES),
     http.UnsupportedMediaType("text/plain"),
+    http.ExpectationFailed("200-ok"),
     core.TooManyPolls(_RETRY_AFTER_S, 10, "order"),
     core.RateLimited(_RETRY_AFTER_S, "polls", 300, 60),
-    http.HeadTooLarge(65_536),
+    http.HeadTooLarge(MAX_HEAD_BYTES),
     http.InternalError("5f2d9c01a7be"),
+    http.UnknownMethod("BREW"),
+    http.UnsupportedTransferCoding("gzip, chunked"),
+    http.UnsupportedVersion("HTTP/2.0"),
     http.NotReady(_RETRY_AFTER_S, "draining"),
     core.NodeFull(_RETRY_AFTER_S, 10_000),
     core.TokensUnavailable(_RETRY_AFTER_S),
