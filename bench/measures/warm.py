@@ -27,13 +27,6 @@ ANSWERED_WITHIN_S = 5.0
 UNDO_WINDOW_S = 600.0
 
 
-class _Nobody:
-    """Takes no connection: all that is asked here is the gate's own."""
-
-    def lend(self, connection: socket.socket, data: bytes) -> None:
-        raise AssertionError(f"lent: {data[:100]!r}")
-
-
 def measure(contender: Contender, size: Size) -> Figures:
     """Microseconds a request, memory store; those of a wake-up with a tenth of the change that made it."""
     return asyncio.run(_measured(QUICK_ORDERS if size.quick else ORDERS))
@@ -45,7 +38,7 @@ async def _measured(count: int) -> Figures:
     with listen("127.0.0.1", 0) as listener:
         gate = service.gate(listener)
         assert gate is not None
-        gate.start(_Nobody())
+        gate.start()
         port = listener.getsockname()[1]
         clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(POLLS_PER_ORDER)]
         try:
@@ -53,8 +46,7 @@ async def _measured(count: int) -> Figures:
         finally:
             for client in clients:
                 client.close()
-            gate.stop_accepting()
-            await gate.close(0.0)
+            await gate.stop(0.0)
             await service.close()
 
 

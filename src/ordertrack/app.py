@@ -18,10 +18,10 @@ from ordertrack.core.rate import Quota, RateLimiter
 from ordertrack.http.addresses import Addresses, parse_networks
 from ordertrack.http.admission import Admission, Budget
 from ordertrack.http.app import HttpApp
+from ordertrack.http.asgi.transport import AsgiApp
 from ordertrack.http.cors import Cors, parse_origins
 from ordertrack.http.gate.gate import Gate
-from ordertrack.http.gate.head import Bounds
-from ordertrack.http.poll_answers import PollAnswers
+from ordertrack.http.gate.timeouts import Timeouts
 from ordertrack.keys import access_control
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import CommitMeter, Committed, Store
@@ -53,7 +53,6 @@ class Service:
     tracking: Tracking
     simulator: Simulator
     links: Links
-    admission: Admission
     loop_watch: LoopWatch
     http: HttpApp
     tokens: Tokens | None
@@ -70,26 +69,22 @@ class Service:
         self.loop_watch.start()
 
     @property
-    def bounds(self) -> Bounds:
+    def timeouts(self) -> Timeouts:
         settings = self.settings
-        return Bounds(settings.keep_alive_s, settings.head_timeout_s, settings.body_timeout_s, settings.read_timeout_s)
+        return Timeouts(
+            settings.keep_alive_s, settings.head_timeout_s, settings.body_timeout_s, settings.read_timeout_s
+        )
+
+    @property
+    def asgi(self) -> AsgiApp:
+        """The application for an ASGI server, which may open and close the service by the lifespan protocol."""
+        return AsgiApp(self.http, on_startup=self.open, on_shutdown=self.close)
 
     def gate(self, listener: socket.socket) -> Gate | None:
-        """The gate for this listener; None where the ASGI route is to hold the polls."""
+        """Return the gate for this listener; None where an ASGI server is to have it."""
         if not self.settings.has_gate:
             return None
-        statistics = self.tracking.statistics
-        return Gate(
-            listener,
-            self.tracking,
-            PollAnswers(self.clock, self.tracking.max_timeout_s, statistics.refused),
-            self.http.status_updates,
-            self.admission,
-            self.http.cors,
-            self.clock,
-            statistics.gate,
-            self.bounds,
-        )
+        return Gate(listener, self.http, self.tracking.statistics.gate, self.timeouts)
 
     def _committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
         self.tracking.committed(commits, committed_at_s)
@@ -133,12 +128,6 @@ def build(settings: Settings) -> Service:
     node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
     monitor = Monitor(store, tracking, PsutilProcess(), clock, node=node, version=__version__)
 
-    async def opened() -> None:
-        await service.open()
-
-    async def closed() -> None:
-        await service.close()
-
     http = HttpApp(
         orders=Orders(store, clock),
         tracking=tracking,
@@ -150,13 +139,10 @@ def build(settings: Settings) -> Service:
         clock=clock,
         undo_window_ms=round(settings.undo_window_s * 1000),
         version=__version__,
-        on_startup=opened,
-        on_shutdown=closed,
         pages=pages(),
     )
     loop_watch = LoopWatch(statistics.lagged)
-    service = Service(settings, store, clock, tracking, simulator, links, admission, loop_watch, http, tokens)
-    return service
+    return Service(settings, store, clock, tracking, simulator, links, loop_watch, http, tokens)
 
 
 def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:

@@ -32,7 +32,7 @@ LABELS = {
     "feed": set(FeedKind),
     "reason": set(Reason),
     "error": CODES,
-    "cause": {"slow", "unread"},
+    "cause": {"slow", "unread", "room"},
     "status": set(Status),
     "version": {"1.2.3"},
 }
@@ -154,11 +154,10 @@ def test_what_the_gate_counts_is_told_each_at_its_own_place():
         "accepted": ("ordertrack_connections_accepted_total", ""),
         "closed_slow": ("ordertrack_connections_dropped_total", "slow"),
         "closed_unread": ("ordertrack_connections_dropped_total", "unread"),
-        "lent": ("ordertrack_connections_lent_total", ""),
         "open": ("ordertrack_connections_open", ""),
         "out_of_descriptors": ("ordertrack_accept_pauses_total", ""),
         "refused_head": ("ordertrack_heads_refused_total", ""),
-        "returned": ("ordertrack_connections_returned_total", ""),
+        "closed_for_room": ("ordertrack_connections_dropped_total", "room"),
     }
     assert set(told) == set(GateCounters.__slots__)
     for name, sample in told.items():
@@ -187,7 +186,7 @@ def _service() -> Service:
 
 
 def _client(service: Service) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(service.http)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(service.asgi)  # type: ignore[arg-type]
     return httpx.AsyncClient(transport=transport, base_url="http://test")
 
 

@@ -1,30 +1,21 @@
-"""An answer is the same bytes whoever holds the connection; and its making is shared."""
+"""Answers of polls as bytes, and what they share."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-from collections import Counter
-from typing import Any
+import re
 
 import pytest
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from ordertrack.core.errors import NodeFull, OrderNotFound
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState
 from ordertrack.core.order import NewOrder, create
-from ordertrack.core.poll import Answer, PollRequest, Reason
+from ordertrack.core.poll import Answer, Reason
 from ordertrack.http.poll_answers import SHARED_FOR_MS, PollAnswers
-from ordertrack.http.responses import Response, bytes_of, headers_of
-
-pytestmark = pytest.mark.anyio
+from ordertrack.http.responses import Response, bytes_of
 
 DATE = b"Sun, 22 Nov 2026 10:15:30 GMT"
 ORDER = create(101, NewOrder("c1", "r1"), 1_795_342_530_000)
 BOARD = FeedState(FeedKey(FeedKind.RESTAURANT, "r1"), FeedChanges(3, (ORDER,)))
-ASKED = PollRequest()
 
 
 class Clock:
@@ -38,69 +29,30 @@ class Clock:
         return self.ms / 1000
 
 
-class Transport:
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        pass
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
-
-
 def answers() -> PollAnswers:
-    return PollAnswers(Clock(), 120.0, Counter())
+    return PollAnswers(Clock(), 120.0)
 
 
-async def as_uvicorn_writes(response: Response, *, keep_alive: bool) -> bytes:
-    transport = Transport()
-    cycle = RequestResponseCycle(
-        scope={"method": "GET", "http_version": "1.1", "path": "/"},  # type: ignore[typeddict-item]
-        transport=transport,  # type: ignore[arg-type]
-        flow=FlowControl(transport),  # type: ignore[arg-type]
-        logger=logging.getLogger("test"),
-        access_logger=logging.getLogger("test"),
-        access_log=False,
-        default_headers=[],
-        message_event=asyncio.Event(),
-        expect_100_continue=False,
-        keep_alive=keep_alive,
-        on_response=lambda: None,
-    )
-    headers = headers_of(response, DATE)
-    await cycle.send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await cycle.send({"type": "http.response.body", "body": response.body})
-    return transport.written
+def answered(answer: Answer) -> Response:
+    return answers().response(answer, "a1b2", closing=False)
 
 
-def answered(answer: Answer, request: PollRequest = ASKED, *, closing: bool = False) -> Response:
-    return answers().response(answer, "a1b2", request, closing=closing)
+def test_a_response_for_head_has_the_length_of_its_body() -> None:
+    written = bytes_of(answered(Answer(ORDER, Reason.CHANGED, 0)), DATE, keep_alive=True, head_only=True)
+    head, _, body = written.partition(b"\r\n\r\n")
+    assert body == b""
+    assert int(re.search(rb"content-length: (\d+)", head)[1]) > 100  # type: ignore[index]
 
 
-RESPONSES = {
-    "order": answered(Answer(ORDER, Reason.CHANGED, 0)),
-    "feed": answered(Answer(BOARD, Reason.CHANGED, 0)),
-    "drain": answered(Answer(ORDER, Reason.DRAIN, 1), closing=True),
-    "prefer": answered(Answer(ORDER, Reason.TIMEOUT, 1), PollRequest(wait_s=5.0)),
-    "304": answered(Answer(ORDER, Reason.TIMEOUT, 1, not_modified=True)),
-    "304 and drain": answered(Answer(ORDER, Reason.TIMEOUT, 1, not_modified=True), closing=True),
-    "404": answers().refusal(OrderNotFound(5)),
-    "503": answers().refusal(NodeFull(5, 10)),
-    "204": Response(204, ((b"allow", b"GET"),), b""),
-}
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_response_without_body_has_no_length(status: int) -> None:
+    assert b"content-length" not in bytes_of(Response(status, (), b""), DATE, keep_alive=True)
 
 
-@pytest.mark.parametrize("keep_alive", [True, False])
-@pytest.mark.parametrize("kind", RESPONSES)
-async def test_the_bytes_are_those_that_uvicorn_writes(kind: str, keep_alive: bool):
-    response = RESPONSES[kind]
-    written = await as_uvicorn_writes(response, keep_alive=keep_alive)
-    assert bytes_of(response, DATE, keep_alive=keep_alive) == written
-    assert written.count(b"connection: close\r\n") == (not keep_alive or "drain" in kind)
+@pytest.mark.parametrize(("keep_alive", "closing"), [(True, True), (False, True), (False, False)])
+def test_connection_close_is_written_once(keep_alive: bool, closing: bool) -> None:
+    response = answers().response(Answer(ORDER, Reason.DRAIN, 1), "a1b2", closing=closing)
+    assert bytes_of(response, DATE, keep_alive=keep_alive).count(b"connection: close\r\n") == 1
 
 
 # Sharing
@@ -108,11 +60,8 @@ async def test_the_bytes_are_those_that_uvicorn_writes(kind: str, keep_alive: bo
 
 def test_polls_that_are_told_the_same_at_once_share_a_response():
     made = answers()
-    first = made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", ASKED, closing=False)
-    assert made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", ASKED, closing=False) is first
-    preferred = made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", PollRequest(wait_s=3.0), closing=False)
-    assert preferred.body is first.body
-    assert preferred.headers == (*first.headers, (b"preference-applied", b"wait=3"))
+    first = made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False)
+    assert made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False) is first
 
 
 @pytest.mark.parametrize(
@@ -129,19 +78,17 @@ def test_polls_that_are_told_the_same_at_once_share_a_response():
 )
 def test_what_differs_in_anything_is_made_anew(answer: Answer, closing: bool):
     made = answers()
-    made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", ASKED, closing=False)
-    assert made.response(answer, "a1b2", ASKED, closing=closing) == answers().response(
-        answer, "a1b2", ASKED, closing=closing
-    )
+    made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False)
+    assert made.response(answer, "a1b2", closing=closing) == answers().response(answer, "a1b2", closing=closing)
 
 
 @pytest.mark.parametrize("later_ms", [SHARED_FOR_MS, -1])
 def test_a_response_is_shared_no_longer_than_its_time_is_true(later_ms: int):
     clock = Clock()
-    made = PollAnswers(clock, 120.0, Counter())
-    first = made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", ASKED, closing=False)
+    made = PollAnswers(clock, 120.0)
+    first = made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False)
     clock.ms += later_ms
-    assert made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", ASKED, closing=False).body != first.body
+    assert made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False).body != first.body
 
 
 # Positions of a feed

@@ -89,7 +89,7 @@ def test_no_bytes_whatsoever_kill_the_server_or_meet_a_bug(api: Api, sent: bytes
     with Connection(api.url) as connection:
         received = connection.provoked_by(sent, SILENCE_S)
     statuses = [int(status) for status in STATUS.findall(received)]
-    assert [status for status in statuses if status >= 500] == [], received
+    assert [status for status in statuses if status >= 500 and status not in (501, 505)] == [], received
     assert not received or received.startswith(b"HTTP/1.1 "), received
     assert api.http.get("/healthz").status_code == 200
 

@@ -9,9 +9,7 @@ from litestar.routes import HTTPRoute
 from ordertrack.app import build
 from ordertrack.http import names
 from ordertrack.http.openapi.document import openapi_document
-from ordertrack.http.parameters import is_poll_path
-from ordertrack.http.poll_route import METHODS
-from ordertrack.http.status_updates import status_path
+from ordertrack.http.wire.paths import PollTarget, StatusTarget, match_path
 from ordertrack.settings import Settings
 
 FOR_PEOPLE = re.compile(r"/|/apidocs.*|/openapi\.json")
@@ -19,7 +17,7 @@ TRACKS = {f"/api/v1/{of}s/{{{of}_id}}/track" for of in ("order", "customer", "re
 
 
 def _served() -> set[tuple[str, str]]:
-    app = build(Settings(database_url="memory:")).http._rest
+    app = build(Settings(database_url="memory:")).http.framework.app
     routes = {
         (method, re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path))
         for route in app.routes
@@ -39,9 +37,5 @@ STATUS = f"{names.ORDERS}/{{order_id}}{names.STATUS_SUFFIX}"
 
 def test_every_route_is_described_and_every_operation_is_served():
     assert _described() == _served() | {("GET", track) for track in TRACKS} | {("PUT", STATUS)}
-    assert status_path(STATUS) == "{order_id}"
-
-
-def test_polls_are_served_in_front_of_the_routes():
-    assert all(map(is_poll_path, TRACKS))
-    assert set(METHODS) == {"GET", "HEAD", "OPTIONS"}
+    assert match_path(STATUS) == StatusTarget("{order_id}")
+    assert all(isinstance(match_path(track), PollTarget) for track in TRACKS)

@@ -26,7 +26,7 @@ from ordertrack.cli.logs import configure_logging
 from ordertrack.cli.options import origin, settings_of, settings_options, value_words, warn_of_misspelt
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.order import Order
-from ordertrack.http.server import listen, run
+from ordertrack.http.server import listen, run_gate, run_uvicorn
 from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import InvalidSetting, Settings, declared
 
@@ -71,15 +71,21 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
         await service.open()
         _tune_garbage_collection()
         orders = await _orders_to_try(service)
-        await run(
-            service.http,
-            listener,
-            gate=service.gate(listener),
-            ready=lambda: _announce(service, listener, orders, as_json),
-            drain=partial(service.tracking.drain, settings.drain_window_s),
-            bounds=service.bounds,
-            shutdown_grace_s=settings.shutdown_grace_s,
-        )
+        ready = partial(_announce, service, listener, orders, as_json)
+        drain = partial(service.tracking.drain, settings.drain_window_s)
+        grace_s = settings.shutdown_grace_s
+        if gate := service.gate(listener):
+            await run_gate(gate, ready=ready, drain=drain, shutdown_grace_s=grace_s)
+        else:
+            await run_uvicorn(
+                service.asgi,
+                listener,
+                service.clock,
+                ready=ready,
+                drain=drain,
+                timeouts=service.timeouts,
+                shutdown_grace_s=grace_s,
+            )
     finally:
         await service.close()
 

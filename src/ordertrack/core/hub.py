@@ -123,6 +123,11 @@ class Hub(Generic[W]):
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
 
     @property
+    def closed(self) -> bool:
+        """True once nothing is held any more."""
+        return self._closed
+
+    @property
     def joined(self) -> int:
         """Polls reading or parked now."""
         return sum(map(len, self._by_feed.values()))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ordertrack.http import names
 from ordertrack.http.parameters import header
+from ordertrack.http.wire.message import Headers
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNKNOWN = "unknown"
@@ -22,7 +23,7 @@ class Addresses:
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = trusted
 
-    def client(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str:
+    def client(self, peer: str | None, headers: Headers) -> str:
         """Never longer than an address, whatever the headers say."""
         if not self._trusted:
             return (peer or UNKNOWN).removeprefix("::ffff:").partition("%")[0]

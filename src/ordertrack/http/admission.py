@@ -9,7 +9,7 @@ and administrators have no budgets: they hold the platform's own keys.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -19,14 +19,13 @@ from ordertrack.core.rate import RateLimiter, Verdict
 from ordertrack.http import names
 from ordertrack.http.addresses import Addresses, budget_key
 from ordertrack.http.parameters import header
+from ordertrack.http.wire.message import Headers
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.tokens import Tokens
 from ordertrack.service.links import Links, is_link_token
 
 MAX_TOKEN_BYTES = 8 * 1024
 _UNLIMITED = (Role.SERVICE, Role.ADMIN, Role.ANYONE)
-
-RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 class Budget(StrEnum):
@@ -60,7 +59,7 @@ class Admission:
         self._addresses = addresses
         self._clock = clock
 
-    def now(self, budget: Budget, headers: RawHeaders, peer: str | None, link: str | None = None) -> Caller | None:
+    def now(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller | None:
         """Without waiting for anything; None when that takes `later`. `link` is a token from the path.
 
         Raises Unauthenticated, RateLimited.
@@ -80,7 +79,7 @@ class Admission:
             return None
         return self._admitted(budget, principal, address)
 
-    async def later(self, budget: Budget, headers: RawHeaders, peer: str | None, link: str | None = None) -> Caller:
+    async def later(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller:
         """Raises Unauthenticated, RateLimited, TokensUnavailable, StoreUnavailable."""
         known = self.now(budget, headers, peer, link)
         if known is not None:
@@ -99,7 +98,7 @@ class Admission:
             raise
         return self._admitted(budget, principal, address)
 
-    def _token(self, headers: RawHeaders, link: str | None) -> str | None:
+    def _token(self, headers: Headers, link: str | None) -> str | None:
         """Without access control only a link's token says anything. Raises Unauthenticated."""
         if link is not None:
             return link
@@ -141,7 +140,7 @@ class Admission:
             )
 
 
-def bearer(headers: RawHeaders) -> str | None:
+def bearer(headers: Headers) -> str | None:
     """The token of `Authorization: Bearer` (RFC 6750, 2.1); None without one. Raises Unauthenticated."""
     value = header(headers, names.AUTHORIZATION)
     if value is None:

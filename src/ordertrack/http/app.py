@@ -1,37 +1,55 @@
-"""The ASGI application: polls and changes of status in front, Litestar for everything else.
+"""The application: which endpoint answers a request, after the rules that hold for all of them.
 
-It can run under any ASGI server: given a lifespan it opens and closes the service by itself.
+It is free of transport. The gate calls it with the requests it has read from its connections; `asgi/transport.py` calls
+it for any ASGI server. Each request goes through `begin`, which needs the head alone, and `respond`, which needs the
+body too:
+
+    begin:   message rules ─► path ─► loop throttle ─► cross-site check ─► admission
+    respond: the long poll | the change of a status | everything that the framework routes
+
+Both answer at once where they can, and return an awaitable where something has to be waited for.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, NamedTuple
 
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
-from ordertrack.core.errors import InvalidInput, OrdertrackError
-from ordertrack.core.principal import Principal, Role
-from ordertrack.http import names
-from ordertrack.http.admission import Admission, Budget
-from ordertrack.http.asgi import Message, Receive, Scope, Send, send_response
-from ordertrack.http.cors import Cors, Headers
-from ordertrack.http.dates import http_date
-from ordertrack.http.failures import WHICH_METHODS, Failures
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.feed import FeedKind
+from ordertrack.core.hub import Poll
+from ordertrack.core.poll import Answer
+from ordertrack.http.admission import Admission, Budget, Caller
+from ordertrack.http.cors import Cors
+from ordertrack.http.endpoints import poll, status_update
+from ordertrack.http.endpoints.framework import FrameworkEndpoint
+from ordertrack.http.endpoints.outcome import Channel, Outcome, Outcomes
+from ordertrack.http.endpoints.poll import PollEndpoint
+from ordertrack.http.endpoints.status_update import StatusEndpoint
+from ordertrack.http.errors import BodyTooLarge
+from ordertrack.http.failures import Failures, incident
 from ordertrack.http.openapi.document import openapi_router
-from ordertrack.http.pace import Paces
-from ordertrack.http.parameters import is_poll_path, link_path, link_track_token, shown_to_holder
-from ordertrack.http.poll_route import PollRoute
-from ordertrack.http.requests import CALLER
-from ordertrack.http.responses import refused
+from ordertrack.http.policy.loop_throttle import PollThrottle, path_key, pause_s
+from ordertrack.http.responses import Response, refused, which_methods
 from ordertrack.http.routes.changes import changes_router
 from ordertrack.http.routes.links import links_router
 from ordertrack.http.routes.orders import orders_router
 from ordertrack.http.routes.simulations import simulations_router
 from ordertrack.http.routes.system import system_router
-from ordertrack.http.secure import SECURE, SECURE_PAGE
-from ordertrack.http.status_updates import StatusRoute, StatusUpdates, status_path
+from ordertrack.http.wire.message import CONTENT_LENGTH, METHODS, Request, check_message
+from ordertrack.http.wire.paths import (
+    LinkTarget,
+    OtherTarget,
+    PollTarget,
+    StatusTarget,
+    Target,
+    match_path,
+    max_body_bytes,
+)
 from ordertrack.ports.clock import Clock
 from ordertrack.service.links import Links
 from ordertrack.service.monitoring import Monitor
@@ -39,19 +57,26 @@ from ordertrack.service.orders import Orders
 from ordertrack.service.simulation import Simulator
 from ordertrack.service.tracking import Tracking
 
-_PUBLIC = re.compile(r"/|/healthz|/readyz|/openapi\.json|/apidocs(/.*)?", re.DOTALL)
-"""What tells nothing of any order: nobody is asked who they are."""
+_READS = ("GET", "HEAD")
+_MAX_DIGITS = 18
 
 
-ANY_LINK = Principal(Role.LINK, "any", order_id=1)
-"""Every link's path takes the same methods."""
-_HOST = names.HOST.encode()
-_PAGE = re.compile(r"/|/apidocs(/.*)?", re.DOTALL)
+class Admitted(NamedTuple):
+    """A request that may be served: its body is read next. `caller` is None where nobody has to be known."""
+
+    request: Request
+    target: Target
+    caller: Caller | None
+
+    @property
+    def max_body_bytes(self) -> int:
+        return max_body_bytes(self.target)
+
+
+Begun = Admitted | Response
 
 
 class HttpApp:
-    """`on_startup` and `on_shutdown` are called for servers that speak the ASGI lifespan protocol."""
-
     def __init__(
         self,
         *,
@@ -65,117 +90,158 @@ class HttpApp:
         clock: Clock,
         undo_window_ms: int,
         version: str,
-        on_startup: Callable[[], Awaitable[None]],
-        on_shutdown: Callable[[], Awaitable[None]],
         pages: Sequence[ControllerRouterHandler] = (),
     ) -> None:
-        self.status_updates = StatusUpdates(orders, undo_window_ms, tracking.statistics.refused)
+        self.tracking = tracking
+        self.clock = clock
         self._admission = admission
-        self.cors = cors
-        self._refused = tracking.statistics.refused
-        self._paces = Paces()
-        self._poll = PollRoute(tracking, clock, self._paces)
-        self._status = StatusRoute(self.status_updates, clock)
-        self._clock = clock
-        self._on_startup, self._on_shutdown = on_startup, on_shutdown
-        self._rest = Litestar(
-            route_handlers=[
-                orders_router(orders),
-                changes_router(orders, admission, undo_window_ms),
-                simulations_router(simulator),
-                links_router(links),
-                system_router(monitor, simulator),
-                openapi_router(version),
-                *pages,
-            ],
-            exception_handlers=Failures(tracking.statistics.refused).handlers(),
-            openapi_config=None,
-            logging_config=None,
-            request_max_body_size=None,  # each route has its own limit: http/requests.py
+        self._cors = cors
+        self._refusals = tracking.statistics.refused
+        self._poll = PollEndpoint(tracking, clock, self._refusals)
+        self._status = StatusEndpoint(orders, undo_window_ms, self._refusals)
+        self.framework = FrameworkEndpoint(
+            Litestar(
+                route_handlers=[
+                    orders_router(orders),
+                    changes_router(orders, admission, undo_window_ms),
+                    simulations_router(simulator),
+                    links_router(links),
+                    system_router(monitor, simulator),
+                    openapi_router(version),
+                    *pages,
+                ],
+                exception_handlers=Failures(self._refusals).handlers(),
+                openapi_config=None,
+                logging_config=None,
+                request_max_body_size=None,  # each route has its own limit: wire/paths.py
+            )
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-            return
-        if self.cors.on:
-            send = _with_headers(send, self.cors.headers(scope["headers"], preflight=scope["method"] == "OPTIONS"))
+    # From the head of a request to an admitted one
+
+    def begin(self, request: Request, channel: Channel) -> Begun | Coroutine[Any, Any, Begun]:
+        """Decide whether the request may be served. Needs nothing of its body."""
+        channel.headers = ()
         try:
-            scope = await self._admitted(scope)
+            check_message(request)
+            if self._cors.on:
+                channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
+            target = match_path(request.path)
+            _check_length(request, target)
+            if channel.throttle is not None and _is_poll(target):
+                pause = pause_s(channel.throttle, request, self.clock.monotonic_s())
+                if pause:
+                    return self._begin_after(pause, request, target, channel)
+            return self._admit(request, target) or self._admit_later(request, target, channel)
         except OrdertrackError as error:
-            if _budget(scope) is Budget.POLLS:
-                await self._paces.pause(scope["client"], scope["path"], self._clock)
-            await send_response(send, refused(error, self._refused), self._clock.now_ms())
-            return
-        if is_poll_path(scope["path"]):
-            await self._poll(scope, receive, send)
-            return
-        if status_path(scope["path"]) is not None:
-            await self._status(scope, receive, send)
-            return
-        head, page = scope["method"] == "HEAD", _PAGE.fullmatch(scope["path"]) is not None
-        if head:
-            scope = {**scope, "method": "GET"}
-        elif scope["method"] == "OPTIONS":
-            scope = {**scope, "method": WHICH_METHODS}
-        await self._rest(scope, receive, _finished(send, self._clock, head=head, page=page))  # type: ignore[arg-type]
+            return self._refuse(request, channel, error)
 
-    async def _admitted(self, scope: Scope) -> Scope:
-        """The scope with its Caller; a link's path becomes that of its order. Raises as `Admission.later` does,
-        InvalidInput for a request without one Host, which proxies may have read in two ways (RFC 9112, 3.2), and
-        CrossSite."""
-        if _PUBLIC.fullmatch(scope["path"]):
-            return scope
-        if scope["method"] == "OPTIONS":
-            return {**scope, "path": shown_to_holder(scope["path"], ANY_LINK)}
-        hosts = sum(name == _HOST for name, _ in scope["headers"])
-        if hosts != 1 and not (hosts == 0 and scope["http_version"] == "1.0"):
-            raise InvalidInput("Host", "given once, as a header")
-        if scope["method"] not in ("GET", "HEAD"):
-            self.cors.check_change(scope["headers"])
-        client, link = scope["client"], link_path(scope["path"])
-        token = link[0] if link else None
-        caller = await self._admission.later(_budget(scope), scope["headers"], client[0] if client else None, token)
-        if link is None:
-            return {**scope, CALLER: caller}
-        path = shown_to_holder(scope["path"], caller.principal)
-        return {**scope, CALLER: caller, "path": path, "raw_path": path.encode()}
+    async def _begin_after(self, pause: float, request: Request, target: Target, channel: Channel) -> Begun:
+        """Everything is decided after the pause, with what is true then."""
+        await asyncio.sleep(pause)
+        return await self._admit_later(request, target, channel)
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await self._on_startup()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self._on_shutdown()
-        await send({"type": "lifespan.shutdown.complete"})
+    def _admit(self, request: Request, target: Target) -> Begun | None:
+        """Return None when admission has to wait for something. Raises: OrdertrackError."""
+        if request.method == "OPTIONS":
+            return self._which_methods(request, target)
+        if isinstance(target, OtherTarget) and target.is_public:
+            return Admitted(request, target, None)
+        if request.method not in _READS:
+            self._cors.check_change(request.headers)
+        link = target.token if isinstance(target, LinkTarget) else None
+        caller = self._admission.now(_budget(request, target), request.headers, request.peer, link)
+        return None if caller is None else self._admitted(request, target, caller)
+
+    async def _admit_later(self, request: Request, target: Target, channel: Channel) -> Begun:
+        try:
+            begun = self._admit(request, target)
+            if begun is not None:
+                return begun
+            link = target.token if isinstance(target, LinkTarget) else None
+            budget = _budget(request, target)
+            caller = await self._admission.later(budget, request.headers, request.peer, link)
+            return self._admitted(request, target, caller)
+        except OrdertrackError as error:
+            return self._refuse(request, channel, error)
+        except Exception as error:  # noqa: BLE001 - a bug is answered with its number in the log
+            return self._refuse(request, channel, incident(request.method, request.path[:100], error))
+
+    def _admitted(self, request: Request, target: Target, caller: Caller) -> Admitted:
+        if isinstance(target, LinkTarget) and target.polls:
+            target = PollTarget(FeedKind.ORDER, str(caller.principal.order_id))
+        return Admitted(request, target, caller)
+
+    def _which_methods(self, request: Request, target: Target) -> Begun:
+        match target:
+            case PollTarget() | LinkTarget(polls=True):
+                return which_methods(poll.METHODS)
+            case StatusTarget():
+                return which_methods(status_update.METHODS)
+            case OtherTarget("*"):
+                return which_methods(tuple(sorted(METHODS)))
+            case _:
+                return Admitted(request, target, None)
+
+    # From an admitted request to its answer
+
+    def respond(self, admitted: Admitted, body: bytes, channel: Channel) -> Outcomes:
+        """Answer the request, hold its poll, or return what to wait for. Raises nothing, and neither does that."""
+        request, target, caller = admitted
+        if isinstance(target, PollTarget):
+            assert caller is not None
+            try:
+                outcome = self._poll.respond(request, target, caller.principal, channel)
+            except Exception as error:  # noqa: BLE001
+                return self._incident(request, error)
+            if isinstance(outcome, Response | Answer | Poll):
+                return outcome
+            return self._guard(request, outcome)
+        if isinstance(target, StatusTarget):
+            assert caller is not None
+            return self._guard(request, self._status.respond(request, target, caller, body))
+        path, is_page = request.path, isinstance(target, OtherTarget) and target.is_page
+        if isinstance(target, LinkTarget):
+            path = target.order_path(caller.principal.order_id if caller else 1)  # OPTIONS: every order's are the same
+        return self._guard(request, self.framework.respond(request, path, caller, body, is_page=is_page))
+
+    async def _guard(self, request: Request, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        try:
+            return await work
+        except Exception as error:  # noqa: BLE001
+            return self._incident(request, error)
+
+    # Refusals
+
+    def refuse(self, error: OrdertrackError) -> Response:
+        """Return an error as a response, and count it."""
+        return refused(error, self._refusals)
+
+    def _refuse(self, request: Request, channel: Channel, error: OrdertrackError) -> Response:
+        if _is_poll(match_path(request.path)):
+            throttle = channel.throttle or PollThrottle()
+            throttle.record(path_key(request.path), self.clock.monotonic_s())
+            channel.throttle = throttle
+        return self.refuse(error)
+
+    def _incident(self, request: Request, error: Exception) -> Response:
+        """Return a bug as a response with its number in the log."""
+        return self.refuse(incident(request.method, request.path[:100], error))
 
 
-def _budget(scope: Scope) -> Budget:
-    if scope["method"] not in ("GET", "HEAD"):
+def _is_poll(target: Target) -> bool:
+    return isinstance(target, PollTarget) or (isinstance(target, LinkTarget) and target.polls)
+
+
+def _budget(request: Request, target: Target) -> Budget:
+    if request.method not in _READS:
         return Budget.WRITES
-    path = scope["path"]
-    return Budget.POLLS if is_poll_path(path) or link_track_token(path) else Budget.READS
+    return Budget.POLLS if _is_poll(target) else Budget.READS
 
 
-def _with_headers(send: Send, added: Headers) -> Send:
-    async def send_more(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *added]}
-        await send(message)
-
-    return send_more
-
-
-def _finished(send: Send, clock: Clock, *, head: bool, page: bool) -> Send:
-    """Adds what every answer has: the date, what a browser may do with it, and no body for HEAD."""
-    headers = SECURE_PAGE if page else SECURE
-
-    async def finish(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            date = (names.DATE.encode(), http_date(clock.now_ms()))
-            message = {**message, "headers": [*message.get("headers", ()), date, *headers]}
-        elif head:
-            message = {**message, "body": b""}
-        await send(message)
-
-    return finish
+def _check_length(request: Request, target: Target) -> None:
+    """Raises: BodyTooLarge, before any of the body is read."""
+    length = request.headers.get(CONTENT_LENGTH)
+    limit = max_body_bytes(target)
+    if length is not None and (len(length) > _MAX_DIGITS or int(length) > limit):
+        raise BodyTooLarge(limit)

@@ -6,11 +6,12 @@ No cookie is ever looked at, so `Access-Control-Allow-Credentials` is not: a pag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from ordertrack.http import names
 from ordertrack.http.errors import CrossSite
 from ordertrack.http.parameters import header
+from ordertrack.http.responses import HeaderPairs
+from ordertrack.http.wire.message import Headers
 
 PREFLIGHT_KEPT_S = 7_200
 """What browsers keep the answer to a preflight for at most (Chromium's limit)."""
@@ -21,8 +22,6 @@ _REQUEST_HEADERS = ", ".join(
 )
 _ANSWER_HEADERS = ", ".join((names.ETAG, names.LOCATION, names.RETRY_AFTER, names.RATE_LIMIT, names.RATE_LIMIT_POLICY))
 
-Headers = list[tuple[bytes, bytes]]
-
 
 class Cors:
     def __init__(self, origins: frozenset[str]) -> None:
@@ -32,21 +31,21 @@ class Cors:
     def on(self) -> bool:
         return bool(self._origins)
 
-    def check_change(self, request_headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def check_change(self, request_headers: Headers) -> None:
         """A change must not come from a page of another site that may not ask: some can be made without a preflight
         (Fetch Metadata, 2.3). What is no browser says nothing of sites. Raises CrossSite."""
         site = header(request_headers, names.SEC_FETCH_SITE)
         if site in ("cross-site", "same-site") and header(request_headers, names.ORIGIN) not in self._origins:
             raise CrossSite(header(request_headers, names.ORIGIN) or "")
 
-    def headers(self, request_headers: Iterable[tuple[bytes, bytes]], *, preflight: bool) -> Headers:
+    def headers(self, request_headers: Headers, *, preflight: bool) -> HeaderPairs:
         """What to add to an answer; nothing for an origin that may not ask, which its browser takes for a no."""
         if not self._origins:
-            return []
+            return ()
         vary = (names.VARY.encode(), names.ORIGIN.encode())
         origin = header(request_headers, names.ORIGIN)
         if origin not in self._origins:
-            return [vary]
+            return (vary,)
         added = {names.ALLOW_ORIGIN: origin, names.EXPOSE_HEADERS: _ANSWER_HEADERS}
         if preflight:
             added |= {
@@ -54,7 +53,7 @@ class Cors:
                 names.ALLOW_HEADERS: _REQUEST_HEADERS,
                 names.MAX_AGE: str(PREFLIGHT_KEPT_S),
             }
-        return [vary, *((name.encode(), value.encode()) for name, value in added.items())]
+        return (vary, *((name.encode(), value.encode()) for name, value in added.items()))
 
 
 def parse_origins(text: str) -> frozenset[str]:

@@ -3,84 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from ordertrack.core.errors import InvalidInput, OrderNotFound
-from ordertrack.core.feed import MAX_INT64, Cursor, FeedKey, FeedKind, order_feed, parse_cursor, parse_time_ms
+from ordertrack.core.errors import InvalidInput
+from ordertrack.core.feed import Cursor, parse_cursor, parse_time_ms
 from ordertrack.core.poll import PollRequest
-from ordertrack.core.principal import Principal
 from ordertrack.http import names
+from ordertrack.http.wire.message import Headers
 
 MAX_PARAMETERS = 50
 MAX_CLIENT_ID = 64
-MAX_PARTY_ID = 64
 _PLAIN_QUERY = re.compile(rb"[a-z_]+=[A-Za-z0-9_.:-]*(?:&[a-z_]+=[A-Za-z0-9_.:-]*){0,9}")
 """What nearly every poll has: nothing to decode."""
 _NO_CURSOR = Cursor("", 0)
 """Stands for an ETag that is not one of ours: a history nobody has."""
 
-_PARTIES = {
-    names.CUSTOMERS: FeedKind.CUSTOMER,
-    names.RESTAURANTS: FeedKind.RESTAURANT,
-    names.COURIERS: FeedKind.COURIER,
-}
-_POLL_PATH = re.compile(
-    rf"{names.ORDERS}/(?P<order>[^/]+){names.TRACK_SUFFIX}|(?P<party>{'|'.join(_PARTIES)})/(?P<id>.*){names.TRACK_SUFFIX}",
-    re.DOTALL,
-)
-_LINK_PATH = re.compile(rf"{names.LINKS}/([A-Za-z0-9_-]{{1,64}})({names.TRACK_SUFFIX})?")
-_NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
-_ORDER_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _TIMEOUT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.ASCII | re.IGNORECASE)
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
-
-
-def is_poll_path(path: str) -> bool:
-    """Of a path whose percent-encoding is undone. An id that is not one is noticed by `parse_feed`."""
-    return _POLL_PATH.fullmatch(path) is not None
-
-
-def parse_feed(path: str) -> FeedKey:
-    """The feed a poll path asks for. The id of a party may contain a slash, as those that come in bodies may.
-
-    Raises OrderNotFound, InvalidInput.
-    """
-    match = _POLL_PATH.fullmatch(path)
-    assert match is not None
-    if match["party"] is None:
-        return order_feed(parse_order_id(match["order"]))
-    id_, kind = match["id"], _PARTIES[match["party"]]
-    if len(id_) > MAX_PARTY_ID or not _PRINTABLE.fullmatch(id_) or _NOT_UTF8 in id_:
-        raise InvalidInput(f"{kind}_id", f"1 to {MAX_PARTY_ID} characters in UTF-8 without control characters")
-    return FeedKey(kind, id_)
-
-
-def link_path(path: str) -> tuple[str, str] | None:
-    """Of `/t/{token}` and `/t/{token}/track`: the token, and what follows it; None when it is another path."""
-    match = _LINK_PATH.fullmatch(path)
-    return (match[1], match[2] or "") if match else None
-
-
-def link_track_token(path: str) -> str | None:
-    """The token in the path of a link's poll; None when it is another path."""
-    link = link_path(path)
-    return link[0] if link is not None and link[1] else None
-
-
-def shown_to_holder(path: str, holder: Principal) -> str:
-    """A link's path as the path of the order that it is for; every other one as it is."""
-    link = link_path(path)
-    return path if link is None else f"{names.ORDERS}/{holder.order_id}{link[1]}"
-
-
-def parse_order_id(text: str) -> int:
-    """Raises OrderNotFound: whatever is not an id is the id of no order."""
-    if not _ORDER_ID.fullmatch(text) or int(text) > MAX_INT64:
-        raise OrderNotFound(text)
-    return int(text)
 
 
 def parse_query(query_string: bytes) -> dict[str, list[str]]:
@@ -112,7 +54,7 @@ def single(query: Mapping[str, list[str]], name: str) -> str | None:
     return values[0]
 
 
-def parse_poll(query_string: bytes, headers: Iterable[tuple[bytes, bytes]]) -> PollRequest:
+def parse_poll(query_string: bytes, headers: Headers) -> PollRequest:
     """A poll's query and headers. Parameters it does not know are ignored: apps add their own against caches.
 
     Raises InvalidInput.
@@ -182,8 +124,7 @@ def _client_id(value: str | None) -> str | None:
     return value
 
 
-def header(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
-    """A header's value; repeated ones are one list (RFC 9110, 5.3)."""
-    wanted = name.encode()
-    values = [value.decode("latin-1") for key, value in headers if key == wanted]
-    return ", ".join(values) if values else None
+def header(headers: Headers, name: str) -> str | None:
+    """Return a header's value as text; None when there is no such header."""
+    value = headers.get(name.encode())
+    return None if value is None else value.decode("latin-1")

@@ -3,13 +3,10 @@ them is made once."""
 
 from __future__ import annotations
 
-from collections import Counter
-
-from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.poll import Answer, PollRequest
+from ordertrack.core.poll import Answer
 from ordertrack.http import names
 from ordertrack.http.dates import http_date
-from ordertrack.http.responses import CLOSE, JSON, NO_STORE, Headers, Response, bytes_of, refused
+from ordertrack.http.responses import CLOSE, JSON, NO_STORE, HeaderPairs, Response, bytes_of, with_headers
 from ordertrack.http.wire.answers import encode, poll_answer, position_of
 from ordertrack.ports.clock import Clock
 
@@ -38,29 +35,25 @@ class _Shared:
 
 
 class PollAnswers:
-    def __init__(self, clock: Clock, max_timeout_s: float, refused: Counter[str]) -> None:
+    def __init__(self, clock: Clock, max_timeout_s: float) -> None:
         self._clock = clock
         self._max_timeout_s = max_timeout_s
-        self._refused = refused
         self._shared: dict[_Key, _Shared] = {}
         self._latest: _Shared | None = None
 
-    def response(self, answer: Answer, epoch: str, request: PollRequest, *, closing: bool) -> Response:
+    def response(self, answer: Answer, epoch: str, *, closing: bool) -> Response:
         """`closing`: this server is going away, and the client shall not come back on this connection."""
-        return _applied(self._made(answer, epoch, closing, self._clock.now_ms()).response, request)
+        return self._made(answer, epoch, closing, self._clock.now_ms()).response
 
-    def written(self, answer: Answer, epoch: str, request: PollRequest, *, closing: bool, keep_alive: bool) -> bytes:
-        """The whole response, as bytes."""
+    def written(self, answer: Answer, epoch: str, added: HeaderPairs, *, closing: bool, keep_alive: bool) -> bytes:
+        """Return the whole response as bytes, with the headers that depend on its request."""
         now_ms = self._clock.now_ms()
         shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms)
-        if request.wait_s is not None or not keep_alive:
-            return bytes_of(_applied(shared.response, request), date, keep_alive=keep_alive)
+        if added or not keep_alive:
+            return bytes_of(with_headers(shared.response, added), date, keep_alive=keep_alive)
         if shared.date is not date:
             shared.date, shared.written = date, bytes_of(shared.response, date, keep_alive=True)
         return shared.written
-
-    def refusal(self, error: OrdertrackError) -> Response:
-        return refused(error, self._refused)
 
     def _made(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> _Shared:
         """Made just now of the very same state, or new."""
@@ -79,17 +72,9 @@ class PollAnswers:
         return shared
 
     def _new(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> Response:
-        headers: Headers = ((names.ETAG.encode(), f'W/"{position_of(answer, epoch)}"'.encode()), NO_STORE)
+        headers: HeaderPairs = ((names.ETAG.encode(), f'W/"{position_of(answer, epoch)}"'.encode()), NO_STORE)
         if closing:
             headers = (*headers, CLOSE)
         if answer.not_modified:
             return Response(304, headers, b"")
         return Response(200, (JSON, *headers), encode(poll_answer(answer, epoch, self._max_timeout_s, now_ms)))
-
-
-def _applied(response: Response, request: PollRequest) -> Response:
-    """`Preference-Applied` (RFC 7240, 3) is the only thing in a response that depends on who asked."""
-    if request.wait_s is None:
-        return response
-    applied = (names.PREFERENCE_APPLIED.encode(), b"wait=%d" % request.wait_s)
-    return response._replace(headers=(*response.headers, applied))

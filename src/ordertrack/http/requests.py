@@ -11,15 +11,12 @@ from ordertrack.core.errors import InvalidInput
 from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.http import names
 from ordertrack.http.admission import Caller
-from ordertrack.http.asgi import receive_body
 from ordertrack.http.errors import UnknownParameter, UnsupportedMediaType
 from ordertrack.http.parameters import parse_query
 from ordertrack.http.wire.decoding import decode
 from ordertrack.http.wire.requests import Body
 from ordertrack.ports.store import Idempotency
 
-MAX_BODY_BYTES = 64 * 1024
-MAX_BULK_BODY_BYTES = 1024 * 1024
 MAX_IDEMPOTENCY_KEY = 255
 
 AnyRequest = Request[Any, Any, Any]
@@ -49,16 +46,10 @@ def check_query(query_string: bytes, *allowed: str) -> dict[str, list[str]]:
     return query
 
 
-async def read_bytes(request: AnyRequest, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Raises as `receive_body` does."""
-    return await receive_body(request.receive, request.headers.get(names.CONTENT_LENGTH), limit_bytes)
-
-
-async def read_json(request: AnyRequest, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """A body that says it is JSON. Raises BodyTooLarge, UnsupportedMediaType."""
-    body = await read_bytes(request, limit_bytes)
+async def read_json(request: AnyRequest) -> bytes:
+    """Return a body that says it is JSON. Raises: UnsupportedMediaType."""
     check_json(request.headers.get(names.CONTENT_TYPE))
-    return body
+    return await request.body()
 
 
 def check_json(content_type: str | None) -> None:
@@ -71,9 +62,9 @@ def check_json(content_type: str | None) -> None:
         raise UnsupportedMediaType(declared)
 
 
-async def read_body(request: AnyRequest, type_: type[B], limit_bytes: int = MAX_BODY_BYTES) -> B:
-    """Raises BodyTooLarge, UnsupportedMediaType, InvalidJson, InvalidBody."""
-    return decode(type_, await read_json(request, limit_bytes))
+async def read_body(request: AnyRequest, type_: type[B]) -> B:
+    """Raises: UnsupportedMediaType, InvalidJson, InvalidBody."""
+    return decode(type_, await read_json(request))
 
 
 def idempotency(request: AnyRequest, body: bytes, by: Principal) -> Idempotency | None:

@@ -8,10 +8,10 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.http import names
+from ordertrack.http import errors, names
 from ordertrack.http.problems import refusal
 
-Headers = tuple[tuple[bytes, bytes], ...]
+HeaderPairs = tuple[tuple[bytes, bytes], ...]
 
 CLOSE = (names.CONNECTION.encode(), b"close")
 JSON = (names.CONTENT_TYPE.encode(), names.JSON.encode())
@@ -25,18 +25,34 @@ class Response(NamedTuple):
     """Header names are in lower case. Date and length are added when it is written."""
 
     status: int
-    headers: Headers
+    headers: HeaderPairs
     body: bytes
 
 
-def encoded(headers: Mapping[str, str]) -> Headers:
+def encoded(headers: Mapping[str, str]) -> HeaderPairs:
     return tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
 
 
+_ENDS_CONNECTION = (
+    errors.MalformedRequest, errors.HeadTooLarge, errors.UnsupportedTransferCoding, errors.UnsupportedVersion,
+)  # fmt: skip
+"""After these it is not certain where the next request begins (RFC 9112, 2.2 and 6.1)."""
+
+
 def refused(error: OrdertrackError, counts: Counter[str]) -> Response:
-    """The error as a response, counted by its code."""
+    """Return the error as a response, and count it by its code."""
     status, headers, body = refusal(error, counts)
-    return Response(status, encoded(headers), body)
+    pairs = encoded(headers)
+    return Response(status, (*pairs, CLOSE) if isinstance(error, _ENDS_CONNECTION) else pairs, body)
+
+
+def with_headers(response: Response, added: HeaderPairs) -> Response:
+    return response._replace(headers=(*response.headers, *added)) if added else response
+
+
+def which_methods(methods: tuple[str, ...]) -> Response:
+    """Return the answer to OPTIONS."""
+    return Response(204, ((names.ALLOW.encode(), ", ".join(methods).encode()),), b"")
 
 
 def headers_of(response: Response, date: bytes) -> list[tuple[bytes, bytes]]:
@@ -47,12 +63,14 @@ def headers_of(response: Response, date: bytes) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def bytes_of(response: Response, date: bytes, *, keep_alive: bool) -> bytes:
-    """The whole response for the answer to a GET, byte for byte as uvicorn writes it."""
+def bytes_of(response: Response, date: bytes, *, keep_alive: bool, head_only: bool = False) -> bytes:
+    """Return the whole response as bytes of HTTP/1.1; for HEAD without its body."""
     parts = [_STATUS_LINES[response.status]]
     for name, value in headers_of(response, date):
         parts += (name, b": ", value, b"\r\n")
     if not keep_alive and CLOSE not in response.headers:
         parts.append(b"connection: close\r\n")
-    parts += (b"\r\n", response.body)
+    parts.append(b"\r\n")
+    if not head_only:
+        parts.append(response.body)
     return b"".join(parts)

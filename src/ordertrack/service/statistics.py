@@ -52,25 +52,22 @@ class GateCounters:
 
     __slots__ = (
         "accepted",
+        "closed_for_room",
         "closed_slow",
         "closed_unread",
-        "lent",
         "open",
         "out_of_descriptors",
         "refused_head",
-        "returned",
     )
 
     def __init__(self) -> None:
         self.open = 0
-        """Connections the gate has now, held polls among them; not those it has lent."""
+        """Connections the gate has now, held polls among them."""
         self.accepted = 0
-        self.lent = 0
-        """Given to the ASGI server, for a request that is no poll."""
-        self.returned = 0
-        """Given back by it."""
         self.closed_slow = 0
-        """The client took too long to send a head."""
+        """The client took too long to send a head or a body."""
+        self.closed_for_room = 0
+        """There was no request on it, and no descriptor for a new connection."""
         self.closed_unread = 0
         """The client did not read its answer."""
         self.refused_head = 0

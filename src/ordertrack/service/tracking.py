@@ -88,6 +88,11 @@ class Tracking:
     def epoch(self) -> str:
         return self._store.epoch
 
+    @property
+    def holds_none(self) -> bool:
+        """The node is going away, and answers every poll now."""
+        return self.hub.closed
+
     def poll_now(
         self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
     ) -> Answer | HeldPoll | None:

@@ -1,4 +1,5 @@
-"""Ten thousand phones waiting: connections held as bare descriptors, everything that is no poll lent to uvicorn.
+"""The HTTP/1.1 server: it holds ten thousand polls as bare descriptors, and serves every other request too.
 
-`head` tells polls from the rest, `gate` holds connections, `lent` is uvicorn's side of the deal.
+`framing` turns bytes into requests and bodies, without I/O. `acceptor` takes new connections. `connection` is what is
+kept of one, `timeouts` how long its peer may take. `gate` moves bytes between them and the application.
 """

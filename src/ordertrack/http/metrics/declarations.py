@@ -88,7 +88,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "ordertrack_connections_open",
         Kind.GAUGE,
-        "Connections the gate has now: held polls, idle ones and unfinished heads; not those it has lent.",
+        "Connections the gate has now: held polls, running requests and idle ones.",
         lambda f: f.statistics.gate.open,
     ),
     Metric(
@@ -98,22 +98,14 @@ METRICS: tuple[Metric, ...] = (
         lambda f: f.statistics.gate.accepted,
     ),
     Metric(
-        "ordertrack_connections_lent_total",
-        Kind.COUNTER,
-        "Connections the gate lent to the ASGI server, for a request that is no poll.",
-        lambda f: f.statistics.gate.lent,
-    ),
-    Metric(
-        "ordertrack_connections_returned_total",
-        Kind.COUNTER,
-        "Lent connections that came back to the gate, for a poll.",
-        lambda f: f.statistics.gate.returned,
-    ),
-    Metric(
         "ordertrack_connections_dropped_total",
         Kind.COUNTER,
-        "Connections the gate closed: too slow to send a head, or an answer was left unread.",
-        lambda f: {"slow": f.statistics.gate.closed_slow, "unread": f.statistics.gate.closed_unread},
+        "Connections the gate closed: too slow to send a request, an answer left unread, or to make room for others.",
+        lambda f: {
+            "slow": f.statistics.gate.closed_slow,
+            "unread": f.statistics.gate.closed_unread,
+            "room": f.statistics.gate.closed_for_room,
+        },
         label="cause",
     ),
     Metric(

@@ -11,11 +11,12 @@ from ordertrack.core.feed import format_time
 from ordertrack.core.order import Change, ChangeStatus
 from ordertrack.http import names
 from ordertrack.http.admission import Admission, Budget
-from ordertrack.http.parameters import parse_if_match, parse_order_id
+from ordertrack.http.parameters import parse_if_match
 from ordertrack.http.problems import problem_fields
-from ordertrack.http.requests import MAX_BULK_BODY_BYTES, AnyRequest, caller_of, known_query, read_body
+from ordertrack.http.requests import AnyRequest, caller_of, known_query, read_body
 from ordertrack.http.routes.headers import version_headers
 from ordertrack.http.wire import answers, requests
+from ordertrack.http.wire.paths import parse_order_id
 from ordertrack.ports.store import Applied
 from ordertrack.service.orders import Orders
 
@@ -31,7 +32,7 @@ def changes_router(orders: Orders, admission: Admission, undo_window_ms: int) ->
     @post(f"{names.API}/status-updates", status_code=200)
     async def set_statuses(request: AnyRequest) -> answers.BulkAnswer:
         known_query(request)
-        body = await read_body(request, requests.BulkStatusBody, MAX_BULK_BODY_BYTES)
+        body = await read_body(request, requests.BulkStatusBody)
         by, origin = caller_of(request)
         check_action(by, Action.MOVE)
         admission.charge(Budget.WRITES, by, len(body.updates) - 1)  # one was taken for the request

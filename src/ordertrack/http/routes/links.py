@@ -10,9 +10,9 @@ from litestar.params import FromPath
 
 from ordertrack.core.feed import MAX_INT64
 from ordertrack.http import names
-from ordertrack.http.parameters import parse_order_id
 from ordertrack.http.requests import AnyRequest, caller_of, known_query
 from ordertrack.http.wire import link_answers as answers
+from ordertrack.http.wire.paths import parse_order_id
 from ordertrack.service.links import Links
 
 A = TypeVar("A", answers.MadeLinkAnswer, answers.LinksAnswer, answers.LinkAnswer)

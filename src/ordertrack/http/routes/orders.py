@@ -14,11 +14,12 @@ from ordertrack.core.event import Status
 from ordertrack.core.feed import MAX_INT64, Cursor
 from ordertrack.core.order import Order
 from ordertrack.http import names
-from ordertrack.http.parameters import names_version, parse_order_id, single
+from ordertrack.http.parameters import names_version, single
 from ordertrack.http.requests import AnyRequest, caller_of, idempotency, known_query, read_json
 from ordertrack.http.routes.headers import version_headers
 from ordertrack.http.wire import answers, requests
 from ordertrack.http.wire.decoding import decode
+from ordertrack.http.wire.paths import parse_order_id
 from ordertrack.ports.store import OrderFilter
 from ordertrack.service.orders import Orders
 

@@ -6,10 +6,9 @@ from litestar import Router, delete, post
 from litestar.params import FromPath
 
 from ordertrack.http import names
-from ordertrack.http.parameters import parse_order_id
-from ordertrack.http.requests import AnyRequest, caller_of, check_json, known_query, read_bytes
+from ordertrack.http.requests import AnyRequest, caller_of, known_query, read_body
 from ordertrack.http.wire import answers, requests
-from ordertrack.http.wire.decoding import decode
+from ordertrack.http.wire.paths import parse_order_id
 from ordertrack.service.simulation import Simulator
 
 _PATH = f"{names.ORDERS}/{{order_id:str}}/simulate-workflow"
@@ -21,9 +20,8 @@ def simulations_router(simulator: Simulator) -> Router:
         known_query(request)
         id_ = parse_order_id(order_id)
         options = requests.SimulationBody()
-        if body := await read_bytes(request):
-            check_json(request.headers.get(names.CONTENT_TYPE))
-            options = decode(requests.SimulationBody, body)
+        if await request.body():
+            options = await read_body(request, requests.SimulationBody)
         steps = await simulator.start(id_, options.options(), caller_of(request).principal)
         return answers.SimulationAnswer(data=answers.simulation_view(id_, steps))
 

@@ -1,0 +1,101 @@
+"""uvicorn's h11 protocol, with the bounds it does not have: on heads, on bodies, and on answers that are not read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from ordertrack.http.dates import http_date
+from ordertrack.http.errors import MalformedRequest
+from ordertrack.http.gate.framing import MAX_HEAD_BYTES
+from ordertrack.http.gate.timeouts import Timeouts
+from ordertrack.http.problems import problem
+from ordertrack.http.responses import CLOSE, encoded
+from ordertrack.ports.clock import Clock
+
+
+class BoundedProtocol(H11Protocol):
+    """One timer at a time: for the first request, for the rest of a head or body, or for the reading of an answer."""
+
+    def __init__(self, timeouts: Timeouts, clock: Clock, **named: Any) -> None:
+        super().__init__(**named)
+        self._timeouts = timeouts
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._waits_for: object = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait("request", self._timeouts.idle_s)
+
+    def data_received(self, data: bytes) -> None:
+        if self.conn.their_state is h11.IDLE:
+            self._wait("head", self._timeouts.head_s)
+        super().data_received(data)
+        if self.transport.is_closing():
+            self._stop_waiting()
+        elif self.conn.their_state is h11.SEND_BODY:
+            self._wait("body", self._timeouts.body_s)
+        elif self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+        elif self.conn.trailing_data[0]:
+            self._wait("head", self._timeouts.head_s)
+
+    def on_response_complete(self) -> None:
+        self._stop_waiting()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait("reader", self._timeouts.read_s)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what h11 cannot read, in the words of every other refusal."""
+        refusal = problem(MalformedRequest("The request is not HTTP/1.1."))
+        date = (b"date", http_date(self._clock.now_ms()))
+        length = (b"content-length", b"%d" % len(refusal.body))
+        headers = [*encoded(refusal.headers), date, length, CLOSE]
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            for event in (
+                h11.Response(status_code=refusal.status, headers=headers, reason=b"Bad Request"),
+                h11.Data(data=refusal.body),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out None
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # it was its body: whatever it answers is too late
+            cycle.message_event.set()
+        self.transport.close()
+
+    def _wait(self, what: str, timeout_s: float) -> None:
+        """The time runs from the first moment that this was waited for."""
+        if self._timer is None or self._waits_for != what:
+            self._stop_waiting()
+            self._waits_for = what
+            self._timer = self.loop.call_later(timeout_s, self._abort)
+
+    def _stop_waiting(self) -> None:
+        self._waits_for = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _abort(self) -> None:
+        self._timer = None
+        self.transport.abort()
+
+
+HEAD_LIMIT = MAX_HEAD_BYTES
+"""`h11_max_incomplete_event_size` of uvicorn: h11 compares only heads that have not come in one piece with it."""

@@ -1,0 +1,183 @@
+"""The application as an ASGI application.
+
+A held poll's task waits in `receive()`, which every ASGI server ends when the client goes away *and* when a response is
+complete. So one wait serves both ends: the task that has the answer sends it, and this one returns by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.hub import Poll
+from ordertrack.core.poll import Answer
+from ordertrack.http.app import Admitted, HttpApp
+from ordertrack.http.asgi.types import Receive, Scope, Send
+from ordertrack.http.dates import http_date
+from ordertrack.http.errors import BodyTooLarge, InvalidJson
+from ordertrack.http.policy.loop_throttle import PollThrottle, ThrottleTable
+from ordertrack.http.poll_answers import PollAnswers
+from ordertrack.http.responses import CLOSE, HeaderPairs, Response, headers_of, with_headers
+from ordertrack.http.wire.message import Headers, Request, encoded, parse_target
+
+log = structlog.get_logger("ordertrack.http")
+
+
+class AsgiApp:
+    """`on_startup` and `on_shutdown` are called for servers that speak the ASGI lifespan protocol."""
+
+    def __init__(
+        self,
+        app: HttpApp,
+        *,
+        on_startup: Callable[[], Awaitable[None]],
+        on_shutdown: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._app = app
+        self._tracking = app.tracking
+        self._clock = app.clock
+        self._answers = PollAnswers(app.clock, app.tracking.max_timeout_s)
+        self._throttles = ThrottleTable()
+        self._on_startup, self._on_shutdown = on_startup, on_shutdown
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        channel = _AsgiChannel(self, scope["client"], send, head_only=scope["method"] == "HEAD")
+        try:
+            request = _request(scope)
+        except OrdertrackError as error:
+            await self._send(channel, self._app.refuse(error))
+            return
+        begun = self._app.begin(request, channel)
+        if not isinstance(begun, Admitted | Response):
+            begun = await begun
+        if not isinstance(begun, Admitted):
+            await self._send(channel, begun)
+            return
+        try:
+            body = b"" if request.method in ("GET", "HEAD") else await receive_body(receive, begun.max_body_bytes)
+        except OrdertrackError as error:
+            await self._send(channel, self._app.refuse(error))
+            return
+        outcome = self._app.respond(begun, body, channel)
+        if not isinstance(outcome, Response | Answer | Poll):
+            outcome = await outcome
+        if isinstance(outcome, Response | Answer):
+            await self._send(channel, outcome)
+            return
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            self._tracking.leave(outcome)
+
+    # Answers
+
+    def start_sending(self, channel: _AsgiChannel, outcome: Response | Answer, committed_at_s: float | None) -> None:
+        """In a task of its own: a client that does not read must not keep the next one waiting."""
+        task = asyncio.get_running_loop().create_task(self._send(channel, outcome, committed_at_s))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    def refuse(self, error: OrdertrackError) -> Response:
+        return self._app.refuse(error)
+
+    def throttle_of(self, client: object) -> PollThrottle | None:
+        return self._throttles.get(client)
+
+    def keep_throttle(self, client: object, throttle: PollThrottle | None) -> None:
+        self._throttles.put(client, throttle)
+
+    async def _send(
+        self, channel: _AsgiChannel, outcome: Response | Answer, committed_at_s: float | None = None
+    ) -> None:
+        closing = self._tracking.hub.draining
+        if isinstance(outcome, Answer):
+            outcome = self._answers.response(outcome, self._tracking.epoch, closing=closing)
+        response = with_headers(outcome, channel.headers)
+        headers = headers_of(response, http_date(self._clock.now_ms()))
+        if closing and CLOSE not in headers:
+            headers.append(CLOSE)
+        try:
+            await channel.send({"type": "http.response.start", "status": response.status, "headers": headers})
+            body = b"" if channel.head_only else response.body
+            await channel.send({"type": "http.response.body", "body": body})
+        except OSError as error:
+            log.debug("client gone while it was answered", error=str(error))
+            return
+        if committed_at_s is not None:
+            self._tracking.statistics.woke(self._clock.monotonic_s() - committed_at_s)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._on_startup()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._on_shutdown()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class _AsgiChannel:
+    """One request: where its answer is sent."""
+
+    __slots__ = ("_app", "_client", "head_only", "headers", "send")
+
+    def __init__(self, app: AsgiApp, client: object, send: Send, *, head_only: bool) -> None:
+        self._app = app
+        self._client = tuple(client) if isinstance(client, list | tuple) else None
+        self.send = send
+        self.head_only = head_only
+        self.headers: HeaderPairs = ()
+
+    @property
+    def throttle(self) -> PollThrottle | None:
+        return self._app.throttle_of(self._client)
+
+    @throttle.setter
+    def throttle(self, throttle: PollThrottle | None) -> None:
+        if self._client is not None:
+            self._app.keep_throttle(self._client, throttle)
+
+    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
+        self._app.start_sending(self, answer, committed_at_s)
+
+    def refuse(self, error: OrdertrackError) -> None:
+        self._app.start_sending(self, self._app.refuse(error), None)
+
+
+async def receive_body(receive: Receive, limit_bytes: int) -> bytes:
+    """Read the body of a request.
+
+    Raises: BodyTooLarge, InvalidJson when the client goes away within it.
+    """
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidJson("the connection ended before it did")
+        body += message.get("body", b"")
+        if len(body) > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def _request(scope: Scope) -> Request:
+    """Raises: MalformedRequest."""
+    raw_path: bytes = scope.get("raw_path") or encoded(scope["path"]).encode()
+    query: bytes = scope["query_string"]
+    target = parse_target(raw_path + b"?" + query if query else raw_path)
+    headers = Headers.from_pairs(scope["headers"])
+    if target.authority is not None:
+        headers[b"host"] = target.authority
+    client = scope["client"]
+    return Request(
+        scope["method"], target.path, target.query_string, headers, scope["http_version"], client[0] if client else None
+    )

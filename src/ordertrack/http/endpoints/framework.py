@@ -1,0 +1,78 @@
+"""Every endpoint that Litestar routes, called in this process: a request in, a whole response out.
+
+All of these answers are bounded, so none is streamed: a transport has one way of writing, and no answer is half sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from litestar import Litestar
+
+from ordertrack.http.admission import Caller
+from ordertrack.http.failures import WHICH_METHODS
+from ordertrack.http.policy.security_headers import SECURE, SECURE_PAGE
+from ordertrack.http.requests import CALLER
+from ordertrack.http.responses import Response
+from ordertrack.http.wire.message import Request, decoded
+
+_LENGTH = b"content-length"
+"""Left out of what the framework says: the transport counts."""
+
+
+class FrameworkEndpoint:
+    def __init__(self, app: Litestar) -> None:
+        self.app = app
+
+    async def respond(
+        self, request: Request, path: str, caller: Caller | None, body: bytes, *, is_page: bool = False
+    ) -> Response:
+        """Answer the request as if it were for this normalized path."""
+        method = {"HEAD": "GET", "OPTIONS": WHICH_METHODS}.get(request.method, request.method)
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": request.version,
+            "server": None,
+            "client": None,
+            "scheme": "http",
+            "method": method,
+            "root_path": "",
+            "path": decoded(path),
+            "raw_path": path.encode(),
+            "query_string": request.query_string,
+            "headers": list(request.headers.items()),
+            "state": {},
+            CALLER: caller,
+        }
+        exchange = _Exchange(body)
+        await self.app(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
+        headers = tuple((name, value) for name, value in exchange.headers if name != _LENGTH)
+        return Response(exchange.status, (*headers, *(SECURE_PAGE if is_page else SECURE)), bytes(exchange.body))
+
+
+class _Exchange:
+    """Both ends of an ASGI call. The client is said to be gone once the response is complete, as by any server."""
+
+    def __init__(self, received: bytes) -> None:
+        self._received: bytes | None = received
+        self._complete = asyncio.Event()
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = bytearray()
+
+    async def receive(self) -> dict[str, Any]:
+        if self._received is None:
+            await self._complete.wait()
+            return {"type": "http.disconnect"}
+        body, self._received = self._received, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message.get("headers", ()))
+            return
+        self.body += message.get("body", b"")
+        if not message.get("more_body", False):
+            self._complete.set()

@@ -1,0 +1,83 @@
+"""The long poll: from an admitted request to its answer, or to a held poll."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.feed import FeedKey
+from ordertrack.core.poll import Answer, PollRequest, Reason
+from ordertrack.core.principal import Principal
+from ordertrack.http import names
+from ordertrack.http.endpoints.outcome import Channel, Outcome, Outcomes
+from ordertrack.http.errors import MethodNotAllowed
+from ordertrack.http.parameters import parse_poll
+from ordertrack.http.policy.loop_throttle import PollThrottle, path_key, position_key
+from ordertrack.http.responses import Response, refused
+from ordertrack.http.wire.message import Request
+from ordertrack.http.wire.paths import PollTarget
+from ordertrack.ports.clock import Clock
+from ordertrack.service.tracking import HeldPoll, Tracking
+
+METHODS = ("GET", "HEAD", "OPTIONS")
+DRAINED_PAUSE_S = 1.0
+"""A node that holds no polls any more answers a poll after this, so that clients which come back to it do not spin."""
+
+
+class PollEndpoint:
+    def __init__(self, tracking: Tracking, clock: Clock, refusals: Counter[str]) -> None:
+        self._tracking = tracking
+        self._clock = clock
+        self._refusals = refusals
+
+    def respond(self, request: Request, target: PollTarget, by: Principal, channel: Channel) -> Outcomes:
+        """Answer now, hold, or return what to wait for: the store has to be read first."""
+        poll = PollRequest()
+        try:
+            if request.method not in METHODS:
+                raise MethodNotAllowed(request.method, METHODS)
+            feed = target.feed()
+            poll = parse_poll(request.query_string, request.headers)
+            if request.method == "HEAD":
+                poll = PollRequest()  # headers only: nothing to wait for
+            elif poll.wait_s is not None:
+                channel.headers += ((names.PREFERENCE_APPLIED.encode(), b"wait=%d" % poll.wait_s),)
+            outcome = None if self._tracking.holds_none else self._tracking.poll_now(feed, poll, channel, by)
+        except OrdertrackError as error:
+            return self._refuse(request, channel, error)
+        if outcome is None:
+            return self._respond_later(request, feed, poll, by, channel)
+        return self._recorded(outcome, request, poll, channel)
+
+    async def _respond_later(
+        self, request: Request, feed: FeedKey, poll: PollRequest, by: Principal, channel: Channel
+    ) -> Outcome:
+        try:
+            outcome = await self._tracking.poll(feed, poll, channel, by)
+            if isinstance(outcome, Answer) and outcome.reason is Reason.DRAIN:
+                await asyncio.sleep(DRAINED_PAUSE_S)
+                outcome = await self._tracking.poll(feed, poll, channel, by)
+        except OrdertrackError as error:
+            return self._refuse(request, channel, error)
+        return self._recorded(outcome, request, poll, channel)
+
+    def _recorded(
+        self, outcome: Answer | HeldPoll, request: Request, poll: PollRequest, channel: Channel
+    ) -> Answer | HeldPoll:
+        if isinstance(outcome, Answer):
+            self._record(channel, position_key(request.path, poll))
+        else:
+            channel.throttle = None
+        return outcome
+
+    def _refuse(self, request: Request, channel: Channel, error: OrdertrackError) -> Response:
+        self._record(channel, path_key(request.path))
+        return refused(error, self._refusals)
+
+    def _record(self, channel: Channel, key: int | None) -> None:
+        if key is None:
+            return
+        throttle = channel.throttle or PollThrottle()
+        throttle.record(key, self._clock.monotonic_s())
+        channel.throttle = throttle

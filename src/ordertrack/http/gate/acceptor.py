@@ -1,0 +1,86 @@
+"""Takes new connections off the listening socket, a bounded number at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+
+import structlog
+
+from ordertrack.service.statistics import GateCounters
+
+ACCEPT_PAUSE_S = 1.0
+ACCEPTS_PER_WAKE = 256
+"""A bound on one turn, so that new connections do not keep the event loop to themselves."""
+ACCEPTS_AT_THE_END = 4096
+"""The whole backlog: connections that were made before the server stopped are served."""
+
+_OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+log = structlog.get_logger("ordertrack.gate")
+
+
+class Acceptor:
+    """`admit` gets each new descriptor and its peer's address. `make_room` closes connections that wait for a request,
+    and returns whether there were any."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        counters: GateCounters,
+        admit: Callable[[int, str], None],
+        make_room: Callable[[], bool],
+    ) -> None:
+        self._listener = listener
+        self._counters = counters
+        self._admit = admit
+        self._make_room = make_room
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        self._listener.setblocking(False)
+        # Accepted sockets inherit this: no answer waits for the acknowledgement of the one before it.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.add_reader(self._listener.fileno(), self._accept_some)
+
+    def stop(self) -> None:
+        """Take what is in the backlog, and listen no more."""
+        if self._listener.fileno() >= 0:
+            self._accept(ACCEPTS_AT_THE_END)
+            self._loop.remove_reader(self._listener.fileno())
+            self._listener.close()
+
+    def _accept_some(self) -> None:
+        self._accept(ACCEPTS_PER_WAKE)
+
+    def _accept(self, at_most: int) -> None:
+        for _ in range(at_most):
+            try:
+                accepted, address = self._listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                if error.errno not in _OUT_OF_DESCRIPTORS:
+                    raise
+                if not self._make_room():
+                    self._pause(error)
+                    return
+                continue
+            accepted.setblocking(False)
+            self._counters.accepted += 1
+            self._admit(accepted.detach(), address[0])
+
+    def _pause(self, error: OSError) -> None:
+        if self._counters.out_of_descriptors == 0:
+            log.error("out of descriptors: accepting pauses until some are free", error=str(error))
+        self._counters.out_of_descriptors += 1
+        self._loop.remove_reader(self._listener.fileno())
+        self._loop.call_later(ACCEPT_PAUSE_S, self._resume)
+
+    def _resume(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._loop.add_reader(self._listener.fileno(), self._accept_some)

@@ -1,0 +1,193 @@
+"""All connections of the gate: their descriptors, what they wait for, and how long.
+
+These times are compared every SWEEP_S, so a connection that talks pays nothing for having one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import os
+import select
+import socket
+from collections.abc import Callable
+
+from ordertrack.http.gate.connection import Connection, Owner, Stage
+from ordertrack.http.gate.timeouts import LAST_CALL_S, LINGER_S, MIN_WAIT_S, Timeouts
+from ordertrack.ports.clock import Clock
+from ordertrack.service.statistics import GateCounters
+from ordertrack.service.tracking import HeldPoll
+
+SWEEP_S = 0.5
+PEERS_SHARED = 64
+"""Latest addresses of which one copy is kept: behind a proxy all connections have the same."""
+ROOM = 16
+"""Connections without a request that are closed together when there is no descriptor for a new one."""
+
+EPOLLIN, EPOLLRDHUP = getattr(select, "EPOLLIN", 0), getattr(select, "EPOLLRDHUP", 0)  # this module is also imported
+EPOLLOUT = getattr(select, "EPOLLOUT", 0)  # where there is no epoll
+READABLE = EPOLLIN | EPOLLRDHUP
+
+
+class Connections:
+    """`leave` is told of the held poll of a connection that is dropped."""
+
+    def __init__(
+        self, counters: GateCounters, timeouts: Timeouts, clock: Clock, leave: Callable[[HeldPoll], None]
+    ) -> None:
+        self.counters = counters
+        self.timeouts = timeouts
+        self.all_closed = asyncio.Event()
+        """Set once the server is stopping and no connection is left."""
+        self._running: set[Connection] = set()
+        self._none_running = asyncio.Event()
+        self.uploads_bytes = 0
+        self.unsent_bytes = 0
+        self.epoll, self.priority_epoll = select.epoll(), select.epoll()
+        self._clock = clock
+        self._leave = leave
+        self._by_fd: dict[int, Connection] = {}
+        self._peers: dict[str, str] = {}
+        self._is_stopping = False
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def get(self, fd: int) -> Connection | None:
+        return self._by_fd.get(fd)
+
+    def add(self, fd: int, peer: str, owner: Owner) -> None:
+        """Take a new descriptor."""
+        if len(self._peers) >= PEERS_SHARED:
+            self._peers.clear()
+        peer = self._peers.setdefault(peer, peer)
+        connection = self._by_fd[fd] = Connection(owner, fd, b"", self.epoll, peer)
+        self.counters.open = len(self._by_fd)
+        self.epoll.register(fd, READABLE)
+        self.expect_request(connection)
+
+    def start_sweeping(self) -> None:
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+    async def finish_running(self) -> None:
+        """Wait until the requests that are being served now are answered."""
+        self._running = {c for c in self._by_fd.values() if c.stage in (Stage.IN_BODY, Stage.BUSY, Stage.WRITING)}
+        if self._running:
+            await self._none_running.wait()
+
+    def stop(self) -> int:
+        """Expect nothing more than a last request from idle connections. Return how many connections there are."""
+        self._is_stopping = True
+        for connection in self._by_fd.values():
+            if connection.stage is Stage.IDLE:
+                self.expect_request(connection)
+        return len(self._by_fd)
+
+    def close(self) -> None:
+        """Drop every connection."""
+        for connection in list(self._by_fd.values()):
+            self.drop(connection)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for epoll in (self.priority_epoll, self.epoll):
+            epoll.close()
+
+    def drop(self, connection: Connection) -> None:
+        """Close the connection now, whatever it is doing."""
+        fd, connection.fd = connection.fd, -1
+        if fd < 0:
+            return
+        del self._by_fd[fd]
+        self.counters.open = len(self._by_fd)
+        connection.epoll.unregister(fd)
+        os.close(fd)
+        if connection.poll is not None:
+            self._leave(connection.poll)
+            connection.poll = None
+        self.let_go(connection)
+        self._count_out(connection)
+        if self._is_stopping and not self._by_fd:
+            self.all_closed.set()
+
+    def end(self, connection: Connection) -> None:
+        """Close the connection once its peer has taken what was written: no reset may overtake that."""
+        if connection.has_ended:
+            self.drop(connection)
+            return
+        try:
+            _shut_down_writing(connection.fd)
+        except OSError:
+            self.drop(connection)
+            return
+        connection.data = b""
+        self._count_out(connection)
+        self.watch(connection, READABLE)
+        self.expect(connection, Stage.ENDING, LINGER_S)
+
+    def let_go(self, connection: Connection) -> None:
+        """Return what the connection has of the shared limits."""
+        if connection.upload is not None:
+            self.uploads_bytes -= connection.upload.reserved_bytes
+            connection.upload = None
+        if connection.unsent is not None:
+            self.unsent_bytes -= len(connection.unsent)
+            connection.unsent = None
+
+    def make_room(self) -> bool:
+        """Close connections that wait for a request. Return whether there were any."""
+        now_s = self._clock.monotonic_s()
+        granted_s = {Stage.IDLE: self.timeouts.idle_s, Stage.IN_HEAD: self.timeouts.head_s, Stage.ENDING: LINGER_S}
+        waiting = [
+            (connection.expires_at_s, fd)
+            for fd, connection in self._by_fd.items()
+            if connection.stage in granted_s
+            and connection.expires_at_s is not None
+            and connection.expires_at_s - granted_s[connection.stage] <= now_s - MIN_WAIT_S
+        ]
+        for _, fd in heapq.nsmallest(ROOM, waiting):
+            self.counters.closed_for_room += 1
+            self.drop(self._by_fd[fd])
+        return bool(waiting)
+
+    def expect(self, connection: Connection, stage: Stage, timeout_s: float) -> None:
+        """Wait for what the stage says, and close the connection if it does not come in time."""
+        connection.stage = stage
+        connection.expires_at_s = self._clock.monotonic_s() + timeout_s
+
+    def expect_request(self, connection: Connection) -> None:
+        self._count_out(connection)
+        self.expect(connection, Stage.IDLE, LAST_CALL_S if self._is_stopping else self.timeouts.idle_s)
+
+    def _count_out(self, connection: Connection) -> None:
+        """The connection's request is answered, or never will be."""
+        if self._running:
+            self._running.discard(connection)
+            if not self._running:
+                self._none_running.set()
+
+    def watch(self, connection: Connection, events: int) -> None:
+        """Tell the kernel which events of the connection to report."""
+        connection.epoll.modify(connection.fd, events)
+
+    def prioritize(self, connection: Connection) -> None:
+        """Connections that make changes are read before those that wait for them."""
+        if connection.epoll is self.epoll and not connection.has_ended:
+            self.epoll.unregister(connection.fd)
+            connection.epoll = self.priority_epoll
+            self.priority_epoll.register(connection.fd, READABLE)
+
+    def _sweep(self) -> None:
+        now_s = self._clock.monotonic_s()
+        late = [c for c in self._by_fd.values() if c.expires_at_s is not None and c.expires_at_s <= now_s]
+        for connection in late:
+            self.counters.closed_slow += connection.stage in (Stage.IN_HEAD, Stage.IN_BODY)
+            self.counters.closed_unread += connection.stage is Stage.WRITING
+            self.drop(connection)
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+
+def _shut_down_writing(fd: int) -> None:
+    """Raises: OSError."""
+    borrowed = socket.socket(fileno=fd)
+    try:
+        borrowed.shutdown(socket.SHUT_WR)
+    finally:
+        borrowed.detach()

@@ -1,0 +1,217 @@
+"""From the bytes of a connection to the application, and from its outcome to an answer or a held poll."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from ordertrack.core.errors import OrdertrackError, StoreBusy
+from ordertrack.core.hub import Poll
+from ordertrack.core.poll import Answer
+from ordertrack.http.app import Admitted, Begun, HttpApp
+from ordertrack.http.endpoints.outcome import Outcome
+from ordertrack.http.errors import HeadTooLarge, MalformedRequest
+from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
+from ordertrack.http.gate.connections import READABLE, Connections
+from ordertrack.http.gate.framing import CHUNKED, MAX_HEAD_BYTES, Body, Head, HeadReader, without_empty_lines
+from ordertrack.http.gate.writer import CONTINUE, Writer
+from ordertrack.http.responses import Response
+from ordertrack.http.wire.paths import StatusTarget
+
+MAX_UPLOADS_BYTES = 256 * 1024 * 1024
+"""Bodies that have not come yet, of all connections together."""
+
+log = structlog.get_logger("ordertrack.gate")
+
+
+class Dispatcher:
+    """Owns what connections are served with (`connection.Owner`)."""
+
+    def __init__(self, connections: Connections, app: HttpApp) -> None:
+        self._connections = connections
+        self._app = app
+        self._tracking = app.tracking
+        self._clock = app.clock
+        self._writer = Writer(connections, app)
+        self._heads = HeadReader()
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def cancel(self) -> None:
+        """Give up what still runs."""
+        for task in self._tasks:
+            task.cancel()
+
+    # What a connection calls when its held poll has an answer
+
+    def deliver(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None:
+        self._writer.send_answer(connection, answer)
+        if committed_at_s is not None:
+            self._tracking.statistics.woke(self._clock.monotonic_s() - committed_at_s)
+        self.resume_reading(connection)
+
+    def refuse(self, connection: Connection, error: OrdertrackError) -> None:
+        self._writer.send_refusal(connection, error)
+        self.resume_reading(connection)
+
+    # What the gate calls
+
+    def write_on(self, connection: Connection) -> None:
+        """The kernel takes more of an answer."""
+        if self._writer.write_on(connection):
+            self.resume_reading(connection)
+
+    def resume_reading(self, connection: Connection) -> None:
+        """A request was answered later than it came; the next one may have come meanwhile."""
+        if connection.fd < 0 or connection.stage is not Stage.IDLE:
+            return
+        if len(connection.data) > MAX_HEAD_BYTES and not connection.has_ended:
+            self._connections.watch(connection, READABLE)
+        if connection.data:
+            self._loop.call_soon(self.advance, connection)
+        elif connection.has_ended:
+            self._connections.drop(connection)
+        else:
+            self._connections.expect_request(connection)
+
+    def advance(self, connection: Connection) -> None:
+        """Serve what has come, request by request, until one takes time, is held or is not complete."""
+        try:
+            while connection.data and connection.stage in READING and connection.fd >= 0:
+                if not self._take_next(connection):
+                    break
+        except OrdertrackError as error:
+            self._refuse_framing(connection, error)
+        except Exception:
+            log.exception("a bug: the connection it met is closed")
+            self._connections.drop(connection)
+        if connection.stage is Stage.IDLE and connection.fd >= 0:
+            self.resume_reading(connection)
+        elif connection.has_ended and connection.stage in READING:
+            self._connections.drop(connection)  # within a request
+
+    def _refuse_framing(self, connection: Connection, error: OrdertrackError) -> None:
+        """Answer what cannot be read further: where the next request begins is not known."""
+        self._connections.counters.refused_head += isinstance(error, MalformedRequest | HeadTooLarge)
+        self._connections.let_go(connection)
+        connection.keep_alive = False
+        self._writer.send_refusal(connection, error)
+
+    def _take_next(self, connection: Connection) -> bool:
+        """Serve a request, or take a part of it. Return False when more bytes are needed. Raises: OrdertrackError."""
+        if connection.upload is not None:
+            return self._take_body(connection, connection.upload)
+        data = connection.data
+        if data.startswith(b"\r\n"):
+            data = connection.data = without_empty_lines(data)
+        head = self._heads.read(data, connection.peer) if data else None
+        if head is None:
+            if connection.stage is Stage.IDLE:
+                self._connections.expect(connection, Stage.IN_HEAD, self._connections.timeouts.head_s)
+            return False
+        connection.data = data[head.length :]
+        connection.keep_alive = head.keep_alive
+        connection.stage = Stage.IDLE
+        connection.expires_at_s = None
+        begun = self._app.begin(head.request, connection)
+        if isinstance(begun, Admitted | Response):
+            self._serve(connection, head, begun)
+        else:
+            self._run(connection, self._begin_later(connection, head, begun))
+        return True
+
+    async def _begin_later(self, connection: Connection, head: Head, begun: Coroutine[Any, Any, Begun]) -> None:
+        begun_now = await begun
+        if connection.fd < 0:
+            return
+        connection.stage = Stage.IDLE
+        if not connection.has_ended:
+            self._connections.watch(connection, READABLE)  # the body may be what has filled the backlog
+        self._serve(connection, head, begun_now)
+
+    def _serve(self, connection: Connection, head: Head, begun: Begun) -> None:
+        """Answer an admitted request once its body is there. Raises: OrdertrackError."""
+        if not isinstance(begun, Admitted):
+            # A refused request's body is not waited for: the peer may never send it.
+            rest = head.body_length if head.body_length != CHUNKED else len(connection.data) + 1
+            connection.keep_alive = connection.keep_alive and rest <= len(connection.data)
+            connection.data = connection.data[rest:]
+            self._writer.send(connection, begun, head_only=head.request.method == "HEAD")
+        elif head.body_length == 0:
+            self._respond(connection, begun, b"")
+        else:
+            self._begin_body(connection, head, begun)
+
+    def _begin_body(self, connection: Connection, head: Head, admitted: Admitted) -> None:
+        body = Body(head.body_length, admitted.max_body_bytes)
+        reserved = head.body_length if head.body_length != CHUNKED else admitted.max_body_bytes
+        if self._connections.uploads_bytes + reserved > MAX_UPLOADS_BYTES:
+            raise StoreBusy(retry_after_s=1)
+        self._connections.uploads_bytes += reserved
+        connection.upload = upload = Upload(admitted, body, reserved)
+        self._take_body(connection, upload)
+        if not body.is_complete and connection.stage is Stage.IDLE:
+            self._connections.expect(connection, Stage.IN_BODY, self._connections.timeouts.body_s)
+            if head.expects_continue and not body.data:
+                self._writer.write(connection, CONTINUE)
+
+    def _take_body(self, connection: Connection, upload: Upload) -> bool:
+        taken = upload.body.receive(connection.data)
+        connection.data = connection.data[taken:]
+        if not upload.body.is_complete:
+            return False
+        self._connections.let_go(connection)
+        connection.stage = Stage.IDLE
+        connection.expires_at_s = None
+        self._respond(connection, upload.admitted, bytes(upload.body.data))
+        return True
+
+    # To the application and back
+
+    def _respond(self, connection: Connection, admitted: Admitted, body: bytes) -> None:
+        if isinstance(admitted.target, StatusTarget):
+            self._connections.prioritize(connection)
+        outcome = self._app.respond(admitted, body, connection)
+        if isinstance(outcome, Response | Answer | Poll):
+            self._deliver(connection, outcome, head_only=admitted.request.method == "HEAD")
+        else:
+            self._run(connection, self._respond_later(connection, admitted, outcome))
+
+    async def _respond_later(
+        self, connection: Connection, admitted: Admitted, outcome: Coroutine[Any, Any, Outcome]
+    ) -> None:
+        outcome_now = await outcome
+        connection.stage = Stage.IDLE
+        self._deliver(connection, outcome_now, head_only=admitted.request.method == "HEAD")
+
+    def _deliver(self, connection: Connection, outcome: Outcome, *, head_only: bool) -> None:
+        if isinstance(outcome, Response):
+            self._writer.send(connection, outcome, head_only=head_only)
+        elif isinstance(outcome, Answer):
+            self._writer.send_answer(connection, outcome, head_only=head_only)
+        elif connection.fd < 0 or connection.has_ended:
+            self._tracking.leave(outcome)
+            self._connections.drop(connection)
+        else:
+            connection.poll = outcome
+            connection.stage = Stage.HELD
+
+    def _run(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
+        """Wait for the application; whatever the peer sends meanwhile waits its turn."""
+        connection.stage = Stage.BUSY
+        task = self._loop.create_task(self._run_async(connection, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_async(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except OrdertrackError as error:
+            self._refuse_framing(connection, error)
+        except Exception:
+            log.exception("a bug: the connection it met is closed")
+            self._connections.drop(connection)
+        self.resume_reading(connection)

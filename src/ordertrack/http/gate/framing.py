@@ -1,0 +1,256 @@
+"""Where requests begin and end in the bytes of a connection (RFC 9112). No I/O: bytes in, values out.
+
+Strict on purpose: whatever two implementations could read in two ways is refused, since one of them may be a proxy in
+front of this server. An `Upgrade` is ignored (RFC 9110, 7.8), so the bytes behind a head are always its body, and the
+next request begins where that ends.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ordertrack.http import names
+from ordertrack.http.errors import (
+    BodyTooLarge,
+    HeadTooLarge,
+    MalformedRequest,
+    UnsupportedTransferCoding,
+)
+from ordertrack.http.wire.message import CONTENT_LENGTH, EXPECT, HOST, Headers, Request, parse_target
+
+MAX_HEAD_BYTES = 16 * 1024
+"""Request line and headers, with the empty line. As node's limit, and twice nginx's and Apache's for one line."""
+MAX_CHUNK_LINE_BYTES = 256
+MAX_CHUNK_EXTENSIONS_BYTES = 4 * 1024
+"""Of all chunks together, trailers included: they carry nothing that is used."""
+CHUNKED = -1
+"""The body length of a message whose body comes in chunks."""
+
+_END = b"\r\n\r\n"
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_REQUEST_LINE = re.compile(rb"(%b++) ([!-~]++) HTTP/([0-9]\.[0-9])\r\n" % _TOKEN)
+_FIELD = rb"%b++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n" % _TOKEN
+_FIELDS = re.compile(rb"(?:%b)*+" % _FIELD)
+_FIELD_PARTS = re.compile(rb"(%b++):([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
+_NEVER_IN_A_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+_STARTS_A_METHOD = re.compile(_TOKEN)
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]*;[\t -~\x80-\xff]*)?)\r\n")
+_TRANSFER_ENCODING, _CONNECTION = names.TRANSFER_ENCODING.encode(), names.CONNECTION.encode()
+
+KEPT_BLOCKS = 256
+"""Header blocks of which the parsed form is kept: a client library sends the same ones again and again."""
+MAX_KEPT_BLOCK_BYTES = 1024
+_SECRET = (names.AUTHORIZATION.encode(), b"cookie", b"proxy-authorization")
+"""Headers that are kept nowhere after their request."""
+
+
+class Head(NamedTuple):
+    """The head of a message: `length` bytes of it have come, and `body_length` follow, or CHUNKED."""
+
+    request: Request
+    length: int
+    body_length: int
+    keep_alive: bool
+    expects_continue: bool
+
+
+class _Block(NamedTuple):
+    """What the header fields say, apart from the request line."""
+
+    headers: Headers
+    framing: bytes | None
+    """The value of Content-Length or Transfer-Encoding that decides; None for no body."""
+    is_chunked: bool
+    keep_alive: bool
+
+
+class HeadReader:
+    """Reads heads. Keeps what the latest header blocks said, if they hold no secret."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[bytes, _Block] = {}
+
+    def read(self, data: bytes, peer: str | None) -> Head | None:
+        """Return the head that `data` begins with, or None when more bytes are needed.
+
+        `data` does not begin with an empty line. Raises: MalformedRequest, HeadTooLarge, UnsupportedTransferCoding.
+        """
+        end = data.find(_END)
+        if end < 0:
+            _check_beginning(data)
+            if len(data) >= MAX_HEAD_BYTES:
+                raise HeadTooLarge(MAX_HEAD_BYTES)
+            return None
+        length = end + len(_END)
+        if length > MAX_HEAD_BYTES:
+            raise HeadTooLarge(MAX_HEAD_BYTES)
+        line = _REQUEST_LINE.match(data)
+        if line is None:
+            raise MalformedRequest("The request line must be a method, a target and HTTP/1.1, ended by CR LF.")
+        block = self._block(data[line.end() : end + 2])
+        method, raw_target, raw_version = line.groups()
+        authority, path, query = parse_target(raw_target)
+        version, headers = raw_version.decode(), block.headers
+        if authority is not None:
+            headers = Headers(headers)
+            headers[HOST] = authority
+        keep_alive = block.keep_alive and version == "1.1"
+        return Head(
+            Request(method.decode(), path, query, headers, version, peer),
+            length,
+            _body_length(block, version),
+            keep_alive,
+            keep_alive and EXPECT in headers,
+        )
+
+    def _block(self, data: bytes) -> _Block:
+        block = self._blocks.get(data)
+        if block is None:
+            block = _parse_block(data)
+            if len(data) <= MAX_KEPT_BLOCK_BYTES and not any(name in block.headers for name in _SECRET):
+                if len(self._blocks) >= KEPT_BLOCKS:
+                    self._blocks.clear()
+                self._blocks[data] = block
+        return block
+
+
+def without_empty_lines(data: bytes) -> bytes:
+    """Drop empty lines before a request line (RFC 9112, 2.2)."""
+    while data.startswith(b"\r\n"):
+        data = data[2:]
+    return data
+
+
+def _check_beginning(data: bytes) -> None:
+    """Refuse an unfinished head that no further bytes can make valid, TLS among them. Raises: MalformedRequest."""
+    if _NEVER_IN_A_HEAD.search(data):
+        raise MalformedRequest("A head is text, and each of its lines ends with CR LF. Is this TLS, on a plain port?")
+    if not _STARTS_A_METHOD.match(data) and data != b"\r":
+        raise MalformedRequest("A request begins with a method.")
+
+
+def _parse_block(data: bytes) -> _Block:
+    """Raises: MalformedRequest."""
+    if not _FIELDS.fullmatch(data):
+        raise MalformedRequest("A header must be `Name: value` on one line, without control characters.")
+    headers = Headers.from_pairs((name.lower(), value.strip(b" \t")) for name, value in _FIELD_PARTS.findall(data))
+    coding, length = headers.get(_TRANSFER_ENCODING), headers.get(CONTENT_LENGTH)
+    if coding is not None and length is not None:
+        raise MalformedRequest("A message has a Content-Length or a Transfer-Encoding, not both.")
+    if length is not None and not _LENGTH.fullmatch(length):
+        raise MalformedRequest("Content-Length must be one decimal number.")
+    connection = headers.get(_CONNECTION)
+    options = () if connection is None else [option.strip() for option in connection.lower().split(b",")]
+    return _Block(headers, coding if coding is not None else length, coding is not None, b"close" not in options)
+
+
+def _body_length(block: _Block, version: str) -> int:
+    """Raises: MalformedRequest, UnsupportedTransferCoding."""
+    if block.framing is None:
+        return 0
+    if not block.is_chunked:
+        return int(block.framing)
+    if version != "1.1":
+        raise MalformedRequest("Transfer-Encoding needs HTTP/1.1.")
+    codings = [coding.strip().lower() for coding in block.framing.split(b",")]
+    if codings[-1] != b"chunked":
+        raise MalformedRequest("The last transfer coding of a request must be chunked.")  # RFC 9112, 6.3
+    if codings.count(b"chunked") > 1:
+        raise MalformedRequest("A request is chunked once.")
+    if len(codings) > 1:
+        raise UnsupportedTransferCoding(block.framing[:100].decode("latin-1"))
+    return CHUNKED
+
+
+class Body:
+    """A body of a known length or in chunks, as it comes."""
+
+    __slots__ = ("_chunked", "_extensions", "_in_chunk", "_limit", "_missing", "_trailers", "data", "is_complete")
+
+    def __init__(self, length: int, limit_bytes: int) -> None:
+        """`length` is in bytes, or CHUNKED. Raises: BodyTooLarge."""
+        if length > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        self.data = bytearray()
+        self.is_complete = length == 0
+        self._chunked = length == CHUNKED
+        self._missing = 0 if self._chunked else length
+        self._limit = limit_bytes
+        self._in_chunk = False
+        self._trailers = False
+        self._extensions = 0
+
+    def receive(self, data: bytes) -> int:
+        """Take from `data` what belongs to the body, and return how many bytes that was.
+
+        Raises: MalformedRequest, BodyTooLarge.
+        """
+        if not self._chunked:
+            taken = self._take(data, 0)
+            self.is_complete = self._missing == 0
+            return taken
+        at = 0
+        while not self.is_complete:
+            after = self._take_chunk(data, at)
+            if after == at:
+                break
+            at = after
+        return at
+
+    def _take(self, data: bytes, at: int) -> int:
+        taken = data[at : at + self._missing]
+        self.data += taken
+        self._missing -= len(taken)
+        return at + len(taken)
+
+    def _take_chunk(self, data: bytes, at: int) -> int:
+        """Take the next line or piece of a chunk; return where it ends, or `at` when more bytes are needed."""
+        if self._missing:
+            return self._take(data, at)
+        if self._in_chunk:
+            if len(data) - at < 2:
+                return at
+            if data[at : at + 2] != b"\r\n":
+                raise MalformedRequest("A chunk ends with CR LF.")
+            self._in_chunk = False
+            return at + 2
+        end = data.find(b"\n", at, at + MAX_CHUNK_LINE_BYTES) + 1
+        if not end:
+            if len(data) - at >= MAX_CHUNK_LINE_BYTES:
+                raise MalformedRequest(f"A line of a chunked body has at most {MAX_CHUNK_LINE_BYTES} bytes.")
+            return at
+        line = data[at:end]
+        if self._trailers:
+            self._read_trailer(line)
+        else:
+            self._read_size(line)
+        return end
+
+    def _read_size(self, line: bytes) -> None:
+        match = _CHUNK_LINE.fullmatch(line)
+        if match is None:
+            raise MalformedRequest("A chunk begins with its size as a hexadecimal number, ended by CR LF.")
+        self._count_extension(len(match[2]))
+        size = int(match[1], 16)
+        if len(self.data) + size > self._limit:
+            raise BodyTooLarge(self._limit)
+        self._missing = size
+        self._in_chunk = size > 0
+        self._trailers = size == 0
+
+    def _read_trailer(self, line: bytes) -> None:
+        if line == b"\r\n":
+            self.is_complete = True
+        elif not _FIELD_PARTS.fullmatch(line):
+            raise MalformedRequest("A trailer must be `Name: value` on one line, without control characters.")
+        else:
+            self._count_extension(len(line))
+
+    def _count_extension(self, length: int) -> None:
+        self._extensions += length
+        if self._extensions > MAX_CHUNK_EXTENSIONS_BYTES:
+            raise MalformedRequest(
+                f"Chunk extensions and trailers have at most {MAX_CHUNK_EXTENSIONS_BYTES} bytes together."
+            )

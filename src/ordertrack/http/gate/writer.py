@@ -1,0 +1,108 @@
+"""Writes answers to connections. What the kernel does not take at once waits in the connection, within limits."""
+
+from __future__ import annotations
+
+import os
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.poll import Answer
+from ordertrack.http.app import HttpApp
+from ordertrack.http.dates import http_date
+from ordertrack.http.gate.connection import Connection, Stage
+from ordertrack.http.gate.connections import EPOLLOUT, READABLE, Connections
+from ordertrack.http.poll_answers import PollAnswers
+from ordertrack.http.responses import CLOSE, Response, bytes_of, with_headers
+
+MIN_READ_BYTES = 64 * 1024
+"""A peer that takes this much of its answer is reading it."""
+MAX_UNSENT_BYTES = 256 * 1024 * 1024
+"""Answers that have not been read yet, of all connections together."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Writer:
+    def __init__(self, connections: Connections, app: HttpApp) -> None:
+        self._connections = connections
+        self._app = app
+        self._tracking = app.tracking
+        self._clock = app.clock
+        self._answers = PollAnswers(app.clock, app.tracking.max_timeout_s)
+
+    def send_answer(self, connection: Connection, answer: Answer, *, head_only: bool = False) -> None:
+        """Write the answer of a poll."""
+        closing = self._tracking.hub.draining
+        if head_only:
+            self.send(connection, self._answers.response(answer, self._tracking.epoch, closing=closing), head_only=True)
+            return
+        keep_alive = connection.keep_alive and not closing
+        data = self._answers.written(
+            answer, self._tracking.epoch, connection.headers, closing=closing, keep_alive=keep_alive
+        )
+        self._write_answer(connection, data, keep_alive=keep_alive)
+
+    def send_refusal(self, connection: Connection, error: OrdertrackError) -> None:
+        """Write an error."""
+        self.send(connection, self._app.refuse(error))
+
+    def send(self, connection: Connection, response: Response, *, head_only: bool = False) -> None:
+        keep_alive = connection.keep_alive and CLOSE not in response.headers and not self._tracking.hub.draining
+        response = with_headers(response, connection.headers)
+        date = http_date(self._clock.now_ms())
+        data = bytes_of(response, date, keep_alive=keep_alive, head_only=head_only)
+        self._write_answer(connection, data, keep_alive=keep_alive)
+
+    def _write_answer(self, connection: Connection, data: bytes, *, keep_alive: bool) -> None:
+        if connection.fd < 0:
+            return
+        connection.stage = Stage.IDLE
+        connection.keep_alive = keep_alive
+        connection.headers = ()
+        written = self.write(connection, data)
+        if connection.fd < 0:
+            return
+        if written < len(data):
+            self._write_later(connection, memoryview(data)[written:])
+        elif not keep_alive:
+            self._connections.end(connection)
+
+    def write(self, connection: Connection, data: bytes | memoryview) -> int:
+        """Return how many bytes the kernel took; the connection is dropped if its peer is gone."""
+        try:
+            return os.write(connection.fd, data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            self._connections.drop(connection)
+            return 0
+
+    def _write_later(self, connection: Connection, unsent: memoryview) -> None:
+        """The kernel does not take all of an answer: a long one on a slow line, or a peer that does not read."""
+        if self._connections.unsent_bytes + len(unsent) > MAX_UNSENT_BYTES:
+            self._connections.counters.closed_unread += 1
+            self._connections.drop(connection)
+            return
+        self._connections.unsent_bytes += len(unsent)
+        connection.unsent = unsent
+        self._connections.watch(connection, EPOLLOUT)
+        self._connections.expect(connection, Stage.WRITING, self._connections.timeouts.read_s)
+
+    def write_on(self, connection: Connection) -> bool:
+        """Write more of an answer. Return True once all of it is written, and the connection goes on."""
+        unsent = connection.unsent
+        assert unsent is not None
+        written = self.write(connection, unsent)
+        if connection.fd < 0:
+            return False
+        self._connections.unsent_bytes -= written
+        connection.unsent = unsent[written:]
+        if written < len(unsent):
+            if len(unsent) // MIN_READ_BYTES != (len(unsent) - written) // MIN_READ_BYTES:
+                self._connections.expect(connection, Stage.WRITING, self._connections.timeouts.read_s)
+            return False
+        connection.unsent = None
+        if not connection.keep_alive:
+            self._connections.end(connection)
+            return False
+        self._connections.watch(connection, 0 if connection.has_ended else READABLE)
+        connection.stage = Stage.IDLE
+        return True

@@ -1,0 +1,1 @@
+"""Rules that hold for every request on every transport, before an endpoint sees it."""

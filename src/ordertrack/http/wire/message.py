@@ -1,0 +1,137 @@
+"""One HTTP request as a value, and the rules of RFC 9110 and RFC 9112 that hold on every transport.
+
+`gate/framing.py` makes requests from bytes, `asgi/transport.py` from ASGI scopes. What both have to refuse is refused
+here, so that no server in front of the application can be more lenient than the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from ordertrack.http import names
+from ordertrack.http.errors import ExpectationFailed, MalformedRequest, UnknownMethod, UnsupportedVersion
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
+"""Recognized methods. PATCH is recognized and allowed nowhere: 405 rather than 501 (RFC 9110, 15.6.2)."""
+VERSIONS = frozenset(("1.1", "1.0"))
+HOST, CONTENT_LENGTH, EXPECT = names.HOST.encode(), names.CONTENT_LENGTH.encode(), names.EXPECT.encode()
+_GIVEN_ONCE = (HOST, CONTENT_LENGTH)
+
+_HOST = re.compile(
+    rb"(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+(?::[0-9]{0,5})?"  # reg-name or IPv4address, without commas
+    rb"|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{0,5})?"  # IP-literal
+)
+_MAX_PORT = 65_535
+_ABSOLUTE = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
+_TRIPLET = re.compile("%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+class Headers(dict[bytes, bytes]):
+    """Header fields by lower-case name. The values of a repeated field are one list (RFC 9110, 5.3)."""
+
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
+        """`pairs` have lower-case names. Raises: MalformedRequest for a second Host or Content-Length."""
+        headers = cls()
+        for name, value in pairs:
+            if name in headers:
+                if name in _GIVEN_ONCE:
+                    raise MalformedRequest(f"{name.decode().title()} must be given once.")
+                value = headers[name] + b", " + value
+            headers[name] = value
+        return headers
+
+
+class Request(NamedTuple):
+    """The head of a request.
+
+    `path` is normalized (RFC 3986, 6.2.2): percent-encoded only where a character has to be, so an encoded slash stays
+    encoded. `version` is "1.1" or another protocol version; `peer` is the address of the other side, if it has one.
+    """
+
+    method: str
+    path: str
+    query_string: bytes
+    headers: Headers
+    version: str
+    peer: str | None
+
+
+class Target(NamedTuple):
+    """A request target (RFC 9112, 3.2). `authority` is the one of an absolute form, else None."""
+
+    authority: bytes | None
+    path: str
+    query_string: bytes
+
+
+def parse_target(target: bytes) -> Target:
+    """Split a target of printable ASCII bytes.
+
+    Raises: MalformedRequest.
+    """
+    authority = None
+    path, _, query = target.partition(b"?")
+    if not path.startswith(b"/"):
+        absolute = _ABSOLUTE.match(target)
+        if absolute is not None:
+            authority, path = absolute[1], path[absolute.end() :] or b"/"
+        elif path != b"*":
+            raise MalformedRequest("The request target must be a path, such as /api/v1/orders.")
+    if b"#" in target:
+        raise MalformedRequest("A request target has no fragment.")
+    text = path.decode("ascii")
+    return Target(authority, _normalized(text) if "%" in text else text, query)
+
+
+def check_message(request: Request) -> None:
+    """Refuse what HTTP/1.1 does not allow or this server does not do.
+
+    Raises: UnsupportedVersion, MalformedRequest, UnknownMethod, ExpectationFailed.
+    """
+    if request.version not in VERSIONS:
+        raise UnsupportedVersion(request.version)
+    host = request.headers.get(HOST)
+    if host is None:
+        if request.version == "1.1":
+            raise MalformedRequest("A request of HTTP/1.1 must have one Host.")
+    elif not is_host(host):
+        raise MalformedRequest("Host must be a name or an address, and may have a port.")
+    if request.method not in METHODS:
+        raise UnknownMethod(request.method)
+    if request.path == "*" and request.method != "OPTIONS":
+        raise MalformedRequest("Only OPTIONS has the target *.")
+    expect = request.headers.get(EXPECT)
+    if expect is not None and expect.lower() != b"100-continue":
+        raise ExpectationFailed(expect[:100].decode("latin-1"))
+
+
+def is_host(value: bytes) -> bool:
+    """Tell whether `value` is a `uri-host [ ":" port ]` (RFC 9110, 7.2) that is not empty."""
+    if not _HOST.fullmatch(value):
+        return False
+    port = value.rpartition(b":")[2] if not value.endswith(b"]") and b":" in value else b""
+    return not port or int(port) <= _MAX_PORT
+
+
+def decoded(path: str) -> str:
+    """Undo the percent-encoding of a normalized path, but for encoded slashes: those never separate segments."""
+    return "/".join(unquote(part).replace("/", "%2F") for part in path.split("/")) if "%" in path else path
+
+
+def encoded(path: str) -> str:
+    """Percent-encode a decoded path, for servers that say nothing of the bytes they received."""
+    return quote(path, safe="/!$&'()*+,;=:@-._~")
+
+
+def _normalized(path: str) -> str:
+    return _TRIPLET.sub(lambda match: _unreserved(match[1]), path)
+
+
+def _unreserved(digits: str) -> str:
+    character = chr(int(digits, 16))
+    return character if character in _UNRESERVED else f"%{digits.upper()}"

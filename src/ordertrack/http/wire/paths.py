@@ -1,0 +1,110 @@
+"""What a path is, decided once per request."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from ordertrack.core.errors import InvalidInput, OrderNotFound
+from ordertrack.core.feed import MAX_INT64, FeedKey, FeedKind, order_feed
+from ordertrack.http import names
+
+MAX_PARTY_ID = 64
+MAX_BODY_BYTES = 64 * 1024
+MAX_BULK_BODY_BYTES = 1024 * 1024
+
+_PARTIES = {
+    names.CUSTOMERS: FeedKind.CUSTOMER,
+    names.RESTAURANTS: FeedKind.RESTAURANT,
+    names.COURIERS: FeedKind.COURIER,
+}
+_PATH = re.compile(
+    rf"{names.ORDERS}/(?P<order>[^/]+)(?P<what>{names.TRACK_SUFFIX}|{names.STATUS_SUFFIX})"
+    rf"|(?P<party>{'|'.join(_PARTIES)})/(?P<id>.*){names.TRACK_SUFFIX}"
+    rf"|{names.LINKS}/(?P<token>[A-Za-z0-9_-]{{1,64}})(?P<track>{names.TRACK_SUFFIX})?"
+    rf"|(?P<public>(?P<page>/|{names.APIDOCS}(?:/.*)?)|{names.HEALTH}|{names.READY}|{names.OPENAPI})",
+    re.DOTALL,
+)
+_ORDER_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
+_NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
+
+
+class PollTarget(NamedTuple):
+    """The poll of a feed. `id` is percent-encoded and not checked yet."""
+
+    kind: FeedKind
+    id: str
+
+    def feed(self) -> FeedKey:
+        """The feed. The id of a party may contain a slash, as those that come in bodies may.
+
+        Raises: OrderNotFound, InvalidInput.
+        """
+        id_ = unquote(self.id)
+        if self.kind is FeedKind.ORDER:
+            return order_feed(parse_order_id(id_))
+        if len(id_) > MAX_PARTY_ID or not _PRINTABLE.fullmatch(id_) or _NOT_UTF8 in id_:
+            allowed = f"1 to {MAX_PARTY_ID} characters in UTF-8 without control characters"
+            raise InvalidInput(f"{self.kind}_id", allowed)
+        return FeedKey(self.kind, id_)
+
+
+class StatusTarget(NamedTuple):
+    """The status of an order. `id` is percent-encoded and not checked yet."""
+
+    id: str
+
+
+class LinkTarget(NamedTuple):
+    """A tracking link: its order, or the poll of its order."""
+
+    token: str
+    polls: bool
+
+    def order_path(self, order_id: int | None) -> str:
+        """The path of the order that the link is for."""
+        return f"{names.ORDERS}/{order_id}"
+
+
+class OtherTarget(NamedTuple):
+    """Everything else; whether it exists is the framework's business."""
+
+    path: str
+    is_public: bool = False
+    """It tells nothing of any order, so the caller need not be known."""
+    is_page: bool = False
+
+    @property
+    def max_body_bytes(self) -> int:
+        return MAX_BULK_BODY_BYTES if self.path == names.BULK else MAX_BODY_BYTES
+
+
+Target = PollTarget | StatusTarget | LinkTarget | OtherTarget
+
+
+def match_path(path: str) -> Target:
+    """Tell what a normalized path (`wire.message`) leads to."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return OtherTarget(path)
+    order, what, party, id_, token, track, public, page = match.groups()
+    if order is not None:
+        return PollTarget(FeedKind.ORDER, order) if what == names.TRACK_SUFFIX else StatusTarget(order)
+    if party is not None:
+        return PollTarget(_PARTIES[party], id_)
+    if token is not None:
+        return LinkTarget(token, track is not None)
+    return OtherTarget(path, public is not None, page is not None)
+
+
+def max_body_bytes(target: Target) -> int:
+    return target.max_body_bytes if isinstance(target, OtherTarget) else MAX_BODY_BYTES
+
+
+def parse_order_id(text: str) -> int:
+    """Raises: OrderNotFound, also for text that is not an id: it is the id of no order."""
+    if not _ORDER_ID.fullmatch(text) or int(text) > MAX_INT64:
+        raise OrderNotFound(text)
+    return int(text)
