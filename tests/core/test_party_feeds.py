@@ -44,18 +44,18 @@ def at(version: int, snapshot: int = 0) -> Cursor:
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        pytest.param(PollRequest(), Answer(NOW, Reason.SNAPSHOT, None), id="1"),
-        pytest.param(PollRequest(timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7), id="2 and 6"),
-        pytest.param(PollRequest(timeout_s=9.0), Hold(7, 9.0), id="2"),
-        pytest.param(PollRequest(cursor=at(6)), Answer(NOW, Reason.CHANGED, 6), id="3"),
-        pytest.param(PollRequest(cursor=at(3, 6)), Answer(NOW, Reason.CHANGED, 3), id="3 within a snapshot"),
-        pytest.param(PollRequest(cursor=Cursor("ffff", 7)), Answer(NOW, Reason.RESET, None), id="4"),
-        pytest.param(PollRequest(cursor=at(7), timeout_s=9.0), Hold(7, 9.0), id="6"),
+        pytest.param(PollRequest(), Answer(NOW, Reason.SNAPSHOT, None), id="3.5"),
+        pytest.param(PollRequest(timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7), id="3.6 and 3.11"),
+        pytest.param(PollRequest(timeout_s=9.0), Hold(7, 9.0), id="3.6"),
+        pytest.param(PollRequest(cursor=at(6)), Answer(NOW, Reason.CHANGED, 6), id="3.8"),
+        pytest.param(PollRequest(cursor=at(3, 6)), Answer(NOW, Reason.CHANGED, 3), id="3.8 within a snapshot"),
+        pytest.param(PollRequest(cursor=Cursor("ffff", 7)), Answer(NOW, Reason.RESET, None), id="3.7"),
+        pytest.param(PollRequest(cursor=at(7), timeout_s=9.0), Hold(7, 9.0), id="3.11"),
         pytest.param(
             PollRequest(etag=at(7), timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7, not_modified=True), id="304"
         ),
-        pytest.param(PollRequest(cursor=at(8), timeout_s=9.0), Hold(8, 2.0, ahead=True), id="7"),
-        pytest.param(PollRequest(cursor=at(8), timeout_s=0.0), Answer(NOW, Reason.RESET, None), id="7 without time"),
+        pytest.param(PollRequest(cursor=at(8), timeout_s=9.0), Hold(8, 2.0), id="3.9"),
+        pytest.param(PollRequest(cursor=at(8), timeout_s=0.0), Answer(NOW, Reason.RESET, None), id="3.9 without time"),
     ],
 )
 def test_the_table_is_that_of_orders(request_: PollRequest, expected: Answer | Hold) -> None:
