@@ -142,26 +142,41 @@ def test_holders_of_links_cannot_push_out_whose_order_it_is(by: By, caller: Make
     made = link(by, order_id)
     guests = [caller(None).hold(f"{made['path']}/track?timeout=60") for _ in range(5)]
     until_held(by, 5)
-    sixth = caller(None).poll(f"{made['path']}/track?timeout=60")
+    sixth = caller(None).poll(f"{link(by, order_id)['path']}/track?timeout=60")
     assert (sixth.status, sixth.json()["error"]) == (429, "too_many_connections")
     assert int(sixth.headers["retry-after"]) >= 1
     owners = [by("customer").hold(f"{ORDERS}/{order_id}/track?timeout=60") for _ in range(5)]
     until_held(by, 10)
-    eleventh = by("customer").poll(f"{ORDERS}/{order_id}/track?timeout=60")
+    eleventh = by("courier").poll(f"{ORDERS}/{order_id}/track?timeout=60")
     assert (eleventh.status, eleventh.json()["error"]) == (429, "too_many_connections")
     assert all(poll.silent() for poll in (*guests, *owners))
 
 
-@pytest.mark.protocol("7.10")
+@pytest.mark.protocol("7.10", "3.33")
 def test_one_principal_cannot_take_all_places_of_an_order(by: By, order_id: int) -> None:
     path = f"{ORDERS}/{order_id}/track?timeout=60"
-    customers = [by("customer").hold(path) for _ in range(7)]
+    oldest = by("customer").hold(path)
+    until_held(by, 1)
+    customers = [by("customer").hold(path) for _ in range(6)]
     until_held(by, 7)
-    eighth = by("customer").poll(path)
-    assert (eighth.status, eighth.json()["error"]) == (429, "too_many_connections")
+    customers.append(by("customer").hold(path))
+    answer = oldest.answer()
+    assert (answer.status, answer.json()["reason"], answer.json()["has_update"]) == (200, "superseded", False)
     others = [by(role).hold(path) for role in ("restaurant", "courier", "service", "admin", "admin", "admin", "admin")]
     until_held(by, 14)
     assert all(poll.silent() for poll in (*customers, *others))
+
+
+@pytest.mark.protocol("3.33")
+def test_the_oldest_poll_of_a_link_gives_way(by: By, caller: Make, order_id: int) -> None:
+    made, other = link(by, order_id), link(by, order_id)
+    oldest = caller(None).hold(f"{made['path']}/track?timeout=60")
+    until_held(by, 1)
+    guests = [caller(None).hold(f"{path}/track?timeout=60") for path in (made["path"], *[other["path"]] * 3)]
+    until_held(by, 5)
+    guests.append(caller(str(made["token"])).hold(f"{ORDERS}/{order_id}/track?timeout=60"))
+    assert oldest.answer().json()["reason"] == "superseded"
+    assert all(poll.silent() for poll in guests)
 
 
 @pytest.mark.protocol("7.10")

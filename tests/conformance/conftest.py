@@ -31,7 +31,8 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield GIVEN_URL.rstrip("/")
         return
     mode = "on" if request.param == "gate" else "off"
-    server = Server(tmp_path_factory.mktemp("conformance") / "data", "--gate", mode)
+    flags = ("--gate", mode, "--trusted-proxies", "127.0.0.1")
+    server = Server(tmp_path_factory.mktemp("conformance") / "data", *flags)
     yield server.url
     code = server.stop()
     server.close()

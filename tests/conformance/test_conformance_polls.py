@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from support.api import ROAD, Api, Json
 
 ENDS = ("delivered", "cancelled")
 ACTIVE = ROAD[:-1]
+
+
+NEEDS_A_PROXY = pytest.mark.skipif(
+    "ORDERTRACK_CONFORMANCE_URL" in os.environ, reason="the server has to trust this machine as a proxy"
+)
+
+
+def _via_proxy(address: str) -> dict[str, str]:
+    """What a proxy adds for a client at this address."""
+    return {"X-Forwarded-For": address}
 
 
 def _cursor(api: Api, order: Json, version: int | None = None) -> str:
@@ -130,11 +142,23 @@ def test_a_poll_ahead_of_the_server_that_will_not_wait_is_reset_at_once(api: Api
         assert (answer["reason"], answer["reset"]) == ("reset", True)
 
 
-@pytest.mark.protocol("3.9")
-def test_an_ended_order_is_reset_for_a_cursor_that_is_ahead(api: Api):
+@pytest.mark.protocol("3.9", "3.15")
+def test_polls_ahead_of_an_ended_order_take_no_place(api: Api):
     order = api.at("cancelled")
-    answer = api.poll(order["id"], cursor=_cursor(api, order, 9), timeout=30).json()
-    assert (answer["reason"], answer["terminal"], answer["next_poll_interval"]) == ("reset", True, 0)
+    limit = api.stats()["max_connections_per_order"]
+    polls = [api.hold(order["id"], cursor=_cursor(api, order, 9)) for _ in range(limit + 1)]
+    for poll in polls:
+        answer = poll.answer().json()
+        assert (answer["reason"], answer["terminal"], answer["next_poll_interval"]) == ("reset", True, 0)
+
+
+@pytest.mark.protocol("3.9", "3.10")
+def test_a_poll_that_is_ahead_hears_of_the_end(api: Api):
+    order = api.create()
+    held = api.hold(order["id"], cursor=_cursor(api, order, 2))
+    api.until_held(1)
+    api.made(order["id"], "delivered")
+    assert held.answer().json()["reason"] == "terminal"
 
 
 @pytest.mark.protocol("3.9", "3.17")
@@ -320,6 +344,39 @@ def test_one_poll_more_than_an_order_may_have_is_429(api: Api):
     api.until_held(limit - 1)
     held.append(api.hold(order["id"], cursor=_cursor(api, order)))
     api.until_held(limit)
+
+
+@pytest.mark.protocol("3.33")
+@NEEDS_A_PROXY
+def test_the_oldest_poll_of_a_client_gives_way(api: Api):
+    """As when a proxy goes on asking for a client that has given up."""
+    order = api.create()
+    limit = api.stats()["max_connections_per_order"]
+    first = api.hold(order["id"], _via_proxy("192.0.2.1"))
+    api.until_held(1)
+    held = [api.hold(order["id"], _via_proxy("192.0.2.1")) for _ in range(limit - 1)]
+    api.until_held(limit)
+    newest = api.hold(order["id"], _via_proxy("192.0.2.1"))
+    answer = first.answer()
+    assert (answer.status, answer.json()["reason"], answer.json()["data"]) == (200, "superseded", order)
+    assert all(connection.silent() for connection in (*held, newest))
+    api.until_held(limit)
+    api.made(order["id"], "preparing")
+    assert newest.answer().json()["reason"] == "changed"
+
+
+@pytest.mark.protocol("3.33", "3.15")
+@NEEDS_A_PROXY
+def test_no_poll_of_another_client_gives_way(api: Api):
+    order = api.create()
+    limit = api.stats()["max_connections_per_order"]
+    held = [api.hold(order["id"], _via_proxy("192.0.2.1")) for _ in range(limit - 1)]
+    held.append(api.hold(order["id"], _via_proxy("192.0.2.2"), client_id="phone"))
+    api.until_held(limit)
+    for address, query in (("192.0.2.2", {}), ("192.0.2.3", {}), ("192.0.2.1", {"client_id": "tablet"})):
+        refused = api.poll(order["id"], _via_proxy(address), timeout=30, **query)
+        assert (refused.status, refused.json()["error"]) == (429, "too_many_connections")
+    assert all(connection.silent() for connection in held)
 
 
 @pytest.mark.protocol("3.15", "3.18")

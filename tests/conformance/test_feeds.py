@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import uuid
 from collections.abc import Mapping
@@ -277,6 +278,35 @@ def test_the_pages_of_a_snapshot_have_what_changes_meanwhile_and_not_what_had_en
     second = feed.told(cursor=first["cursor"], timeout=30)
     assert (second["reason"], second["reset"], second["more"]) == ("changed", False, False)
     assert _ids(second) == [*ids[100:105], *ids[106:110], *ids[120:], ids[105], ids[5], new["id"]]
+
+
+@pytest.mark.protocol("3.29", "3.30")
+def test_an_answer_is_at_most_about_a_megabyte(api: Api):
+    feed = Feed(api, "restaurant")
+    large = [{"name": "pizza", "note": "x" * 1_000}] * 55
+    ids = [feed.place(items=large)["id"] for _ in range(20)]
+    body, seen = feed.told(), []
+    held = feed.hold(cursor=_followed(feed, body, seen))
+    assert seen == ids
+    api.until_held(1)
+    api.bulk([{"order_id": id_, "status": "ready"} for id_ in ids])
+    woken = held.answer()
+    seen.clear()
+    _followed(feed, woken.json(), seen)
+    assert seen == ids
+
+
+def _followed(feed: Feed, body: Json, seen: list[int]) -> str:
+    """The cursor at the end of the pages that begin with this one; `seen` gets the orders."""
+    pages = 0
+    while True:
+        assert len(json.dumps(body)) < 1_100_000
+        seen += _ids(body)
+        pages += 1
+        if not body["more"]:
+            assert pages == 2
+            return str(body["cursor"])
+        body = feed.told(cursor=body["cursor"], timeout=30)
 
 
 @pytest.mark.protocol("3.29", "3.28")

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from hashlib import sha256
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -913,6 +914,15 @@ async def test_a_full_page_says_where_it_ends(store: Store) -> None:
     assert await store.feed_changes(CUSTOMER, 0, limit=5) == FeedChanges(5, tuple(orders))
 
 
+async def test_a_page_is_bounded_by_bytes(store: Store) -> None:
+    """Clause 12."""
+    large = Details(note="x" * 300_000)
+    orders = [await placed(store, details=large) for _ in range(5)]
+    assert await store.feed_changes(CUSTOMER, 0) == FeedChanges(3, tuple(orders[:3]), more=True)
+    assert await store.feed_changes(CUSTOMER, 3) == FeedChanges(5, tuple(orders[3:]))
+    assert await store.feed_changes(CUSTOMER, None) == FeedChanges(3, tuple(orders[:3]), more=True, snapshot=5)
+
+
 async def test_departures_count_among_the_entries_of_a_page(store: Store) -> None:
     """Clause 12."""
     first, second, third = [await placed(store, courier_id="d1") for _ in range(3)]
@@ -1011,7 +1021,7 @@ async def test_what_a_commit_tells_of_a_feed_is_what_changed_since_the_version_b
         if before == listener.feeds:
             continue  # it changed nothing, and the last call is an earlier one
         for feed, entries in told.items():
-            expected = page(listener.feeds[feed], entries, limit=100)
+            expected = page(listener.feeds[feed], sorted(entries, key=itemgetter(0)), limit=100)
             assert await store.feed_changes(feed, before.get(feed, 0)) == expected
 
 

@@ -1,18 +1,22 @@
-"""Who waits for which feed: no wake-up is lost, nobody is told twice, nobody is left behind."""
+"""Who waits for which feed: no wake-up is lost, no poll is answered twice, and a poll that left leaves nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ordertrack.core.deadlines import TICK_S
+from ordertrack.core.deadlines import MAX_STALE_NUMBERS, TICK_S
 from ordertrack.core.errors import NodeFull, Overloaded, TooManyPolls
 from ordertrack.core.feed import FeedKey, order_feed
-from ordertrack.core.hub import Caps, Hub, Parking, Poll
+from ordertrack.core.hub import Caps, Held, Hub, Parking, Poll
+from ordertrack.core.principal import ANYONE, Principal, Role, anyone_at
 
 FEED, OTHER = order_feed(1), order_feed(2)
 FULL_RETRY_S = 7
@@ -22,25 +26,42 @@ def new_hub(per_feed: int = 10, total: int = 1_000, per_client: int = 1_000, res
     return Hub(Caps(per_feed, per_client, total, reserved), full_retry_after_s=lambda: FULL_RETRY_S)
 
 
-def joined(hub: Hub[str], feed: FeedKey = FEED, client_id: str | None = None) -> Poll[str]:
-    poll = Poll(feed, "somebody", ends_at_s=30.0, client_id=client_id)
+ANN = Principal(Role.CUSTOMER, "ann", customer_id="ann")
+LUIGI = Principal(Role.RESTAURANT, "luigi", restaurant_id="luigi")
+SHOP = Principal(Role.SERVICE, "shop", restaurants=frozenset({"luigi"}))
+LINK, OTHER_LINK = (Principal(Role.LINK, name, order_id=1) for name in "12")
+
+
+def joined(hub: Hub[str], feed: FeedKey = FEED, client_id: str | None = None, by: Principal = ANYONE) -> Poll[str]:
+    poll = Poll(feed, "somebody", ends_at_s=30.0, client_id=client_id, by=by)
     hub.join(poll)
     return poll
 
 
 def parked(
-    hub: Hub[str], feed: FeedKey = FEED, position: int = 1, until_s: float = 30.0, client_id: str | None = None
+    hub: Hub[str],
+    feed: FeedKey = FEED,
+    position: int = 1,
+    until_s: float = 30.0,
+    client_id: str | None = None,
+    by: Principal = ANYONE,
 ) -> Poll[str]:
-    poll = joined(hub, feed, client_id)
-    assert hub.park(poll, position, until_s) is Parking.HELD
+    poll = joined(hub, feed, client_id, by)
+    assert hub.park(poll, position, until_s) == Held()
     return poll
 
 
-def assert_empty(hub: Hub[str]) -> None:
-    """Nobody is in it, and nothing of anybody either. Buckets are given their time to pass."""
-    assert hub.joined == hub.held == hub.feeds_watched == 0
-    assert hub.expire(1e9) == []
-    assert (hub._by_feed, hub._by_client, hub.next_deadline_s()) == ({}, {}, None)
+def entries(hub: Hub[Any]) -> int:
+    """Entries in all containers of a hub, its counts by kind aside."""
+    containers = [*vars(hub).values(), *vars(hub._deadlines).values()]
+    return sum(len(each) for each in containers if isinstance(each, dict | list | set) and each is not hub.held_by_kind)
+
+
+def assert_empty(hub: Hub[Any]) -> None:
+    """It has no poll and nothing of a poll, and nothing will be due."""
+    assert hub.joined == hub.held == hub.feeds_watched == sum(hub.held_by_kind.values()) == 0
+    assert hub.next_deadline_s() is None
+    assert entries(hub) == 0
 
 
 # News
@@ -76,7 +97,7 @@ def test_news_while_a_poll_reads_is_not_slept_over() -> None:
     assert hub.news(FEED, 2) == []
     assert hub.park(poll, 1, 30.0) is Parking.NEWS
     assert hub.held == 0
-    assert hub.park(poll, 2, 30.0) is Parking.HELD
+    assert hub.park(poll, 2, 30.0) == Held()
 
 
 def test_of_several_news_while_a_poll_reads_the_newest_counts() -> None:
@@ -100,9 +121,26 @@ def test_news_from_before_a_hold_does_not_count_after_it() -> None:
     hub = new_hub()
     poll = joined(hub)
     hub.news(FEED, 2)
-    assert hub.park(poll, 2, 5.0) is Parking.HELD
+    assert hub.park(poll, 2, 5.0) == Held()
     hub.expire(6.0)
     assert poll.announced == 0
+
+
+def test_news_of_a_version_that_was_not_read_is_read_again() -> None:
+    """A poll that is ahead: what it read is out of date, though the news is not beyond its position."""
+    hub = new_hub()
+    poll = joined(hub)
+    hub.news(FEED, 2)
+    assert hub.park(poll, 3, 30.0, seen=1) is Parking.NEWS
+    assert hub.park(poll, 3, 30.0, seen=2) == Held()
+
+
+def test_final_news_ends_polls_that_are_ahead_too() -> None:
+    hub = new_hub()
+    polls = [parked(hub, position=position) for position in (1, 2, 3)]
+    assert hub.news(FEED, 2) == polls[:1]
+    assert hub.news(FEED, 2, final=True) == polls[1:]
+    assert_empty(hub)
 
 
 def test_nobody_is_handed_back_twice() -> None:
@@ -175,6 +213,17 @@ def test_a_poll_that_left_while_it_read_is_not_held() -> None:
     assert (hub.held, stays.parked) == (1, True)
 
 
+@pytest.mark.parametrize("spread_s", [0.0, 120.0], ids=["due together", "each at its time"])
+def test_polls_that_leave_early_leave_no_deadlines(spread_s: float) -> None:
+    hub = new_hub(total=5_000)
+    polls = [parked(hub, order_feed(n), until_s=30 + spread_s * n / 5_000) for n in range(5_000)]
+    for poll in polls[1:]:
+        hub.leave(poll)
+    assert entries(hub) < 50
+    hub.leave(polls[0])
+    assert_empty(hub)
+
+
 # The same client again
 
 
@@ -182,43 +231,108 @@ def test_a_newer_poll_of_the_same_client_ends_the_older() -> None:
     hub = new_hub()
     older = parked(hub, client_id="me")
     newer = joined(hub, client_id="me")
-    assert hub.supersede(newer) is older
-    assert hub.park(newer, 1, 30.0) is Parking.HELD
+    assert hub.park(newer, 1, 30.0) == Held(older)
     assert (hub.held, hub.joined, older.parked) == (1, 1, False)
 
 
-def test_a_poll_supersedes_neither_itself_nor_another_client_nor_another_feed() -> None:
+def test_another_client_and_another_feed_are_left_alone() -> None:
     hub = new_hub()
-    mine = parked(hub, client_id="me")
-    parked(hub, OTHER, client_id="me")
-    assert hub.supersede(mine) is None
-    assert hub.supersede(joined(hub, client_id="you")) is None
-    assert hub.supersede(joined(hub)) is None
-    assert hub.held == 2
+    for poll in (joined(hub, client_id="me"), joined(hub, OTHER, "me"), joined(hub, client_id="you"), joined(hub)):
+        assert hub.park(poll, 1, 30.0) == Held()
+    assert hub.held == 4
 
 
-def test_polls_without_a_client_id_leave_one_another_alone() -> None:
+def test_a_client_id_is_its_principals_own() -> None:
     hub = new_hub()
-    parked(hub)
-    assert hub.supersede(joined(hub)) is None
+    parked(hub, client_id="me", by=ANN)
+    assert hub.park(joined(hub, client_id="me", by=LUIGI), 1, 30.0) == Held()
 
 
 def test_an_older_poll_that_read_slowly_does_not_end_the_newer_one() -> None:
     hub = new_hub()
     older = joined(hub, client_id="me")
     newer = parked(hub, client_id="me")
-    assert hub.supersede(older) is None
     assert hub.park(older, 1, 30.0) is Parking.SUPERSEDED
     assert (newer.parked, hub.held) == (True, 1)
 
 
-def test_a_poll_that_has_left_ends_nobody() -> None:
+def test_a_poll_that_has_left_or_has_news_ends_no_other() -> None:
     hub = new_hub()
-    older = parked(hub, client_id="me")
-    newer = joined(hub, client_id="me")
-    hub.leave(newer)
-    assert hub.supersede(newer) is None
+    older = parked(hub, position=9, client_id="me")
+    gone, behind = joined(hub, client_id="me"), joined(hub, client_id="me")
+    hub.leave(gone)
+    hub.news(FEED, 2)
+    assert hub.park(gone, 1, 30.0) is Parking.GONE
+    assert hub.park(behind, 1, 30.0) is Parking.NEWS
     assert older.parked
+
+
+# The same principal, where no place is left
+
+
+@pytest.mark.parametrize(
+    ("by", "held", "client_id"),
+    [
+        pytest.param(ANN, 7, None, id="seven in ten"),
+        pytest.param(ANN, 7, "tablet", id="seven in ten, with a client id"),
+        pytest.param(LINK, 5, None, id="half of the places, for links"),
+        pytest.param(anyone_at("192.0.2.1"), 10, None, id="an address behind a proxy"),
+    ],
+)
+def test_the_oldest_poll_of_a_principal_gives_way(by: Principal, held: int, client_id: str | None) -> None:
+    hub = new_hub()
+    polls = [parked(hub, by=by) for _ in range(held)]
+    for n, older in enumerate(polls):
+        newer = joined(hub, client_id=client_id and f"{client_id} {n}", by=by)
+        assert hub.park(newer, 1, 30.0) == Held(older)
+    assert hub.held == held
+
+
+def test_a_renewed_token_is_the_same_principal() -> None:
+    hub = new_hub(per_feed=1)
+    older = parked(hub, by=ANN)
+    newer = joined(hub, by=msgspec.structs.replace(ANN, expires_at_s=99))
+    assert hub.park(newer, 1, 30.0) == Held(older)
+
+
+@pytest.mark.parametrize(
+    ("holder", "client_id", "newcomer"),
+    [
+        pytest.param(ANN, None, LUIGI, id="another role"),
+        pytest.param(ANN, None, Principal(Role.CUSTOMER, "bob", customer_id="bob"), id="another customer"),
+        pytest.param(LINK, None, OTHER_LINK, id="another link"),
+        pytest.param(ANYONE, None, ANYONE, id="clients without a name"),
+        pytest.param(ANYONE, None, anyone_at("192.0.2.1"), id="a client without a name, and an address"),
+        pytest.param(anyone_at("192.0.2.1"), None, anyone_at("192.0.2.2"), id="another address"),
+        pytest.param(anyone_at("192.0.2.1"), "me", anyone_at("192.0.2.1"), id="another client of the address"),
+    ],
+)
+def test_no_poll_of_another_principal_gives_way(holder: Principal, client_id: str | None, newcomer: Principal) -> None:
+    hub = new_hub(per_feed=1)
+    held = parked(hub, by=holder, client_id=client_id)
+    with pytest.raises(TooManyPolls):
+        hub.park(joined(hub, by=newcomer), 1, 30.0)
+    assert held.parked
+
+
+def test_a_poll_older_than_all_held_ones_gives_way_itself() -> None:
+    hub = new_hub(per_feed=1)
+    slow = joined(hub, by=ANN)
+    held = parked(hub, by=ANN)
+    assert hub.park(slow, 1, 30.0) is Parking.SUPERSEDED
+    assert held.parked
+
+
+def test_no_poll_gives_way_at_another_cap() -> None:
+    hub = new_hub(per_feed=1, per_client=2, total=3)
+    held = [parked(hub, by=ANN), parked(hub, OTHER, by=ANN)]
+    with pytest.raises(TooManyPolls) as refused:
+        hub.park(joined(hub, by=ANN), 1, 30.0)
+    assert refused.value.of == "client"
+    held.append(parked(hub, order_feed(3), by=SHOP))
+    with pytest.raises(NodeFull):
+        hub.park(joined(hub, by=ANN), 1, 30.0)
+    assert all(poll.parked for poll in held)
 
 
 # Caps
@@ -234,7 +348,7 @@ def test_a_feed_holds_ten_and_refuses_the_eleventh_until_one_is_gone() -> None:
     assert (hub.held, eleventh.parked) == (10, False)
     assert parked(hub, OTHER).parked
     hub.leave(held[0])
-    assert hub.park(eleventh, 1, 30.0) is Parking.HELD
+    assert hub.park(eleventh, 1, 30.0) == Held()
 
 
 def test_a_full_node_says_when_to_come_again() -> None:
@@ -252,7 +366,7 @@ def test_the_last_places_of_a_node_are_for_those_who_come_with_a_position() -> N
     with pytest.raises(NodeFull) as refused:
         hub.park(newcomer, 1, 30.0, resuming=False)
     assert refused.value.limit == 2
-    assert hub.park(follower, 1, 30.0, resuming=True) is Parking.HELD
+    assert hub.park(follower, 1, 30.0, resuming=True) == Held()
     with pytest.raises(NodeFull) as refused:
         hub.park(joined(hub, order_feed(5)), 1, 30.0, resuming=True)
     assert refused.value.limit == 3
@@ -269,7 +383,7 @@ def test_one_client_may_hold_only_so_many_whatever_it_asks_for() -> None:
     assert parked(hub, order_feed(3), client_id="modest").parked
     assert parked(hub, order_feed(3)).parked
     hub.leave(first)
-    assert hub.park(third, 1, 30.0) is Parking.HELD
+    assert hub.park(third, 1, 30.0) == Held()
 
 
 def test_polls_that_read_do_not_count_against_the_caps() -> None:
@@ -303,7 +417,7 @@ def test_a_drain_spreads_all_deadlines_over_its_window_and_goes_on_waking() -> N
     assert hub.expire(15.0) == [middle]
     assert hub.news(order_feed(2), 2) == [last]
     newcomer = joined(hub)
-    assert hub.park(newcomer, 1, 30.0) is Parking.HELD
+    assert hub.park(newcomer, 1, 30.0) == Held()
     assert hub.expire(20.0) == [newcomer], "nobody is held beyond the window"
 
 
@@ -336,17 +450,40 @@ def test_watching_is_known_by_feed() -> None:
 # Any schedule at all
 
 
+class Waiter:
+    """Can be asked whether it still exists."""
+
+
 @dataclass(eq=False)
 class Modelled:
     """A poll as the oracle sees it: `state` is reading, parked or gone; `seen` is what its last read returned."""
 
-    poll: Poll[str]
+    poll: Poll[Waiter]
     number: int
     state: str = "reading"
     seen: int | None = None
     heard: int = 0
     position: int = 0
     until_s: float = 0.0
+    waiter: weakref.ref[Waiter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waiter = weakref.ref(self.poll.waiter)
+
+    def is_of_client(self, other: Poll[Waiter]) -> bool:
+        poll = self.poll
+        return poll.client_id is not None and (poll.client_id, poll.by.actor) == (other.client_id, other.by.actor)
+
+    def is_of_principal(self, other: Poll[Waiter]) -> bool:
+        by = self.poll.by
+        if by.role is Role.ANYONE:
+            return by.address is not None and by == other.by and self.poll.client_id is other.client_id is None
+        return by == other.by
+
+    @property
+    def counted_as(self) -> str | None:
+        by = self.poll.by
+        return self.poll.client_id if by.role is Role.ANYONE else None if by is SHOP else by.actor
 
 
 class AnySchedule(RuleBasedStateMachine):
@@ -354,26 +491,40 @@ class AnySchedule(RuleBasedStateMachine):
 
     feeds = st.sampled_from([order_feed(n) for n in range(2)])
     clients = st.sampled_from([None, None, "a", "b"])
+    principals = st.sampled_from(
+        [ANYONE, ANYONE, anyone_at("192.0.2.1"), anyone_at("192.0.2.2"), ANN, LUIGI, LINK, SHOP]
+    )
     which = st.integers(0, 99)
-    per_feed, total, per_client, reserved = 2, 4, 1, 1
+    per_feed, total, per_client, reserved = 4, 8, 5, 1
+    for_links, for_one = 2, 3
 
     @initialize()
     def start(self) -> None:
-        self.hub = new_hub(self.per_feed, self.total, self.per_client, self.reserved)
+        caps = Caps(self.per_feed, self.per_client, self.total, self.reserved)
+        assert (caps.for_links, caps.for_one) == (self.for_links, self.for_one)
+        self.hub: Hub[Waiter] = Hub(caps, full_retry_after_s=lambda: FULL_RETRY_S)
         self.now_s = 50.0
         self.drained = False
         self.drain_until_s = float("inf")
         self.versions: dict[FeedKey, int] = {order_feed(n): 1 for n in range(2)}
         self.polls: list[Modelled] = []
+        self.gone: list[weakref.ref[Waiter]] = []
 
     def those(self, state: str, feed: FeedKey | None = None) -> list[Modelled]:
         return [m for m in self.polls if m.state == state and feed in (None, m.poll.feed)]
 
-    @rule(feed=feeds, client_id=clients)
-    def join(self, feed: FeedKey, client_id: str | None) -> None:
-        poll = Poll(feed, "somebody", ends_at_s=self.now_s + 30, client_id=client_id)
+    def has_gone(self, modelled: Modelled) -> None:
+        """It has left the hub, which no operation may undo; the machine keeps no reference to it."""
+        assert not modelled.poll.parked
+        assert self.hub.leave(modelled.poll) is False
+        self.polls.remove(modelled)
+        self.gone.append(modelled.waiter)
+
+    @rule(feed=feeds, client_id=clients, by=principals)
+    def join(self, feed: FeedKey, client_id: str | None, by: Principal) -> None:
+        poll = Poll(feed, Waiter(), ends_at_s=self.now_s + 30, client_id=client_id, by=by)
         self.hub.join(poll)
-        self.polls.append(Modelled(poll, len(self.polls)))
+        self.polls.append(Modelled(poll, self.polls[-1].number + 1 if self.polls else 0))
 
     @precondition(lambda self: self.those("reading"))
     @rule(which=which)
@@ -388,68 +539,86 @@ class AnySchedule(RuleBasedStateMachine):
         ready = [m for m in self.those("reading") if m.seen is not None]
         self.try_to_park(ready[which % len(ready)], ahead_by, for_s)
 
-    @rule(feed=feeds, client_id=clients, for_s=st.floats(0.01, 5.0))
-    def come_and_be_held(self, feed: FeedKey, client_id: str | None, for_s: float) -> None:
-        self.join(feed, client_id)
+    @rule(feed=feeds, client_id=clients, by=principals, for_s=st.floats(0.01, 5.0))
+    def come_and_be_held(self, feed: FeedKey, client_id: str | None, by: Principal, for_s: float) -> None:
+        self.join(feed, client_id, by)
         self.polls[-1].seen = self.versions[feed]
         self.try_to_park(self.polls[-1], 0, for_s)
+
+    def expected(
+        self, modelled: Modelled, position: int, resuming: bool
+    ) -> Parking | Modelled | type[Overloaded] | None:
+        """What comes of parking it: a refusal, the poll that gives way, or None: held."""
+        poll = modelled.poll
+        assert modelled.seen is not None
+        if modelled.heard > modelled.seen:
+            return Parking.NEWS
+        if self.drained:
+            return Parking.DRAINING
+        here = self.those("parked", poll.feed)
+        mine = [m for m in here if m.is_of_client(poll)]
+        if not mine:
+            if len(self.those("parked")) >= self.total - (0 if resuming else self.reserved):
+                return NodeFull
+            if poll.by is SHOP:
+                return None
+            if modelled.counted_as is not None and self.per_client <= sum(
+                m.counted_as == modelled.counted_as for m in self.those("parked")
+            ):
+                return TooManyPolls
+            here = [m for m in here if m.poll.by is not SHOP]
+            mine = [m for m in here if m.is_of_principal(poll)]
+            links = [m for m in here if m.poll.by.role is Role.LINK]
+            if (
+                len(here) < self.per_feed
+                and (poll.by is not LINK or len(links) < self.for_links)
+                and (poll.by.role is Role.ANYONE or len(mine) < self.for_one)
+            ):
+                return None
+            if not mine:
+                return TooManyPolls
+        return Parking.SUPERSEDED if modelled.number < mine[0].number else mine[0]
 
     def try_to_park(self, modelled: Modelled, ahead_by: int, for_s: float) -> None:
         poll = modelled.poll
         assert modelled.seen is not None
         position, resuming = modelled.seen + ahead_by, modelled.number % 2 == 0
-        mine = [m for m in self.those("parked", poll.feed) if m.poll.client_id == poll.client_id is not None]
-        older = self.hub.supersede(poll)
-        expected_older = [m for m in mine if m.number < modelled.number]
-        assert [older] == ([m.poll for m in expected_older] or [None])
-        for m in expected_older:
-            m.state = "gone"
-            mine.remove(m)
-        expected: Parking | type[Overloaded] = Parking.HELD
-        if modelled.heard > position:
-            expected = Parking.NEWS
-        elif self.drained:
-            expected = Parking.DRAINING
-        elif mine:
-            expected = Parking.SUPERSEDED
-        elif len(self.those("parked")) >= self.total - (0 if resuming else self.reserved):
-            expected = NodeFull
-        elif len(self.those("parked", poll.feed)) >= self.per_feed or (
-            poll.client_id is not None
-            and len([m for m in self.those("parked") if m.poll.client_id == poll.client_id]) >= self.per_client
-        ):
-            expected = TooManyPolls
-        outcome: Parking | type[Overloaded]
+        expected = self.expected(modelled, position, resuming)
+        outcome: Held[Waiter] | Parking | type[Overloaded]
         try:
-            outcome = self.hub.park(poll, position, self.now_s + for_s, ahead=ahead_by > 0, resuming=resuming)
+            outcome = self.hub.park(poll, position, self.now_s + for_s, seen=modelled.seen, resuming=resuming)
         except Overloaded as full:
             outcome = type(full)
-        assert outcome is expected
-        if outcome is Parking.HELD:
+        if isinstance(expected, Modelled):
+            assert outcome == Held(expected.poll)
+            self.has_gone(expected)
+        else:
+            assert outcome == (Held() if expected is None else expected)
+        if isinstance(outcome, Held):
             modelled.state, modelled.position = "parked", position
             modelled.until_s = min(self.now_s + for_s, self.drain_until_s)
         elif outcome is Parking.NEWS:
             modelled.seen = None
         else:
             assert self.hub.leave(poll) is True
-            modelled.state = "gone"
+            self.has_gone(modelled)
 
-    @rule(feed=feeds)
-    def commit(self, feed: FeedKey) -> None:
+    @rule(feed=feeds, final=st.booleans())
+    def commit(self, feed: FeedKey, final: bool) -> None:
         self.versions[feed] += 1
-        self.tell(feed, self.versions[feed])
+        self.tell(feed, self.versions[feed], final)
 
     @rule(feed=feeds, ago=st.integers(1, 3))
     def repeat_old_news(self, feed: FeedKey, ago: int) -> None:
         self.tell(feed, max(1, self.versions[feed] - ago))
 
-    def tell(self, feed: FeedKey, version: int) -> None:
-        expected = [m for m in self.those("parked", feed) if m.position < version]
-        woken = self.hub.news(feed, version)
+    def tell(self, feed: FeedKey, version: int, final: bool = False) -> None:
+        expected = [m for m in self.those("parked", feed) if final or m.position < version]
+        woken = self.hub.news(feed, version, final=final)
         assert len(woken) == len(expected)
         assert set(woken) == {m.poll for m in expected}
         for m in expected:
-            m.state = "gone"
+            self.has_gone(m)
         for m in self.those("reading", feed):
             m.heard = max(m.heard, version)
 
@@ -472,10 +641,10 @@ class AnySchedule(RuleBasedStateMachine):
     @rule(which=which)
     def leave(self, which: int) -> None:
         modelled = self.polls[which % len(self.polls)]
-        assert self.hub.leave(modelled.poll) is (modelled.state != "gone")
-        modelled.state = "gone"
+        assert self.hub.leave(modelled.poll) is True
+        self.has_gone(modelled)
 
-    @precondition(lambda self: len(self.polls) > 8 and not self.hub.draining)
+    @precondition(lambda self: len(self.polls) > 4 and not self.hub.draining)
     @rule()
     def drain(self) -> None:
         self.drain_until_s = self.now_s + 2.0
@@ -483,14 +652,14 @@ class AnySchedule(RuleBasedStateMachine):
         for m in self.those("parked"):
             m.until_s = min(m.poll.ends_at_s, self.now_s + 1.0)
 
-    @precondition(lambda self: len(self.polls) > 8)
+    @precondition(lambda self: len(self.polls) > 4)
     @rule()
     def close(self) -> None:
         drained = self.hub.close()
         assert len(drained) == len(set(drained))
         assert set(drained) == {m.poll for m in self.those("parked")}
         for m in self.those("parked"):
-            m.state = "gone"
+            self.has_gone(m)
         self.drained = True
 
     @invariant()
@@ -500,19 +669,27 @@ class AnySchedule(RuleBasedStateMachine):
             assert m.poll.position == m.position >= self.versions[m.poll.feed]
 
     @invariant()
-    def everybody_is_counted(self) -> None:
-        assert self.hub.held == len(self.those("parked")) <= self.total
-        assert self.hub.joined == len(self.those("parked")) + len(self.those("reading"))
+    def every_poll_is_counted(self) -> None:
+        held = self.those("parked")
+        assert self.hub.held == len(held) <= self.total
+        assert self.hub.joined == len(self.polls)
         for feed in self.versions:
-            assert len(self.those("parked", feed)) <= self.per_feed
+            assert len([m for m in held if m.poll.feed == feed and m.poll.by is not SHOP]) <= self.per_feed
 
     @invariant()
-    def the_next_deadline_is_known(self) -> None:
-        held = self.those("parked")
+    def the_next_deadline_is_that_of_the_first_poll(self) -> None:
+        first_s = min((m.until_s for m in self.those("parked")), default=None)
         next_s = self.hub.next_deadline_s()
-        if held:
-            assert next_s is not None
-            assert next_s <= min(m.until_s for m in held) + TICK_S + 1e-9
+        assert (first_s is None) == (next_s is None)
+        if first_s is not None and next_s is not None:
+            assert first_s - 1e-9 <= next_s <= first_s + TICK_S + 1e-9
+
+    @invariant()
+    def a_poll_that_has_left_leaves_nothing(self) -> None:
+        assert [waiter for waiter in self.gone if waiter() is not None] == []
+        self.gone.clear()
+        per_parked = 5  # its client, its principal, its bucket, and the bucket's number, with as many stale ones
+        assert entries(self.hub) <= len(self.versions) + per_parked * self.hub.held + MAX_STALE_NUMBERS
 
     def teardown(self) -> None:
         if not hasattr(self, "hub"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
 from ordertrack.core.feed import Cursor, FeedChanges, FeedKey, FeedKind, FeedState, order_feed, page
-from ordertrack.core.order import ChangeStatus, NewOrder, Order, advance, create, evolve
+from ordertrack.core.order import ChangeStatus, Details, NewOrder, Order, advance, create, evolve
 from ordertrack.core.poll import (
     Answer,
     Hold,
@@ -44,18 +44,18 @@ def at(version: int, snapshot: int = 0) -> Cursor:
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        pytest.param(PollRequest(), Answer(NOW, Reason.SNAPSHOT, None), id="1"),
-        pytest.param(PollRequest(timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7), id="2 and 6"),
-        pytest.param(PollRequest(timeout_s=9.0), Hold(7, 9.0), id="2"),
-        pytest.param(PollRequest(cursor=at(6)), Answer(NOW, Reason.CHANGED, 6), id="3"),
-        pytest.param(PollRequest(cursor=at(3, 6)), Answer(NOW, Reason.CHANGED, 3), id="3 within a snapshot"),
-        pytest.param(PollRequest(cursor=Cursor("ffff", 7)), Answer(NOW, Reason.RESET, None), id="4"),
-        pytest.param(PollRequest(cursor=at(7), timeout_s=9.0), Hold(7, 9.0), id="6"),
+        pytest.param(PollRequest(), Answer(NOW, Reason.SNAPSHOT, None), id="3.5"),
+        pytest.param(PollRequest(timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7), id="3.6 and 3.11"),
+        pytest.param(PollRequest(timeout_s=9.0), Hold(7, 9.0), id="3.6"),
+        pytest.param(PollRequest(cursor=at(6)), Answer(NOW, Reason.CHANGED, 6), id="3.8"),
+        pytest.param(PollRequest(cursor=at(3, 6)), Answer(NOW, Reason.CHANGED, 3), id="3.8 within a snapshot"),
+        pytest.param(PollRequest(cursor=Cursor("ffff", 7)), Answer(NOW, Reason.RESET, None), id="3.7"),
+        pytest.param(PollRequest(cursor=at(7), timeout_s=9.0), Hold(7, 9.0), id="3.11"),
         pytest.param(
             PollRequest(etag=at(7), timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7, not_modified=True), id="304"
         ),
-        pytest.param(PollRequest(cursor=at(8), timeout_s=9.0), Hold(8, 2.0, ahead=True), id="7"),
-        pytest.param(PollRequest(cursor=at(8), timeout_s=0.0), Answer(NOW, Reason.RESET, None), id="7 without time"),
+        pytest.param(PollRequest(cursor=at(8), timeout_s=9.0), Hold(8, 2.0), id="3.9"),
+        pytest.param(PollRequest(cursor=at(8), timeout_s=0.0), Answer(NOW, Reason.RESET, None), id="3.9 without time"),
     ],
 )
 def test_the_table_is_that_of_orders(request_: PollRequest, expected: Answer | Hold) -> None:
@@ -126,11 +126,29 @@ def test_the_interval_is_that_of_the_order_that_wants_the_shortest_and_never_0(
 
 def test_a_page_has_the_oldest_changes_in_their_order() -> None:
     one, two, three = (order_in("ready", id_) for id_ in (1, 2, 3))
-    entries = [(9, one), (4, two), (6, 77), (8, three)]
+    entries = [(4, two), (6, 77), (8, three), (9, one)]
     assert page(9, entries, limit=4) == FeedChanges(9, (two, three, one), (77,))
     assert page(9, entries, limit=3) == FeedChanges(8, (two, three), (77,), more=True)
     assert page(9, entries, limit=1) == FeedChanges(4, (two,), (), more=True)
     assert page(9, [], limit=1) == FeedChanges(9)
+
+
+def test_a_page_ends_before_an_order_that_would_make_it_too_large() -> None:
+    sizes = (400_000, 500_000, 300_000, 2_000_000, 1)
+    orders = [create(n, NewOrder("c1", "r1", details=Details(note="x" * size)), 1_000) for n, size in enumerate(sizes)]
+    entries = list(enumerate(orders, start=1))
+    pages, after = [], 0
+    while not pages or pages[-1].more:
+        pages.append(page(5, entries[after:], limit=4))
+        after = pages[-1].version
+    assert [[order.id for order in each.orders] for each in pages] == [[0, 1], [2], [3], [4]]
+    assert [each.version for each in pages] == [2, 3, 4, 5]
+
+
+def test_a_page_takes_one_entry_more_than_fits() -> None:
+    entries = iter([(version, version) for version in range(1, 9)])
+    assert page(8, entries, limit=3).more
+    assert next(entries) == (5, 5)
 
 
 def test_a_page_is_of_a_snapshot_until_it_has_come_to_its_beginning() -> None:
@@ -143,7 +161,7 @@ def test_a_page_is_of_a_snapshot_until_it_has_come_to_its_beginning() -> None:
 
 @given(st.sets(st.integers(1, 60), max_size=20), st.integers(1, 8))
 def test_one_page_after_the_other_is_all_of_it_once_and_in_order(versions: set[int], limit: int) -> None:
-    entries: list[tuple[int, Order | int]] = [(version, version * 10) for version in versions]
+    entries: list[tuple[int, Order | int]] = [(version, version * 10) for version in sorted(versions)]
     read: list[int] = []
     after, more = 0, True
     while more:

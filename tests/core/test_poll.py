@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ordertrack.core import poll
 from ordertrack.core.event import Status
 from ordertrack.core.feed import Cursor
 from ordertrack.core.order import ChangeStatus, NewOrder, Order, advance, create, evolve
@@ -20,8 +23,10 @@ from ordertrack.core.poll import (
     decide,
     decide_at,
     decide_drained,
+    decide_news,
     hold_s,
 )
+from support.protocol_page import requirements
 
 EPOCH = "a1b2"
 START_MS = 1_795_342_530_000
@@ -57,54 +62,53 @@ def decided(request: PollRequest, order: Order) -> Answer | Hold:
 
 
 ANSWERED = [
-    # row, request, order, reason, position
-    pytest.param(asked(), ACTIVE, "snapshot", None, id="1 nothing at all"),
-    pytest.param(asked(), ENDED, "snapshot", None, id="1 nothing at all, ended"),
-    pytest.param(asked(wait_s=5.0), ACTIVE, "snapshot", None, id="1 only Prefer"),
-    pytest.param(asked(client_id="me"), ACTIVE, "snapshot", None, id="1 only a client id"),
-    pytest.param(asked(timeout_s=0.0), ACTIVE, "timeout", 3, id="2 and 6 no position, timeout 0"),
-    pytest.param(asked(timeout_s=30.0), ENDED, "terminal", 3, id="2 and 5 no position but a timeout, ended"),
-    pytest.param(asked(cursor=cursor(2)), ACTIVE, "changed", 2, id="3 cursor one behind"),
-    pytest.param(asked(cursor=cursor(0)), ACTIVE, "changed", 0, id="3 cursor before the first version"),
-    pytest.param(asked(cursor=cursor(2), timeout_s=30.0), ACTIVE, "changed", 2, id="3 with a timeout"),
-    pytest.param(asked(cursor=cursor(2), timeout_s=0.0), ACTIVE, "changed", 2, id="3 with timeout 0"),
-    pytest.param(asked(etag=cursor(1)), ACTIVE, "changed", 1, id="3 etag behind"),
-    pytest.param(asked(last_update_ms=BEFORE_MS), ACTIVE, "changed", 2, id="3 last_update behind"),
-    pytest.param(asked(last_update_ms=CURRENT_MS - 1), ACTIVE, "changed", 2, id="3 last_update a millisecond behind"),
-    pytest.param(asked(last_update_ms=0), ACTIVE, "changed", 0, id="3 last_update before the order"),
-    pytest.param(asked(cursor=cursor(2)), ENDED, "changed", 2, id="3 before 5"),
-    pytest.param(asked(cursor=cursor(3, "ffff")), ACTIVE, "reset", None, id="4 cursor of another epoch"),
-    pytest.param(asked(cursor=cursor(9, "ffff")), ACTIVE, "reset", None, id="4 before 7"),
-    pytest.param(asked(cursor=cursor(1, "ffff")), ENDED, "reset", None, id="4 before 3 and 5"),
-    pytest.param(asked(etag=cursor(3, "ffff")), ACTIVE, "reset", None, id="4 etag of another epoch"),
-    pytest.param(asked(cursor=cursor(3)), ENDED, "terminal", 3, id="5 delivered"),
-    pytest.param(asked(cursor=cursor(3)), CANCELLED, "terminal", 3, id="5 cancelled"),
-    pytest.param(asked(cursor=cursor(3), timeout_s=0.0), ENDED, "terminal", 3, id="5 with timeout 0"),
-    pytest.param(asked(etag=cursor(3)), ENDED, "terminal", 3, id="5 etag"),
-    pytest.param(asked(any_etag=True), ENDED, "terminal", 3, id="5 If-None-Match: *"),
-    pytest.param(asked(last_update_ms=CURRENT_MS), ENDED, "terminal", 3, id="5 last_update"),
-    pytest.param(asked(last_update_ms=FUTURE_MS), ENDED, "terminal", 3, id="5 last_update in the future"),
-    pytest.param(asked(cursor=cursor(3), timeout_s=0.0), ACTIVE, "timeout", 3, id="6 timeout 0"),
-    pytest.param(asked(cursor=cursor(3), wait_s=0.0), ACTIVE, "timeout", 3, id="6 Prefer: wait=0"),
-    pytest.param(asked(cursor=cursor(4), timeout_s=0.0), ACTIVE, "reset", None, id="7 ahead with timeout 0"),
+    # requirement, request, order, reason, position
+    pytest.param(asked(), ACTIVE, "snapshot", None, id="3.5 nothing at all"),
+    pytest.param(asked(), ENDED, "snapshot", None, id="3.5 nothing at all, ended"),
+    pytest.param(asked(wait_s=5.0), ACTIVE, "snapshot", None, id="3.5 only Prefer"),
+    pytest.param(asked(client_id="me"), ACTIVE, "snapshot", None, id="3.5 only a client id"),
+    pytest.param(asked(timeout_s=0.0), ACTIVE, "timeout", 3, id="3.6 and 3.11 no position, timeout 0"),
+    pytest.param(asked(timeout_s=30.0), ENDED, "terminal", 3, id="3.6 and 3.10 no position but a timeout, ended"),
+    pytest.param(asked(cursor=cursor(2)), ACTIVE, "changed", 2, id="3.8 cursor one behind"),
+    pytest.param(asked(cursor=cursor(0)), ACTIVE, "changed", 0, id="3.8 cursor before the first version"),
+    pytest.param(asked(cursor=cursor(2), timeout_s=30.0), ACTIVE, "changed", 2, id="3.8 with a timeout"),
+    pytest.param(asked(cursor=cursor(2), timeout_s=0.0), ACTIVE, "changed", 2, id="3.8 with timeout 0"),
+    pytest.param(asked(etag=cursor(1)), ACTIVE, "changed", 1, id="3.8 etag behind"),
+    pytest.param(asked(last_update_ms=BEFORE_MS), ACTIVE, "changed", 2, id="3.8 last_update behind"),
+    pytest.param(asked(last_update_ms=CURRENT_MS - 1), ACTIVE, "changed", 2, id="3.8 last_update a millisecond behind"),
+    pytest.param(asked(last_update_ms=0), ACTIVE, "changed", 0, id="3.8 last_update before the order"),
+    pytest.param(asked(cursor=cursor(2)), ENDED, "changed", 2, id="3.8 before 3.10"),
+    pytest.param(asked(cursor=cursor(3, "ffff")), ACTIVE, "reset", None, id="3.7 cursor of another epoch"),
+    pytest.param(asked(cursor=cursor(9, "ffff")), ACTIVE, "reset", None, id="3.7 before 3.9"),
+    pytest.param(asked(cursor=cursor(1, "ffff")), ENDED, "reset", None, id="3.7 before 3.8 and 3.10"),
+    pytest.param(asked(etag=cursor(3, "ffff")), ACTIVE, "reset", None, id="3.7 etag of another epoch"),
+    pytest.param(asked(cursor=cursor(3)), ENDED, "terminal", 3, id="3.10 delivered"),
+    pytest.param(asked(cursor=cursor(3)), CANCELLED, "terminal", 3, id="3.10 cancelled"),
+    pytest.param(asked(cursor=cursor(3), timeout_s=0.0), ENDED, "terminal", 3, id="3.10 with timeout 0"),
+    pytest.param(asked(etag=cursor(3)), ENDED, "terminal", 3, id="3.10 etag"),
+    pytest.param(asked(any_etag=True), ENDED, "terminal", 3, id="3.10 If-None-Match: *"),
+    pytest.param(asked(last_update_ms=CURRENT_MS), ENDED, "terminal", 3, id="3.10 last_update"),
+    pytest.param(asked(last_update_ms=FUTURE_MS), ENDED, "terminal", 3, id="3.10 last_update in the future"),
+    pytest.param(asked(cursor=cursor(3), timeout_s=0.0), ACTIVE, "timeout", 3, id="3.11 timeout 0"),
+    pytest.param(asked(cursor=cursor(3), wait_s=0.0), ACTIVE, "timeout", 3, id="3.11 Prefer: wait=0"),
+    pytest.param(asked(cursor=cursor(4), timeout_s=0.0), ACTIVE, "reset", None, id="3.9 ahead with timeout 0"),
+    pytest.param(asked(cursor=cursor(4), timeout_s=30.0), ENDED, "reset", None, id="3.9 ahead of an ended order"),
+    pytest.param(asked(etag=cursor(9)), CANCELLED, "reset", None, id="3.9 etag ahead of an ended order"),
 ]
 
 HELD = [
-    pytest.param(asked(timeout_s=30.0), ACTIVE, Hold(3, 30.0), id="2 no position but a timeout"),
-    pytest.param(asked(cursor=cursor(3)), ACTIVE, Hold(3, 30.0), id="6 cursor"),
-    pytest.param(asked(cursor=cursor(3), timeout_s=0.5), ACTIVE, Hold(3, 0.5), id="6 decimal timeout"),
-    pytest.param(asked(cursor=cursor(3), timeout_s=999.0), ACTIVE, Hold(3, 120.0), id="6 clamped timeout"),
-    pytest.param(asked(cursor=cursor(3), wait_s=7.0), ACTIVE, Hold(3, 7.0), id="6 Prefer"),
-    pytest.param(asked(etag=cursor(3)), ACTIVE, Hold(3, 30.0), id="6 etag"),
-    pytest.param(asked(any_etag=True), ACTIVE, Hold(3, 30.0), id="6 If-None-Match: *"),
-    pytest.param(asked(last_update_ms=CURRENT_MS), ACTIVE, Hold(3, 30.0), id="6 last_update"),
-    pytest.param(asked(last_update_ms=FUTURE_MS), ACTIVE, Hold(3, 30.0), id="6 last_update in the future"),
-    pytest.param(asked(cursor=cursor(4)), ACTIVE, Hold(4, 2.0, ahead=True), id="7 ahead"),
-    pytest.param(asked(cursor=cursor(4)), ENDED, Hold(4, 2.0, ahead=True), id="7 ahead of an ended order"),
-    pytest.param(asked(etag=cursor(9)), ACTIVE, Hold(9, 2.0, ahead=True), id="7 etag ahead"),
-    pytest.param(
-        asked(cursor=cursor(4), timeout_s=1.5), ACTIVE, Hold(4, 1.5, ahead=True), id="7 with less than 2 seconds"
-    ),
+    pytest.param(asked(timeout_s=30.0), ACTIVE, Hold(3, 30.0), id="3.6 no position but a timeout"),
+    pytest.param(asked(cursor=cursor(3)), ACTIVE, Hold(3, 30.0), id="3.11 cursor"),
+    pytest.param(asked(cursor=cursor(3), timeout_s=0.5), ACTIVE, Hold(3, 0.5), id="3.11 decimal timeout"),
+    pytest.param(asked(cursor=cursor(3), timeout_s=999.0), ACTIVE, Hold(3, 120.0), id="3.11 clamped timeout"),
+    pytest.param(asked(cursor=cursor(3), wait_s=7.0), ACTIVE, Hold(3, 7.0), id="3.11 Prefer"),
+    pytest.param(asked(etag=cursor(3)), ACTIVE, Hold(3, 30.0), id="3.11 etag"),
+    pytest.param(asked(any_etag=True), ACTIVE, Hold(3, 30.0), id="3.11 If-None-Match: *"),
+    pytest.param(asked(last_update_ms=CURRENT_MS), ACTIVE, Hold(3, 30.0), id="3.11 last_update"),
+    pytest.param(asked(last_update_ms=FUTURE_MS), ACTIVE, Hold(3, 30.0), id="3.11 last_update in the future"),
+    pytest.param(asked(cursor=cursor(4)), ACTIVE, Hold(4, 2.0), id="3.9 ahead"),
+    pytest.param(asked(etag=cursor(9)), ACTIVE, Hold(9, 2.0), id="3.9 etag ahead"),
+    pytest.param(asked(cursor=cursor(4), timeout_s=1.5), ACTIVE, Hold(4, 1.5), id="3.9 with less than 2 seconds"),
 ]
 
 
@@ -125,7 +129,7 @@ def test_a_poll_is_held(request_: PollRequest, order: Order, expected: Hold) -> 
 
 
 @pytest.mark.parametrize(
-    ("position", "order", "left_s", "waited_ahead", "expected"),
+    ("position", "order", "left_s", "waited", "expected"),
     [
         pytest.param(3, ACTIVE, 0.0, False, "timeout", id="nothing new"),
         pytest.param(3, ACTIVE, -0.1, False, "timeout", id="nothing new, and late"),
@@ -134,6 +138,7 @@ def test_a_poll_is_held(request_: PollRequest, order: Order, expected: Hold) -> 
         pytest.param(4, ACTIVE, 0.0, False, "reset", id="ahead and no time left"),
         pytest.param(4, ACTIVE, 28.0, True, "reset", id="still ahead after waiting for it"),
         pytest.param(4, ENDED, 28.0, True, "reset", id="still ahead of an ended order"),
+        pytest.param(4, ENDED, 28.0, False, "reset", id="ahead of an ended order"),
         pytest.param(3, ACTIVE, 28.0, True, Hold(3, 28.0), id="caught up: held for the rest"),
         pytest.param(3, ACTIVE, 0.0, True, "timeout", id="caught up at the very end"),
         pytest.param(3, ENDED, 28.0, True, "terminal", id="caught up with the end of the order"),
@@ -141,9 +146,9 @@ def test_a_poll_is_held(request_: PollRequest, order: Order, expected: Hold) -> 
     ],
 )
 def test_a_poll_whose_deadline_has_come(
-    position: int, order: Order, left_s: float, waited_ahead: bool, expected: str | Hold
+    position: int, order: Order, left_s: float, waited: bool, expected: str | Hold
 ) -> None:
-    decision = decide_at(position, order, left_s, waited_ahead=waited_ahead)
+    decision = decide_at(position, order, left_s, waited=waited)
     if isinstance(expected, Hold):
         assert decision == expected
     else:
@@ -306,16 +311,29 @@ requests = st.builds(
 
 
 @given(requests, st.sampled_from([ACTIVE, ENDED, CANCELLED, order_at()]))
-def test_whatever_is_asked_news_is_never_held_and_an_ended_order_only_for_a_store_that_lags(
-    request: PollRequest, order: Order
-) -> None:
+def test_neither_news_nor_an_ended_order_is_held(request: PollRequest, order: Order) -> None:
     decision = decided(request, order)
     if isinstance(decision, Hold):
-        assert decision.ahead is (decision.position > order.version)
+        assert not order.status.ended
         assert decision.position >= order.version
-        assert not order.status.ended or decision.ahead
-        assert 0 < decision.for_s <= (2.0 if decision.ahead else MAX_TIMEOUT_S)
+        assert 0 < decision.for_s <= (2.0 if decision.position > order.version else MAX_TIMEOUT_S)
     elif not decision.has_update:
         assert decision.position == order.version
     elif decision.position is not None:
         assert decision.events != ()
+
+
+@pytest.mark.parametrize(
+    ("position", "order", "reason"),
+    [(2, ACTIVE, "changed"), (2, ENDED, "changed"), (3, ENDED, "terminal"), (4, ENDED, "reset")],
+)
+def test_a_commit_that_ends_a_hold(position: int, order: Order, reason: str) -> None:
+    assert decide_news(position, order).reason == reason
+
+
+def test_the_rows_cited_in_the_code_are_in_the_protocol() -> None:
+    source = Path(poll.__file__).read_text(encoding="utf-8")
+    cited = set(re.findall(r"\b3\.\d+\b", source))
+    assert cited >= {f"3.{n}" for n in range(5, 17)} - {"3.14", "3.13"}
+    assert cited - set(requirements()) == set()
+    assert re.findall(r"\brows? \d", source) == []

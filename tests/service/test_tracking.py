@@ -10,7 +10,7 @@ import pytest
 from tracking_node import BOUND_S, Client, Node, at, bounded
 
 from ordertrack.core.deadlines import TICK_S
-from ordertrack.core.errors import NodeFull, OrderNotFound, StoreUnavailable, TooManyPolls
+from ordertrack.core.errors import NodeFull, OrderNotFound, StoreUnavailable, TooManyPolls, Unauthenticated
 from ordertrack.core.event import Status
 from ordertrack.core.feed import order_feed
 from ordertrack.core.order import AssignCourier, ChangeStatus, Order
@@ -18,6 +18,7 @@ from ordertrack.core.poll import Answer, PollRequest, Reason
 from ordertrack.core.principal import Principal, Role
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Committed, Link
+from ordertrack.service.tracking import HeldPoll
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +56,7 @@ async def test_an_ended_order_is_answered_at_once(node: Node, end: str) -> None:
     await node.become(order_id, end)
     assert (await node.poll(order_id, cursor=at(2), timeout_s=30.0)).reason == "terminal"
     assert (await node.poll(order_id, timeout_s=30.0)).reason == "terminal"
+    assert (await node.poll(order_id, cursor=at(3), timeout_s=30.0)).reason == "reset"
     node.assert_nobody_left()
 
 
@@ -482,13 +484,26 @@ async def test_a_poll_the_store_catches_up_with_is_woken_by_the_change_after_tha
     node.assert_nobody_left()
 
 
-async def test_a_poll_the_store_catches_up_with_at_the_end_of_the_order_is_not_held_on(node: Node) -> None:
+@pytest.mark.parametrize(("version", "reason"), [(2, "terminal"), (3, "reset")])
+async def test_a_poll_that_is_ahead_hears_of_the_end_at_once(node: Node, version: int, reason: str) -> None:
     order_id = await node.place()
-    started_s = node.clock.monotonic_s()
-    client, _ = await node.held(order_id, cursor=at(2), timeout_s=30.0)
+    client, _ = await node.held(order_id, cursor=at(version), timeout_s=30.0)
     await node.become(order_id, "delivered")
-    assert (await bounded(client.told)).reason == "terminal"
-    assert client.told_at_s - started_s <= 2.0 + TICK_S + 1e-6
+    assert client.told.result().reason == reason
+    node.assert_nobody_left()
+
+
+async def test_a_poll_that_is_ahead_reads_again_what_ended_meanwhile(node: Node) -> None:
+    order_id = await node.place()
+    node.store.hold_reads()
+    _, polling = node.begin(order_id, cursor=at(2), timeout_s=30.0)
+    await bounded(node.store.reading.wait())
+    await node.become(order_id, "delivered")
+    node.store.gate.set()
+    answer = await bounded(polling)
+    assert isinstance(answer, Answer)
+    assert answer.reason == "terminal"
+    node.assert_nobody_left()
 
 
 # Caps
@@ -515,6 +530,20 @@ async def test_a_client_that_comes_again_takes_its_own_place_of_a_full_order(nod
         await node.held(order_id, timeout_s=30.0)
     await node.held(order_id, timeout_s=30.0, client_id="me")
     assert (await bounded(mine.told)).reason == "superseded"
+
+
+async def test_the_oldest_poll_of_a_principal_gives_way(node: Node) -> None:
+    order_id = await node.place()
+    customer = Principal(Role.CUSTOMER, "c1", customer_id="c1")
+    held = [await node.held(order_id, customer, timeout_s=30.0) for _ in range(7)]
+    other, _ = await node.held(order_id, timeout_s=30.0)
+    newest, _ = await node.held(order_id, customer, timeout_s=30.0)
+    answer = held[0][0].told.result()
+    assert (answer.reason, answer.has_update, answer.order.version) == ("superseded", False, 1)
+    assert [client.told.done() for client, _ in held[1:]] == [False] * 6
+    await node.become(order_id, "preparing")
+    assert (newest.told.result().reason, other.told.result().reason) == ("changed", "changed")
+    node.assert_nobody_left()
 
 
 async def test_a_full_node_refuses_to_hold_and_still_answers(clock: Clock) -> None:
@@ -647,8 +676,88 @@ async def test_a_poll_that_reads_while_its_link_is_revoked_is_told_nothing(node:
     await bounded(node.store.reading.wait())
     node.tracking.revoked(Link(7, order_id, 0, "service:shop"))
     node.store.gate.set()
+    with pytest.raises(Unauthenticated):
+        await bounded(polling)
+    node.assert_nobody_left()
+
+
+async def test_held_polls_of_a_revoked_link_leave_nothing(node: Node) -> None:
+    order_id = await node.place()
+    guest = Principal(Role.LINK, "7", order_id=order_id)
+    client, _ = await node.held(order_id, guest, timeout_s=30.0, client_id="me")
+    node.tracking.revoked(Link(7, order_id, 0, "service:shop"))
+    assert isinstance(client.told.exception(), Unauthenticated)
+    node.assert_nobody_left()
+
+
+# A client in a tight loop, whose poll pauses
+
+
+async def paused(polling: asyncio.Task[Answer | HeldPoll]) -> None:
+    """Until the poll waits for its pause to end."""
+    await asyncio.sleep(0.5)
+    assert not polling.done()
+
+
+async def test_a_paused_poll_is_answered_with_what_is_so_after_it(node: Node) -> None:
+    order_id = await node.place()
+    _, polling = node.begin(order_id, pause_s=1.0, cursor=at(0), timeout_s=30.0)
+    await paused(polling)
+    await node.become(order_id, "preparing")
+    answer = await bounded(polling)
+    assert isinstance(answer, Answer)
+    assert (answer.reason, answer.order.version) == ("changed", 2)
+    node.assert_nobody_left()
+
+
+async def test_a_paused_poll_whose_link_is_revoked_is_refused(node: Node) -> None:
+    order_id = await node.place()
+    guest = Principal(Role.LINK, "7", order_id=order_id)
+    _, polling = node.begin(order_id, guest, pause_s=1.0)
+    await paused(polling)
+    node.tracking.revoked(Link(7, order_id, 0, "service:shop"))
+    with pytest.raises(Unauthenticated):
+        await bounded(polling)
+    node.assert_nobody_left()
+
+
+async def test_a_paused_poll_of_a_courier_who_lost_the_order_is_refused(node: Node) -> None:
+    order_id = await node.place(courier_id="d1")
+    courier = Principal(Role.COURIER, "d1", courier_id="d1")
+    _, polling = node.begin(order_id, courier, pause_s=1.0)
+    await paused(polling)
+    await node.change(AssignCourier(order_id, "d2", "shop"))
     with pytest.raises(OrderNotFound):
         await bounded(polling)
+    node.assert_nobody_left()
+
+
+async def test_a_pause_is_part_of_the_hold(node: Node) -> None:
+    order_id = await node.place()
+    started_s = node.clock.monotonic_s()
+    client, polling = node.begin(order_id, pause_s=1.0, cursor=at(1), timeout_s=10.0)
+    await bounded(polling)
+    assert (await bounded(client.told)).reason == "timeout"
+    assert 10.0 - 1e-6 <= client.told_at_s - started_s <= 10.0 + TICK_S + 1e-6
+
+
+async def test_a_paused_poll_that_is_drained_is_answered(node: Node) -> None:
+    order_id = await node.place()
+    _, polling = node.begin(order_id, pause_s=1.0, cursor=at(1), timeout_s=30.0)
+    await paused(polling)
+    await node.tracking.drain()
+    answer = await bounded(polling)
+    assert isinstance(answer, Answer)
+    assert answer.reason == "drain"
+    node.assert_nobody_left()
+
+
+async def test_a_paused_poll_that_is_cancelled_leaves_nothing(node: Node) -> None:
+    order_id = await node.place()
+    _, polling = node.begin(order_id, pause_s=1.0)
+    await paused(polling)
+    polling.cancel()
+    await asyncio.wait([polling])
     node.assert_nobody_left()
 
 

@@ -13,6 +13,7 @@ from ordertrack.core.feed import Cursor, FeedChanges, FeedKey, order_feed
 from ordertrack.core.hub import Caps, Hub, Poll
 from ordertrack.core.order import Change, ChangeStatus, NewOrder, Order
 from ordertrack.core.poll import Answer, PollRequest
+from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Applied, CommitListener, Committed
 from ordertrack.service.statistics import Statistics
@@ -132,28 +133,31 @@ class Node:
     async def become(self, order_id: int, status: str) -> Order:
         return await self.change(ChangeStatus(order_id, Status(status), "cook"))
 
-    async def poll(self, feed: Feed, **fields: Any) -> Answer:
+    async def poll(self, feed: Feed, by: Principal = ANYONE, **fields: Any) -> Answer:
         """A poll that is answered at once."""
-        outcome = await self.tracking.poll(as_feed(feed), PollRequest(**fields), Client())
+        outcome = await self.tracking.poll(as_feed(feed), PollRequest(**fields), Client(), by)
         assert isinstance(outcome, Answer), "held"
         return outcome
 
-    async def held(self, feed: Feed, **fields: Any) -> tuple[Client, HeldPoll]:
+    async def held(self, feed: Feed, by: Principal = ANYONE, **fields: Any) -> tuple[Client, HeldPoll]:
         """A poll that is held."""
         client = Client()
-        outcome = await self.tracking.poll(as_feed(feed), PollRequest(**fields), client)
+        outcome = await self.tracking.poll(as_feed(feed), PollRequest(**fields), client, by)
         assert isinstance(outcome, Poll), outcome.reason
         assert not client.told.done()
         return client, outcome
 
-    def begin(self, feed: Feed, **fields: Any) -> tuple[Client, asyncio.Task[Answer | HeldPoll]]:
-        """A poll whose read may be held up."""
-        client = Client()
-        return client, asyncio.create_task(self.tracking.poll(as_feed(feed), PollRequest(**fields), client))
+    def begin(
+        self, feed: Feed, by: Principal = ANYONE, *, pause_s: float = 0.0, **fields: Any
+    ) -> tuple[Client, asyncio.Task[Answer | HeldPoll]]:
+        """A poll whose read may be held up, or which pauses before it."""
+        client, request = Client(), PollRequest(**fields)
+        polling = self.tracking.poll(as_feed(feed), request, client, by, pause_s=pause_s)
+        return client, asyncio.create_task(polling)
 
     def assert_nobody_left(self) -> None:
         assert (self.hub.joined, self.hub.held, self.hub.feeds_watched) == (0, 0, 0)
-        assert self.hub._by_client == {}
+        assert (self.hub._by_client, self.hub._held_by_client, self.hub.next_deadline_s()) == ({}, {}, None)
 
 
 async def bounded(told: Awaitable[Any]) -> Any:

@@ -1,41 +1,93 @@
-"""Many deadlines, few timers: what is due at about the same time shares a bucket of TICK_S seconds. Pure."""
+"""Many deadlines, few timers: deadlines of the same TICK_S seconds share a bucket. Pure.
+
+A bucket is a ring: a doubly linked list that begins and ends at the bucket. An item holds its own two links, so adding
+and removing take constant time, and a removed item leaves nothing behind. A heap holds the numbers of the buckets.
+An emptied bucket is dropped at once; its number stays in the heap until it comes first, or until more than half of the
+heap is such numbers.
+"""
 
 from __future__ import annotations
 
 import heapq
 import math
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
+
+import msgspec
 
 TICK_S = 0.1
-"""Deadlines are met at most this late."""
+"""Deadlines are met at most this late, in seconds."""
+MAX_STALE_NUMBERS = 16
+"""Numbers without a bucket that the heap may hold beside as many as it has buckets."""
 
-T = TypeVar("T")
+
+class Due(msgspec.Struct, gc=False, eq=False, kw_only=True):
+    """Base of what has a deadline: its neighbours in the ring, None while it has no deadline."""
+
+    earlier: Due | None = None
+    later: Due | None = None
+
+
+class _Bucket(Due, gc=False, eq=False, kw_only=True):
+    """Start and end of a ring. `number` is its time in ticks."""
+
+    number: int
+
+
+T = TypeVar("T", bound=Due)
 
 
 class Deadlines(Generic[T]):
-    """`add` gives the bucket, and whoever has a deadline keeps that: leaving before the time is `bucket.discard`."""
+    """An item has at most one deadline: `add` only what was never added, was removed, or was given back by `due`."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, set[T]] = {}
-        self._order: list[int] = []
+        self._buckets: dict[int, _Bucket] = {}
+        self._numbers: list[int] = []
 
-    def add(self, item: T, due_s: float) -> set[T]:
+    def add(self, item: T, due_s: float) -> None:
         number = math.ceil(due_s / TICK_S)
         bucket = self._buckets.get(number)
         if bucket is None:
-            bucket = self._buckets[number] = set()
-            heapq.heappush(self._order, number)
-        bucket.add(item)
-        return bucket
+            bucket = self._buckets[number] = _Bucket(number=number)
+            bucket.earlier = bucket.later = bucket
+            heapq.heappush(self._numbers, number)
+        last = bucket.earlier
+        assert last is not None
+        item.earlier, item.later = last, bucket
+        last.later = bucket.earlier = item
+
+    def remove(self, item: T) -> None:
+        """Forget the deadline of an item that has one."""
+        earlier, later = item.earlier, item.later
+        assert earlier is not None
+        assert later is not None
+        earlier.later, later.earlier = later, earlier
+        item.earlier = item.later = None
+        if earlier is later:  # only a bucket is its own neighbour on both sides
+            self._drop(cast(_Bucket, earlier))
 
     def due(self, now_s: float) -> list[T]:
-        """Take out what is due. A bucket that everybody has left keeps its place until its time: taking it out of the
-        middle of a heap costs more."""
+        """Take out what is due, earliest tick first."""
         due: list[T] = []
-        while self._order and self._order[0] * TICK_S <= now_s:
-            due.extend(self._buckets.pop(heapq.heappop(self._order)))
+        while (next_s := self.next_s()) is not None and next_s <= now_s:
+            bucket = self._buckets[self._numbers[0]]
+            item = bucket.later
+            while item is not bucket:
+                assert item is not None
+                due.append(cast(T, item))
+                following = item.later
+                item.earlier = item.later = None
+                item = following
+            self._drop(bucket)
         return due
 
     def next_s(self) -> float | None:
-        """When something may be due next; None when nothing ever is."""
-        return self._order[0] * TICK_S if self._order else None
+        """Return when something is due next; None when nothing is."""
+        while self._numbers and self._numbers[0] not in self._buckets:
+            heapq.heappop(self._numbers)
+        return self._numbers[0] * TICK_S if self._numbers else None
+
+    def _drop(self, bucket: _Bucket) -> None:
+        bucket.earlier = bucket.later = None  # the garbage collector would not find the ring
+        del self._buckets[bucket.number]
+        if len(self._numbers) > 2 * len(self._buckets) + MAX_STALE_NUMBERS:
+            self._numbers = sorted(self._buckets)

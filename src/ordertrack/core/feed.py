@@ -69,15 +69,28 @@ class FeedChanges(NamedTuple):
 
 
 PAGE_ENTRIES = 100
-"""Orders and departures in one answer: about 100 KB."""
+"""Orders and departures in one answer: usually about 100 KB."""
+PAGE_BYTES = 1_000_000
+"""Bytes of JSON in one answer, about. An order with more is the only entry of its page."""
+_ORDER_BYTES, _ITEM_BYTES, _EVENT_BYTES, _STEP_BYTES = 450, 60, 200, 12
+"""JSON of an order, an item, an event and a step passed over, with long numbers and without texts."""
 
 
 def page(version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0) -> FeedChanges:
-    """The oldest `limit` of `entries`: what changed at which version of a feed that is at `version`, in any order; an
-    id stands for an order that left. No two have one version, so a page may end between any of them."""
-    ordered = sorted(entries, key=lambda entry: entry[0])
-    more = len(ordered) > limit
-    shown = ordered[:limit]
+    """Return the oldest of `entries` that fit: at most `limit`, at most PAGE_BYTES, at least one.
+
+    An entry is the version of the feed and the order that changed then, or the id of an order that left. They come
+    oldest first. Only one more than fits is taken, so a store may read orders as they are asked for. The feed is at
+    `version`. No two entries have one version, so a page may end between any of them.
+    """
+    shown: list[tuple[int, Order | int]] = []
+    size, more = 0, False
+    for entry in entries:
+        size += _json_bytes(entry[1])
+        more = bool(shown) and (len(shown) == limit or size > PAGE_BYTES)
+        if more:
+            break
+        shown.append(entry)
     upto = shown[-1][0] if more else version
     return FeedChanges(
         version=upto,
@@ -85,6 +98,25 @@ def page(version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int
         left=tuple(what for _, what in shown if isinstance(what, int)),
         more=more,
         snapshot=snapshot if more and upto < snapshot else 0,
+    )
+
+
+def _json_bytes(what: Order | int) -> int:
+    """Estimate the size of an entry in an answer. Texts count as UTF-8, without what JSON escapes in them."""
+    if isinstance(what, int):
+        return 20
+    details = what.details
+    texts: list[str | None] = [what.reference, what.customer_id, what.restaurant_id, what.courier_id]
+    texts += [details.address, details.note, *(item.name for item in details.items)]
+    texts += [item.note for item in details.items]
+    texts += [text for event in what.timeline for text in (event.actor, event.reason, event.courier_id)]
+    skipped = sum(len(event.skipped) for event in what.timeline)
+    return (
+        _ORDER_BYTES
+        + _ITEM_BYTES * len(details.items)
+        + _EVENT_BYTES * len(what.timeline)
+        + _STEP_BYTES * skipped
+        + sum(len(text) if text.isascii() else len(text.encode()) for text in texts if text)
     )
 
 

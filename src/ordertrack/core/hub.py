@@ -1,14 +1,18 @@
 """Who waits for which feed. Pure: it hands back the polls to answer and writes to no socket.
 
-A poll is in one of two states, and `bucket` tells them apart:
+A poll is in one of two states; it is parked while it has a deadline:
 
-    join ──► READING ──park──► PARKED ──news, close, supersede──► handed back, gone from the hub
+    join ──► READING ──park──► PARKED ──news, close, a newer poll──► handed back, gone from the hub
                │  ▲              │
                │  └───expire─────┘   (deadline: still joined, the store is read once more)
                └──leave──► gone
 
 It joins *before* the store is read and parks after. News that comes in between is remembered on the poll, and `park`
 then says "read again" instead of sleeping over it. Only parked polls count against the caps.
+
+Two kinds of parked polls give way to a newer one that parks: the older poll of the same `client_id`, and, where a cap
+of the feed is met, the oldest poll of the same principal. A proxy that does not pass on a client's abort leaves such
+polls behind.
 
 A drain moves all deadlines into its window, at random; until that ends polls are held, and woken, as ever.
 
@@ -21,11 +25,9 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-import msgspec
-
-from ordertrack.core.deadlines import Deadlines
+from ordertrack.core.deadlines import Deadlines, Due
 from ordertrack.core.errors import NodeFull, TooManyPolls
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.principal import ANYONE, Principal, Role
@@ -37,16 +39,16 @@ FULL_RETRY_AFTER_S = (5, 10)
 W = TypeVar("W")
 
 
-class Poll(msgspec.Struct, Generic[W], gc=False, eq=False):
+class Poll(Due, Generic[W], gc=False, eq=False):
     """One poll of `feed`, the newest of `client_id` when that is given.
 
-    `waiter` is whoever holds its connection; the hub never looks at it. `position` is the version the client has,
-    `ends_at_s` when its hold ends, `ahead` whether it is held for the store to catch up, `conditional` whether
-    "nothing new" may be a 304. `announced` is the newest version the feed was told of while the poll was reading. `by`
-    is who asks: client ids are each principal's own, so that nobody ends a poll of somebody else.
+    `waiter` holds its connection; the hub never looks at it. `position` is the version the client has, `ends_at_s` when
+    its hold ends, `conditional` whether "nothing new" may be a 304. `announced` is the newest version the feed was told
+    of while the poll was reading. `by` is who asks: client ids are each principal's own, so that no principal ends a
+    poll of another.
 
-    The garbage collector does not look at polls, because there are many of them, for long: whoever has a reference to
-    one lets go of it when the poll is handed back.
+    The garbage collector does not look at polls, because there are many of them, for long: a holder of a reference to
+    one drops it when the poll is handed back.
     """
 
     feed: FeedKey
@@ -55,30 +57,34 @@ class Poll(msgspec.Struct, Generic[W], gc=False, eq=False):
     conditional: bool = False
     client_id: str | None = None
     position: int = 0
-    ahead: bool = False
     announced: int = 0
-    bucket: set[Poll[W]] | None = None
     by: Principal = ANYONE
 
     @property
     def parked(self) -> bool:
-        return self.bucket is not None
+        return self.later is not None
 
 
 class Parking(Enum):
-    """What came of `park`."""
+    """Why `park` did not hold a poll."""
 
-    HELD = auto()
     NEWS = auto()
     """News came while the store was read: read again."""
     DRAINING = auto()
     """The node is going away: answer now."""
     SUPERSEDED = auto()
-    """A newer poll of the same client is held already: answer this one now."""
+    """Newer polls of the same client or principal are held already: answer this one now."""
     GONE = auto()
-    """The poll has left meanwhile: nobody is there to be answered."""
+    """The poll has left meanwhile: there is no client to answer."""
 
 
+class Held(NamedTuple, Generic[W]):
+    """The poll is parked. `superseded` gave way to it and is handed back, to be answered so."""
+
+    superseded: Poll[W] | None = None
+
+
+_HELD: Held[Any] = Held()
 _TRUSTED = (Role.SERVICE, Role.ADMIN)
 _CAPPED = (Role.CUSTOMER, Role.RESTAURANT, Role.COURIER, Role.LINK)
 
@@ -86,9 +92,9 @@ _CAPPED = (Role.CUSTOMER, Role.RESTAURANT, Role.COURIER, Role.LINK)
 class Caps(NamedTuple):
     """Polls parked at once: of one feed, of one client (a principal; without access control a `client_id`), in all.
 
-    The last `reserved` places are for those that come back with a position: when a node is full, who follows an order
-    already keeps on following it. Of an order's places holders of links get at most half, and any one principal at
-    most seven in ten, so that nobody pushes out the others whose order it is. Services and administrators need none.
+    The last `reserved` places are for polls with a position: on a full node, clients that follow an order already keep
+    following it. Of an order's places holders of links get at most half, and any one principal at most seven in ten,
+    so that no principal takes the places of the others. Services and administrators need none.
     """
 
     per_feed: int
@@ -167,52 +173,48 @@ class Hub(Generic[W]):
         """Parked or reading."""
         return list(self._by_feed.get(feed, ()))
 
-    def supersede(self, poll: Poll[W]) -> Poll[W] | None:
-        """Hand back the parked poll of the same client on the same feed, if there is one that joined before this."""
-        older = self._parked_of_client(poll)
-        if older is None or not self._joined_before(older, poll):
-            return None
-        self.leave(older)
-        return older
-
     def park(
-        self, poll: Poll[W], position: int, until_s: float, *, ahead: bool = False, resuming: bool = True
-    ) -> Parking:
-        """Hold a joined poll for a version beyond `position`, until `until_s`. `resuming`: it came with a position.
+        self, poll: Poll[W], position: int, until_s: float, *, seen: int | None = None, resuming: bool = True
+    ) -> Held[W] | Parking:
+        """Hold a joined poll for a version beyond `position`, until `until_s`. `seen` is the version that was read
+        when that was decided (None: `position`); `resuming` is True when the poll came with a position.
 
-        Raises TooManyPolls or NodeFull; the poll is then still joined, and the caller leaves.
+        Raises: TooManyPolls, NodeFull. The poll is then still joined, and the caller leaves.
         """
         if not self.has(poll):
             return Parking.GONE
-        if poll.announced > position:
+        if poll.announced > (position if seen is None else seen):
             return Parking.NEWS
         if self._closed:
             return Parking.DRAINING
-        newer = self._parked_of_client(poll)
-        if newer is not None and self._joined_before(poll, newer):
-            return Parking.SUPERSEDED
-        self._check_caps(poll, resuming=resuming)
+        older = self._parked_of_client(poll) or self._check_caps(poll, resuming=resuming)
+        if older is not None:
+            if self._joined_before(poll, older):
+                return Parking.SUPERSEDED
+            self.leave(older)
         poll.position = position
-        poll.ahead = ahead
-        poll.bucket = self._deadlines.add(poll, min(until_s, self._drained_at_s))
+        self._deadlines.add(poll, min(until_s, self._drained_at_s))
         if poll.client_id is not None:
             self._by_client[poll.feed, poll.by.actor, poll.client_id] = poll
         if (client := _client(poll)) is not None:
             self._held_by_client[client] += 1
         self.held += 1
         self.held_by_kind[poll.feed.kind] += 1
-        return Parking.HELD
+        return _HELD if older is None else Held(older)
 
-    def news(self, feed: FeedKey, version: int) -> list[Poll[W]]:
-        """The feed is at `version`: hand back the parked polls that are behind it, and tell those still reading."""
+    def news(self, feed: FeedKey, version: int, *, final: bool = False) -> list[Poll[W]]:
+        """The feed is at `version`: hand back the parked polls that are behind it, and tell those still reading.
+
+        `final`: no more versions are expected, so no poll of the feed stays parked, not even one that is ahead.
+        """
         polls = self._by_feed.get(feed)
         if polls is None:
             return []
         woken = []
         for poll in polls:
-            if poll.bucket is None:
+            if not poll.parked:
                 poll.announced = max(poll.announced, version)
-            elif poll.position < version:
+            elif final or poll.position < version:
                 woken.append(poll)
         self._hand_back(feed, polls, woken)
         return woken
@@ -221,7 +223,7 @@ class Hub(Generic[W]):
         """Polls whose time is up. They are reading again: still joined, so that news is not missed meanwhile."""
         due = self._deadlines.due(now_s)
         for poll in due:
-            self._unpark(poll)
+            self._uncount(poll)
             poll.announced = 0
         return due
 
@@ -235,9 +237,9 @@ class Hub(Generic[W]):
         self._drained_at_s = until_s
         for polls in self._by_feed.values():
             for poll in polls:
-                if poll.bucket is not None:
-                    poll.bucket.discard(poll)
-                    poll.bucket = self._deadlines.add(poll, min(poll.ends_at_s, now_s + draw() * (until_s - now_s)))
+                if poll.parked:
+                    self._deadlines.remove(poll)
+                    self._deadlines.add(poll, min(poll.ends_at_s, now_s + draw() * (until_s - now_s)))
 
     def close(self) -> list[Poll[W]]:
         """Hold nothing from now on, and hand back all that was parked."""
@@ -249,30 +251,40 @@ class Hub(Generic[W]):
             handed_back.extend(parked)
         return handed_back
 
-    def _check_caps(self, poll: Poll[W], *, resuming: bool) -> None:
+    def _check_caps(self, poll: Poll[W], *, resuming: bool) -> Poll[W] | None:
+        """Return the parked poll in whose place alone this one can be parked; None when there is a place for it.
+
+        Raises: TooManyPolls, NodeFull.
+        """
         caps = self.caps
         limit = caps.total if resuming else caps.total - caps.reserved
         if self.held >= limit:
             raise NodeFull(retry_after_s=self._full_retry_after_s(), limit=limit)
         if poll.by.role in _TRUSTED:
-            return
-        polls = self._by_feed[poll.feed]
-        if len(polls) > caps.for_links:
-            self._check_shares(poll, [other for other in polls if other.parked and other.by.role not in _TRUSTED])
+            return None
         client = _client(poll)
         if client is not None and self._held_by_client[client] >= caps.per_client:
             raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_client, of="client")
+        polls = self._by_feed[poll.feed]
+        if len(polls) <= caps.for_links:
+            return None
+        return self._check_shares(poll, [other for other in polls if other.parked and other.by.role not in _TRUSTED])
 
-    def _check_shares(self, poll: Poll[W], held: list[Poll[W]]) -> None:
-        caps, limit, of = self.caps, None, ""
+    def _check_shares(self, poll: Poll[W], held: list[Poll[W]]) -> Poll[W] | None:
+        """As `_check_caps`, for the caps of a feed. `held` is in the order in which the polls joined."""
+        caps = self.caps
+        own = _of_same_principal(poll, held)
         if len(held) >= caps.per_feed:
             limit, of = caps.per_feed, str(poll.feed.kind)
         elif poll.by.role is Role.LINK and sum(other.by.role is Role.LINK for other in held) >= caps.for_links:
             limit, of = caps.for_links, "link"
-        elif poll.by is not ANYONE and sum(other.by.actor == poll.by.actor for other in held) >= caps.for_one:
+        elif poll.by.role is not Role.ANYONE and len(own) >= caps.for_one:
             limit, of = caps.for_one, "client"
-        if limit is not None:
-            raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=limit, of=of)
+        else:
+            return None
+        if own:
+            return own[0]
+        raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=limit, of=of)
 
     def _parked_of_client(self, poll: Poll[W]) -> Poll[W] | None:
         return None if poll.client_id is None else self._by_client.get((poll.feed, poll.by.actor, poll.client_id))
@@ -292,12 +304,14 @@ class Hub(Generic[W]):
             polls[:] = [poll for poll in polls if poll not in gone]
 
     def _unpark(self, poll: Poll[W]) -> None:
-        if poll.bucket is None:
-            return
+        if poll.parked:
+            self._deadlines.remove(poll)
+            self._uncount(poll)
+
+    def _uncount(self, poll: Poll[W]) -> None:
+        """Of a poll that was parked and has no deadline any more."""
         self.held -= 1
         self.held_by_kind[poll.feed.kind] -= 1
-        poll.bucket.discard(poll)
-        poll.bucket = None
         if (client := _client(poll)) is not None:
             self._held_by_client[client] -= 1
             if not self._held_by_client[client]:
@@ -307,7 +321,23 @@ class Hub(Generic[W]):
 
 
 def _client(poll: Poll[W]) -> str | None:
-    """Whose polls count together; None: nobody's. A shop's back end may hold as many as it has orders."""
+    """Return by what name polls are counted together; None for a poll that is not: a shop's back end may hold as many
+    as it has orders."""
     if poll.by.role is Role.ANYONE:
         return poll.client_id
     return poll.by.actor if poll.by.role in _CAPPED else None
+
+
+def _of_same_principal(poll: Poll[W], held: list[Poll[W]]) -> list[Poll[W]]:
+    """Compare by role and name, since a renewed token is the same principal.
+
+    Without access control clients have no names. There polls for one address behind a trusted proxy are taken for one
+    client's, and only those without a `client_id`, which would name another client. (The abort of a client that is
+    connected directly is seen: all its polls are wanted.)
+    """
+    by = poll.by
+    if by.role is not Role.ANYONE:
+        return [other for other in held if other.by.role is by.role and other.by.name == by.name]
+    if by.address is None or poll.client_id is not None:
+        return []
+    return [other for other in held if other.by.address == by.address and other.client_id is None]

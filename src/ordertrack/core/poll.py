@@ -1,6 +1,6 @@
-"""What a poll is answered, and when: the decision table of PROTOCOL.md section 3 (rows 1 to 7) and its figures.
+"""What a poll is answered, and when: the decision table of PROTOCOL.md section 3 (3.5 to 3.13) and its figures.
 
-Rows 8 and 9, the caps, belong to the hub: only a poll that has to be held can meet them.
+Superseding (3.14, 3.33) and the caps (3.15, 3.16) belong to the hub: only a poll that has to be held can meet them.
 """
 
 from __future__ import annotations
@@ -114,11 +114,10 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
-    """Hold the poll for news beyond `position`, at most `for_s` seconds; `ahead`: until the store catches up."""
+    """Hold the poll for news beyond `position`, at most `for_s` seconds."""
 
     position: int
     for_s: float
-    ahead: bool = False
 
 
 def hold_s(request: PollRequest, max_timeout_s: float) -> float:
@@ -139,31 +138,40 @@ def check(request: PollRequest, feed: FeedKey) -> None:
 def decide(request: PollRequest, state: State, epoch: str, left_s: float) -> Answer | Hold:
     """The decision table for a poll that has just come in. `left_s` is its hold; 0 or less means answer now."""
     if not request.has_position and request.timeout_s is None:
-        return Answer(state, Reason.SNAPSHOT, None)  # row 1
+        return Answer(state, Reason.SNAPSHOT, None)  # 3.5
     position = _position(request, state, epoch)
     if position is None:
-        return Answer(state, Reason.RESET, None)  # row 4
+        return Answer(state, Reason.RESET, None)  # 3.7
     return decide_at(position, state, left_s, conditional=request.conditional)
 
 
 def decide_at(
-    position: int, state: State, left_s: float, *, conditional: bool = False, waited_ahead: bool = False
+    position: int, state: State, left_s: float, *, conditional: bool = False, waited: bool = False
 ) -> Answer | Hold:
     """The rows that need no more than a position; a poll whose deadline has come goes through them once more.
 
-    `waited_ahead` is True when a poll ahead of the store has already been held for it.
+    `waited` is True when the poll has been held already: a store that is still behind it is not waited for again.
+    An ended order is never held, not even for a store that is behind: more versions are not expected.
     """
     if position < state.version:
-        return Answer(state, Reason.CHANGED, position)  # row 3
-    if position > state.version:  # row 7
-        if waited_ahead or left_s <= 0:
+        return Answer(state, Reason.CHANGED, position)  # 3.8
+    ended = has_ended(state)
+    if position > state.version:  # 3.9
+        if ended or waited or left_s <= 0:
             return Answer(state, Reason.RESET, None)
-        return Hold(position, min(left_s, AHEAD_WAIT_S), ahead=True)
-    if has_ended(state):
-        return Answer(state, Reason.TERMINAL, position)  # row 5
+        return Hold(position, min(left_s, AHEAD_WAIT_S))
+    if ended:
+        return Answer(state, Reason.TERMINAL, position)  # 3.10
     if left_s <= 0:
-        return Answer(state, Reason.TIMEOUT, position, not_modified=conditional)
-    return Hold(position, left_s)  # row 6
+        return Answer(state, Reason.TIMEOUT, position, not_modified=conditional)  # 3.12
+    return Hold(position, left_s)  # 3.11
+
+
+def decide_news(position: int, order: Order) -> Answer:
+    """What a held poll is told by a commit that ends its hold: an event after its position, or the end of the order."""
+    answer = decide_at(position, order, 0.0)
+    assert isinstance(answer, Answer)
+    return answer
 
 
 def decide_drained(position: int, state: State) -> Answer:
@@ -188,7 +196,7 @@ def next_poll_interval_s(state: State) -> int:
 
 
 def _position(request: PollRequest, state: State, epoch: str) -> int | None:
-    """The version the client has: cursor, then If-None-Match, then last_update, then (row 2) the current one.
+    """The version the client has: cursor, then If-None-Match, then last_update, then (3.6) the current one.
 
     None when its cursor is of another epoch.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -26,7 +27,8 @@ ALL = frozenset({"*"})
 class Principal(msgspec.Struct, frozen=True, gc=False):
     """Who is asking. `name` is the subject within its role; the one party id that the role needs is set.
 
-    `expires_at_s` is in seconds since 1970: from then on this principal is nobody (None: never).
+    `expires_at_s` is in seconds since 1970: from then on this principal is nobody (None: never). `address` is set for
+    ANYONE behind a trusted proxy, see `anyone_at`.
     Raises ValueError without the id that its role needs.
     """
 
@@ -38,6 +40,7 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
     restaurants: frozenset[str] = frozenset()
     order_id: int | None = None
     expires_at_s: int | None = None
+    address: str | None = None
 
     def __post_init__(self) -> None:
         needed: dict[Role, object] = {
@@ -61,7 +64,17 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
 
 
 ANYONE = Principal(Role.ANYONE, "anonymous")
-"""Whoever asks a server without access control."""
+"""A client of a server without access control."""
+
+
+@lru_cache(maxsize=1024)
+def anyone_at(address: str) -> Principal:
+    """A client of a server without access control, for which a trusted proxy named this address.
+
+    It may do what ANYONE may. Its held polls can be told from those of other addresses. Cached, so that the polls of
+    one address share a principal.
+    """
+    return msgspec.structs.replace(ANYONE, address=address)
 
 
 _ROLES = {role.value: role for role in Role}

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ordertrack.core.errors import RateLimited, Unauthenticated
-from ordertrack.core.principal import ANYONE, Principal, Role
+from ordertrack.core.principal import ANYONE, Principal, Role, anyone_at
 from ordertrack.core.rate import RateLimiter, Verdict
 from ordertrack.http import names
 from ordertrack.http.addresses import Addresses, budget_key
@@ -67,7 +67,7 @@ class Admission:
         token, address = self._token(headers, link), self._addresses.client(peer, headers)
         if token is None:
             if self._tokens is None:
-                return Caller(ANYONE, address)
+                return Caller(self._anyone(peer, address), address)
             self._take(Budget.FAILURES, address)
             raise Unauthenticated("missing")
         if self._tokens is None or is_link_token(token):
@@ -112,6 +112,10 @@ class Admission:
         limiter = self._limiters.get(budget)
         if limiter is not None and principal.role not in _UNLIMITED:
             self._hold_to(budget, limiter, limiter.take(principal.actor, self._clock.monotonic_s(), count))
+
+    def _anyone(self, peer: str | None, address: str) -> Principal:
+        """A client whose address a trusted proxy named can be told from others behind it."""
+        return ANYONE if address == self._addresses.client(peer, ()) else anyone_at(address)
 
     def _admitted(self, budget: Budget, principal: Principal, address: str) -> Caller:
         self.charge(budget, principal, 1)

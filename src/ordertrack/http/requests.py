@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from litestar import Request
 
 from ordertrack.core.errors import InvalidInput
-from ordertrack.core.principal import ANYONE, Principal
+from ordertrack.core.principal import Principal, Role
 from ordertrack.http import names
 from ordertrack.http.admission import Caller
 from ordertrack.http.errors import UnknownParameter, UnsupportedMediaType
@@ -74,6 +74,6 @@ def idempotency(request: AnyRequest, body: bytes, by: Principal) -> Idempotency 
         return None
     if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
         raise InvalidInput("Idempotency-Key", f"1 to {MAX_IDEMPOTENCY_KEY} characters")
-    if by is not ANYONE:
+    if by.role is not Role.ANYONE:
         key = f"{by.actor}\n{key}"
     return Idempotency(key, hashlib.sha256(body).hexdigest())

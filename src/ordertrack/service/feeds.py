@@ -8,6 +8,7 @@ be read (`later`).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from operator import itemgetter
 from typing import NamedTuple, TypeVar, assert_never
 
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, FeedKind, FeedState, page, party_feeds
@@ -123,7 +124,7 @@ class Told:
         if position + 1 < min(version for version, _ in self._entries):
             return None
         if position not in self._states:
-            missed = [entry for entry in self._entries if entry[0] > position]
+            missed = sorted((entry for entry in self._entries if entry[0] > position), key=itemgetter(0))
             self._states[position] = FeedState(self.feed, page(self.version, missed, limit=PAGE_ENTRIES))
         return self._states[position]
 

@@ -17,7 +17,7 @@ from ordertrack.core.access import check_feed, sees
 from ordertrack.core.deadlines import TICK_S
 from ordertrack.core.errors import OrderNotFound, OrdertrackError, Unauthenticated
 from ordertrack.core.feed import FeedKey, FeedKind, FeedState, order_feed
-from ordertrack.core.hub import Hub, Parking, Poll
+from ordertrack.core.hub import Held, Hub, Parking, Poll
 from ordertrack.core.link import for_link
 from ordertrack.core.order import Order
 from ordertrack.core.poll import (
@@ -30,6 +30,7 @@ from ordertrack.core.poll import (
     decide,
     decide_at,
     decide_drained,
+    decide_news,
     hold_s,
 )
 from ordertrack.core.principal import ANYONE, Principal, Role
@@ -40,7 +41,7 @@ from ordertrack.service.feeds import Changes, Feeds, NotAtHand, Steps, Told, Wan
 from ordertrack.service.foreign import look_nowhere
 from ordertrack.service.statistics import Statistics
 
-NOBODY = Principal(Role.LINK, "revoked", order_id=-1)
+REVOKED = Principal(Role.LINK, "revoked", order_id=-1)
 SETTLED_AT_ONCE = 500
 """Polls whose deadlines come together are answered in turns of this many, some milliseconds each, to let others in."""
 
@@ -110,7 +111,7 @@ class Tracking:
         if isinstance(decision, Answer) and not decision.lacks_changes:
             self.statistics.polls[decision.reason] += 1
             return self._shown(by, decision)
-        steps = self._asked(feed, request, waiter, by)
+        steps = self._asked(self._joined(feed, request, waiter, by), request)
         try:
             return self._feeds.now(steps)
         except NotAtHand:
@@ -118,13 +119,23 @@ class Tracking:
             return None
 
     async def poll(
-        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
+        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE, *, pause_s: float = 0.0
     ) -> Answer | HeldPoll:
         """Answer the poll now, or hold it: then the waiter is told, unless `leave` comes first.
 
-        Raises InvalidInput, OrderNotFound, Forbidden, TooManyPolls, NodeFull, StoreUnavailable.
+        Nothing is read or decided before `pause_s` have passed, the pause of a client in a tight loop: the answer is of
+        then. The poll is joined meanwhile, so that it ends with its link. The pause is part of the hold.
+
+        Raises: InvalidInput, OrderNotFound, Forbidden, Unauthenticated, TooManyPolls, NodeFull, StoreUnavailable.
         """
-        steps = self._asked(feed, request, waiter, by)
+        poll = self._joined(feed, request, waiter, by)
+        if pause_s:
+            try:
+                await asyncio.sleep(pause_s)
+            except BaseException:
+                self.hub.leave(poll)
+                raise
+        steps = self._asked(poll, request)
         try:
             return self._feeds.now(steps)
         except NotAtHand as cold:
@@ -141,11 +152,11 @@ class Tracking:
         """The store's commit listener: answer everybody who waits for one of these orders, or for one of its people."""
         for order, _, previous_version in commits:
             self.statistics.updates += order.version - previous_version
-            answer = None  # one for all that have the same version, so that it is encoded once
-            for poll in self.hub.news(order_feed(order.id), order.version):
-                if answer is None or answer.position != poll.position:
-                    answer = Answer(order, Reason.CHANGED, poll.position)
-                self._answer(poll, answer, committed_at_s)
+            answers: dict[int, Answer] = {}  # one for all that have the same version, so that it is encoded once
+            for poll in self.hub.news(order_feed(order.id), order.version, final=order.status.ended):
+                if poll.position not in answers:
+                    answers[poll.position] = decide_news(poll.position, order)
+                self._answer(poll, answers[poll.position], committed_at_s)
         for news in told(commits, self.hub.watched):
             self._tell(news, committed_at_s)
 
@@ -175,12 +186,13 @@ class Tracking:
         await asyncio.gather(*self._tasks)
 
     def revoked(self, link: Link) -> None:
-        """End the polls of a tracking link that is not one any more. Those that are reading now will see nothing."""
+        """End the polls of a tracking link that was revoked. Those that are reading now will be refused."""
         for poll in self.hub.polls(order_feed(link.order_id)):
             if poll.by.role is Role.LINK and poll.by.name == str(link.id):
-                poll.by = NOBODY
                 if poll.parked:
                     self._refuse(poll, Unauthenticated("invalid"))
+                else:  # the hub counts what is parked by its principal
+                    poll.by = REVOKED
 
     # Who may see what
 
@@ -201,25 +213,23 @@ class Tracking:
 
     # Steps: what a poll goes through, whether or not all it wants to know is at hand
 
-    def _asked(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> Steps[Answer | HeldPoll]:
+    def _joined(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> HeldPoll:
+        """Raises: InvalidInput, Forbidden."""
         check(request, feed)
         _check_party(by, feed)
-        now_s = self._clock.monotonic_s()
-        left_s = self._hold_s(request, by)
+        ends_at_s = self._clock.monotonic_s() + self._hold_s(request, by)
         poll: HeldPoll = Poll(
-            feed,
-            waiter,
-            ends_at_s=now_s + left_s,
-            conditional=request.conditional,
-            client_id=request.client_id,
-            by=by,
+            feed, waiter, ends_at_s, conditional=request.conditional, client_id=request.client_id, by=by
         )
         self.hub.join(poll)
+        return poll
+
+    def _asked(self, poll: HeldPoll, request: PollRequest) -> Steps[Answer | HeldPoll]:
+        """Of a poll that has joined. It has left when this ends, unless it is held."""
+        now_s = self._clock.monotonic_s()
         try:
             state = yield from self._read_for(poll)
-            if not _may_see(poll.by, state):
-                raise OrderNotFound(feed.id)
-            decision = decide(request, state, self.epoch, left_s)
+            decision = decide(request, state, self.epoch, poll.ends_at_s - now_s)
             answer = yield from self._park(poll, state, decision, now_s, resuming=request.has_position)
             if answer is None:
                 return poll
@@ -230,13 +240,20 @@ class Tracking:
             raise
         self.hub.leave(poll)
         self.statistics.polls[answer.reason] += 1
-        return self._shown(by, answer)
+        return self._shown(poll.by, answer)
 
     def _read_for(self, poll: HeldPoll) -> Steps[State]:
-        """How the feed stands, at least as new as any news the joined poll has heard of."""
+        """How the feed stands, at least as new as any news the joined poll has heard of.
+
+        Raises: OrderNotFound, Unauthenticated, when the principal may not see it, or not any more.
+        """
         state = yield poll.feed
         while poll.announced > state.version:
             state = yield poll.feed
+        if poll.by is REVOKED:
+            raise Unauthenticated("invalid")
+        if not _may_see(poll.by, state):
+            raise OrderNotFound(poll.feed.id)
         return state
 
     def _park(
@@ -244,13 +261,12 @@ class Tracking:
     ) -> Steps[Answer | None]:
         """Hold a joined poll, or say what to answer it now."""
         while isinstance(decision, Hold):
-            older = self.hub.supersede(poll)
-            if older is not None:
-                self._answer(older, Answer(state, Reason.SUPERSEDED, older.position))
             until_s = now_s + decision.for_s
-            match self.hub.park(poll, decision.position, until_s, ahead=decision.ahead, resuming=resuming):
-                case Parking.HELD:
+            match self.hub.park(poll, decision.position, until_s, seen=state.version, resuming=resuming):
+                case Held(older):
                     self._alarm.set()
+                    if older is not None:
+                        self._answer(older, Answer(state, Reason.SUPERSEDED, older.position))
                     return None
                 case Parking.GONE:
                     return None
@@ -283,13 +299,8 @@ class Tracking:
         if self.hub.draining:
             answer: Answer | None = decide_drained(poll.position, state)
         else:
-            decision = decide_at(
-                poll.position,
-                state,
-                poll.ends_at_s - now_s,
-                conditional=poll.conditional,
-                waited_ahead=poll.ahead,
-            )
+            left_s, conditional = poll.ends_at_s - now_s, poll.conditional
+            decision = decide_at(poll.position, state, left_s, conditional=conditional, waited=True)
             answer = yield from self._park(poll, state, decision, now_s)
         if answer is None or not answer.lacks_changes:
             return answer

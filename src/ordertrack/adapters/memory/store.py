@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from operator import itemgetter
 
 from msgspec.structs import replace
 
@@ -171,7 +172,7 @@ class MemoryStore:
             here = feed in party_feeds(order)
             if version > max(after, snapshot) or (version > after and here and not order.status.ended):
                 entries.append((version, order if here else order_id))
-        return page(current, entries, limit=limit, snapshot=snapshot)
+        return page(current, sorted(entries, key=itemgetter(0)), limit=limit, snapshot=snapshot)
 
     async def orders_by_status(self) -> dict[Status, int]:
         counts = Counter(order.status for order in self._orders.values())

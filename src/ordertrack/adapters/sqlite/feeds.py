@@ -7,6 +7,7 @@ change of the same order has put out of date.
 from __future__ import annotations
 
 import sqlite3
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ordertrack.adapters.sqlite.database import SQL
@@ -39,23 +40,27 @@ def read_party(connection: sqlite3.Connection, feed: FeedKey) -> Party | None:
 def read_changes(
     connection: sqlite3.Connection, feed: FeedKey, after: int | None, limit: int, snapshot: int
 ) -> FeedChanges:
-    """Within one read transaction. One entry more than a page holds tells whether there is another page."""
+    """Within one read transaction. One entry more than a page holds tells whether there is another page.
+
+    The events of an order are read when the page asks for it, so a page that is full earlier reads less.
+    """
     party = read_party(connection, feed)
     if party is None:
         return FeedChanges(0)
     if after is None:
         after, snapshot = 0, party.version
     wanted = {"party": party.number, "id": feed.id, "after": after, "snapshot": snapshot, "limit": limit + 1}
-    entries: list[tuple[int, Order | int]] = []
+    rows: list[tuple[Any, ...]] = []
     if after < snapshot:
-        entries += _orders(connection, ACTIVE[feed.kind], wanted)
+        rows += connection.execute(ACTIVE[feed.kind], wanted)
     wanted["after"] = max(after, snapshot)
-    entries += _orders(connection, CHANGED[feed.kind], wanted)
+    rows += connection.execute(CHANGED[feed.kind], wanted)
     if feed.kind is FeedKind.COURIER:
-        entries += connection.execute(SQL["departures"], wanted).fetchall()
-    return page(party.version, entries, limit=limit, snapshot=snapshot)
+        rows += connection.execute(SQL["departures"], wanted)
+    rows.sort(key=itemgetter(0))
+    return page(party.version, (_entry(connection, *row) for row in rows), limit=limit, snapshot=snapshot)
 
 
-def _orders(connection: sqlite3.Connection, query: str, wanted: dict[str, Any]) -> list[tuple[int, Order | int]]:
-    rows = connection.execute(query, wanted).fetchall()
-    return [(version, order_of(connection, row)) for version, *row in rows]
+def _entry(connection: sqlite3.Connection, version: int, id_: int, *columns: Any) -> tuple[int, Order | int]:
+    """The entry of a row: a departure has no more columns than these."""
+    return version, order_of(connection, (id_, *columns)) if columns else id_
