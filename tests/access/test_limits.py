@@ -133,7 +133,8 @@ def test_bulk_update_above_the_budget_succeeds(start: Start) -> None:
 @pytest.mark.protocol("7.9")
 def test_open_server_limits_clients_of_a_proxy(start: Start) -> None:
     """Not what asks from this machine itself: a load generator, a bench, a first try with curl."""
-    client = start("--writes-per-minute", "3", "--polls-per-minute", "2", "--trusted-proxies", "127.0.0.1", is_open=True)
+    budgets = ("--writes-per-minute", "3", "--polls-per-minute", "2")
+    client = start(*budgets, "--trusted-proxies", "127.0.0.1", is_open=True)
     phone, other = {"X-Forwarded-For": "198.51.100.1:5678"}, {"X-Forwarded-For": "198.51.100.2:5678"}
     track = f"{ORDERS}/101/track?timeout=0"
     for _ in range(2):

@@ -1,6 +1,8 @@
-"""Where a request came from: nobody can claim to be somebody else, except a trusted proxy for its clients."""
+"""Where a request came from: only a trusted proxy can name another address than that of the connection."""
 
 from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
@@ -34,6 +36,20 @@ def test_a_stranger_cannot_claim_another_address() -> None:
         (("10.1.2.3",), "10.1.2.3"),
         (("2001:db8::5",), "2001:db8::5"),
         (("::ffff:198.51.100.1",), "198.51.100.1"),
+        (("198.51.100.1:5678",), "198.51.100.1"),
+        (('"198.51.100.1:5678"',), "198.51.100.1"),
+        (("203.0.113.9:1, 198.51.100.1:5678 , 10.1.2.3:80",), "198.51.100.1"),
+        (("[2001:db8::5]:443",), "2001:db8::5"),
+        (("[2001:db8::5]",), "2001:db8::5"),
+        (('"[2001:db8::5%eth0]:443"',), "2001:db8::5"),
+        (("[::ffff:198.51.100.1]:443",), "198.51.100.1"),
+        (("203.0.113.9, [2001:db8::1]:443",), "203.0.113.9"),
+        (("198.51.100.1:port",), "10.0.0.1"),
+        (("198.51.100.1:",), "10.0.0.1"),
+        (("198.51.100.1:123456",), "10.0.0.1"),
+        (("[198.51.100.1]:80",), "10.0.0.1"),
+        (("[2001:db8::5",), "10.0.0.1"),
+        (("for=198.51.100.1",), "10.0.0.1"),
         (("rubbish",), "10.0.0.1"),
         (("rubbish, 198.51.100.1",), "198.51.100.1"),
         ((), "10.0.0.1"),
@@ -41,6 +57,22 @@ def test_a_stranger_cannot_claim_another_address() -> None:
 )
 def test_of_a_proxy_the_last_address_it_did_not_make_itself_counts(values: tuple[str, ...], client: str) -> None:
     assert PROXIES.client("10.0.0.1", forwarded(*values)) == client
+
+
+def test_forwarded_header_counts_for_nothing() -> None:
+    headers = [(b"forwarded", b"for=203.0.113.9"), *forwarded("198.51.100.1")]
+    assert PROXIES.client("10.0.0.1", headers) == "198.51.100.1"
+    assert PROXIES.client("10.0.0.1", headers[:1]) == "10.0.0.1"
+
+
+@given(st.ip_addresses(), st.integers(0, 65_535), st.sampled_from(["", " ", "\t"]), st.booleans())
+def test_any_address_is_read_with_a_port(
+    address: IPv4Address | IPv6Address, port: int, space: str, quoted: bool
+) -> None:
+    host = f"[{address}]" if address.version == 6 else str(address)
+    entry = f'"{host}:{port}"' if quoted else f"{host}:{port}"
+    plain = PROXIES.client("10.0.0.1", forwarded(str(address)))
+    assert PROXIES.client("10.0.0.1", forwarded(f"{space}{entry}{space}")) == plain
 
 
 def test_a_scope_of_an_address_is_none_of_it() -> None:
