@@ -159,7 +159,11 @@ class Settings:
         "Addresses or networks, separated by commas, whose `X-Forwarded-For` says where a request came from.",
     )
     polls_per_minute: int = _setting(
-        600, "Polls a minute of one customer, restaurant, courier or link. 0: any number.", least=0, most=1_000_000
+        600,
+        "Polls a minute of one customer, restaurant, courier or link; without access control, of one address that is "
+        "not a loopback address. 0: any number.",
+        least=0,
+        most=1_000_000,
     )
     reads_per_minute: int = _setting(600, "Other reads, as above.", least=0, most=1_000_000)
     writes_per_minute: int = _setting(600, "Changes, as above.", least=0, most=1_000_000)

@@ -13,7 +13,8 @@ from support.http1 import BOUND_S
 from support.server import Server
 
 SHOP, OTHER = "https://shop.example", "https://evil.example"
-TRACK = "/api/v1/orders/101/track?timeout=0"
+ORDERS = "/api/v1/orders"
+TRACK = f"{ORDERS}/101/track?timeout=0"
 
 
 @pytest.fixture(scope="module", params=["on", "off"], ids=["gate", "asgi"])
@@ -57,6 +58,22 @@ def test_an_allowed_site_may_ask_and_another_may_not(shop: httpx.Client, path: s
         other = shop.get(path, headers={**admin, "Origin": OTHER})
         assert "Access-Control-Allow-Origin" not in other.headers
     assert "Access-Control-Allow-Credentials" not in allowed.headers
+
+
+def test_a_site_can_read_every_header_that_answers_have(shop: httpx.Client) -> None:
+    """Except those that browsers show anyway (Fetch standard, 2.2.6), and those that only browsers and proxies need."""
+    admin = bearer(token(CLAIMS["admin"]))
+    answers = [
+        shop.get(f"{TRACK}&last_update=2000-01-01T00:00:00Z", headers={**admin, "Origin": SHOP, "Prefer": "wait=0"}),
+        shop.post(ORDERS, headers={**admin, "Origin": SHOP}, json={"customer_id": "1", "restaurant_id": "1"}),
+    ]
+    assert "Preference-Applied" in answers[0].headers
+    for answer in answers:
+        exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+        shown = {"cache-control", "content-length", "content-type"}
+        others = {"date", "connection", "vary", "x-content-type-options", "referrer-policy"}
+        cross = {name for name in answer.headers if name.startswith(("access-control-", "cross-origin-"))}
+        assert set(answer.headers) - shown - others - cross <= exposed
 
 
 def test_a_refusal_can_be_read_by_the_site_too(shop: httpx.Client) -> None:

@@ -32,8 +32,8 @@ OF_ORDERS: list[tuple[str, str, object, frozenset[str]]] = [
     ("PUT", "/status", {"status": "cancelled"}, KITCHENS | {"customer"}),
     ("PUT", "/courier", {"courier_id": "9"}, SHOPS),
     ("POST", "/simulate-workflow", {"speed": 1}, SHOPS),
-    ("POST", "/links", None, SHOPS),
-    ("GET", "/links", None, SHOPS),
+    ("POST", "/links", None, KITCHENS),
+    ("GET", "/links", None, KITCHENS),
     ("GET", "/audit", None, frozenset(("admin",))),
 ]
 IDS = [f"{method} {path or '/'} {body or ''}" for method, path, body, _ in OF_ORDERS]
@@ -139,6 +139,34 @@ def test_a_list_has_only_own_orders(by: By, order_id: int) -> None:
 def test_who_may_create_for_whom(by: By, role: str, restaurant: str, status: int) -> None:
     order = {"customer_id": "ann", "restaurant_id": restaurant}
     assert by(role).ask("POST", ORDERS, json=order).status_code == status
+
+
+@pytest.mark.protocol("7.2", "7.13")
+@pytest.mark.parametrize("courier", [None, "named", "assigned"])
+def test_restaurant_delivers_its_own_order(by: By, caller: Make, courier: str | None) -> None:
+    restaurant = by("restaurant")
+    named = {"courier_id": "rider"} if courier == "named" else {}
+    made = restaurant.ask("POST", ORDERS, json={"customer_id": "ann", "restaurant_id": "luigi", **named})
+    path = f"{ORDERS}/{made.json()['data']['id']}"
+    link = restaurant.ask("POST", f"{path}/links").json()["data"]
+    if courier == "assigned":
+        assert restaurant.ask("PUT", f"{path}/courier", json={"courier_id": "rider"}).status_code == 200
+    for status in ("ready", "picked_up", "delivered"):
+        assert restaurant.ask("PUT", f"{path}/status", json={"status": status}).status_code == 200
+    assert caller(None).ask("GET", link["path"]).json()["data"]["status"] == "delivered"
+    assert restaurant.ask("DELETE", f"{path}/links/{link['id']}").status_code == 200
+
+
+@pytest.mark.protocol("7.13")
+def test_platform_courier_is_not_the_restaurants(by: By, order_id: int) -> None:
+    restaurant, path = by("restaurant"), f"{ORDERS}/{order_id}"
+    for method, of, body in (
+        ("PUT", "/courier", {"courier_id": "rider"}),
+        ("PUT", "/status", {"status": "picked_up"}),
+        ("PUT", "/status", {"status": "delivered"}),
+    ):
+        assert restaurant.ask(method, f"{path}{of}", json=body).json()["error"] == "forbidden"
+    assert by("admin").ask("GET", path).json()["data"]["version"] == 1
 
 
 def test_an_idempotency_key_is_its_senders_own(by: By) -> None:

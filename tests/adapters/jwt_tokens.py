@@ -6,6 +6,8 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from hashlib import sha256
+from math import prod
+from random import Random
 from typing import Any
 
 import jwt
@@ -34,13 +36,43 @@ class StillClock:
 
 
 def public_pem(private: Any) -> bytes:
-    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem_of(private.public_key())
+
+
+def pem_of(public: Any) -> bytes:
+    pem: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem
 
 
 def jwk(algorithm: str, kid: str | None, private: Any = None, **more: Any) -> dict[str, Any]:
     value = jwt.PyJWS().get_algorithm_by_name(algorithm)
     made = value.to_jwk((private or PRIVATE[algorithm]).public_key(), as_dict=True)
     return {**made, **({} if kid is None else {"kid": kid}), **more}
+
+
+def rsa_public(n: int, e: int = 65537) -> rsa.RSAPublicKey:
+    return rsa.RSAPublicNumbers(e, n).public_key()
+
+
+def roca_modulus(bits: int, seed: int = 1) -> int:
+    """A modulus as the chips of CVE-2017-15361 made them: of primes k * M + (65537^a mod M), M a product of the first
+    primes."""
+    random = Random(seed)
+    product = prod(primes_up_to({1024: 353, 2048: 701}[bits]))
+    return _roca_prime(bits // 2, product, random) * _roca_prime(bits // 2, product, random)
+
+
+def _roca_prime(bits: int, product: int, random: Random) -> int:
+    top = 3 << (bits - 2)  # both upper bits, so that the modulus has all its bits
+    while True:
+        k = random.randrange(top // product, (1 << bits) // product)
+        candidate = k * product + pow(65537, random.randrange(product), product)
+        if candidate.bit_length() == bits and pow(2, candidate - 1, candidate) == 1:
+            return candidate
+
+
+def primes_up_to(limit: int) -> list[int]:
+    return [n for n in range(2, limit + 1) if all(n % d for d in range(2, int(n**0.5) + 1))]
 
 
 def base64url(data: bytes) -> str:

@@ -12,12 +12,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from structlog.testing import capture_logs
 
 sys.path.append(str(Path(__file__).parent))
 
-from jwt_tokens import CLAIMS, SECRET, StillClock, base64url, hs256, jwk, public_pem, raw, signed
+from jwt_tokens import (
+    CLAIMS,
+    SECRET,
+    StillClock,
+    base64url,
+    hs256,
+    jwk,
+    public_pem,
+    raw,
+    roca_modulus,
+    rsa_public,
+    signed,
+)
 
 from ordertrack.adapters.jwt.claims import Rules
 from ordertrack.adapters.jwt.jwks import COOL_DOWN_S, MAX_DOCUMENT_BYTES, MAX_KEYS, RETRY_S, PublishedKeys
@@ -252,6 +266,34 @@ async def test_a_key_that_cannot_be_used_does_not_spoil_the_others(issuer: Issue
     async with using(issuer) as setup:
         assert await setup.accepts(old())
         assert await setup.accepts(new())
+
+
+ROCA = rsa_public(roca_modulus(2048))
+WEAK = {**jwt.PyJWS().get_algorithm_by_name("RS256").to_jwk(ROCA, as_dict=True), "kid": "weak"}
+
+
+async def test_a_weak_published_key_is_refused_and_logged_once(issuer: Issuer) -> None:
+    issuer.document = published(WEAK, OLD)
+    with capture_logs() as logged:
+        async with using(issuer) as setup:
+            assert await setup.accepts(old())
+            assert not await setup.accepts(signed("RS256", "weak"))
+            setup.clock.up_s += COOL_DOWN_S
+            assert not await setup.accepts(signed("RS256", "weak"))
+            assert len(issuer.asked) == 2
+    (warning,) = logged
+    assert (warning["log_level"], warning["kid"]) == ("warning", "weak")
+    assert "CVE-2017-15361" in warning["why"]
+
+
+async def test_when_all_published_keys_are_weak_the_log_says_why(issuer: Issuer) -> None:
+    issuer.document = published(WEAK)
+    with capture_logs() as logged:
+        async with using(issuer) as setup:
+            with pytest.raises(TokensUnavailable):
+                await setup.tokens.verify(old())
+    (warning,) = logged
+    assert "weak is an RSA key with the ROCA weakness" in warning["why"]
 
 
 async def test_without_any_key_the_caller_is_told_to_come_again(issuer: Issuer) -> None:

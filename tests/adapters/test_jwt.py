@@ -10,6 +10,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,14 +29,18 @@ from jwt_tokens import (
     base64url,
     hs256,
     jwk,
+    pem_of,
     public_pem,
     raw,
+    roca_modulus,
+    rsa_public,
     signed,
 )
 
 from ordertrack.adapters.jwt.claims import ClaimNames, Rules, claims_of
-from ordertrack.adapters.jwt.keys import OneKey, jwk_key, pem_key, secret_key
+from ordertrack.adapters.jwt.keys import OneKey, WeakKey, jwk_key, pem_key, secret_key
 from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES
+from ordertrack.adapters.jwt.roca import has_roca_weakness
 from ordertrack.adapters.jwt.signing import new_secret, sign
 from ordertrack.adapters.jwt.tokens import JwtTokens
 from ordertrack.core.errors import Unauthenticated
@@ -183,6 +188,28 @@ async def test_a_public_key_checks_tokens_of_its_own_algorithm(algorithm: str) -
     assert (await checking.verify(signed(algorithm, kid="whatever"))).courier_id == "7"
     for other in set(PRIVATE) - {algorithm}:
         assert await refused(signed(other), checking) == "invalid"
+
+
+def _ed25519(header: dict[str, Any], private: Any = ED25519) -> str:
+    """A token signed with an Ed25519 key, whatever its header says."""
+    signed = f"{base64url(json.dumps(header).encode())}.{base64url(json.dumps(CLAIMS).encode())}"
+    return f"{signed}.{base64url(private.sign(signed.encode()))}"
+
+
+async def test_ed25519_by_its_fully_specified_name() -> None:
+    """RFC 9864: `EdDSA` says neither curve; `Ed25519` is its only meaning here."""
+    checking = _public_key_tokens(ED25519)
+    assert (await checking.verify(_ed25519({"alg": "Ed25519"}))).courier_id == "7"
+    assert (await checking.verify(_ed25519({"alg": "EdDSA"}))).courier_id == "7"
+    assert await refused(_ed25519({"alg": "Ed25519"}, Ed25519PrivateKey.generate()), checking) == "invalid"
+    for alg in ("Ed448", "ed25519", "ED25519", "ES256"):
+        assert await refused(_ed25519({"alg": alg}), checking) == "invalid"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+async def test_ed25519_is_refused_for_another_kind_of_key(algorithm: str) -> None:
+    assert await refused(_ed25519({"alg": "Ed25519"}), _public_key_tokens(PRIVATE[algorithm])) == "invalid"
+    assert await refused(hs256(header={"alg": "Ed25519"})) == "invalid"
 
 
 @pytest.mark.parametrize("algorithm", PRIVATE)
@@ -361,6 +388,47 @@ def test_a_public_key_that_is_none_of_ours_is_refused(pem: bytes, why: str) -> N
         pem_key(pem)
 
 
+def test_a_key_with_the_roca_weakness_is_refused() -> None:
+    weak = rsa_public(roca_modulus(2048))
+    with pytest.raises(ValueError, match="ROCA") as told:
+        pem_key(pem_of(weak))
+    assert "CVE-2017-15361" in str(told.value)
+    with pytest.raises(WeakKey):
+        jwk_key(jwt.PyJWS().get_algorithm_by_name("RS256").to_jwk(weak, as_dict=True))
+
+
+def test_a_key_without_the_roca_weakness_is_taken() -> None:
+    assert pem_key(public_pem(RSA)).algorithm == "RS256"
+    assert not has_roca_weakness(RSA.public_key().public_numbers().n)
+
+
+@given(st.integers(1 << 2047, (1 << 2048) - 1))
+def test_a_random_modulus_has_no_roca_weakness(modulus: int) -> None:
+    assert not has_roca_weakness(modulus)
+
+
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_the_fingerprint_holds_for_keys_of_any_size(seed: int) -> None:
+    assert has_roca_weakness(roca_modulus(1024, seed))
+
+
+@pytest.mark.parametrize("exponent", [3, 17, 35, 65535, (1 << 256) + 1])
+def test_an_unusual_public_exponent_is_refused(exponent: int) -> None:
+    with pytest.raises(ValueError, match="public exponent"):
+        pem_key(pem_of(rsa_public(RSA.public_key().public_numbers().n, exponent)))
+
+
+@pytest.mark.parametrize("exponent", [b"\x00", b"\x01", b"\x02", b"\x01\x00\x00"])
+def test_an_impossible_public_exponent_is_refused(exponent: bytes) -> None:
+    with pytest.raises(ValueError, match="not a key"):
+        jwk_key(jwk("RS256", "a", e=base64url(exponent)))
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
+def test_a_published_ed25519_key_has_either_name(algorithm: str) -> None:
+    assert jwk_key(jwk("EdDSA", "a", alg=algorithm)).algorithm == "EdDSA"
+
+
 @pytest.mark.parametrize("algorithm", PRIVATE)
 def test_a_published_key_has_one_algorithm(algorithm: str) -> None:
     assert jwk_key(jwk(algorithm, "a")).algorithm == algorithm
@@ -383,6 +451,7 @@ def private_jwk(algorithm: str) -> dict[str, Any]:
         private_jwk("RS256"), private_jwk("ES256"), private_jwk("EdDSA"),
         jwk("RS256", "a", key_ops=["sign"]), jwk("RS256", "a", key_ops=7), jwk("RS256", "a", d="AQAB"),
         jwk("RS256", "a", rsa.generate_private_key(65537, 1024)),
+        jwk("RS256", "a", alg="Ed25519"), jwk("EdDSA", "a", alg="Ed448"), jwk("EdDSA", "a", alg="RS256"),
         jwk("ES256", "a", crv="P-384"), jwk("ES256", "a", x="AAAA"), jwk("EdDSA", "a", crv="X25519"),
         jwk("EdDSA", "a", x="AA"),
     ],

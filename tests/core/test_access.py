@@ -41,6 +41,7 @@ from ordertrack.core.principal import ALL, ANYONE, Principal, Role, role_of
 START_MS = 1_795_342_530_000
 CUSTOMER = Principal(Role.CUSTOMER, "c", customer_id="c1")
 RESTAURANT = Principal(Role.RESTAURANT, "r", restaurant_id="r1")
+COLLEAGUE = Principal(Role.RESTAURANT, "r-2", restaurant_id="r1")
 COURIER = Principal(Role.COURIER, "k", courier_id="k1")
 SERVICE = Principal(Role.SERVICE, "s", restaurants=frozenset({"r1", "r2"}))
 EVERY_SERVICE = Principal(Role.SERVICE, "s", restaurants=ALL)
@@ -65,15 +66,15 @@ WHO = {
     Action.MOVE: "rksax",
     Action.CANCEL: "crksax",
     Action.UNDO: "rksax",
-    Action.ASSIGN_COURIER: "sax",
+    Action.ASSIGN_COURIER: "rsax",
     Action.SIMULATE: "sax",
-    Action.LINK: "sax",
+    Action.LINK: "rsax",
     Action.STATS: "ax",
     Action.AUDIT: "ax",
 }
 LETTERS = dict(zip("crksalx", EVERYBODY, strict=True))
 
-# Of an order that is assigned to courier k1: to which status who may set it, from every one.
+# Of an order that a service assigned to courier k1: to which status who may set it, from every one.
 MOVES = {
     Status.CONFIRMED: "rsax",
     Status.PREPARING: "rsax",
@@ -157,7 +158,7 @@ def test_when_a_role_may_cancel(letter: str, start: Status) -> None:
 
 
 @pytest.mark.parametrize("letter", LETTERS)
-def test_who_may_assign_a_courier(letter: str) -> None:
+def test_who_may_replace_a_platform_courier(letter: str) -> None:
     assert allowed(LETTERS[letter], new_order(), AssignCourier(7, "k2", "x")) is (letter in "sax")
 
 
@@ -196,13 +197,45 @@ def test_a_courier_who_lost_the_order_no_longer_sees_it() -> None:
         check_change(COURIER, order, change("picked_up", COURIER))
 
 
-@pytest.mark.parametrize(("courier_id", "may"), [(None, True), ("k1", False)])
-def test_a_restaurant_hands_over_what_no_courier_fetches(courier_id: str | None, may: bool) -> None:
-    order = at(Status.READY, courier_id)
+ASSIGNED_BY = {"nobody": None, "restaurant": RESTAURANT, "colleague": COLLEAGUE, "service": SERVICE, "admin": ADMIN}
+
+
+def delivered_by(who: str, status: Status = Status.CONFIRMED) -> Order:
+    """An order whose courier was assigned by this principal after it was created without one."""
+    by = ASSIGNED_BY[who]
+    order = new_order(courier_id=None)
+    if by is not None:
+        order = after(order, AssignCourier(7, "k1", by.actor))
+    return after(order, *(change(to) for to in ROAD[1 : ROAD.index(status) + 1]))
+
+
+@pytest.mark.parametrize("who", ASSIGNED_BY)
+@pytest.mark.parametrize("start", ROAD[:-1])
+def test_restaurant_delivers_without_a_platform_courier(who: str, start: Status) -> None:
+    order, may = delivered_by(who, start), who in ("nobody", "restaurant", "colleague")
     assert allowed(RESTAURANT, order, change("picked_up", RESTAURANT)) is may
-    handed = at(Status.PICKED_UP, courier_id)
-    assert allowed(RESTAURANT, handed, undo("ready", RESTAURANT)) is may
-    assert allowed(RESTAURANT, handed, undo("confirmed", RESTAURANT)) is may
+    assert allowed(RESTAURANT, order, change("delivered", RESTAURANT)) is may
+    assert allowed(RESTAURANT, order, AssignCourier(7, "k2", RESTAURANT.actor)) is may
+
+
+@pytest.mark.parametrize("who", ASSIGNED_BY)
+def test_restaurant_takes_back_only_own_deliveries(who: str) -> None:
+    may = who in ("nobody", "restaurant", "colleague")
+    for start, to in (("picked_up", "ready"), ("picked_up", "confirmed"), ("delivered", "picked_up")):
+        assert allowed(RESTAURANT, delivered_by(who, Status(start)), undo(to, RESTAURANT)) is may
+
+
+def test_the_last_assignment_decides_who_delivers() -> None:
+    taken_over = after(delivered_by("restaurant"), AssignCourier(7, "k2", SERVICE.actor))
+    assert not allowed(RESTAURANT, taken_over, change("delivered", RESTAURANT))
+    assert not allowed(RESTAURANT, taken_over, AssignCourier(7, "k1", RESTAURANT.actor))
+    assert allowed(RESTAURANT, after(new_order(), AssignCourier(7, "k2", RESTAURANT.actor)), change("delivered"))
+
+
+def test_a_courier_named_at_creation_is_the_creators() -> None:
+    for creator, may in ((RESTAURANT, True), (SERVICE, False)):
+        order = create(7, NewOrder("c1", "r1", "k1", actor=creator.actor), START_MS)
+        assert allowed(RESTAURANT, order, change("delivered", RESTAURANT)) is may
 
 
 @pytest.mark.parametrize(("start", "to"), [("preparing", "confirmed"), ("ready", "preparing"), ("ready", "confirmed")])
@@ -210,13 +243,8 @@ def test_a_restaurant_takes_back_steps_of_the_kitchen(start: str, to: str) -> No
     assert allowed(RESTAURANT, at(Status(start)), undo(to, RESTAURANT))
 
 
-def test_a_restaurant_does_not_take_back_a_delivery() -> None:
-    assert not allowed(RESTAURANT, at(Status.DELIVERED, None), undo("ready", RESTAURANT))
-
-
 def test_a_restaurant_restores_what_a_restaurant_cancelled_and_nobody_else() -> None:
-    colleague = Principal(Role.RESTAURANT, "r-2", restaurant_id="r1")
-    for canceller, may in ((RESTAURANT, True), (colleague, True), (CUSTOMER, False), (SERVICE, False)):
+    for canceller, may in ((RESTAURANT, True), (COLLEAGUE, True), (CUSTOMER, False), (SERVICE, False)):
         order = after(new_order(), change("cancelled", canceller))
         assert allowed(RESTAURANT, order, undo("confirmed", RESTAURANT)) is may
 
@@ -279,7 +307,8 @@ def test_only_an_admin_undoes_without_a_time_limit() -> None:
     [
         (RESTAURANT, NewOrder("c1", "r1"), True),
         (RESTAURANT, NewOrder("c1", "r2"), False),
-        (RESTAURANT, NewOrder("c1", "r1", "k1"), False),
+        (RESTAURANT, NewOrder("c1", "r1", "k1"), True),
+        (RESTAURANT, NewOrder("c1", "r2", "k1"), False),
         (SERVICE, NewOrder("c1", "r2", "k1"), True),
         (SERVICE, NewOrder("c1", "r9"), False),
         (EVERY_SERVICE, NewOrder("c1", "r9"), True),
@@ -422,13 +451,16 @@ def _holds_for(principal: Principal, before: Order, event: Event) -> None:
     """What must be true of any change whatever way it was reached."""
     role = principal.role
     assert role is not Role.LINK
+    assigned_by = [role_of(earlier.actor) for earlier in before.timeline if earlier.courier_id is not None]
     if event.type is EventType.COURIER_ASSIGNED:
-        assert role is Role.SERVICE
+        assert role in (Role.SERVICE, Role.RESTAURANT)
     if role is Role.CUSTOMER:
         assert (before.status, event.status) == (Status.CONFIRMED, Status.CANCELLED)
-    if role is Role.RESTAURANT:
-        assert event.status is not Status.DELIVERED
-        assert event.status is not Status.PICKED_UP or before.courier_id is None or before.status is Status.CANCELLED
+    if role is Role.RESTAURANT and (
+        event.type is EventType.COURIER_ASSIGNED
+        or (event.type is EventType.STATUS_CHANGED and event.status in (Status.PICKED_UP, Status.DELIVERED))
+    ):
+        assert before.courier_id is None or assigned_by[-1] is Role.RESTAURANT
     if role is Role.COURIER and event.type is EventType.STATUS_CHANGED:
         assert event.status in (Status.PICKED_UP, Status.DELIVERED, Status.CANCELLED)
     if role is Role.COURIER and event.type is EventType.REVERTED:

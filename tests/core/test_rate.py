@@ -1,13 +1,14 @@
-"""Rate limits: never more than the quota in any window, and never less for who keeps to it."""
+"""Rate limits: the quota is kept, and a refusal names a time after which the same request is admitted."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordertrack.core.rate import Quota, RateLimiter
+from ordertrack.core.rate import TOLERANCE_S, Quota, RateLimiter
 
 gaps = st.lists(st.floats(0.0, 8.0), min_size=1, max_size=60)
+costs = st.integers(1, 1_000)
 quotas = st.builds(Quota, st.integers(1, 12), st.integers(1, 20))
 
 
@@ -39,13 +40,21 @@ def test_looking_at_a_budget_takes_nothing_of_it() -> None:
         assert looked == limit.take("me", 0.0)
 
 
-def test_many_are_taken_all_or_none_and_more_than_the_quota_never() -> None:
+def test_a_costly_request_delays_the_next_one_not_itself() -> None:
     limit = limiter(3, 6)
-    assert limit.take("me", 0.0, 2).remaining == 1
-    assert not limit.take("me", 0.0, 2).allowed
-    assert limit.take("me", 0.0, 1).allowed
-    assert not limit.take("you", 0.0, 4).allowed
-    assert limit.take("you", 0.0, 3).allowed
+    assert limit.take("me", 0.0).allowed
+    limit.charge("me", 0.0, 1)
+    assert limit.take("me", 0.0).remaining == 0
+    limit.charge("me", 0.0, 2)
+    refused = limit.take("me", 0.0)
+    assert (refused.allowed, refused.retry_after_s, refused.reset_s) == (False, 6.0, 10.0)
+
+
+def test_one_request_costs_at_most_the_quota() -> None:
+    limit = limiter(3, 6)
+    assert limit.take("me", 0.0).allowed
+    limit.charge("me", 0.0, 1_000)
+    assert limit.look("me", 0.0).reset_s == 6.0
 
 
 def test_memory_is_bounded_by_forgetting_who_asked_least_recently() -> None:
@@ -78,12 +87,29 @@ def test_who_keeps_to_the_rate_is_never_refused(quota: Quota, count: int) -> Non
     assert all(limit.take("me", n * quota.interval_s).allowed for n in range(count))
 
 
-@given(quotas, gaps)
-def test_whoever_waits_as_told_is_allowed(quota: Quota, gaps: list[float]) -> None:
-    limit, now_s = RateLimiter(quota, max_keys=9), 0.0
-    for gap_s in gaps:
+@given(quotas, st.floats(0.0, 1e9), st.lists(st.tuples(st.floats(0.0, 8.0), costs), min_size=1, max_size=60))
+def test_a_refused_request_succeeds_after_retry_after(
+    quota: Quota, started_s: float, requests: list[tuple[float, int]]
+) -> None:
+    """Whatever requests cost, above the quota too, and however long the machine has been up."""
+    limit, now_s = RateLimiter(quota, max_keys=9), started_s
+    for gap_s, cost in requests:
         now_s += gap_s
         verdict = limit.take("me", now_s)
         if not verdict.allowed:
+            assert 0 < verdict.retry_after_s <= quota.window_s + TOLERANCE_S
             now_s += verdict.retry_after_s
             assert limit.take("me", now_s).allowed
+        limit.charge("me", now_s, cost - 1)
+
+
+@given(quotas, st.lists(st.tuples(st.floats(0.0, 8.0), costs), min_size=1, max_size=60))
+def test_costs_in_the_long_run_keep_to_the_rate(quota: Quota, requests: list[tuple[float, int]]) -> None:
+    """Two quotas may be spent at once, one of them in advance; from then on it is the rate."""
+    limit, now_s, spent = RateLimiter(quota, max_keys=9), 0.0, 0
+    for gap_s, cost in requests:
+        now_s += gap_s
+        if limit.take("me", now_s).allowed:
+            limit.charge("me", now_s, cost - 1)
+            spent += min(cost, quota.requests)
+        assert spent * quota.interval_s <= now_s + 2 * quota.window_s

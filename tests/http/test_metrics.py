@@ -6,6 +6,8 @@ import re
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -85,9 +87,38 @@ def test_a_scrape_holds_openmetrics_to_its_letter():
         assert families[metric.name.removesuffix("_total")].unit == metric.unit
 
 
-@pytest.mark.parametrize("accept", ["", "*/*", "text/html, text/plain;version=0.0.4", "text/plain;version=1.0.0", ",;"])
-def test_whoever_does_not_ask_for_openmetrics_gets_the_text_format(accept: str):
-    assert scrape(_figures(Statistics()), accept)[1] == TEXT_TYPE
+OM, TEXT = OPENMETRICS_TYPE, TEXT_TYPE
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("", TEXT), ("*/*", TEXT), ("text/html, text/plain;version=0.0.4", TEXT), ("text/plain;version=1.0.0", TEXT),
+        (",;", TEXT), ("text/*, */*", TEXT), ("application/*;q=0.2, text/*;q=0.3", TEXT),
+        ("application/openmetrics-text", OM), ("Application/OpenMetrics-Text", OM), (PROMETHEUS_ASKS, OM),
+        ("application/openmetrics-text;q=0.5, text/plain", TEXT),
+        ("application/openmetrics-text;q=0.3, text/plain;q=0.5", TEXT),
+        ("application/openmetrics-text; q=0.501 , text/plain ; Q=0.5", OM),
+        ("application/openmetrics-text;q=0.3, text/plain;q=0.3", OM),
+        ("application/openmetrics-text;q=0.2, */*;q=0.1", OM),
+        ("application/openmetrics-text, */*", OM),
+        ("application/openmetrics-text;q=0", TEXT), ("application/openmetrics-text;q=0.000, */*", TEXT),
+        ("application/openmetrics-text;q=0.001, text/plain;q=0", OM),
+        ("text/plain;q=0, */*;q=0.1", OM), ("text/*;q=0, application/*", OM),
+        ("application/openmetrics-text;q=inf, text/plain;q=0.1", TEXT),
+        ("application/openmetrics-text;q=2", TEXT), ("application/openmetrics-text;q=nan", TEXT),
+        ("application/openmetrics-text;q=0.5;escaping=underscores, text/plain;q=0.4", OM),
+        ('text/plain;x="a,b";q=0.5, application/openmetrics-text;q=0.4', TEXT),
+    ],
+)  # fmt: skip
+def test_accept_weights_choose_the_format(accept: str, chosen: str):
+    """RFC 9110, 12.5.1. A range whose weight is none is ignored."""
+    assert scrape(_figures(Statistics()), accept)[1] == chosen
+
+
+@given(st.text(max_size=80))
+def test_any_accept_header_gets_an_answer(accept: str):
+    assert scrape(_figures(Statistics()), accept)[1] in (OM, TEXT)
 
 
 def test_names_follow_the_conventions_of_prometheus():

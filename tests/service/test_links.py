@@ -225,12 +225,11 @@ async def test_the_order_of_another_restaurant_is_not_there(shop: Shop, asked: A
     "by",
     [
         Principal(Role.CUSTOMER, "1", customer_id="c1"),
-        Principal(Role.RESTAURANT, "1", restaurant_id="r1"),
         Principal(Role.LINK, "1", order_id=1),
     ],
     ids=lambda by: by.role,
 )
-async def test_those_whose_order_it_is_may_not_give_links_away(shop: Shop, asked: Any, by: Principal) -> None:
+async def test_customers_and_holders_may_not_make_links(shop: Shop, asked: Any, by: Principal) -> None:
     await shop.made()
     with pytest.raises(Forbidden) as refused:
         await asked(shop.links, 1, by)
@@ -240,10 +239,15 @@ async def test_those_whose_order_it_is_may_not_give_links_away(shop: Shop, asked
 
 @pytest.mark.parametrize(
     "by",
-    [ANYONE, Principal(Role.ADMIN, "a"), Principal(Role.SERVICE, "s", restaurants=ALL)],
+    [
+        ANYONE,
+        Principal(Role.ADMIN, "a"),
+        Principal(Role.SERVICE, "s", restaurants=ALL),
+        Principal(Role.RESTAURANT, "r", restaurant_id="r2"),
+    ],
     ids=lambda by: by.role,
 )
-async def test_links_bear_the_name_of_whoever_made_them(shop: Shop, by: Principal) -> None:
+async def test_a_link_bears_the_name_of_its_maker(shop: Shop, by: Principal) -> None:
     link, _ = await shop.links.make(2, by)
     assert link.created_by == by.actor
 

@@ -18,7 +18,6 @@ from ordertrack.core.poll import Answer, PollRequest, Reason
 from ordertrack.core.principal import Principal, Role
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Committed, Link
-from ordertrack.service.tracking import HeldPoll
 
 pytestmark = pytest.mark.anyio
 
@@ -687,94 +686,4 @@ async def test_held_polls_of_a_revoked_link_leave_nothing(node: Node) -> None:
     client, _ = await node.held(order_id, guest, timeout_s=30.0, client_id="me")
     node.tracking.revoked(Link(7, order_id, 0, "service:shop"))
     assert isinstance(client.told.exception(), Unauthenticated)
-    node.assert_nobody_left()
-
-
-# A client in a tight loop, whose poll pauses
-
-
-async def paused(polling: asyncio.Task[Answer | HeldPoll]) -> None:
-    """Until the poll waits for its pause to end."""
-    await asyncio.sleep(0.5)
-    assert not polling.done()
-
-
-async def test_a_paused_poll_is_answered_with_what_is_so_after_it(node: Node) -> None:
-    order_id = await node.place()
-    _, polling = node.begin(order_id, pause_s=1.0, cursor=at(0), timeout_s=30.0)
-    await paused(polling)
-    await node.become(order_id, "preparing")
-    answer = await bounded(polling)
-    assert isinstance(answer, Answer)
-    assert (answer.reason, answer.order.version) == ("changed", 2)
-    node.assert_nobody_left()
-
-
-async def test_a_paused_poll_whose_link_is_revoked_is_refused(node: Node) -> None:
-    order_id = await node.place()
-    guest = Principal(Role.LINK, "7", order_id=order_id)
-    _, polling = node.begin(order_id, guest, pause_s=1.0)
-    await paused(polling)
-    node.tracking.revoked(Link(7, order_id, 0, "service:shop"))
-    with pytest.raises(Unauthenticated):
-        await bounded(polling)
-    node.assert_nobody_left()
-
-
-async def test_a_paused_poll_of_a_courier_who_lost_the_order_is_refused(node: Node) -> None:
-    order_id = await node.place(courier_id="d1")
-    courier = Principal(Role.COURIER, "d1", courier_id="d1")
-    _, polling = node.begin(order_id, courier, pause_s=1.0)
-    await paused(polling)
-    await node.change(AssignCourier(order_id, "d2", "shop"))
-    with pytest.raises(OrderNotFound):
-        await bounded(polling)
-    node.assert_nobody_left()
-
-
-async def test_a_pause_is_part_of_the_hold(node: Node) -> None:
-    order_id = await node.place()
-    started_s = node.clock.monotonic_s()
-    client, polling = node.begin(order_id, pause_s=1.0, cursor=at(1), timeout_s=10.0)
-    await bounded(polling)
-    assert (await bounded(client.told)).reason == "timeout"
-    assert 10.0 - 1e-6 <= client.told_at_s - started_s <= 10.0 + TICK_S + 1e-6
-
-
-async def test_a_paused_poll_that_is_drained_is_answered(node: Node) -> None:
-    order_id = await node.place()
-    _, polling = node.begin(order_id, pause_s=1.0, cursor=at(1), timeout_s=30.0)
-    await paused(polling)
-    await node.tracking.drain()
-    answer = await bounded(polling)
-    assert isinstance(answer, Answer)
-    assert answer.reason == "drain"
-    node.assert_nobody_left()
-
-
-async def test_a_paused_poll_that_is_cancelled_leaves_nothing(node: Node) -> None:
-    order_id = await node.place()
-    _, polling = node.begin(order_id, pause_s=1.0)
-    await paused(polling)
-    polling.cancel()
-    await asyncio.wait([polling])
-    node.assert_nobody_left()
-
-
-async def test_a_hold_ends_before_its_principal_expires(node: Node) -> None:
-    order_id = await node.place()
-    expires_at_s = node.clock.now_ms() // 1000 + 10
-    customer = Principal(Role.CUSTOMER, "c1", customer_id="c1", expires_at_s=expires_at_s)
-    client = Client()
-    await node.tracking.poll(order_feed(order_id), PollRequest(timeout_s=60.0), client, customer)
-    await bounded(client.told)
-    assert node.clock.now_ms() <= expires_at_s * 1000
-
-
-async def test_a_stranger_learns_nothing_of_an_order_that_is_at_hand(node: Node) -> None:
-    order_id = await node.place()
-    stranger = Principal(Role.CUSTOMER, "x", customer_id="x")
-    assert node.tracking.poll_now(order_feed(order_id), PollRequest(), Client(), stranger) is None
-    with pytest.raises(OrderNotFound):
-        await node.tracking.poll(order_feed(order_id), PollRequest(), Client(), stranger)
     node.assert_nobody_left()

@@ -148,11 +148,11 @@ class Node:
         return client, outcome
 
     def begin(
-        self, feed: Feed, by: Principal = ANYONE, *, pause_s: float = 0.0, **fields: Any
+        self, feed: Feed, by: Principal = ANYONE, **fields: Any
     ) -> tuple[Client, asyncio.Task[Answer | HeldPoll]]:
-        """A poll whose read may be held up, or which pauses before it."""
+        """A poll whose read may be held up."""
         client, request = Client(), PollRequest(**fields)
-        polling = self.tracking.poll(as_feed(feed), request, client, by, pause_s=pause_s)
+        polling = self.tracking.poll(as_feed(feed), request, client, by)
         return client, asyncio.create_task(polling)
 
     def assert_nobody_left(self) -> None:

@@ -1,9 +1,13 @@
 """Who may do what: one table, and the questions asked of it.
 
-Two things decide. Whose the order is: somebody else's is `OrderNotFound`, exactly as one that is not there. And what
+Two things decide. Whose the order is: another party's is `OrderNotFound`, exactly as one that is not there. And what
 the role may do with its own: the table; anything else is `Forbidden`. A change is checked inside the store's
 transaction, right before `core.order.advance`, on the very order it would change; what the table allows may still be
 no legal step.
+
+A restaurant delivers an order itself while the order has no courier or one that the restaurant assigned: then it hands
+it over, assigns a courier and sets `delivered`. A courier whom a service or an administrator assigned is the
+platform's, and so are those steps.
 """
 
 from __future__ import annotations
@@ -34,19 +38,19 @@ class Action(StrEnum):
 
 
 class Grant(StrEnum):
-    """What a cell of the table grants, in the words of the reference page."""
+    """The grant in a cell of the table, in the words of the reference page."""
 
     NO = "no"
     YES = "yes"
     WHILE_CONFIRMED = "while it is confirmed"
     AFTER_PICK_UP = "after pick-up, with a reason"
-    TAKEAWAY = "if it has no courier"
+    OWN_DELIVERY = "if it has no courier, or one that the restaurant assigned"
     KITCHEN_STEPS = "steps it may take itself, and a restaurant's cancellation"
     OWN_STEPS = "its own latest steps"
     ANY_TIME = "yes, without a time limit"
 
 
-_, Y, W, P, T, K, S, A = Grant
+_, Y, W, P, D, K, S, A = Grant
 Right = tuple[Action, Status | None]
 """An action; of `MOVE` also the status to move to."""
 
@@ -59,13 +63,13 @@ _TABLE: dict[Right, tuple[Grant, ...]] = {
     (Action.MOVE, Status.CONFIRMED): (_,      Y,         _,      Y,      Y,    _,   Y),
     (Action.MOVE, Status.PREPARING): (_,      Y,         _,      Y,      Y,    _,   Y),
     (Action.MOVE, Status.READY):     (_,      Y,         _,      Y,      Y,    _,   Y),
-    (Action.MOVE, Status.PICKED_UP): (_,      T,         Y,      Y,      Y,    _,   Y),
-    (Action.MOVE, Status.DELIVERED): (_,      _,         Y,      Y,      Y,    _,   Y),
+    (Action.MOVE, Status.PICKED_UP): (_,      D,         Y,      Y,      Y,    _,   Y),
+    (Action.MOVE, Status.DELIVERED): (_,      D,         Y,      Y,      Y,    _,   Y),
     (Action.CANCEL, None):           (W,      Y,         P,      Y,      Y,    _,   Y),
     (Action.UNDO, None):             (_,      K,         S,      Y,      A,    _,   Y),
-    (Action.ASSIGN_COURIER, None):   (_,      _,         _,      Y,      Y,    _,   Y),
+    (Action.ASSIGN_COURIER, None):   (_,      D,         _,      Y,      Y,    _,   Y),
     (Action.SIMULATE, None):         (_,      _,         _,      Y,      Y,    _,   Y),
-    (Action.LINK, None):             (_,      _,         _,      Y,      Y,    _,   Y),
+    (Action.LINK, None):             (_,      Y,         _,      Y,      Y,    _,   Y),
     (Action.STATS, None):            (_,      _,         _,      _,      Y,    _,   Y),
     (Action.AUDIT, None):            (_,      _,         _,      _,      Y,    _,   Y),
 }  # fmt: skip
@@ -208,8 +212,8 @@ def _fits(grant: Grant, principal: Principal, order: Order, change: Change) -> b
             return order.status in (Status.CONFIRMED, Status.CANCELLED)
         case Grant.AFTER_PICK_UP:
             return order.status in (Status.PICKED_UP, Status.CANCELLED)
-        case Grant.TAKEAWAY:
-            return order.courier_id is None
+        case Grant.OWN_DELIVERY:
+            return order.courier_id is None or role_of(_assigned_by(order)) is Role.RESTAURANT
         case Grant.KITCHEN_STEPS | Grant.OWN_STEPS:
             assert isinstance(change, ChangeStatus)
             undone = _undone(order, change.to)
@@ -221,6 +225,11 @@ def _fits(grant: Grant, principal: Principal, order: Order, change: Change) -> b
                 return role_of(undone[-1].actor) is Role.RESTAURANT
             passed = ROAD[ROAD.index(change.to) + 1 : ROAD.index(order.status) + 1]
             return all(_fits(GRANTS[principal.role, (Action.MOVE, to)], principal, order, change) for to in passed)
+
+
+def _assigned_by(order: Order) -> str:
+    """Return the actor who assigned the courier that the order has; empty when no event says so."""
+    return next((event.actor for event in reversed(order.timeline) if event.courier_id is not None), "")
 
 
 def _undone(order: Order, to: Status) -> tuple[Event, ...]:

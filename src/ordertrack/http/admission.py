@@ -1,9 +1,15 @@
-"""Who is asking, and whether they may ask now: decided before anything else of a request is looked at.
+"""Decide who is asking and whether they may ask now, before anything else of a request is looked at.
 
-A budget is a principal's. Failed attempts have one by address: when that is spent they are refused with the time to
-come again, and nobody else from there is, since a whole town may share an address. Only who guesses on and on, far
-beyond it, ends the verification of tokens that are not known yet; a missing or an expired token is no guess. Services
-and administrators have no budgets: they hold the platform's own keys.
+Whose budget a request takes from:
+
+1. A customer's, restaurant's, courier's or link's: the principal's own.
+2. Services and administrators have none: they hold the platform's own keys.
+3. Without access control: the address's. Programs on this machine have none, so that the server can be tried out and
+   measured; a client of a trusted proxy has the address that the proxy gives.
+
+Failed attempts have a budget by address. When it is spent only further failures are refused, since a whole town may
+share an address. Far beyond it (`Budget.GUESSES`) tokens that are not known yet are no longer verified; a missing or an
+expired token is no guess.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ from ordertrack.core.errors import RateLimited, Unauthenticated
 from ordertrack.core.principal import ANYONE, Principal, Role, anyone_at
 from ordertrack.core.rate import RateLimiter, Verdict
 from ordertrack.http import names
-from ordertrack.http.addresses import Addresses, budget_key
+from ordertrack.http.addresses import UNKNOWN, Addresses, budget_key, is_this_machine
 from ordertrack.http.parameters import header
 from ordertrack.http.wire.message import Headers
 from ordertrack.ports.clock import Clock
@@ -25,7 +31,7 @@ from ordertrack.ports.tokens import Tokens
 from ordertrack.service.links import Links, is_link_token
 
 MAX_TOKEN_BYTES = 8 * 1024
-_UNLIMITED = (Role.SERVICE, Role.ADMIN, Role.ANYONE)
+_UNLIMITED = (Role.SERVICE, Role.ADMIN)
 
 
 class Budget(StrEnum):
@@ -42,7 +48,7 @@ class Caller(NamedTuple):
 
 
 class Admission:
-    """`tokens` None: no access control, everybody is ANYONE, and nobody has a budget. A budget that is not among the
+    """`tokens` None: no access control, every principal is ANYONE or a link's. A budget that is not among the
     `limiters` is boundless."""
 
     def __init__(
@@ -60,15 +66,15 @@ class Admission:
         self._clock = clock
 
     def now(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller | None:
-        """Without waiting for anything; None when that takes `later`. `link` is a token from the path.
+        """Return who asks, without waiting for anything; None when that takes `later`. `link` is a token from the path.
 
-        Raises Unauthenticated, RateLimited.
+        Raises: Unauthenticated, RateLimited.
         """
         token, address = self._token(headers, link), self._addresses.client(peer, headers)
         if token is None:
             if self._tokens is None:
-                return Caller(self._anyone(peer, address), address)
-            self._take(Budget.FAILURES, address)
+                return self._admitted(budget, self._anyone(peer, address), address)
+            self._take(Budget.FAILURES, budget_key(address))
             raise Unauthenticated("missing")
         if self._tokens is None or is_link_token(token):
             principal = self._links.peek(token)
@@ -80,7 +86,7 @@ class Admission:
         return self._admitted(budget, principal, address)
 
     async def later(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller:
-        """Raises Unauthenticated, RateLimited, TokensUnavailable, StoreUnavailable."""
+        """Return who asks. Raises: Unauthenticated, RateLimited, TokensUnavailable, StoreUnavailable."""
         known = self.now(budget, headers, peer, link)
         if known is not None:
             return known
@@ -93,13 +99,13 @@ class Admission:
                 principal = await self._tokens.verify(token)
         except Unauthenticated as error:
             if error.why != "expired":
-                self._take(Budget.GUESSES, address)
-            self._take(Budget.FAILURES, address)
+                self._take(Budget.GUESSES, budget_key(address))
+            self._take(Budget.FAILURES, budget_key(address))
             raise
         return self._admitted(budget, principal, address)
 
     def _token(self, headers: Headers, link: str | None) -> str | None:
-        """Without access control only a link's token says anything. Raises Unauthenticated."""
+        """Return the token that says who asks; without access control only a link's does. Raises: Unauthenticated."""
         if link is not None:
             return link
         if self._tokens is not None:
@@ -107,28 +113,33 @@ class Admission:
         _, _, token = (header(headers, names.AUTHORIZATION) or "").partition(" ")
         return token if is_link_token(token) else None
 
-    def charge(self, budget: Budget, principal: Principal, count: int) -> None:
-        """Take so many from the principal's budget, all or none. Raises RateLimited."""
-        limiter = self._limiters.get(budget)
-        if limiter is not None and principal.role not in _UNLIMITED:
-            self._hold_to(budget, limiter, limiter.take(principal.actor, self._clock.monotonic_s(), count))
+    def charge(self, budget: Budget, principal: Principal, count: int, address: str = UNKNOWN) -> None:
+        """Charge `count` more to a request that was admitted, at most the whole budget. It delays the next requests of
+        the same budget and never refuses this one."""
+        limiter, key = self._limiters.get(budget), _budget_of(principal, address)
+        if limiter is not None and key is not None:
+            limiter.charge(key, self._clock.monotonic_s(), count)
 
     def _anyone(self, peer: str | None, address: str) -> Principal:
         """A client whose address a trusted proxy named can be told from others behind it."""
-        return ANYONE if address == self._addresses.client(peer, ()) else anyone_at(address)
+        is_direct = not self._addresses.has_proxies or address == self._addresses.client(peer, Headers())
+        return ANYONE if is_direct else anyone_at(address)
 
     def _admitted(self, budget: Budget, principal: Principal, address: str) -> Caller:
-        self.charge(budget, principal, 1)
+        """Raises: RateLimited."""
+        key = _budget_of(principal, address)
+        if key is not None:
+            self._take(budget, key)
         return Caller(principal, address)
 
-    def _take(self, budget: Budget, address: str) -> None:
-        """From what an address has. Raises RateLimited."""
+    def _take(self, budget: Budget, key: str) -> None:
+        """Raises: RateLimited."""
         limiter = self._limiters.get(budget)
         if limiter is not None:
-            self._hold_to(budget, limiter, limiter.take(budget_key(address), self._clock.monotonic_s()))
+            self._hold_to(budget, limiter, limiter.take(key, self._clock.monotonic_s()))
 
     def _check_guesses(self, address: str) -> None:
-        """Raises RateLimited."""
+        """Raises: RateLimited."""
         limiter = self._limiters.get(Budget.GUESSES)
         if limiter is not None:
             self._hold_to(Budget.GUESSES, limiter, limiter.look(budget_key(address), self._clock.monotonic_s()))
@@ -144,8 +155,17 @@ class Admission:
             )
 
 
+def _budget_of(principal: Principal, address: str) -> str | None:
+    """Return the key of the budget that a request takes from; None when it takes from none."""
+    if principal.role in _UNLIMITED:
+        return None
+    if principal.role is Role.ANYONE:
+        return None if is_this_machine(address) else budget_key(address)
+    return principal.actor
+
+
 def bearer(headers: Headers) -> str | None:
-    """The token of `Authorization: Bearer` (RFC 6750, 2.1); None without one. Raises Unauthenticated."""
+    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1); None without one. Raises: Unauthenticated."""
     value = header(headers, names.AUTHORIZATION)
     if value is None:
         return None

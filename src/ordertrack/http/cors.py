@@ -1,6 +1,6 @@
 """Pages of other sites that may ask, in a browser (Fetch standard, 3.2 "CORS protocol"). Off unless origins are set.
 
-No cookie is ever looked at, so `Access-Control-Allow-Credentials` is not: a page has to have a token to send.
+Cookies are not read, so `Access-Control-Allow-Credentials` is never sent: a page has to have a token to send.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ _METHODS = "GET, HEAD, POST, PUT, DELETE"
 _REQUEST_HEADERS = ", ".join(
     (names.AUTHORIZATION, names.CONTENT_TYPE, names.IF_MATCH, names.IF_NONE_MATCH, names.IDEMPOTENCY_KEY, names.PREFER)
 )
-_ANSWER_HEADERS = ", ".join((names.ETAG, names.LOCATION, names.RETRY_AFTER, names.RATE_LIMIT, names.RATE_LIMIT_POLICY))
+_ANSWER_HEADERS = ", ".join(
+    (
+        names.ETAG,
+        names.LOCATION,
+        names.PREFERENCE_APPLIED,
+        names.RATELIMIT,
+        names.RATELIMIT_POLICY,
+        names.RETRY_AFTER,
+    )
+)
+"""What a page may read of an answer besides what browsers show anyway."""
 
 
 class Cors:
@@ -33,13 +43,13 @@ class Cors:
 
     def check_change(self, request_headers: Headers) -> None:
         """A change must not come from a page of another site that may not ask: some can be made without a preflight
-        (Fetch Metadata, 2.3). What is no browser says nothing of sites. Raises CrossSite."""
+        (Fetch Metadata, 2.3). Clients that are not browsers do not send the header. Raises: CrossSite."""
         site = header(request_headers, names.SEC_FETCH_SITE)
         if site in ("cross-site", "same-site") and header(request_headers, names.ORIGIN) not in self._origins:
             raise CrossSite(header(request_headers, names.ORIGIN) or "")
 
     def headers(self, request_headers: Headers, *, preflight: bool) -> HeaderPairs:
-        """What to add to an answer; nothing for an origin that may not ask, which its browser takes for a no."""
+        """Return what to add to an answer; nothing for an origin that may not ask, which its browser takes for a no."""
         if not self._origins:
             return ()
         vary = (names.VARY.encode(), names.ORIGIN.encode())
@@ -57,7 +67,7 @@ class Cors:
 
 
 def parse_origins(text: str) -> frozenset[str]:
-    """Comma-separated. Raises ValueError, which names the wrong one."""
+    """Parse comma-separated origins. Raises: ValueError, which names the wrong one."""
     origins = [part.strip() for part in text.split(",") if part.strip()]
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):

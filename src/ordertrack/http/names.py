@@ -1,4 +1,8 @@
-"""Names of the wire that are not JSON: paths, parameters and headers. Each is written here and nowhere else."""
+"""Names of the wire that are not JSON: paths, parameters and headers. Each is declared here once.
+
+The rest of the server takes them from here. Text for people (the OpenAPI document, messages) and the client, which
+shares no code with the server, write them again.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +50,6 @@ RETRY_AFTER = "retry-after"
 AUTHORIZATION = "authorization"
 WWW_AUTHENTICATE = "www-authenticate"
 ORIGIN = "origin"
-RATE_LIMIT = "ratelimit"
-RATE_LIMIT_POLICY = "ratelimit-policy"
 SEC_FETCH_SITE = "sec-fetch-site"
 TRANSFER_ENCODING = "transfer-encoding"
 VARY = "vary"

@@ -119,22 +119,13 @@ class Tracking:
             return None
 
     async def poll(
-        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE, *, pause_s: float = 0.0
+        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
     ) -> Answer | HeldPoll:
         """Answer the poll now, or hold it: then the waiter is told, unless `leave` comes first.
-
-        Nothing is read or decided before `pause_s` have passed, the pause of a client in a tight loop: the answer is of
-        then. The poll is joined meanwhile, so that it ends with its link. The pause is part of the hold.
 
         Raises: InvalidInput, OrderNotFound, Forbidden, Unauthenticated, TooManyPolls, NodeFull, StoreUnavailable.
         """
         poll = self._joined(feed, request, waiter, by)
-        if pause_s:
-            try:
-                await asyncio.sleep(pause_s)
-            except BaseException:
-                self.hub.leave(poll)
-                raise
         steps = self._asked(poll, request)
         try:
             return self._feeds.now(steps)

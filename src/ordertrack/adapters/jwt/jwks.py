@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import structlog
 
-from ordertrack.adapters.jwt.keys import PUBLIC, Key, jwk_key
+from ordertrack.adapters.jwt.keys import PUBLIC, Key, WeakKey, jwk_key
 from ordertrack.adapters.jwt.parts import MAX_KID, read_object
 from ordertrack.core.errors import TokensUnavailable
 from ordertrack.ports.clock import Clock
@@ -42,6 +42,7 @@ class PublishedKeys:
         self._refresh_s = refresh_s
         self._timeout_s = timeout_s
         self._keys: _Keys = {}
+        self._weak: frozenset[tuple[str, str]] = frozenset()
         self._alone: dict[str, Key | None] = {}
         self._not_before_s = clock.monotonic_s()
         self._fetching: asyncio.Task[None] | None = None
@@ -81,7 +82,7 @@ class PublishedKeys:
     async def _fetch(self) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                keys = _keys_of(await self._document())
+                keys, weak = _keys_of(await self._document())
         except (httpx.HTTPError, ValueError, TimeoutError, OSError) as error:
             kept = len(self._keys)
             log.warning("the keys of tokens could not be fetched", why=str(error) or type(error).__name__, kept=kept)
@@ -89,6 +90,9 @@ class PublishedKeys:
             log.exception("the keys of tokens could not be fetched")
         else:
             self._replace(keys)
+            for kid, why in sorted(weak - self._weak):
+                log.warning("a published key is refused: tokens signed with it are not accepted", kid=kid, why=why)
+            self._weak = weak
         finally:
             self._fetching = None
             self._not_before_s = self._clock.monotonic_s() + (COOL_DOWN_S if self._keys else RETRY_S)
@@ -118,24 +122,33 @@ class PublishedKeys:
             return bytes(document)
 
 
-def _keys_of(document: bytes) -> _Keys:
-    """What in the set can be used; of two keys with one id, the first. Raises ValueError when nothing can."""
+def _keys_of(document: bytes) -> tuple[_Keys, frozenset[tuple[str, str]]]:
+    """Return the keys in the set that can be used, of two keys with one id the first; and each weak one as its id and
+    why it is refused. Keys for other purposes are left out.
+
+    Raises: ValueError when none can be used.
+    """
     listed: Any = read_object(document).get("keys")
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
         raise ValueError(f"the document is no set of at most {MAX_KEYS} keys")
     keys: _Keys = {}
+    weak: set[tuple[str, str]] = set()
     for jwk in listed:
         kid = jwk.get("kid") if isinstance(jwk, dict) else 0
         if not (kid is None or (isinstance(kid, str) and len(kid) <= MAX_KID)):
             continue
         try:
             key = jwk_key(jwk)
+        except WeakKey as error:
+            weak.add((kid or "", str(error)))
+            continue
         except ValueError:
             continue
         keys.setdefault((key.algorithm, kid), key)
     if not keys:
-        raise ValueError("the document has no key that can be used")
-    return keys
+        whys = "".join(f"; {kid or 'one'} {why}" for kid, why in sorted(weak))
+        raise ValueError(f"the document has no key that can be used{whys}")
+    return keys, frozenset(weak)
 
 
 def _shown(key: Key | None) -> object:

@@ -13,12 +13,27 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from ordertrack.adapters.jwt.roca import has_roca_weakness
 from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 """RFC 7518, 3.3; and above, checking a signature takes long."""
-HS256, RS256, ES256, EDDSA = "HS256", "RS256", "ES256", "EdDSA"
+MIN_RSA_EXPONENT, MAX_RSA_EXPONENT = 65537, 2**256
+"""FIPS 186-5, A.1.1: with small ones some attacks on padding work, with large ones checking takes long."""
+HS256, RS256, ES256, EDDSA, ED25519 = "HS256", "RS256", "ES256", "EdDSA", "Ed25519"
 PUBLIC = frozenset({RS256, ES256, EDDSA})
+NAMES = {HS256: (HS256,), RS256: (RS256,), ES256: (ES256,), EDDSA: (EDDSA, ED25519)}
+"""The names by which a token may call a key's algorithm. RFC 9864 gives EdDSA with an Ed25519 key a name of its own."""
+_ALGORITHMS = {name: algorithm for algorithm, names in NAMES.items() for name in names}
+
+
+class WeakKey(ValueError):
+    """A key of ours to verify with, but one with which anyone may be able to sign. The message says why."""
+
+
+def algorithm_of(name: str) -> str | None:
+    """Return the algorithm of keys that a token calls by this name; None for a name that no key here has."""
+    return _ALGORITHMS.get(name)
 
 
 class Key(NamedTuple):
@@ -27,7 +42,7 @@ class Key(NamedTuple):
 
 
 class KeySource(Protocol):
-    """`algorithms` are those of keys it may ever have. `generation` changes when a key is no longer good."""
+    """`algorithms` are those of all keys it may have. `generation` changes when a key is no longer good."""
 
     algorithms: frozenset[str]
     generation: int
@@ -77,7 +92,7 @@ def secret_key(secret: str) -> Key:
 
 
 def pem_key(pem: bytes) -> Key:
-    """Of a PEM public key (`-----BEGIN PUBLIC KEY-----`). Raises ValueError."""
+    """Return the key in a PEM public key (`-----BEGIN PUBLIC KEY-----`). Raises: WeakKey, ValueError."""
     try:
         value = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
@@ -86,13 +101,16 @@ def pem_key(pem: bytes) -> Key:
 
 
 def jwk_key(jwk: Mapping[str, Any]) -> Key:
-    """Of a public key in a JWK (RFC 7517). Raises ValueError: also for secrets, private keys and keys to encrypt with,
-    which have no business in a published set."""
+    """Return the public key in a JWK (RFC 7517).
+
+    Raises: WeakKey; ValueError, also for secrets, private keys and keys to encrypt with, which do not belong into a
+    published set.
+    """
     algorithm = {"RSA": RS256, "EC": ES256, "OKP": EDDSA}.get(str(jwk.get("kty")))
     operations = jwk.get("key_ops", ["verify"])
     usable = (
         algorithm is not None
-        and jwk.get("alg", algorithm) == algorithm
+        and jwk.get("alg", algorithm) in NAMES[algorithm]
         and jwk.get("use", "sig") == "sig"
         and isinstance(operations, list)
         and "verify" in operations
@@ -106,10 +124,10 @@ def jwk_key(jwk: Mapping[str, Any]) -> Key:
 
 
 def _checked(value: object) -> Key:
+    """Raises: WeakKey, ValueError."""
     match value:
         case RSAPublicKey():
-            if not MIN_RSA_BITS <= value.key_size <= MAX_RSA_BITS:
-                raise ValueError(f"is an RSA key of {value.key_size} bits; a key has {MIN_RSA_BITS} to {MAX_RSA_BITS}")
+            _check_rsa(value)
             return Key(RS256, value)
         case EllipticCurvePublicKey(curve=SECP256R1()):
             return Key(ES256, value)
@@ -117,3 +135,18 @@ def _checked(value: object) -> Key:
             return Key(EDDSA, value)
         case _:
             raise ValueError("is a key of a kind that is not taken: RSA (RS256), P-256 (ES256) and Ed25519 (EdDSA) are")
+
+
+def _check_rsa(key: RSAPublicKey) -> None:
+    """Raises: WeakKey."""
+    numbers = key.public_numbers()
+    if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+        raise WeakKey(f"is an RSA key of {key.key_size} bits; a key has {MIN_RSA_BITS} to {MAX_RSA_BITS}")
+    if not MIN_RSA_EXPONENT <= numbers.e < MAX_RSA_EXPONENT:
+        shown = str(numbers.e) if numbers.e < MIN_RSA_EXPONENT else f"of {numbers.e.bit_length()} bits"
+        raise WeakKey(f"is an RSA key with the public exponent {shown}; it must be {MIN_RSA_EXPONENT} to 2^256 - 1")
+    if has_roca_weakness(numbers.n):
+        raise WeakKey(
+            "is an RSA key with the ROCA weakness (CVE-2017-15361): its private key can be computed from it. "
+            "Make a new key pair with software such as OpenSSL"
+        )

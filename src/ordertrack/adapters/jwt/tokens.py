@@ -6,15 +6,17 @@ from collections import OrderedDict
 from hashlib import sha256
 
 import jwt
+from jwt.algorithms import OKPAlgorithm
 
 from ordertrack.adapters.jwt.claims import Rules, principal_of
-from ordertrack.adapters.jwt.keys import HS256, PUBLIC, Key, KeySource
+from ordertrack.adapters.jwt.keys import ED25519, HS256, NAMES, PUBLIC, Key, KeySource, algorithm_of
 from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES, read_header, read_object
 from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.principal import Principal
 from ordertrack.ports.clock import Clock
 
 _JWS = jwt.PyJWS(algorithms=[HS256, *sorted(PUBLIC)])
+_JWS.register_algorithm(ED25519, OKPAlgorithm())
 
 
 class JwtTokens:
@@ -54,12 +56,13 @@ class JwtTokens:
 
     async def verify(self, token: str) -> Principal:
         header = read_header(token)
-        if header.algorithm not in self._keys.algorithms:
+        algorithm = algorithm_of(header.algorithm)
+        if algorithm is None or algorithm not in self._keys.algorithms:
             raise Unauthenticated("invalid")
-        key = self._keys.find(header.algorithm, header.kid)
+        key = self._keys.find(algorithm, header.kid)
         if key is None:
             await self._keys.look_again()
-            key = self._keys.find(header.algorithm, header.kid)
+            key = self._keys.find(algorithm, header.kid)
         if key is None:
             raise Unauthenticated("invalid")
         principal = self._checked(token, key)
@@ -71,7 +74,7 @@ class JwtTokens:
 
     def _checked(self, token: str, key: Key) -> Principal:
         try:
-            payload: bytes = _JWS.decode_complete(token, key.value, algorithms=[key.algorithm])["payload"]
+            payload: bytes = _JWS.decode_complete(token, key.value, algorithms=NAMES[key.algorithm])["payload"]
             claims = read_object(payload)
         except (jwt.PyJWTError, ValueError):
             raise Unauthenticated("invalid") from None

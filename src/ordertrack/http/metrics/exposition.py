@@ -1,10 +1,12 @@
-"""The table of metrics as a scrape reads it. The only module that knows prometheus-client.
+"""The table of metrics as a scrape reads it. The only module that imports prometheus-client.
 
-Nothing is kept between scrapes: numbers are counted elsewhere, as plain ints, and become samples here.
+Nothing is kept between scrapes: numbers are counted elsewhere, as plain ints, and become samples here. The format is
+negotiated here too: prometheus-client and Litestar's `Accept` do not follow RFC 9110 in weights of 0 and in precedence.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
@@ -13,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from ordertrack.http import names
 from ordertrack.http.metrics import declarations
 from ordertrack.http.metrics.declarations import METRICS, Kind
 from ordertrack.service.monitoring import Figures
@@ -20,17 +23,46 @@ from ordertrack.service.statistics import Histogram
 
 OPENMETRICS = "application/openmetrics-text"
 OPENMETRICS_TYPE = f"{OPENMETRICS}; version=1.0.0; charset=utf-8"
-TEXT_TYPE = "text/plain; version=0.0.4"  # Litestar adds the charset to text
+TEXT_TYPE = f"{names.TEXT}; version=0.0.4"  # Litestar adds the charset to text
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
+"""RFC 9110, 12.4.2."""
 
 
 def scrape(figures: Figures, accept: str) -> tuple[bytes, str]:
-    """The body of a scrape and its content type: OpenMetrics for whoever names it in `Accept`, else the text format."""
+    """Return the body of a scrape and its content type, in the format that `Accept` prefers."""
     registry = CollectorRegistry()
     registry.register(_Scrape(figures))
-    if any(media.split(";")[0].strip().lower() == OPENMETRICS for media in accept.split(",")):
+    if _prefers_openmetrics(accept):
         body: bytes = openmetrics.generate_latest(registry, version="1.0.0")  # type: ignore[no-untyped-call]
         return body, OPENMETRICS_TYPE
     return exposition.generate_latest(registry), TEXT_TYPE
+
+
+def _prefers_openmetrics(accept: str) -> bool:
+    """Compare the weights of the two formats. At equal weights OpenMetrics has to be named; where neither is
+    acceptable the text format is sent, as RFC 9110 (12.5.1) allows."""
+    weights = _weights(accept)
+    openmetrics_weight, text_weight = _weight_of(OPENMETRICS, weights), _weight_of(names.TEXT, weights)
+    return openmetrics_weight > text_weight or (openmetrics_weight == text_weight > 0 and OPENMETRICS in weights)
+
+
+def _weights(accept: str) -> dict[str, float]:
+    """Parse `Accept` into the weight of each media range, the highest of a repeated one. A parameter other than the
+    weight says which version is asked for, and there is one of each format. A range with a malformed weight is left
+    out."""
+    weights: dict[str, float] = {}
+    for element in accept.lower().split(","):
+        media_range, *parameters = (part.strip() for part in element.split(";"))
+        weight = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
+        if _WEIGHT.fullmatch(weight):
+            weights[media_range] = max(float(weight), weights.get(media_range, 0.0))
+    return weights
+
+
+def _weight_of(media_type: str, weights: Mapping[str, float]) -> float:
+    """Return the weight of the most specific range that a media type fits; 0 when it fits none."""
+    ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    return next((weights[media_range] for media_range in ranges if media_range in weights), 0.0)
 
 
 class _Scrape(Collector):

@@ -1,4 +1,4 @@
-"""What happens to orders besides one change of status (`http/status_updates.py`): a thousand of them, a courier."""
+"""Changes of orders besides one change of status (`http/status_updates.py`): bulk updates, couriers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def changes_router(orders: Orders, admission: Admission, undo_window_ms: int) ->
         body = await read_body(request, requests.BulkStatusBody)
         by, origin = caller_of(request)
         check_action(by, Action.MOVE)
-        admission.charge(Budget.WRITES, by, len(body.updates) - 1)  # one was taken for the request
+        admission.charge(Budget.WRITES, by, len(body.updates) - 1, origin)  # one was taken when it was admitted
         changes = body.changes(by, origin, undo_window_ms)
         results = await orders.change_all(changes)
         view = [_bulk_result(change, result) for change, result in zip(changes, results, strict=True)]
