@@ -63,12 +63,13 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     core.TooManyPolls(_RETRY_AFTER_S, 10, "order"),
     core.RateLimited(_RETRY_AFTER_S, "polls", 300, 60),
     http.HeadTooLarge(65_536),
-    http.InternalError("5f2d9c01a7be"),
+    core.InternalError("5f2d9c01a7be"),
     http.NotReady(_RETRY_AFTER_S, "draining"),
     core.NodeFull(_RETRY_AFTER_S, 10_000),
     core.TokensUnavailable(_RETRY_AFTER_S),
     core.StoreBusy(_RETRY_AFTER_S),
     core.StoreUnavailable(_RETRY_AFTER_S),
+    core.OutcomeUnknown(_RETRY_AFTER_S),
 )
 EXAMPLES: dict[type[core.OrdertrackError], core.OrdertrackError] = {type(case): case for case in _CASES}
 """By class: one for each of `problems.KINDS`, which a test holds."""
