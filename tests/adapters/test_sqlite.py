@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ordertrack.adapters.sqlite import readers as sqlite_readers
 from ordertrack.adapters.sqlite import writer as sqlite_writer
 from ordertrack.adapters.sqlite.database import FILE_NAME, LOCK_NAME, connect
 from ordertrack.adapters.sqlite.store import SqliteStore
@@ -81,8 +82,13 @@ def to(order: Order, status: str) -> ChangeStatus:
 
 
 def writer_of(store: SqliteStore) -> sqlite_writer.Writer:
-    assert store._writer is not None
-    return store._writer
+    assert store._open is not None
+    return store._open.writer
+
+
+def readers_of(store: SqliteStore) -> sqlite_readers.Readers:
+    assert store._open is not None
+    return store._open.readers
 
 
 @asynccontextmanager
@@ -501,8 +507,8 @@ class SlowLoop:
         self.committed = threading.Event()
         self.announce = threading.Event()
 
-    def create_future(self) -> asyncio.Future[Any]:
-        return self._loop.create_future()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
 
     def call_soon_threadsafe(self, *args: Any) -> None:
         self.committed.set()
@@ -550,13 +556,12 @@ class SlowReaders:
         self.have_read = threading.Event()
         self.go_on = threading.Event()
 
-    def __enter__(self) -> None:
-        if threading.current_thread().name.startswith("ordertrack-read"):
-            self.have_read.set()
-            assert self.go_on.wait(BOUND_S)
-        self._lock.acquire()
+    def acquire(self, timeout: float) -> bool:
+        self.have_read.set()
+        assert self.go_on.wait(BOUND_S)
+        return self._lock.acquire(timeout=timeout)
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
         self._lock.release()
 
 
@@ -566,7 +571,7 @@ async def test_a_slow_read_does_not_hide_what_was_committed_meanwhile(tmp_path: 
         order = await placed(store)
     async with opened(tmp_path) as store:  # nothing is in its caches
         slow = SlowReaders(writer_of(store).visible)
-        writer_of(store).visible = slow  # type: ignore[assignment]
+        readers_of(store)._announced = slow  # type: ignore[assignment]
         read = asyncio.create_task(store.order(order.id))
         assert await asyncio.to_thread(slow.have_read.wait, BOUND_S)
         changed = await assigned(store, order, "d1")

@@ -56,6 +56,7 @@ from ordertrack.ports.store import (
     MAX_LINKS,
     Applied,
     Committed,
+    History,
     Idempotency,
     Link,
     OrderFilter,
@@ -596,9 +597,19 @@ async def test_orders_are_counted_by_status(store: Store) -> None:
 async def test_ids_grow_and_one_given_for_sample_data_is_kept(store: Store) -> None:
     """Clause 6."""
     first = await placed(store)
-    sample = (await store.create(new(), NOW_MS, order_id=101)).order
+    await store.load([History(101, new(), NOW_MS)])
     following = await placed(store)
-    assert (first.id, sample.id, following.id) == (1, 101, 102)
+    assert (first.id, (await store.order(101)).version, following.id) == (1, 1, 102)
+
+
+async def test_a_history_is_loaded_in_one_commit(store: Store, listener: Listener) -> None:
+    """Clauses 2 and 5."""
+    changes = [(to(101, "preparing"), NOW_MS + 1), (AssignCourier(101, "d1", "test"), NOW_MS + 2)]
+    await store.load([History(101, new(), NOW_MS, changes), History(102, new(), NOW_MS)])
+    assert [[(order.id, order.version) for order, _, _ in call] for call in listener.calls] == [[(101, 3), (102, 1)]]
+    assert await store.orders(OrderFilter(limit=5)) == [await store.order(102), await store.order(101)]
+    assert (await store.feed_changes(courier("d1"), 0)).orders == (await store.order(101),)
+    assert (await store.feed_version(CUSTOMER)) == 4
 
 
 # 7. Idempotency, and references.

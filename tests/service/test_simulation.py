@@ -68,12 +68,8 @@ class Kitchen:
         self.diary: dict[int, list[tuple[str, float]]] = {}
         self.started_s = clock.monotonic_s()
         self.news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.simulating: Simulator | None = None
-        """Hears of every commit, as in the composed service, when a test sets it."""
 
     def listen(self, commits: Sequence[Committed], committed_at_s: float) -> None:
-        if self.simulating is not None:
-            self.simulating.committed(commits)
         for order, _, _ in commits:
             at_s = round(committed_at_s - self.started_s, 3)
             self.diary.setdefault(order.id, []).append((order.status.value, at_s))
@@ -101,6 +97,7 @@ class Kitchen:
     @asynccontextmanager
     async def simulator(self) -> AsyncIterator[Simulator]:
         simulator = Simulator(self.store, self.clock)
+        await self.memory.open(self.listen, simulator.announced)
         await simulator.open()
         try:
             yield simulator
@@ -384,7 +381,6 @@ async def test_closing_ends_it_whatever_it_waits_for(kitchen: Kitchen) -> None:
 async def test_a_simulation_that_somebody_else_ended_no_longer_counts_as_running(kitchen: Kitchen) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
-        kitchen.simulating = simulator
         await simulator.start(order_id, WorkflowOptions())
         await kitchen.pass_time(3 * MINUTE_S + 1)
         assert simulator.running == 1, "its own steps do not end it"

@@ -10,7 +10,7 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from ordertrack.adapters.sqlite.database import SQL
-from ordertrack.adapters.sqlite.rows import order_of
+from ordertrack.adapters.sqlite.rows import read_undamaged
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, page
 from ordertrack.core.order import Order
 
@@ -37,9 +37,12 @@ def read_party(connection: sqlite3.Connection, feed: FeedKey) -> Party | None:
 
 
 def read_changes(
-    connection: sqlite3.Connection, feed: FeedKey, after: int | None, limit: int, snapshot: int
+    connection: sqlite3.Connection, feed: FeedKey, after: int | None, limit: int, snapshot: int, damaged: list[int]
 ) -> FeedChanges:
-    """Within one read transaction. One entry more than a page holds tells whether there is another page."""
+    """Within one read transaction. One entry more than a page holds tells whether there is another page.
+
+    The ids of damaged orders, which are left out, are appended to `damaged`.
+    """
     party = read_party(connection, feed)
     if party is None:
         return FeedChanges(0)
@@ -48,14 +51,23 @@ def read_changes(
     wanted = {"party": party.number, "id": feed.id, "after": after, "snapshot": snapshot, "limit": limit + 1}
     entries: list[tuple[int, Order | int]] = []
     if after < snapshot:
-        entries += _orders(connection, ACTIVE[feed.kind], wanted)
+        entries += _read_entries(connection, ACTIVE[feed.kind], wanted, damaged)
     wanted["after"] = max(after, snapshot)
-    entries += _orders(connection, CHANGED[feed.kind], wanted)
+    entries += _read_entries(connection, CHANGED[feed.kind], wanted, damaged)
     if feed.kind is FeedKind.COURIER:
         entries += connection.execute(SQL["departures"], wanted).fetchall()
     return page(party.version, entries, limit=limit, snapshot=snapshot)
 
 
-def _orders(connection: sqlite3.Connection, query: str, wanted: dict[str, Any]) -> list[tuple[int, Order | int]]:
-    rows = connection.execute(query, wanted).fetchall()
-    return [(version, order_of(connection, row)) for version, *row in rows]
+def _read_entries(
+    connection: sqlite3.Connection, query: str, wanted: dict[str, Any], damaged: list[int]
+) -> list[tuple[int, Order | int]]:
+    """As many as are wanted where there are so many: entries further on take the places of damaged orders."""
+    entries: list[tuple[int, Order | int]] = []
+    while True:
+        version_of = {order_id: version for version, order_id in connection.execute(query, wanted)}
+        orders = read_undamaged(connection, version_of, damaged)
+        entries += [(version_of[order.id], order) for order in orders]
+        if len(version_of) < wanted["limit"] or len(orders) == len(version_of):
+            return entries
+        wanted = {**wanted, "after": max(version_of.values())}
