@@ -84,8 +84,8 @@ class Monitor:
         self._idle_memory_bytes = process.memory_bytes()
 
     async def not_ready(self) -> str | None:
-        """None when new polls are welcome, else why not."""
-        return "draining" if self._tracking.hub.draining else None
+        """None when new requests are welcome, else why not, in words that go on from "This node is"."""
+        return "draining" if self._tracking.hub.draining else self._store.trouble
 
     async def figures(self, simulations_running: int) -> Figures:
         """For machines that watch. They want to know most when the store is in trouble, so that is no error here."""
