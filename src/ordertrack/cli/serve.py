@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import socket
+import threading
 from collections.abc import Sequence
 from dataclasses import Field
 from functools import partial
@@ -29,6 +30,12 @@ from ordertrack.core.order import Order
 from ordertrack.http.server import listen, run
 from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import InvalidSetting, Settings, declared
+
+EXIT_LIMIT_S = 1.8
+"""How much longer than the drain window and the grace the process may take from SIGTERM to its end: 2 s, less what the
+operating system needs."""
+EXIT_UNFINISHED = 70
+"""EX_SOFTWARE: something did not close in time."""
 
 log = structlog.get_logger("ordertrack")
 
@@ -76,12 +83,28 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
             listener,
             gate=service.gate(listener),
             ready=lambda: _announce(service, listener, orders, as_json),
-            drain=partial(service.tracking.drain, settings.drain_window_s),
+            drain=partial(_drain, service),
             bounds=service.bounds,
             shutdown_grace_s=settings.shutdown_grace_s,
         )
     finally:
         await service.close()
+
+
+async def _drain(service: Service) -> None:
+    """Begin the end, and make sure that there is one: a thread that the disk holds, or a name that is not resolved,
+    must not keep the process."""
+    settings = service.settings
+    limit_s = settings.drain_window_s + settings.shutdown_grace_s + EXIT_LIMIT_S
+    watchdog = threading.Timer(limit_s, _exit_now)
+    watchdog.daemon = True
+    watchdog.start()
+    await service.drain()
+
+
+def _exit_now() -> None:
+    os.write(2, b"ordertrack did not end in time: the process ends now. Nothing that was acknowledged is lost.\n")
+    os._exit(EXIT_UNFINISHED)
 
 
 async def _orders_to_try(service: Service) -> list[Order]:
