@@ -31,7 +31,7 @@ def server(start, tmp_path: Path, stall: Stall) -> Server:
     return started
 
 
-@pytest.mark.protocol("3.12", "3.13", "3.33")
+@pytest.mark.protocol("5.2", "6.2", "3.12", "3.13")
 @pytest.mark.parametrize("what", STALLS)
 def test_a_stalled_disk_delays_no_answer_and_no_exit(server: Server, api_of, stall: Stall, what: str) -> None:
     api: Api = api_of(server)
@@ -63,7 +63,7 @@ def test_a_stalled_disk_delays_no_answer_and_no_exit(server: Server, api_of, sta
     assert "Traceback" not in server.log
 
 
-@pytest.mark.protocol("2.3", "2.16")
+@pytest.mark.protocol("5.1", "1.6")
 def test_what_a_stall_left_unconfirmed_may_be_repeated(server: Server, api_of, stall: Stall) -> None:
     api: Api = api_of(server)
     held = api.hold(101, timeout=60)

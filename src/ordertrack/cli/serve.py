@@ -14,9 +14,7 @@ from dataclasses import Field
 from functools import partial
 from typing import Any
 
-import msgspec
 import rich_click as click
-import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -36,8 +34,6 @@ EXIT_LIMIT_S = 1.8
 operating system needs."""
 EXIT_UNFINISHED = 70
 """EX_SOFTWARE: something did not close in time."""
-
-log = structlog.get_logger("ordertrack")
 
 
 @click.command()
@@ -77,7 +73,7 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
     try:
         await service.open()
         _tune_garbage_collection()
-        orders = await _orders_to_try(service)
+        orders = await orders_to_try(service.store)
         await run(
             service.http,
             listener,
@@ -105,15 +101,6 @@ async def _drain(service: Service) -> None:
 def _exit_now() -> None:
     os.write(2, b"ordertrack did not end in time: the process ends now. Nothing that was acknowledged is lost.\n")
     os._exit(EXIT_UNFINISHED)
-
-
-async def _orders_to_try(service: Service) -> list[Order]:
-    """A damaged order is no reason not to serve the others. Raises StoreUnavailable."""
-    try:
-        return await orders_to_try(service.store)
-    except (ValueError, msgspec.DecodeError):
-        log.exception("an order cannot be read: the database is damaged")
-        return []
 
 
 def _announce(service: Service, listener: socket.socket, orders: Sequence[Order], as_json: bool) -> None:

@@ -56,6 +56,8 @@ class Figures(NamedTuple):
     max_polls_held: int
     feeds_watched: int
     commits_waiting: int
+    orders_left_out: int
+    store_in_trouble: bool
     orders_by_status: Mapping[Status, int]
     simulations_running: int
     draining: bool
@@ -100,6 +102,8 @@ class Monitor:
             max_polls_held=hub.caps.total,
             feeds_watched=hub.feeds_watched,
             commits_waiting=self._store.waiting,
+            orders_left_out=self._store.left_out,
+            store_in_trouble=self._store.trouble is not None,
             orders_by_status=by_status,
             simulations_running=simulations_running,
             draining=hub.draining,
