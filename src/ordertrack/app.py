@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+
+import structlog
 
 from ordertrack import __version__
 from ordertrack.adapters.memory.store import MemoryStore
@@ -41,6 +44,11 @@ GUESSES_PER_FAILURE = 10
 """So many times the failures that are answered as such are verified before nothing unknown is."""
 MAX_BUDGETS = 100_000
 """Of each kind; of more, those that asked least recently start anew."""
+EXIT_MARGIN_S = 1.0
+"""From the end of the drain window and the grace to the end of `close`."""
+MIN_CLOSE_S = 0.5
+
+log = structlog.get_logger("ordertrack")
 
 
 @dataclass
@@ -57,12 +65,14 @@ class Service:
     http: HttpApp
     tokens: Tokens | None
     samples_loaded: bool = False
+    exit_by_s: float | None = None
+    """When `close` has to end, in seconds of the monotonic clock; None until the node is drained."""
 
     async def open(self) -> None:
         """Raises StoreCannotOpen."""
         if self.tokens is not None:
             await self.tokens.open()
-        await self.store.open(self._committed)
+        await self.store.open(self._committed, self.simulator.announced)
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()
@@ -88,17 +98,44 @@ class Service:
 
     def _committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
         self.tracking.committed(commits, committed_at_s)
-        self.simulator.committed(commits)
         self.links.committed(commits)
 
+    async def drain(self) -> None:
+        """Answer all held polls. What is left of the time to exit is for `close`."""
+        settings = self.settings
+        self.exit_by_s = self.clock.monotonic_s() + settings.drain_window_s + settings.shutdown_grace_s + EXIT_MARGIN_S
+        await self.tracking.drain(settings.drain_window_s)
+
     async def close(self) -> None:
+        """Close everything, each step within its share of the time that is left; a step that takes longer is left.
+
+        After `drain` this ends at `exit_by_s`, which is more than a second before the process has to end, or after
+        MIN_CLOSE_S, whichever is later. Without it, within `shutdown_grace_s` + EXIT_MARGIN_S.
+        """
         self.loop_watch.stop()
-        await self.simulator.close()
-        await self.tracking.drain()
-        await self.tracking.close()
-        await self.store.close()
-        if self.tokens is not None:
-            await self.tokens.close()
+        now_s = self.clock.monotonic_s()
+        exit_by_s = self.exit_by_s or now_s + self.settings.shutdown_grace_s + EXIT_MARGIN_S
+        limit_s = max(MIN_CLOSE_S, exit_by_s - now_s)
+        steps: tuple[tuple[str, Callable[[float], Coroutine[None, None, None]]], ...] = (
+            ("simulations", lambda limit_s: self.simulator.close()),
+            ("polls", lambda limit_s: self.tracking.drain()),
+            ("tokens", lambda limit_s: self.tokens.close() if self.tokens is not None else asyncio.sleep(0)),
+            ("store", self.store.close),
+        )
+        for name, step in steps:  # the store last, with all that is left: it may have changes to commit
+            left_s = now_s + limit_s - self.clock.monotonic_s()
+            await _within(left_s if name == "store" else left_s / 4, name, step)
+
+
+async def _within(limit_s: float, name: str, step: Callable[[float], Coroutine[None, None, None]]) -> None:
+    """Wait for a step of the shutdown, and no longer than that. It is told a little less, to end by itself."""
+    task = asyncio.create_task(step(limit_s * 0.9))
+    done, _ = await asyncio.wait([task], timeout=limit_s)
+    if not done:
+        task.cancel()
+        log.error("a part did not close in time", part=name, limit_s=round(limit_s, 2))
+    elif not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a part did not close", part=name, exc_info=error)
 
 
 def build(settings: Settings) -> Service:

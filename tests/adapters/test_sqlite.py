@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ordertrack.adapters.sqlite import readers as sqlite_readers
 from ordertrack.adapters.sqlite import writer as sqlite_writer
 from ordertrack.adapters.sqlite.database import FILE_NAME, LOCK_NAME, connect
 from ordertrack.adapters.sqlite.store import SqliteStore
@@ -81,8 +83,13 @@ def to(order: Order, status: str) -> ChangeStatus:
 
 
 def writer_of(store: SqliteStore) -> sqlite_writer.Writer:
-    assert store._writer is not None
-    return store._writer
+    assert store._open is not None
+    return store._open.writer
+
+
+def readers_of(store: SqliteStore) -> sqlite_readers.Readers:
+    assert store._open is not None
+    return store._open.readers
 
 
 @asynccontextmanager
@@ -215,6 +222,73 @@ async def test_a_second_store_on_the_same_folder_says_who_has_it_and_what_to_do(
         assert (await placed(first)).id == 1
     async with opened(tmp_path) as again:
         assert (await placed(again)).id == 2
+
+
+async def test_a_deleted_lock_file_lets_no_second_store_in(tmp_path: Path) -> None:
+    async with opened(tmp_path) as first:
+        (tmp_path / LOCK_NAME).unlink()
+        assert "in use by another ordertrack" in await cannot_open(tmp_path)
+        assert (await placed(first)).id == 1
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    while not happened():  # noqa: ASYNC110 - it happens on another thread, which tells no one
+        await asyncio.sleep(0.05)
+
+
+def move_folder(folder: Path) -> Callable[[], object]:
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    return lambda: elsewhere.rename(folder)
+
+
+def replace_file(folder: Path) -> Callable[[], object]:
+    file, kept = folder / FILE_NAME, folder / "kept"
+    file.rename(kept)
+    file.write_bytes(kept.read_bytes())
+    return lambda: kept.replace(file)
+
+
+def move_log(folder: Path) -> Callable[[], object]:
+    file = folder / f"{FILE_NAME}-wal"
+    kept = file.rename(folder / "kept")
+    return lambda: kept.rename(file)
+
+
+@pytest.mark.parametrize("take_away", [move_folder, replace_file, move_log])
+async def test_a_store_cut_off_from_its_file_takes_no_change(
+    tmp_path: Path, take_away: Callable[[Path], Callable[[], object]]
+) -> None:
+    """Contract clause 18."""
+    listener = Listener()
+    async with opened(tmp_path / "data", listener) as store:
+        order = await placed(store)
+        put_back = take_away(tmp_path / "data")
+        await until(lambda: store.trouble is not None)  # without a request
+        assert str(store.trouble).startswith("cut off from its database")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await assigned(store, order, "d1")
+        assert await store.order(order.id) == order
+        assert [len(call) for call in listener.calls] == [1]
+        put_back()
+        await until(lambda: store.trouble is None)
+        assert (await assigned(store, order, "d1")).version == 2
+    async with opened(tmp_path / "data") as store:
+        assert (await store.order(order.id)).version == 2
+
+
+async def test_a_change_right_after_the_folder_was_deleted_is_refused(tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as store:
+        order = await placed(store)
+        shutil.rmtree(tmp_path / "data")
+        with pytest.raises(StoreUnavailable):
+            await assigned(store, order, "d1")
+        async with opened(tmp_path / "data") as other:  # on the same path, and on a database of its own
+            assert (await placed(other)).id == 1
+            with pytest.raises(StoreUnavailable):
+                await assigned(store, order, "d1")
+    async with opened(tmp_path / "data") as other:
+        assert (await other.order(1)).version == 1, "the end of the first has not touched the other's files"
 
 
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -501,8 +575,8 @@ class SlowLoop:
         self.committed = threading.Event()
         self.announce = threading.Event()
 
-    def create_future(self) -> asyncio.Future[Any]:
-        return self._loop.create_future()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
 
     def call_soon_threadsafe(self, *args: Any) -> None:
         self.committed.set()
@@ -550,13 +624,12 @@ class SlowReaders:
         self.have_read = threading.Event()
         self.go_on = threading.Event()
 
-    def __enter__(self) -> None:
-        if threading.current_thread().name.startswith("ordertrack-read"):
-            self.have_read.set()
-            assert self.go_on.wait(BOUND_S)
-        self._lock.acquire()
+    def acquire(self, timeout: float) -> bool:
+        self.have_read.set()
+        assert self.go_on.wait(BOUND_S)
+        return self._lock.acquire(timeout=timeout)
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
         self._lock.release()
 
 
@@ -566,7 +639,7 @@ async def test_a_slow_read_does_not_hide_what_was_committed_meanwhile(tmp_path: 
         order = await placed(store)
     async with opened(tmp_path) as store:  # nothing is in its caches
         slow = SlowReaders(writer_of(store).visible)
-        writer_of(store).visible = slow  # type: ignore[assignment]
+        readers_of(store)._announced = slow  # type: ignore[assignment]
         read = asyncio.create_task(store.order(order.id))
         assert await asyncio.to_thread(slow.have_read.wait, BOUND_S)
         changed = await assigned(store, order, "d1")

@@ -191,8 +191,8 @@ async def test_a_database_of_schema_3_goes_on_with_addresses_and_links(
 async def test_a_change_of_status_writes_its_event_and_an_entry_for_each_feed_and_nothing_else(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         order = (await store.create(NewOrder("c1", "r1", "d1"), NOW_MS)).order
-        assert store._writer is not None
-        connection = store._writer._connection
+        assert store._open is not None
+        connection = store._open.writer._connection
         before = connection.total_changes
         await applied(store, ChangeStatus(order.id, Status.PREPARING, "cook"))
         assert connection.total_changes - before == 1 + 3

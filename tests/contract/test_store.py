@@ -11,6 +11,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from operator import itemgetter
 from pathlib import Path
@@ -57,6 +58,7 @@ from ordertrack.ports.store import (
     MAX_LINKS,
     Applied,
     Committed,
+    History,
     Idempotency,
     Link,
     OrderFilter,
@@ -597,9 +599,19 @@ async def test_orders_are_counted_by_status(store: Store) -> None:
 async def test_ids_grow_and_one_given_for_sample_data_is_kept(store: Store) -> None:
     """Clause 6."""
     first = await placed(store)
-    sample = (await store.create(new(), NOW_MS, order_id=101)).order
+    await store.load([History(101, new(), NOW_MS)])
     following = await placed(store)
-    assert (first.id, sample.id, following.id) == (1, 101, 102)
+    assert (first.id, (await store.order(101)).version, following.id) == (1, 1, 102)
+
+
+async def test_a_history_is_loaded_in_one_commit(store: Store, listener: Listener) -> None:
+    """Clauses 2 and 5."""
+    changes = [(to(101, "preparing"), NOW_MS + 1), (AssignCourier(101, "d1", "test"), NOW_MS + 2)]
+    await store.load([History(101, new(), NOW_MS, changes), History(102, new(), NOW_MS)])
+    assert [[(order.id, order.version) for order, _, _ in call] for call in listener.calls] == [[(101, 3), (102, 1)]]
+    assert await store.orders(OrderFilter(limit=5)) == [await store.order(102), await store.order(101)]
+    assert (await store.feed_changes(courier("d1"), 0)).orders == (await store.order(101),)
+    assert (await store.feed_version(CUSTOMER)) == 4
 
 
 # 7. Idempotency, and references.
@@ -780,6 +792,57 @@ async def test_several_steps_in_one_batch_follow_one_another(store: Store) -> No
         "picked_up",
     ]
     assert await store.simulations() == {order.id: steps[3:]}
+
+
+# 17. The simulation listener.
+
+
+async def test_steps_are_announced_with_each_commit(store: Store, listener: Listener) -> None:
+    """Clause 17: of a start, a step, a stop, and an end by another change; not of a courier."""
+    announced: list[tuple[int, tuple[Step, ...]]] = []
+    await store.close()
+    await store.open(listener, lambda order_id, steps: announced.append((order_id, steps)))
+    order = await placed(store)
+    steps = await store.start_simulation(order.id, WorkflowOptions(), NOW_MS)
+    assert announced == [(order.id, steps)]
+    simulated = ChangeStatus(order.id, steps[0].status, "simulator", simulated=(steps[0].seq, steps[0].due_at_ms))
+    await store.apply([simulated, AssignCourier(order.id, "d1", "test")], NOW_MS)
+    assert announced[1:] == [(order.id, steps[1:])]
+    assert await store.stop_simulation(order.id) == steps[1:]
+    assert announced[2:] == [(order.id, ())]
+    again = await store.start_simulation(order.id, WorkflowOptions(), NOW_MS)
+    await store.apply([to(order, "ready")], NOW_MS)
+    assert announced[3:] == [(order.id, again), (order.id, ())]
+
+
+async def test_announced_steps_are_those_of_the_store_whatever_races(store: Store, listener: Listener) -> None:
+    """Clause 17."""
+    announced: dict[int, tuple[Step, ...]] = {}
+    await store.close()
+    await store.open(listener, announced.__setitem__)
+    ids = [(await placed(store)).id for _ in range(5)]
+    dice = random.Random(7)
+
+    async def meddle(order_id: int) -> None:
+        for _ in range(20):
+            match dice.randrange(4):
+                case 0:
+                    await store.start_simulation(order_id, WorkflowOptions(), NOW_MS)
+                case 1:
+                    await store.stop_simulation(order_id)
+                case 2:
+                    await store.apply([to(order_id, "preparing"), to(order_id, "confirmed", undo=True)], NOW_MS)
+                case 3 if steps := announced.get(order_id):
+                    step = steps[0]
+                    change = ChangeStatus(order_id, step.status, "x", simulated=(step.seq, step.due_at_ms))
+                    await store.apply([change], NOW_MS)
+
+    async def meddle_on(order_id: int) -> None:
+        with suppress(OrdertrackError):
+            await meddle(order_id)
+
+    await asyncio.gather(*(meddle_on(order_id) for order_id in ids for _ in range(20)))
+    assert {order_id: steps for order_id, steps in announced.items() if steps} == await store.simulations()
 
 
 # 9. The epoch. (That it outlives the process is in tests/adapters/test_sqlite.py.)

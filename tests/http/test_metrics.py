@@ -47,6 +47,8 @@ def _figures(statistics: Statistics) -> Figures:
         max_polls_held=1_000,
         feeds_watched=5,
         commits_waiting=4,
+        orders_left_out=8,
+        store_in_trouble=False,
         orders_by_status=dict.fromkeys(Status, 3),
         simulations_running=2,
         draining=True,

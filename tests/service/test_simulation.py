@@ -20,10 +20,10 @@ from ordertrack.core.errors import (
 )
 from ordertrack.core.event import Status
 from ordertrack.core.order import MAX_EVENTS, AssignCourier, Change, ChangeStatus, NewOrder
-from ordertrack.core.workflow import WorkflowOptions
+from ordertrack.core.workflow import Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Applied, Committed
-from ordertrack.service.simulation import MAX_SLEEP_S, Simulator
+from ordertrack.service.simulation import MAX_SLEEP_S, MAX_STEPS_AT_ONCE, SPARE, Simulator
 
 pytestmark = pytest.mark.anyio
 
@@ -68,12 +68,8 @@ class Kitchen:
         self.diary: dict[int, list[tuple[str, float]]] = {}
         self.started_s = clock.monotonic_s()
         self.news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.simulating: Simulator | None = None
-        """Hears of every commit, as in the composed service, when a test sets it."""
 
     def listen(self, commits: Sequence[Committed], committed_at_s: float) -> None:
-        if self.simulating is not None:
-            self.simulating.committed(commits)
         for order, _, _ in commits:
             at_s = round(committed_at_s - self.started_s, 3)
             self.diary.setdefault(order.id, []).append((order.status.value, at_s))
@@ -101,6 +97,7 @@ class Kitchen:
     @asynccontextmanager
     async def simulator(self) -> AsyncIterator[Simulator]:
         simulator = Simulator(self.store, self.clock)
+        await self.memory.open(self.listen, simulator.announced)
         await simulator.open()
         try:
             yield simulator
@@ -384,7 +381,6 @@ async def test_closing_ends_it_whatever_it_waits_for(kitchen: Kitchen) -> None:
 async def test_a_simulation_that_somebody_else_ended_no_longer_counts_as_running(kitchen: Kitchen) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
-        kitchen.simulating = simulator
         await simulator.start(order_id, WorkflowOptions())
         await kitchen.pass_time(3 * MINUTE_S + 1)
         assert simulator.running == 1, "its own steps do not end it"
@@ -392,3 +388,59 @@ async def test_a_simulation_that_somebody_else_ended_no_longer_counts_as_running
         assert simulator.running == 1, "a courier does not end it"
         await kitchen.change(ChangeStatus(order_id, Status.READY, "kitchen"))
         assert simulator.running == 0
+
+
+async def test_a_start_that_races_another_change_leaves_no_false_count(kitchen: Kitchen) -> None:
+    """The start's own caller is told last, when another change has ended the simulation already."""
+    order_id = await kitchen.place()
+    start = kitchen.memory.start_simulation
+
+    async def started(*arguments: Any) -> tuple[Step, ...]:
+        steps = await start(*arguments)
+        await kitchen.change(ChangeStatus(order_id, Status.READY, "kitchen"))
+        return steps
+
+    kitchen.store.start_simulation = started  # type: ignore[attr-defined]
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        assert simulator.running == len(await kitchen.memory.simulations()) == 0
+
+
+async def test_a_stop_that_races_a_new_start_leaves_the_new_one_running(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    stop = kitchen.memory.stop_simulation
+
+    async def stopped(order_id: int) -> tuple[Step, ...]:
+        steps = await stop(order_id)
+        await kitchen.memory.start_simulation(order_id, WorkflowOptions(), kitchen.clock.now_ms())
+        return steps
+
+    kitchen.store.stop_simulation = stopped  # type: ignore[attr-defined]
+    async with kitchen.simulator() as simulator:
+        await simulator.start(order_id, WorkflowOptions())
+        await simulator.stop(order_id)
+        assert simulator.running == 1
+        await kitchen.until(order_id, "delivered")
+
+
+async def test_simulations_that_are_over_take_no_room(kitchen: Kitchen) -> None:
+    running_id, order_id = await kitchen.place(), await kitchen.place()
+    async with kitchen.simulator() as simulator:
+        await simulator.start(running_id, WorkflowOptions())
+        for _ in range(3 * SPARE):
+            await simulator.start(order_id, WorkflowOptions(speed=0.1))
+            await simulator.stop(order_id)
+        assert len(simulator._heap) <= SPARE + 2
+        assert simulator.running == 1
+        await kitchen.until(running_id, "delivered")
+    assert [status for status, _ in kitchen.diary[running_id]] == [status for status, _ in WAY]
+
+
+async def test_more_steps_than_go_into_a_commit_are_all_taken(kitchen: Kitchen) -> None:
+    ids = [await kitchen.place() for _ in range(MAX_STEPS_AT_ONCE + 1)]
+    async with kitchen.simulator() as simulator:
+        for order_id in ids:
+            await simulator.start(order_id, WorkflowOptions())
+        await kitchen.pass_time(40 * MINUTE_S)
+        assert simulator.running == 0
+    assert (await kitchen.memory.orders_by_status())[Status.DELIVERED] == len(ids)

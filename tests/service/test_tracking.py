@@ -584,7 +584,7 @@ async def test_every_answer_is_counted_once_by_its_reason(node: Node) -> None:
 class Storm:
     """Live clients poll on and on while orders change, reads are slow, and clients come and go."""
 
-    SLOWEST_READ_S = 0.4
+    SLOWEST_READ_S = 0.2
     CHANGES = 25
 
     def __init__(self, node: Node, dice: random.Random) -> None:

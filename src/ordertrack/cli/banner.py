@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ordertrack.cli.hints import TOKEN_VARIABLE, at
-from ordertrack.core.errors import OrderNotFound
+from ordertrack.core.errors import InternalError, OrderNotFound
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
 from ordertrack.ports.store import OrderFilter, Store
@@ -15,12 +15,15 @@ OFFERED = 3
 
 
 async def orders_to_try(store: Store) -> list[Order]:
-    """Orders that still go on and that no simulation moves, the sample orders first. Raises StoreUnavailable."""
+    """Orders that still go on and that no simulation moves, the sample orders first; without damaged ones.
+
+    Raises: StoreUnavailable.
+    """
     found: dict[int, Order] = {}
     for sample_id in SAMPLES:
         try:
             found[sample_id] = await store.order(sample_id)
-        except OrderNotFound:
+        except (InternalError, OrderNotFound):
             continue
     active = tuple(status for status in Status if not status.ended)
     found |= {order.id: order for order in await store.orders(OrderFilter(limit=OFFERED, statuses=active))}

@@ -8,14 +8,13 @@ import json
 import os
 import resource
 import socket
+import threading
 from collections.abc import Sequence
 from dataclasses import Field
 from functools import partial
 from typing import Any
 
-import msgspec
 import rich_click as click
-import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +29,11 @@ from ordertrack.http.server import listen, run_gate, run_uvicorn
 from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import InvalidSetting, Settings, declared
 
-log = structlog.get_logger("ordertrack")
+EXIT_LIMIT_S = 1.8
+"""How much longer than the drain window and the grace the process may take from SIGTERM to its end: 2 s, less what the
+operating system needs."""
+EXIT_UNFINISHED = 70
+"""EX_SOFTWARE: something did not close in time."""
 
 
 @click.command()
@@ -70,9 +73,9 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
     try:
         await service.open()
         _tune_garbage_collection()
-        orders = await _orders_to_try(service)
+        orders = await orders_to_try(service.store)
         ready = partial(_announce, service, listener, orders, as_json)
-        drain = partial(service.tracking.drain, settings.drain_window_s)
+        drain = partial(_drain, service)
         grace_s = settings.shutdown_grace_s
         if gate := service.gate(listener):
             await run_gate(gate, ready=ready, drain=drain, shutdown_grace_s=grace_s)
@@ -80,7 +83,6 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
             await run_uvicorn(
                 service.asgi,
                 listener,
-                service.clock,
                 ready=ready,
                 drain=drain,
                 timeouts=service.timeouts,
@@ -90,13 +92,20 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
         await service.close()
 
 
-async def _orders_to_try(service: Service) -> list[Order]:
-    """A damaged order is no reason not to serve the others. Raises StoreUnavailable."""
-    try:
-        return await orders_to_try(service.store)
-    except (ValueError, msgspec.DecodeError):
-        log.exception("an order cannot be read: the database is damaged")
-        return []
+async def _drain(service: Service) -> None:
+    """Begin the end, and make sure that there is one: a thread that the disk holds, or a name that is not resolved,
+    must not keep the process."""
+    settings = service.settings
+    limit_s = settings.drain_window_s + settings.shutdown_grace_s + EXIT_LIMIT_S
+    watchdog = threading.Timer(limit_s, _exit_now)
+    watchdog.daemon = True
+    watchdog.start()
+    await service.drain()
+
+
+def _exit_now() -> None:
+    os.write(2, b"ordertrack did not end in time: the process ends now. Nothing that was acknowledged is lost.\n")
+    os._exit(EXIT_UNFINISHED)
 
 
 def _announce(service: Service, listener: socket.socket, orders: Sequence[Order], as_json: bool) -> None:

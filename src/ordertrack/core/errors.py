@@ -19,13 +19,15 @@ OrdertrackError
 ├── SimulationNotRunning
 ├── ReferenceTaken
 ├── IdempotencyKeyReused
+├── InternalError                 a fault of the server; its log has it under `incident`
 └── Overloaded                    try again after `retry_after_s`
     ├── TooManyPolls              this feed, or this client, has all it may
     ├── NodeFull                  this node holds all it may
     ├── RateLimited               more was asked for than one may
     ├── TokensUnavailable         the keys that tokens are checked with cannot be had
     ├── StoreBusy                 the write queue is full
-    └── StoreUnavailable          the store failed; nothing of the request was kept
+    ├── StoreUnavailable          the store failed; nothing of the request was kept
+    └── OutcomeUnknown            the store did not confirm a change in time; it may have been made, or be made later
 """
 
 from __future__ import annotations
@@ -161,6 +163,13 @@ class IdempotencyKeyReused(OrdertrackError):
 
 
 @dataclass(eq=False)
+class InternalError(OrdertrackError):
+    """A fault of the server, or of what its store has of an order. The log has it under `incident`."""
+
+    incident: str
+
+
+@dataclass(eq=False)
 class Overloaded(OrdertrackError):
     """Nothing is wrong with the request: it may succeed after `retry_after_s` seconds."""
 
@@ -201,4 +210,9 @@ class StoreBusy(Overloaded):
 
 @dataclass(eq=False)
 class StoreUnavailable(Overloaded):
+    pass
+
+
+@dataclass(eq=False)
+class OutcomeUnknown(Overloaded):
     pass

@@ -96,9 +96,9 @@ class HttpApp:
         self.clock = clock
         self._admission = admission
         self._cors = cors
-        self._refusals = tracking.statistics.refused
-        self._poll = PollEndpoint(tracking, clock, self._refusals)
-        self._status = StatusEndpoint(orders, undo_window_ms, self._refusals)
+        self.refusals = tracking.statistics.refused
+        self._poll = PollEndpoint(tracking, clock, self.refusals)
+        self._status = StatusEndpoint(orders, undo_window_ms, self.refusals)
         self.framework = FrameworkEndpoint(
             Litestar(
                 route_handlers=[
@@ -110,7 +110,7 @@ class HttpApp:
                     openapi_router(version),
                     *pages,
                 ],
-                exception_handlers=Failures(self._refusals).handlers(),
+                exception_handlers=Failures(self.refusals).handlers(),
                 openapi_config=None,
                 logging_config=None,
                 request_max_body_size=None,  # each route has its own limit: wire/paths.py
@@ -215,7 +215,7 @@ class HttpApp:
 
     def refuse(self, error: OrdertrackError) -> Response:
         """Return an error as a response, and count it."""
-        return refused(error, self._refusals)
+        return refused(error, self.refusals)
 
     def _refuse(self, request: Request, channel: Channel, error: OrdertrackError) -> Response:
         if _is_poll(match_path(request.path)):

@@ -95,13 +95,6 @@ class UnsupportedVersion(OrdertrackError):
 
 
 @dataclass(eq=False)
-class InternalError(OrdertrackError):
-    """A bug. The log has it under `incident`."""
-
-    incident: str
-
-
-@dataclass(eq=False)
 class NotReady(Overloaded):
     """This node wants no new work now; `why` says so in a word."""
 

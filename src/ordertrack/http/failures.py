@@ -10,9 +10,9 @@ from litestar import Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.types import ExceptionHandlersMap
 
-from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.errors import InternalError, OrdertrackError
 from ordertrack.http import names
-from ordertrack.http.errors import InternalError, InvalidJson, MethodNotAllowed, NoSuchPage
+from ordertrack.http.errors import InvalidJson, MethodNotAllowed, NoSuchPage
 from ordertrack.http.problems import refusal
 from ordertrack.http.requests import AnyRequest
 

@@ -241,11 +241,11 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "The request's head is too large",
         lambda e: f"Request line and headers have at most {e.limit_bytes} bytes together.",
     ),
-    http.InternalError: Kind(
+    core.InternalError: Kind(
         "internal_error",
         500,
-        "A bug in ordertrack",
-        lambda e: f"This is a bug. The server's log has it as incident {e.incident}.",
+        "A fault of the server",
+        lambda e: f"This is a fault of the server. Its log has it as incident {e.incident}.",
     ),
     http.UnknownMethod: Kind(
         "method_not_implemented",
@@ -281,13 +281,22 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         lambda e: f"The keys of tokens cannot be fetched. Try again in {e.retry_after_s} seconds.",
     ),
     core.StoreBusy: Kind(
-        "store_busy", 503, "Too many updates are waiting", lambda e: f"Try again in {e.retry_after_s} seconds."
+        "store_busy", 503, "Too many requests wait for the store", lambda e: f"Try again in {e.retry_after_s} seconds."
     ),
     core.StoreUnavailable: Kind(
         "store_unavailable",
         503,
         "The store is not available",
         lambda e: f"Nothing of this request was kept. Try again in {e.retry_after_s} seconds.",
+    ),
+    core.OutcomeUnknown: Kind(
+        "outcome_unknown",
+        503,
+        "The store did not confirm the change in time",
+        lambda e: (
+            "The change may have been made, or may be made later. "
+            f"Try again in {e.retry_after_s} seconds: setting the same status again changes nothing."
+        ),
     ),
 }
 

@@ -22,7 +22,6 @@ from ordertrack.http.asgi.protocol import HEAD_LIMIT, BoundedProtocol
 from ordertrack.http.asgi.transport import AsgiApp
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.gate.timeouts import Timeouts
-from ordertrack.ports.clock import Clock
 
 BACKLOG = 4096
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -67,7 +66,6 @@ async def run_gate(gate: Gate, *, ready: Callable[[], None], drain: Drain, shutd
 async def run_uvicorn(
     app: AsgiApp,
     listener: socket.socket,
-    clock: Clock,
     *,
     ready: Callable[[], None],
     drain: Drain,
@@ -79,7 +77,7 @@ async def run_uvicorn(
     ready()
     config = uvicorn.Config(
         app,
-        http=partial(BoundedProtocol, timeouts, clock),  # type: ignore[arg-type]
+        http=partial(BoundedProtocol, timeouts, app.clock, app.refusals),  # type: ignore[arg-type]
         h11_max_incomplete_event_size=HEAD_LIMIT,
         ws="none",
         lifespan="off",

@@ -13,7 +13,8 @@
     same commit. A step that is not the next one is refused with SimulationNotRunning.
  9. `epoch` is made with the store and stays as long as its history does.
 10. Errors are those of `core.errors`: StoreBusy when too much is waiting, StoreUnavailable when the medium fails;
-    then nothing of the request was kept.
+    then nothing of the request was kept. Every method returns or raises within a bound, also when the medium does not
+    answer; OutcomeUnknown then says that a change may have been made, or may still be made and announced.
 11. `peek` and `peek_feed_version` are called on the event loop, wait for nothing and raise nothing. They give what was
     last announced, and within the listener what is just being announced; or None when it is not at hand.
 12. `feed_changes` gives the oldest changes first, as many as `core.feed.page` puts on a page: at most `limit`, at most
@@ -24,6 +25,12 @@
 14. A tracking link is found by the hash of its token, whatever became of it: one that was revoked says so. Revoked once
     is revoked for ever, and since the first time. A store never sees a token.
 15. An order has at most MAX_LINKS links that are not revoked, however many are asked for at once.
+16. What is damaged is one order. A read or a change of it raises InternalError; reads of many orders leave it out; all
+    other orders are read and changed as ever.
+17. The simulation listener is called on the event loop with the pending steps of an order's simulation whenever a
+    commit changed them, in commit order and before the caller of the change hears of it. () says that it is over.
+18. `trouble` is None, or says in words that go on from "This node is" why changes or reads would be refused now. It is
+    found out without a request, within a few seconds.
 """
 
 from __future__ import annotations
@@ -65,6 +72,15 @@ class Applied(NamedTuple):
     event: Event | None
 
 
+class History(NamedTuple):
+    """An order with its id and what happened to it, each with its time in milliseconds since 1970: sample data."""
+
+    order_id: int
+    new: NewOrder
+    created_at_ms: int
+    changes: Sequence[tuple[Change, int]] = ()
+
+
 class Committed(NamedTuple):
     """An order as a commit left it, the feeds the commit bumped with their new versions, and the version the order
     had before (0: it is new)."""
@@ -76,6 +92,9 @@ class Committed(NamedTuple):
 
 CommitListener = Callable[[Sequence[Committed], float], None]
 """Called with what was committed and when, in seconds of the monotonic clock. It must not raise."""
+
+SimulationListener = Callable[[int, tuple[Step, ...]], None]
+"""Called with an order's id and the steps of its simulation that are left. It must not raise."""
 
 CommitMeter = Callable[[int, float], None]
 """Called on the event loop with how many requests shared a commit and how many seconds it took until it was durable.
@@ -115,11 +134,21 @@ class Store(Protocol):
     def waiting(self) -> int:
         """Changes waiting for their commit."""
 
-    async def open(self, listener: CommitListener) -> None:
+    @property
+    def left_out(self) -> int:
+        """How often a damaged order was left out of what was read."""
+
+    @property
+    def trouble(self) -> str | None: ...
+
+    async def open(self, listener: CommitListener, simulations: SimulationListener | None = None) -> None:
         """Raises StoreUnavailable, or an adapter's own error that says what to do."""
 
-    async def close(self) -> None:
-        """Everything accepted before is committed first."""
+    async def close(self, limit_s: float = ...) -> None:
+        """Everything accepted before is committed first, as far as that can be done within `limit_s` seconds."""
+
+    async def load(self, histories: Sequence[History]) -> None:
+        """In one commit."""
 
     async def create(
         self,
@@ -127,9 +156,8 @@ class Store(Protocol):
         now_ms: int,
         *,
         idempotency: Idempotency | None = None,
-        order_id: int | None = None,
     ) -> Created:
-        """`order_id` is for sample data. Raises ReferenceTaken, IdempotencyKeyReused."""
+        """Raises ReferenceTaken, IdempotencyKeyReused."""
 
     async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
         """One commit, one result each, in order."""

@@ -7,14 +7,22 @@ be read (`later`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator, Sequence
 from operator import itemgetter
 from typing import NamedTuple, TypeVar, assert_never
 
+from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, FeedKind, FeedState, page, party_feeds
 from ordertrack.core.order import Order
 from ordertrack.core.poll import State
+from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Committed, Store
+
+SOON_S = 0.75
+MAX_READS_SOON = 100
+"""At once."""
+SLOW_RETRY_AFTER_S = 5
 
 T = TypeVar("T")
 
@@ -40,8 +48,11 @@ class NotAtHand(Exception):
 
 
 class Feeds:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
+        self._turns = asyncio.Semaphore(MAX_READS_SOON)
+        self._no_reads_until_s = 0.0
 
     def now(self, steps: Steps[T]) -> T:
         """Take the steps with what is at hand.
@@ -78,6 +89,24 @@ class Feeds:
         finally:
             steps.close()
 
+    async def soon(self, steps: Steps[T], wanted: Wanted) -> T:
+        """As `later`, for polls whose time has come: however many there are, each is read for in its turn.
+
+        When a read takes more than SOON_S seconds, it and all others are refused for as long, and so come in time to
+        what else can be done. Raises: OrderNotFound, InternalError, StoreBusy, StoreUnavailable.
+        """
+        try:
+            async with self._turns:
+                if self._clock.monotonic_s() < self._no_reads_until_s:
+                    raise StoreUnavailable(retry_after_s=SLOW_RETRY_AFTER_S)
+                async with asyncio.timeout(SOON_S):
+                    return await self.later(steps, wanted)
+        except TimeoutError:
+            self._no_reads_until_s = self._clock.monotonic_s() + SOON_S
+            raise StoreUnavailable(retry_after_s=SLOW_RETRY_AFTER_S) from None
+        finally:
+            steps.close()
+
     def at_hand(self, wanted: Wanted) -> State | None:
         """As it was last announced; None when the store has to be read."""
         if isinstance(wanted, Changes):
@@ -86,6 +115,13 @@ class Feeds:
             return self._store.peek(int(wanted.id))
         version = self._store.peek_feed_version(wanted)
         return None if version is None else FeedState(wanted, FeedChanges(version))
+
+    def unread(self, feed: FeedKey, version: int) -> State | None:
+        """How a feed stands that is at least at `version`, as far as that is known without the store."""
+        state = self.at_hand(feed)
+        if feed.kind is FeedKind.ORDER or (state is not None and state.version >= version):
+            return state
+        return FeedState(feed, FeedChanges(version))
 
     async def _read(self, wanted: Wanted) -> State:
         match wanted:

@@ -56,6 +56,8 @@ class Figures(NamedTuple):
     max_polls_held: int
     feeds_watched: int
     commits_waiting: int
+    orders_left_out: int
+    store_in_trouble: bool
     orders_by_status: Mapping[Status, int]
     simulations_running: int
     draining: bool
@@ -84,8 +86,8 @@ class Monitor:
         self._idle_memory_bytes = process.memory_bytes()
 
     async def not_ready(self) -> str | None:
-        """None when new polls are welcome, else why not."""
-        return "draining" if self._tracking.hub.draining else None
+        """None when new requests are welcome, else why not, in words that go on from "This node is"."""
+        return "draining" if self._tracking.hub.draining else self._store.trouble
 
     async def figures(self, simulations_running: int) -> Figures:
         """For machines that watch. They want to know most when the store is in trouble, so that is no error here."""
@@ -100,6 +102,8 @@ class Monitor:
             max_polls_held=hub.caps.total,
             feeds_watched=hub.feeds_watched,
             commits_waiting=self._store.waiting,
+            orders_left_out=self._store.left_out,
+            store_in_trouble=self._store.trouble is not None,
             orders_by_status=by_status,
             simulations_running=simulations_running,
             draining=hub.draining,

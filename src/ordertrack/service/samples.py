@@ -5,7 +5,7 @@ from __future__ import annotations
 from ordertrack.core.event import ROAD, Status
 from ordertrack.core.order import ChangeStatus, Details, Item, NewOrder
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Store
+from ordertrack.ports.store import History, Store
 
 _ACTOR = "sample"
 _STEP_MS = 3 * 60 * 1000
@@ -24,13 +24,18 @@ SAMPLES: dict[int, tuple[Status, NewOrder]] = {
 
 
 async def load_samples(store: Store, clock: Clock) -> bool:
-    """Load them into an empty store. False when there is an order already."""
+    """Load them into an empty store, all or none. False when there is an order already."""
     if sum((await store.orders_by_status()).values()):
         return False
-    for order_id, (status, new) in SAMPLES.items():
-        way = ROAD[1 : ROAD.index(status) + 1]
-        started_at_ms = clock.now_ms() - _STEP_MS * len(way)
-        await store.create(new, started_at_ms, order_id=order_id)
-        for step, to in enumerate(way, start=1):
-            await store.apply([ChangeStatus(order_id, to, _ACTOR)], started_at_ms + step * _STEP_MS)
+    await store.load([_history(order_id, status, new, clock.now_ms()) for order_id, (status, new) in SAMPLES.items()])
     return True
+
+
+def _history(order_id: int, status: Status, new: NewOrder, now_ms: int) -> History:
+    """An order that has just become `status`, a step every _STEP_MS."""
+    way = ROAD[1 : ROAD.index(status) + 1]
+    started_at_ms = now_ms - _STEP_MS * len(way)
+    changes = [
+        (ChangeStatus(order_id, to, _ACTOR), started_at_ms + step * _STEP_MS) for step, to in enumerate(way, start=1)
+    ]
+    return History(order_id, new, started_at_ms, changes)

@@ -1,7 +1,8 @@
 """Drives simulated workflows: takes each step when it is due, as a real update by the actor `simulator`.
 
-The schedule is the store's, so a restart goes on where it was; late steps follow one another at once and in order. A
-change of status by anybody else ends a simulation in the store itself, and the next step here finds it gone.
+The schedule is the store's, so a restart goes on where it was; late steps follow one another at once and in order. What
+is known of it here is what the store has announced, in the order of its commits, and never what a call returned: so no
+race between a start, a stop, a step and another change of status leaves a simulation here that the store has not.
 """
 
 from __future__ import annotations
@@ -9,23 +10,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-from collections.abc import Sequence
 
 import structlog
 
 from ordertrack.core.access import Action
-from ordertrack.core.errors import OrdertrackError, Overloaded, SimulationNotRunning
-from ordertrack.core.event import EventType
-from ordertrack.core.order import ChangeStatus, Order
+from ordertrack.core.errors import OrdertrackError, Overloaded
+from ordertrack.core.order import ChangeStatus
 from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.core.workflow import ACTOR, Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Committed, Store
+from ordertrack.ports.store import Store
 from ordertrack.service.foreign import checked
 
 MAX_SLEEP_S = 60.0
 """The wall clock may jump, and steps are due by the wall clock: look again at least this often."""
 RETRY_AFTER_S = 1.0
+MAX_STEPS_AT_ONCE = 500
+"""In one commit, so that updates of others do not wait for all that came due while the server was down."""
+SPARE = 1_000
+"""Entries of simulations that are over that the heap may always hold, so that it is not made anew all the time."""
 
 log = structlog.get_logger("ordertrack.simulation")
 
@@ -42,8 +45,8 @@ class Simulator:
 
     async def open(self) -> None:
         """Go on with what was running when the process ended."""
-        for steps in (await self._store.simulations()).values():
-            self._schedule(steps)
+        for order_id, steps in (await self._store.simulations()).items():
+            self.announced(order_id, steps)
         if self._next:
             log.info("simulations resumed", orders=len(self._next))
         self._driver = asyncio.create_task(self._drive())
@@ -57,32 +60,31 @@ class Simulator:
     def running(self) -> int:
         return len(self._next)
 
-    def committed(self, commits: Sequence[Committed]) -> None:
-        """Of the store's commit listener: a change of status by anybody else has ended the order's simulation."""
-        for order, _, previous_version in commits:
-            if order.id in self._next and _interfered(order, previous_version):
-                del self._next[order.id]
+    def announced(self, order_id: int, steps: tuple[Step, ...]) -> None:
+        """The store's simulation listener."""
+        if not steps:
+            self._next.pop(order_id, None)
+            return
+        self._next[order_id] = steps
+        self._push(steps[0])
+        self._woken.set()
 
     async def start(self, order_id: int, options: WorkflowOptions, by: Principal = ANYONE) -> tuple[Step, ...]:
         """Raises OrderNotFound, Forbidden, OrderEnded, SimulationRunning, InvalidInput."""
         await checked(self._store, order_id, by, Action.SIMULATE)
-        steps = await self._store.start_simulation(order_id, options, self._clock.now_ms())
-        self._schedule(steps)
-        self._woken.set()
-        return steps
+        return await self._store.start_simulation(order_id, options, self._clock.now_ms())
 
     async def stop(self, order_id: int, by: Principal = ANYONE) -> tuple[Step, ...]:
         """Returns the steps that will not happen. Raises OrderNotFound, Forbidden, SimulationNotRunning."""
         await checked(self._store, order_id, by, Action.SIMULATE)
-        steps = await self._store.stop_simulation(order_id)
-        self._next.pop(order_id, None)
-        return steps
+        return await self._store.stop_simulation(order_id)
 
-    def _schedule(self, steps: tuple[Step, ...]) -> None:
-        if steps:
-            step = steps[0]
-            self._next[step.order_id] = steps
-            heapq.heappush(self._heap, (step.due_at_ms, step.order_id, step.seq))
+    def _push(self, step: Step) -> None:
+        """When most of the heap is over, it is made anew: it holds at most twice what is running, and SPARE."""
+        heapq.heappush(self._heap, _entry(step))
+        if len(self._heap) > 2 * len(self._next) + SPARE:
+            self._heap = [_entry(steps[0]) for steps in self._next.values()]
+            heapq.heapify(self._heap)
 
     async def _drive(self) -> None:
         while True:
@@ -103,14 +105,18 @@ class Simulator:
 
     def _take_due(self) -> list[Step]:
         """The next step of every simulation whose time has come: one per order, so that they stay in order."""
-        due: list[Step] = []
+        due: dict[int, Step] = {}
         now_ms = self._clock.now_ms()
-        while self._heap and self._heap[0][0] <= now_ms:
-            due_at_ms, order_id, seq = heapq.heappop(self._heap)
-            steps = self._next.get(order_id)
-            if steps and (steps[0].due_at_ms, steps[0].seq) == (due_at_ms, seq):
-                due.append(steps[0])
-        return due
+        while self._heap and self._heap[0][0] <= now_ms and len(due) < MAX_STEPS_AT_ONCE:
+            entry = heapq.heappop(self._heap)
+            step = self._next_step(entry[1])
+            if step is not None and _entry(step) == entry:
+                due[step.order_id] = step
+        return list(due.values())
+
+    def _next_step(self, order_id: int) -> Step | None:
+        steps = self._next.get(order_id)
+        return steps[0] if steps else None
 
     async def _perform(self, due: list[Step]) -> None:
         changes = [
@@ -124,28 +130,24 @@ class Simulator:
             await self._put_off(due)
             return
         for step, result in zip(due, results, strict=True):
-            steps = self._next.get(step.order_id, ())
-            if not steps or steps[0] is not step:
-                continue
-            del self._next[step.order_id]
-            if not isinstance(result, OrdertrackError):
-                self._schedule(steps[1:])
-            elif not isinstance(result, SimulationNotRunning):
+            if isinstance(result, OrdertrackError) and self._next_step(step.order_id) == step:
                 await self._give_up(step, result)
 
     async def _put_off(self, due: list[Step]) -> None:
-        for step in due:
-            heapq.heappush(self._heap, (step.due_at_ms, step.order_id, step.seq))
         await asyncio.sleep(RETRY_AFTER_S)
+        for step in due:
+            if self._next_step(step.order_id) == step:
+                self._push(step)
 
     async def _give_up(self, step: Step, error: OrdertrackError) -> None:
+        """What cannot be ended in the store now is left alone until the next start of the server."""
         log.warning("simulation stopped", order_id=step.order_id, error=str(error))
         try:
             await self._store.stop_simulation(step.order_id)
         except OrdertrackError as stopping:
             log.warning("stopping it failed", order_id=step.order_id, error=str(stopping))
+            self._next.pop(step.order_id, None)
 
 
-def _interfered(order: Order, previous_version: int) -> bool:
-    statuses = (EventType.STATUS_CHANGED, EventType.REVERTED)
-    return any(e.actor != ACTOR and e.type in statuses for e in order.events_after(previous_version))
+def _entry(step: Step) -> tuple[int, int, int]:
+    return step.due_at_ms, step.order_id, step.seq

@@ -15,7 +15,14 @@ import structlog
 
 from ordertrack.core.access import check_feed, sees
 from ordertrack.core.deadlines import TICK_S
-from ordertrack.core.errors import OrderNotFound, OrdertrackError, Unauthenticated
+from ordertrack.core.errors import (
+    InternalError,
+    OrderNotFound,
+    OrdertrackError,
+    StoreBusy,
+    StoreUnavailable,
+    Unauthenticated,
+)
 from ordertrack.core.feed import FeedKey, FeedKind, FeedState, order_feed
 from ordertrack.core.hub import Held, Hub, Parking, Poll
 from ordertrack.core.link import for_link
@@ -44,6 +51,7 @@ from ordertrack.service.statistics import Statistics
 REVOKED = Principal(Role.LINK, "revoked", order_id=-1)
 SETTLED_AT_ONCE = 500
 """Polls whose deadlines come together are answered in turns of this many, some milliseconds each, to let others in."""
+CLOSE_LIMIT_S = 1.0
 
 log = structlog.get_logger("ordertrack.tracking")
 
@@ -77,7 +85,7 @@ class Tracking:
         self.statistics = statistics
         self.max_timeout_s = max_timeout_s
         self._store = store
-        self._feeds = Feeds(store)
+        self._feeds = Feeds(store, clock)
         self._clock = clock
         self._draw = draw
         self._alarm = Alarm(clock, hub.next_deadline_s, self._on_deadline)
@@ -154,8 +162,8 @@ class Tracking:
     async def drain(self, window_s: float = 0.0) -> None:
         """Answer every held poll within `window_s`, in random order, and hold none from then on.
 
-        Within the window polls are held, until its end, and woken as ever: no client comes back to this node in a
-        tight loop because others have not noticed yet that it goes away.
+        Takes at most `window_s` + CLOSE_LIMIT_S seconds. Within the window polls are held, until its end, and woken as
+        ever: no client comes back to this node in a tight loop because others have not noticed yet that it goes away.
         """
         now_s = self._clock.monotonic_s()
         if window_s and not self.hub.draining:
@@ -163,18 +171,18 @@ class Tracking:
             self._alarm.set()
             if self.hub.joined:
                 await asyncio.sleep(window_s)
-        later: list[Coroutine[None, None, None]] = []
-        for poll in self.hub.close():
-            steps = self._drained(poll)
-            try:
-                self._answer(poll, self._feeds.now(steps))
-            except NotAtHand as cold:
-                later.append(self._answer_drained(poll, steps, cold.wanted))
-        await asyncio.gather(*later, *self._tasks)  # the tasks answer polls whose deadline had just come
+        left = self.hub.close()
+        for poll in left:
+            self._rejoin(poll)
+        self._start(self._settle_rest(left))
+        await self.close()
 
-    async def close(self) -> None:
+    async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
+        """Wait for the polls that are just being answered, for at most `limit_s` seconds."""
         self._alarm.cancel()
-        await asyncio.gather(*self._tasks)
+        ends_at_s = self._clock.monotonic_s() + limit_s
+        while self._tasks and (left_s := ends_at_s - self._clock.monotonic_s()) > 0:
+            await asyncio.wait(self._tasks, timeout=left_s)
 
     def revoked(self, link: Link) -> None:
         """End the polls of a tracking link that was revoked. Those that are reading now will be refused."""
@@ -287,20 +295,15 @@ class Tracking:
             self.statistics.lost_wakeups += 1
             log.error("lost wake-up", feed=poll.feed, version=state.version, position=poll.position)
         now_s = self._clock.monotonic_s()
-        if self.hub.draining:
-            answer: Answer | None = decide_drained(poll.position, state)
-        else:
-            left_s, conditional = poll.ends_at_s - now_s, poll.conditional
-            decision = decide_at(poll.position, state, left_s, conditional=conditional, waited=True)
-            answer = yield from self._park(poll, state, decision, now_s)
+        answer = yield from self._park(poll, state, self._decide_due(poll, state, poll.ends_at_s - now_s), now_s)
         if answer is None or not answer.lacks_changes:
             return answer
         return (yield from self._complete(poll, answer))
 
-    def _drained(self, poll: HeldPoll) -> Steps[Answer]:
-        state = yield poll.feed
-        answer = decide_drained(poll.position, state)
-        return (yield from self._complete(poll, answer)) if answer.lacks_changes else answer
+    def _decide_due(self, poll: HeldPoll, state: State, left_s: float) -> Answer | Hold:
+        if self.hub.draining:
+            return decide_drained(poll.position, state)
+        return decide_at(poll.position, state, left_s, conditional=poll.conditional, waited=True)
 
     # Answering polls that were held
 
@@ -310,9 +313,13 @@ class Tracking:
             if state is not None:
                 self._answer(poll, Answer(state, Reason.CHANGED, poll.position), committed_at_s)
                 continue
-            self.hub.join(poll)
-            poll.announced = news.version
+            self._rejoin(poll, news.version)
             self._settle(poll, committed_at_s)
+
+    def _rejoin(self, poll: HeldPoll, announced: int = 0) -> None:
+        """A poll that was handed back goes on as one that is reading, so that it can be settled."""
+        self.hub.join(poll)
+        poll.announced = announced
 
     def _settle(self, poll: HeldPoll, committed_at_s: float | None = None) -> None:
         """Answer a joined poll whose time has come, or hold it on."""
@@ -329,12 +336,31 @@ class Tracking:
     async def _settle_later(
         self, poll: HeldPoll, steps: Steps[Answer | None], wanted: Wanted, committed_at_s: float | None
     ) -> None:
+        """Invariant: the poll is answered or held on when this returns."""
         try:
-            answer = await self._feeds.later(steps, wanted)
+            answer = await self._feeds.soon(steps, wanted)
+        except (StoreBusy, StoreUnavailable) as error:
+            self._settle_unread(poll, error)
         except OrdertrackError as error:
             self._refuse(poll, error)
+        except Exception:
+            incident = f"{int(self._draw() * 16**12):012x}"
+            log.exception("internal error", incident=incident, feed=poll.feed)
+            self._refuse(poll, InternalError(incident))
         else:
             self._finish(poll, answer, committed_at_s)
+
+    def _settle_unread(self, poll: HeldPoll, error: OrdertrackError) -> None:
+        """Answer a joined poll without the store, or refuse it when too little is known.
+
+        "Nothing new" where nothing was announced: if that is wrong, the next poll with this position is told at once.
+        """
+        state = self._feeds.unread(poll.feed, max(poll.position, poll.announced))
+        answer = None if state is None else self._decide_due(poll, state, left_s=0.0)
+        if isinstance(answer, Answer) and not answer.lacks_changes:
+            self._finish(poll, answer, None)
+        else:
+            self._refuse(poll, error)
 
     def _finish(self, poll: HeldPoll, answer: Answer | None, committed_at_s: float | None) -> None:
         if answer is not None and self.hub.leave(poll):
@@ -343,14 +369,6 @@ class Tracking:
     def _refuse(self, poll: HeldPoll, error: OrdertrackError) -> None:
         if self.hub.leave(poll):
             poll.waiter.refuse(error)
-
-    async def _answer_drained(self, poll: HeldPoll, steps: Steps[Answer], wanted: Wanted) -> None:
-        try:
-            answer = await self._feeds.later(steps, wanted)
-        except OrdertrackError as error:
-            poll.waiter.refuse(error)
-        else:
-            self._answer(poll, answer)
 
     def _answer(self, poll: HeldPoll, answer: Answer, committed_at_s: float | None = None) -> None:
         """Of a poll that has left the hub."""

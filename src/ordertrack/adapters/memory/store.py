@@ -21,7 +21,7 @@ from ordertrack.core.errors import (
 )
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, page, party_feeds, touched_feeds
-from ordertrack.core.order import Change, NewOrder, Order, as_created, create, evolve
+from ordertrack.core.order import Change, NewOrder, Order, advance, as_created, create, evolve
 from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, plan
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import (
@@ -31,15 +31,19 @@ from ordertrack.ports.store import (
     CommitListener,
     Committed,
     Created,
+    History,
     Idempotency,
     Link,
     OrderFilter,
+    SimulationListener,
 )
 
 
 class MemoryStore:
     name = "memory"
     waiting = 0
+    left_out = 0
+    trouble = None
 
     def __init__(self, epoch: str, clock: Clock) -> None:
         self.epoch = epoch
@@ -53,11 +57,14 @@ class MemoryStore:
         self._links: dict[bytes, Link] = {}
         self._link_hashes: defaultdict[int, list[bytes]] = defaultdict(list)
         self._listener: CommitListener = lambda committed, committed_at_s: None
+        self._simulations: SimulationListener = lambda order_id, steps: None
 
-    async def open(self, listener: CommitListener) -> None:
+    async def open(self, listener: CommitListener, simulations: SimulationListener | None = None) -> None:
         self._listener = listener
+        if simulations is not None:
+            self._simulations = simulations
 
-    async def close(self) -> None:
+    async def close(self, limit_s: float = 0.0) -> None:
         pass
 
     async def create(
@@ -66,7 +73,6 @@ class MemoryStore:
         now_ms: int,
         *,
         idempotency: Idempotency | None = None,
-        order_id: int | None = None,
     ) -> Created:
         known = self._known(idempotency, now_ms)
         if known is not None:
@@ -75,11 +81,24 @@ class MemoryStore:
             if (new.restaurant_id, new.reference) in self._references:
                 raise ReferenceTaken(new.reference, new.restaurant_id)
             self._references[new.restaurant_id, new.reference] = 0
-        order = create(order_id or max(self._orders, default=0) + 1, new, now_ms)
+        order = create(max(self._orders, default=0) + 1, new, now_ms)
         if idempotency is not None:
             self._idempotency[idempotency.key] = (idempotency.fingerprint, order.id, now_ms)
         self._listener([self._keep(None, order)], self._clock.monotonic_s())
         return Created(order, replayed=False)
+
+    async def load(self, histories: Sequence[History]) -> None:
+        committed: list[Committed] = []
+        for order_id, new, created_at_ms, changes in histories:
+            order = create(order_id, new, created_at_ms)
+            feeds = {**self._keep(None, order).feeds}
+            for change, at_ms in changes:
+                event = advance(order, change, at_ms)
+                if event is not None:
+                    before, order = order, evolve(order, event)
+                    feeds |= self._keep(before, order).feeds
+            committed.append(Committed(order, feeds, 0))
+        self._listener(committed, self._clock.monotonic_s())
 
     def _known(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
         if idempotency is None or idempotency.key not in self._idempotency:
@@ -102,7 +121,8 @@ class MemoryStore:
             except OrdertrackError as error:
                 results.append(error)
                 continue
-            self._set_steps(before.id, steps)
+            if steps != pending:
+                self._set_steps(before.id, steps)
             order = before if event is None else evolve(before, event)
             if event is not None:
                 earlier = committed.pop(order.id, None)
@@ -128,6 +148,7 @@ class MemoryStore:
             self._steps[order_id] = steps
         else:
             self._steps.pop(order_id, None)
+        self._simulations(order_id, steps)
 
     async def order(self, order_id: int) -> Order:
         try:
@@ -182,14 +203,17 @@ class MemoryStore:
         order = await self.order(order_id)
         if order_id in self._steps:
             raise SimulationRunning(order)
-        self._steps[order_id] = plan(order, options, now_ms)
-        return self._steps[order_id]
+        steps = plan(order, options, now_ms)
+        self._set_steps(order_id, steps)
+        return steps
 
     async def stop_simulation(self, order_id: int) -> tuple[Step, ...]:
         await self.order(order_id)
         if order_id not in self._steps:
             raise SimulationNotRunning(order_id)
-        return self._steps.pop(order_id)
+        steps = self._steps[order_id]
+        self._set_steps(order_id, ())
+        return steps
 
     async def simulations(self) -> dict[int, tuple[Step, ...]]:
         return dict(self._steps)

@@ -32,29 +32,71 @@ SQL: dict[str, str] = {
 
 
 class DataDirLock:
-    """One process per data folder: two would each answer polls without hearing of the other's updates."""
+    """One process per data folder: two would each answer polls without hearing of the other's updates.
+
+    Both a file in the folder, which says who has it, and the folder itself are locked: a file can be deleted, and the
+    next process would lock another one.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         path = data_dir / LOCK_NAME
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._folder = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_folder(self._folder)
         except OSError:
-            holder = os.read(self._descriptor, 32).decode("ascii", "replace").strip()
-            os.close(self._descriptor)
+            holder = os.read(self._file, 32).decode("ascii", "replace").strip()
+            self.release()
             raise StoreCannotOpen(
                 f"The data folder {data_dir.resolve()} is in use by another ordertrack "
                 f"(process {holder or 'unknown'}). Stop that one, or give this one a folder of its own with --data-dir."
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        os.close(self._descriptor)
+        os.close(self._file)
+        os.close(self._folder)
+
+
+def _lock_folder(descriptor: int) -> None:
+    """Raises BlockingIOError when another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # some network file systems lock no folders; the file is locked all the same
+        return
+
+
+class OpenFiles:
+    """The database file and its write-ahead log, as they were when this was made. Both must exist then.
+
+    A process goes on writing into files that were deleted, and what it writes there is lost.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self._paths = (os.fspath(path), f"{path}-wal")
+        self._identities = self._look()
+
+    def still_there(self) -> bool:
+        """False when a path leads to no file or to another one. Takes a few microseconds."""
+        try:
+            return self._look() == self._identities
+        except OSError:
+            return False
+
+    def _look(self) -> list[tuple[int, int]]:
+        return [(status.st_dev, status.st_ino) for status in map(os.stat, self._paths)]
 
 
 def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = True) -> sqlite3.Connection:
-    """A connection for one thread at a time. `busy_timeout` comes first, since switching to WAL can itself be busy."""
+    """Connect, for one thread at a time. `busy_timeout` comes first, since switching to WAL can itself be busy.
+
+    Raises: sqlite3.Error.
+    """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=check_same_thread)
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA journal_mode = WAL")

@@ -7,11 +7,13 @@ change of the same order has put out of date.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from heapq import merge
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ordertrack.adapters.sqlite.database import SQL
-from ordertrack.adapters.sqlite.rows import order_of
+from ordertrack.adapters.sqlite.rows import read_undamaged
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, page
 from ordertrack.core.order import Order
 
@@ -38,11 +40,12 @@ def read_party(connection: sqlite3.Connection, feed: FeedKey) -> Party | None:
 
 
 def read_changes(
-    connection: sqlite3.Connection, feed: FeedKey, after: int | None, limit: int, snapshot: int
+    connection: sqlite3.Connection, feed: FeedKey, after: int | None, limit: int, snapshot: int, damaged: list[int]
 ) -> FeedChanges:
     """Within one read transaction. One entry more than a page holds tells whether there is another page.
 
-    The events of an order are read when the page asks for it, so a page that is full earlier reads less.
+    The events of an order are read when the page asks for it, so a page that is full earlier reads less. The ids of
+    damaged orders, which are left out, are appended to `damaged`.
     """
     party = read_party(connection, feed)
     if party is None:
@@ -50,17 +53,25 @@ def read_changes(
     if after is None:
         after, snapshot = 0, party.version
     wanted = {"party": party.number, "id": feed.id, "after": after, "snapshot": snapshot, "limit": limit + 1}
-    rows: list[tuple[Any, ...]] = []
+    pages: list[Iterator[tuple[int, Order | int]]] = []
     if after < snapshot:
-        rows += connection.execute(ACTIVE[feed.kind], wanted)
-    wanted["after"] = max(after, snapshot)
-    rows += connection.execute(CHANGED[feed.kind], wanted)
+        pages.append(_entries(connection, ACTIVE[feed.kind], wanted, damaged))
+    pages.append(_entries(connection, CHANGED[feed.kind], {**wanted, "after": max(after, snapshot)}, damaged))
     if feed.kind is FeedKind.COURIER:
-        rows += connection.execute(SQL["departures"], wanted)
-    rows.sort(key=itemgetter(0))
-    return page(party.version, (_entry(connection, *row) for row in rows), limit=limit, snapshot=snapshot)
+        departures = connection.execute(SQL["departures"], {**wanted, "after": max(after, snapshot)})
+        pages.append(departures)
+    return page(party.version, merge(*pages, key=itemgetter(0)), limit=limit, snapshot=snapshot)
 
 
-def _entry(connection: sqlite3.Connection, version: int, id_: int, *columns: Any) -> tuple[int, Order | int]:
-    """The entry of a row: a departure has no more columns than these."""
-    return version, order_of(connection, (id_, *columns)) if columns else id_
+def _entries(
+    connection: sqlite3.Connection, query: str, wanted: dict[str, Any], damaged: list[int]
+) -> Iterator[tuple[int, Order | int]]:
+    """Entries further on take the places of damaged orders."""
+    while True:
+        rows = connection.execute(query, wanted).fetchall()
+        for version, order_id in rows:
+            for order in read_undamaged(connection, (order_id,), damaged):
+                yield version, order
+        if len(rows) < wanted["limit"]:
+            return
+        wanted = {**wanted, "after": rows[-1][0]}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from ordertrack.adapters.sqlite.database import SQL
-from ordertrack.adapters.sqlite.rows import order_of
+from ordertrack.adapters.sqlite.rows import read_undamaged
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
 from ordertrack.ports.store import OrderFilter
@@ -20,9 +22,17 @@ def count_by_status(connection: sqlite3.Connection) -> dict[Status, int]:
     return {Status(status): count for status, count in connection.execute(BY_STATUS)}
 
 
-def read_orders(connection: sqlite3.Connection, wanted: OrderFilter) -> list[Order]:
-    parameters = {name: getattr(wanted, name) for name in (*PARTY_IDS, "before_id", "limit")}
-    return [order_of(connection, row) for row in connection.execute(list_query(wanted), parameters).fetchall()]
+def read_orders(connection: sqlite3.Connection, wanted: OrderFilter, damaged: list[int]) -> list[Order]:
+    """Without damaged orders, whose ids are appended to `damaged`; others take their places on the page."""
+    orders: list[Order] = []
+    while True:
+        parameters = {name: getattr(wanted, name) for name in (*PARTY_IDS, "before_id", "limit")}
+        ids = [order_id for (order_id,) in connection.execute(list_query(wanted), parameters).fetchall()]
+        found = read_undamaged(connection, ids, damaged)
+        orders += found
+        if len(ids) < wanted.limit or len(found) == wanted.limit:
+            return orders
+        wanted = replace(wanted, before_id=ids[-1], limit=wanted.limit - len(found))
 
 
 def list_query(wanted: OrderFilter) -> str:

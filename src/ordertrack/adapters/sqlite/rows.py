@@ -1,19 +1,27 @@
-"""Between rows and values: the only place that knows both the columns and the core."""
+"""Between rows and values: the only place that knows both the columns and the core.
+
+Rows may be damaged: a file is older than the code, and a disk errs. Damage is always that of one order. A read of this
+order raises InternalError, a read of many leaves it out, and the log names it. So no damage reaches other orders.
+"""
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from ordertrack.adapters.sqlite.database import SQL
+from ordertrack.core.errors import InternalError
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.order import Details, Order
 from ordertrack.core.workflow import Step
 
 Row = tuple[Any, ...]
+log = structlog.get_logger("ordertrack.sqlite")
 
 _DETAILS = msgspec.json.Decoder(Details)
 _TEXT: dict[str, str] = {text: text.value for enum in (EventType, Status) for text in enum}
@@ -57,9 +65,23 @@ def step_row(step: Step) -> Row:
     return (step.order_id, step.seq, step.status.value, step.due_at_ms, step.reason)
 
 
-def step_of(row: Row) -> Step:
-    order_id, seq, status, due_at_ms, reason = row
-    return Step(order_id, seq, Status(status), due_at_ms, reason)
+def read_steps(connection: sqlite3.Connection, damaged: list[int]) -> dict[int, tuple[Step, ...]]:
+    """The pending steps of all simulations by order.
+
+    The ids of orders with a damaged step, which are left out, are appended to `damaged`.
+    """
+    steps: dict[int, tuple[Step, ...]] = {}
+    causes: dict[int, Exception] = {}
+    for order_id, seq, status, due_at_ms, reason in connection.execute(SQL["steps"]):
+        try:
+            step = Step(order_id, seq, Status(status.decode()), due_at_ms, None if reason is None else reason.decode())
+        except ValueError as error:
+            causes[order_id] = error
+        else:
+            steps[order_id] = (*steps.get(order_id, ()), step)
+    _log_left_out(causes)
+    damaged.extend(causes)
+    return {order_id: pending for order_id, pending in steps.items() if order_id not in causes}
 
 
 def _event_of(row: Row) -> Event:
@@ -79,15 +101,72 @@ def _event_of(row: Row) -> Event:
     )
 
 
-def order_of(connection: sqlite3.Connection, row: Row) -> Order:
-    """The order of a row of `orders` as its events, read in the same transaction, left it.
+def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
+    """Raises InternalError when the order is damaged."""
+    try:
+        return _load(connection, order_id)
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        incident = secrets.token_hex(6)
+        log.exception("damaged order", order_id=order_id, incident=incident)
+        raise InternalError(incident) from error
 
-    Raises ValueError when the rows are not those of an order.
-    """
+
+def read_undamaged(connection: sqlite3.Connection, order_ids: Iterable[int], damaged: list[int]) -> list[Order]:
+    """The orders in the order of their ids as given; the id of each damaged one is appended to `damaged`."""
+    orders: list[Order] = []
+    causes: dict[int, Exception] = {}
+    for order_id in order_ids:
+        try:
+            order = _load(connection, order_id)
+        except Exception as error:
+            if not is_damage(error):
+                raise
+            causes[order_id] = error
+        else:
+            if order is not None:
+                orders.append(order)
+    _log_left_out(causes)
+    damaged.extend(causes)
+    return orders
+
+
+def is_damage(error: Exception) -> bool:
+    """True when rows cannot be read as they are, False when the medium failed and may be well again."""
+    if not isinstance(error, sqlite3.Error):
+        return isinstance(error, ValueError | msgspec.MsgspecError)
+    # The driver has no class and no code of its own for text that is not UTF-8.
+    return _code(error) == sqlite3.SQLITE_CORRUPT or str(error).startswith("Could not decode to UTF-8")
+
+
+def is_medium_failure(error: Exception) -> bool:
+    """True of what is wrong with the file or the disk as a whole, and not with one request."""
+    of_request = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, of_request) and not is_damage(error)
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    """SQLite's primary result code."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _log_left_out(causes: dict[int, Exception]) -> None:
+    if causes:
+        why = str(next(iter(causes.values())))
+        log.error("damaged orders were left out of what was read", order_ids=list(causes), why=why)
+
+
+def _load(connection: sqlite3.Connection, order_id: int) -> Order | None:
+    """Raises what `is_damage` knows, and sqlite3.Error."""
+    row = connection.execute(SQL["order"], {"id": order_id}).fetchone()
+    if row is None:
+        return None
     id_, reference, customer_id, restaurant_id, courier_id, details, created_at_ms = row
     timeline = tuple(map(_event_of, connection.execute(SQL["events"], {"id": id_})))
-    if not timeline:
-        raise ValueError(f"order {id_} has no events")
+    if not timeline or timeline[-1].version != len(timeline):
+        raise ValueError(f"{len(timeline)} events, the last of version {timeline[-1].version if timeline else None}")
     last = timeline[-1]
     return Order(
         id=id_,
@@ -102,8 +181,3 @@ def order_of(connection: sqlite3.Connection, row: Row) -> Order:
         updated_at_ms=last.recorded_at_ms,
         timeline=timeline,
     )
-
-
-def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
-    row = connection.execute(SQL["order"], {"id": order_id}).fetchone()
-    return None if row is None else order_of(connection, row)

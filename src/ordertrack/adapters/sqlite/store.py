@@ -7,14 +7,13 @@ were touched lately are served from memory on the event loop, all others by read
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
@@ -22,10 +21,11 @@ from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, con
 from ordertrack.adapters.sqlite.feeds import read_changes, read_party
 from ordertrack.adapters.sqlite.links import find_link, read_links
 from ordertrack.adapters.sqlite.lists import count_by_status, read_orders
+from ordertrack.adapters.sqlite.readers import Readers
 from ordertrack.adapters.sqlite.recent import AtHand
-from ordertrack.adapters.sqlite.rows import read_order, step_of
-from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS
-from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Changed, Writer
+from ordertrack.adapters.sqlite.rows import read_order, read_steps
+from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS, Changed
+from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Writer
 from ordertrack.core.errors import OrderNotFound, OrdertrackError, StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
@@ -37,15 +37,33 @@ from ordertrack.ports.store import (
     CommitListener,
     CommitMeter,
     Created,
+    History,
     Idempotency,
     Link,
     OrderFilter,
+    SimulationListener,
     StoreCannotOpen,
 )
 
 READERS = 2
+"""For polls and single orders. Lists have one of their own: one that looks at a million orders delays other lists, and
+no poll."""
+READ_LIMIT_S = 5.0
+"""From the request of a read to its result, the wait for a reader included."""
+MAX_READS_WAITING = 10_000
+MAX_LISTS_WAITING = 100
+CLOSE_LIMIT_S = 10.0
 T = TypeVar("T")
 log = structlog.get_logger("ordertrack.sqlite")
+
+
+class _Open(NamedTuple):
+    """What there is while the store is open."""
+
+    lock: DataDirLock
+    writer: Writer
+    readers: Readers
+    list_reader: Readers
 
 
 class SqliteStore:
@@ -54,6 +72,7 @@ class SqliteStore:
     def __init__(self, data_dir: Path, clock: Clock, meter: CommitMeter = lambda requests, took_s: None) -> None:
         self.path = data_dir / FILE_NAME
         self.epoch = ""
+        self.left_out = 0
         self._data_dir = data_dir
         self._clock = clock
         self._meter = meter
@@ -61,39 +80,62 @@ class SqliteStore:
         self._feed_versions: AtHand[FeedKey, int] = AtHand(CACHED_FEEDS)
         self._counts: Counter[Status] = Counter()
         self._listener: CommitListener = lambda committed, committed_at_s: None
-        self._local = threading.local()
-        self._lock: DataDirLock | None = None
-        self._writer: Writer | None = None
-        self._readers: ThreadPoolExecutor | None = None
+        self._simulations: SimulationListener = lambda order_id, steps: None
+        self._open: _Open | None = None
 
     @property
     def waiting(self) -> int:
-        return self._writer.waiting if self._writer else 0
+        return self._open.writer.waiting if self._open else 0
 
-    async def open(self, listener: CommitListener) -> None:
+    @property
+    def trouble(self) -> str | None:
+        if self._open is None:
+            return "without its database"
+        if self._open.writer.is_cut_off:
+            return "cut off from its database, which was deleted or replaced"
+        if self._open.writer.stalled or self._open.readers.stalled:
+            return "waiting for its disk"
+        return None
+
+    async def open(self, listener: CommitListener, simulations: SimulationListener | None = None) -> None:
         """Raises StoreCannotOpen: the folder is in use, cannot be written, or holds a database that is damaged or of
         another kind."""
         self._listener = listener
+        if simulations is not None:
+            self._simulations = simulations
+        undo = contextlib.ExitStack()
         try:
+            lock = await asyncio.to_thread(self._lock)
+            undo.callback(lock.release)
             await asyncio.to_thread(self._prepare)
-            self._writer = Writer(self.path, self._deliver, self._clock, self._meter)
+            # Now and not when they are first used: then another database may be at the path.
+            connections = [connect(self.path, read_only=True, check_same_thread=False) for _ in range(1 + READERS)]
+            for connection in connections:
+                undo.callback(connection.close)
+            writer = Writer(self.path, self._deliver, self._clock, self._meter)
+            self._open = _Open(
+                lock,
+                writer,
+                Readers("read", connections[1:], writer.visible, self._clock, READ_LIMIT_S, MAX_READS_WAITING),
+                Readers("list", connections[:1], writer.visible, self._clock, READ_LIMIT_S, MAX_LISTS_WAITING),
+            )
+            undo.pop_all()
         except OSError as error:
-            self._release()
             raise StoreCannotOpen(f"The database {self.path} cannot be opened: {error}.") from error
         except (sqlite3.Error, ValueError) as error:
-            self._release()
             raise StoreCannotOpen(
                 f"The database {self.path.resolve()} cannot be opened: {error}. If it is damaged, put a backup in its "
                 "place as docs/operating.md says, or begin anew in another folder with --data-dir."
             ) from error
-        except StoreCannotOpen:
-            self._release()
-            raise
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ordertrack-read")
+        finally:
+            undo.close()
+
+    def _lock(self) -> DataDirLock:
+        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return DataDirLock(self._data_dir)
 
     def _prepare(self) -> None:
-        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = DataDirLock(self._data_dir)
+        """Raises: StoreCannotOpen, sqlite3.Error, OSError, ValueError for rows that mean nothing."""
         connection = connect(self.path)
         try:
             self.path.chmod(0o600)
@@ -104,24 +146,25 @@ class SqliteStore:
                 connection.execute(SQL["insert_epoch"], {"epoch": row[0]})
             self.epoch = row[0]
             self._counts.update(count_by_status(connection))
-            for row in connection.execute(SQL["steps"]):
-                step_of(row)  # a damaged one must not wait until the server says that it is ready
+            damaged: list[int] = []
+            read_steps(connection, damaged)
+            if damaged:  # it must not wait until the server says that it is ready
+                raise ValueError(f"the simulated steps of order {damaged[0]} are damaged")
         finally:
             connection.close()
 
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    async def close(self) -> None:
-        writer, self._writer = self._writer, None
-        readers, self._readers = self._readers, None
-        if writer is not None:
-            await writer.close()
-        if readers is not None:
-            readers.shutdown()
-        self._release()
+    async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
+        if self._open is None:
+            return
+        (lock, writer, *readers), self._open = self._open, None
+        ends_at_s = self._clock.monotonic_s() + limit_s
+        has_ended = await writer.close(limit_s)
+        for each in readers:
+            has_ended &= await each.close(max(0.0, ends_at_s - self._clock.monotonic_s()))
+        if has_ended:
+            lock.release()
+        else:  # the folder stays locked as long as this process lives, since it may still write
+            log.error("the database could not be closed in time: the disk does not answer", limit_s=limit_s)
 
     # Changes
 
@@ -131,10 +174,12 @@ class SqliteStore:
         now_ms: int,
         *,
         idempotency: Idempotency | None = None,
-        order_id: int | None = None,
     ) -> Created:
-        created: Created = await self._write(lambda tx: tx.create(new, now_ms, idempotency, order_id))
+        created: Created = await self._write(lambda tx: tx.create(new, now_ms, idempotency))
         return created
+
+    async def load(self, histories: Sequence[History]) -> None:
+        await self._write(lambda tx: tx.load(histories))
 
     async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
         results: list[Applied | OrdertrackError] = await self._write(lambda tx: tx.apply(changes, now_ms))
@@ -157,13 +202,16 @@ class SqliteStore:
         return link
 
     async def _write(self, job: Callable[[Any], Any]) -> Any:
-        if self._writer is None:
+        return await self._opened().writer.submit(job)
+
+    def _opened(self) -> _Open:
+        if self._open is None:
             raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
-        return await self._writer.submit(job)
+        return self._open
 
     def _deliver(self, changed: Changed, committed_at_s: float) -> None:
         feed_versions: dict[FeedKey, int] = {}
-        for before, committed in changed:
+        for before, committed in changed.orders:
             order = committed.order
             self._orders.commit(order.id, order)
             for feed, version in committed.feeds.items():
@@ -174,9 +222,12 @@ class SqliteStore:
         for feed, version in feed_versions.items():
             self._feed_versions.commit(feed, version, only_if_used=True)
         try:
-            self._listener([committed for _, committed in changed], committed_at_s)
+            for order_id, steps in changed.steps.items():
+                self._simulations(order_id, steps)
+            if changed.orders:
+                self._listener([committed for _, committed in changed.orders], committed_at_s)
         except Exception:
-            log.exception("the commit listener failed")
+            log.exception("a listener failed")
 
     # Reads
 
@@ -193,7 +244,10 @@ class SqliteStore:
         return order
 
     async def orders(self, wanted: OrderFilter) -> list[Order]:
-        return await self._read(lambda connection: read_orders(connection, wanted))
+        damaged: list[int] = []
+        orders = await self._read(lambda connection: read_orders(connection, wanted, damaged), of_many=True)
+        self.left_out += len(damaged)
+        return orders
 
     def peek_feed_version(self, feed: FeedKey) -> int | None:
         return self._feed_versions.get(feed)
@@ -208,16 +262,16 @@ class SqliteStore:
     async def feed_changes(
         self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
     ) -> FeedChanges:
-        return await self._read(lambda connection: read_changes(connection, feed, after, limit, snapshot))
+        damaged: list[int] = []
+        changes = await self._read(lambda connection: read_changes(connection, feed, after, limit, snapshot, damaged))
+        self.left_out += len(damaged)
+        return changes
 
     async def orders_by_status(self) -> dict[Status, int]:
         return {status: self._counts[status] for status in Status}
 
     async def simulations(self) -> dict[int, tuple[Step, ...]]:
-        steps: dict[int, tuple[Step, ...]] = {}
-        for step in await self._read(lambda connection: list(map(step_of, connection.execute(SQL["steps"])))):
-            steps[step.order_id] = (*steps.get(step.order_id, ()), step)
-        return steps
+        return await self._read(lambda connection: read_steps(connection, []), of_many=True)
 
     async def links(self, order_id: int) -> list[Link]:
         await self.order(order_id)
@@ -226,26 +280,14 @@ class SqliteStore:
     async def find_link(self, token_hash: bytes) -> Link | None:
         return await self._read(lambda connection: find_link(connection, token_hash))
 
-    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `read` in a read transaction on a reader thread. What it saw has been announced when this returns."""
-        writer, readers = self._writer, self._readers
-        if writer is None or readers is None:
-            raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
+    async def _read(self, read: Callable[[sqlite3.Connection], T], *, of_many: bool = False) -> T:
+        """Run `read` in a read transaction on a reader thread. What it saw has been announced when this returns.
 
-        def work() -> T:
-            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._local.connection = connect(self.path, read_only=True)
-            connection.execute("BEGIN")
-            try:
-                value = read(connection)
-            finally:
-                connection.execute("COMMIT")
-            with writer.visible:
-                return value
-
+        Raises: StoreBusy, StoreUnavailable, and what `read` raises but sqlite3.Error.
+        """
+        opened = self._opened()
         try:
-            return await asyncio.get_running_loop().run_in_executor(readers, work)
+            return await (opened.list_reader if of_many else opened.readers).read(read)
         except sqlite3.Error as error:
             log.exception("read failed", error=str(error))
             raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S) from error

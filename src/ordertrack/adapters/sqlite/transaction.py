@@ -8,14 +8,15 @@ thread, writes this file.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.feeds import Party, read_party
 from ordertrack.adapters.sqlite.links import insert_link, revoke_link
 from ordertrack.adapters.sqlite.recent import Recent
-from ordertrack.adapters.sqlite.rows import Row, event_row, order_parameters, read_order, step_of, step_row
+from ordertrack.adapters.sqlite.rows import Row, event_row, order_parameters, read_order, read_steps, step_row
 from ordertrack.core.errors import (
     IdempotencyKeyReused,
     OrderNotFound,
@@ -25,10 +26,10 @@ from ordertrack.core.errors import (
     SimulationRunning,
 )
 from ordertrack.core.event import Event, Status
-from ordertrack.core.feed import FeedKey, FeedKind, party_feeds
+from ordertrack.core.feed import MAX_INT64, FeedKey, FeedKind, party_feeds
 from ordertrack.core.order import Change, NewOrder, Order, as_created, create, evolve
 from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, plan
-from ordertrack.ports.store import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency, Link
+from ordertrack.ports.store import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, History, Idempotency, Link
 
 CACHED_ORDERS = 10_000
 CACHED_FEEDS = 50_000
@@ -43,6 +44,14 @@ class _Feed:
     key: FeedKey
     number: int
     version: int
+
+
+class Changed(NamedTuple):
+    """What a commit changed: orders, each with the status it had before (None: it is new), and the pending steps of
+    simulations."""
+
+    orders: Sequence[tuple[Status | None, Committed]] = ()
+    steps: Mapping[int, tuple[Step, ...]] = {}
 
 
 class Transaction:
@@ -62,10 +71,13 @@ class Transaction:
         self._departures: list[Row] = []
         self._couriers: dict[int, Row] = {}
         self._endings: dict[int, Row] = {}
+        self._changed_steps: dict[int, tuple[Step, ...]] = {}
 
     # What a request can ask for
 
-    def create(self, new: NewOrder, now_ms: int, idempotency: Idempotency | None, order_id: int | None) -> Created:
+    def create(
+        self, new: NewOrder, now_ms: int, idempotency: Idempotency | None = None, order_id: int | None = None
+    ) -> Created:
         if idempotency is not None:
             since_ms = now_ms - IDEMPOTENCY_KEPT_MS
             self._connection.execute(SQL["purge_idempotency"], {"since_ms": since_ms})
@@ -97,6 +109,12 @@ class Transaction:
             )
         return Created(order, replayed=False)
 
+    def load(self, histories: Sequence[History]) -> None:
+        for order_id, new, created_at_ms, changes in histories:
+            self.create(new, created_at_ms, order_id=order_id)
+            for change, at_ms in changes:
+                self._apply_one(change, at_ms)
+
     def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
         results: list[Applied | OrdertrackError] = []
         for change in changes:
@@ -127,8 +145,9 @@ class Transaction:
         if order_id in self._steps:
             raise SimulationRunning(order)
         steps = plan(order, options, now_ms)
+        self._connection.execute(SQL["delete_steps"], (order_id, MAX_INT64))  # damaged ones, which nothing else knows
         self._connection.executemany(SQL["insert_step"], map(step_row, steps))
-        self._steps[order_id] = steps
+        self._set_steps(order_id, steps)
         return steps
 
     def stop_simulation(self, order_id: int) -> tuple[Step, ...]:
@@ -147,8 +166,8 @@ class Transaction:
 
     # The commit
 
-    def flush(self) -> list[tuple[Status | None, Committed]]:
-        """Write what was decided. Returns each changed order with the status it had before (None: it is new)."""
+    def flush(self) -> Changed:
+        """Write what was decided, and return it."""
         for statement, rows in (
             ("insert_event", self._events),
             ("insert_feed_entry", self._entries),
@@ -158,7 +177,8 @@ class Transaction:
         ):
             if rows:
                 self._connection.executemany(SQL[statement], rows)
-        return list(zip(self._statuses_before.values(), self._changed.values(), strict=True))
+        orders = list(zip(self._statuses_before.values(), self._changed.values(), strict=True))
+        return Changed(orders, dict(self._changed_steps))
 
     def begin_next(self) -> None:
         """Start over after a commit."""
@@ -169,6 +189,7 @@ class Transaction:
         self._departures.clear()
         self._couriers.clear()
         self._endings.clear()
+        self._changed_steps.clear()
         if len(self._feeds) > CACHED_FEEDS or len(self._feeds_of) > CACHED_ORDERS:
             self._forget_feeds()
 
@@ -190,10 +211,7 @@ class Transaction:
     def _steps(self) -> dict[int, tuple[Step, ...]]:
         """The pending steps of all simulations, by order."""
         if self._known_steps is None:
-            steps: dict[int, tuple[Step, ...]] = {}
-            for step in map(step_of, self._connection.execute(SQL["steps"])):
-                steps[step.order_id] = (*steps.get(step.order_id, ()), step)
-            self._known_steps = steps
+            self._known_steps = read_steps(self._connection, [])
         return self._known_steps
 
     def _order(self, order_id: int) -> Order:
@@ -254,7 +272,11 @@ class Transaction:
     def _drop_steps(self, order_id: int, pending: tuple[Step, ...], left: tuple[Step, ...]) -> None:
         last_gone = left[0].seq - 1 if left else pending[-1].seq
         self._connection.execute(SQL["delete_steps"], (order_id, last_gone))
-        if left:
-            self._steps[order_id] = left
+        self._set_steps(order_id, left)
+
+    def _set_steps(self, order_id: int, steps: tuple[Step, ...]) -> None:
+        self._changed_steps[order_id] = steps
+        if steps:
+            self._steps[order_id] = steps
         else:
             del self._steps[order_id]

@@ -1,92 +1,153 @@
 """One thread writes, and everything that waits for it shares one commit: group commit.
 
 A commit costs one sync of the disk however many changes are in it, so under load the batches grow by themselves and
-the cost of a change falls; nobody waits for a batch to fill.
+the cost of a change falls; no change waits for a batch to fill.
 
 Results travel to the event loop in commit order. `visible` is held from COMMIT until they are on their way: a reader
 that takes it after reading knows that whatever it read has been announced before its own result arrives.
+
+What can go wrong, and what the requests of the commit are answered:
+
+1. A request breaks the rules: its own error.
+2. A request fails in a way that has to do with it alone, such as damaged rows: the batch is taken back and its halves
+   are committed for themselves, and so on, until the request fails alone, with InternalError.
+3. The medium fails: nothing of the commit is kept, StoreUnavailable to all.
+4. The file is not at its path any more: nothing is written, StoreUnavailable to all.
+5. The disk does not answer in time: OutcomeUnknown to those in the commit, StoreUnavailable to those behind it, whose
+   requests are then left out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import queue
+import secrets
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
-from ordertrack.adapters.sqlite.database import connect
-from ordertrack.adapters.sqlite.transaction import Transaction
-from ordertrack.core.errors import OrdertrackError, StoreBusy, StoreUnavailable
-from ordertrack.core.event import Status
+from ordertrack.adapters.sqlite.database import SQL, OpenFiles, connect
+from ordertrack.adapters.sqlite.rows import is_medium_failure
+from ordertrack.adapters.sqlite.transaction import Changed, Transaction
+from ordertrack.core.errors import InternalError, OrdertrackError, OutcomeUnknown, StoreBusy, StoreUnavailable
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import CommitMeter, Committed
+from ordertrack.ports.store import CommitMeter
 
 MAX_WAITING = 10_000
 """Requests waiting for a commit before more are refused: about two seconds of work."""
 MAX_BATCH = 1_000
+COMMIT_LIMIT_S = 10.0
+"""From a request until its commit is durable: longer than SQLite itself waits for a lock of another program."""
+LOOK_EVERY_S = 1.0
+"""How often an idle writer looks whether its file is still there."""
 BUSY_RETRY_AFTER_S = 1
 FAILED_RETRY_AFTER_S = 5
 
 Job = Callable[[Transaction], Any]
-Changed = list[tuple[Status | None, Committed]]
 
 log = structlog.get_logger("ordertrack.sqlite")
 
 
-class _Waiting(NamedTuple):
-    job: Job
-    future: asyncio.Future[Any]
+class _Waiting:
+    """A request. `has_begun` and `is_given_up` exclude each other."""
+
+    __slots__ = ("due_s", "future", "has_begun", "is_given_up", "job")
+
+    def __init__(self, job: Job, future: asyncio.Future[Any], due_s: float) -> None:
+        self.job = job
+        self.future = future
+        self.due_s = due_s
+        self.has_begun = self.is_given_up = False
 
 
 class Writer:
     """`deliver` is called on the loop with what each commit changed, before the requests in it hear of it."""
 
     def __init__(self, path: Path, deliver: Callable[[Changed, float], None], clock: Clock, meter: CommitMeter) -> None:
-        """Raises sqlite3.Error when the file cannot be opened."""
+        """Raises: sqlite3.Error, OSError when the file cannot be opened."""
         self.visible = threading.Lock()
         self.waiting = 0
+        self.is_cut_off = False
+        """True while the file is not at its path."""
+        self._path = path
         self._connection = connect(path, check_same_thread=False)
+        self._connection.execute(SQL["epoch"]).fetchall()  # a connection makes its log when it first reads
+        self._files = OpenFiles(path)
         self._transaction = Transaction(self._connection)
         self._deliver = deliver
         self._clock = clock
         self._meter = meter
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._unanswered: deque[_Waiting] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._beginning = threading.Lock()
+        self._began_s = math.inf
+        self._ended = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="ordertrack-write", daemon=True)
         self._thread.start()
+
+    @property
+    def stalled(self) -> bool:
+        """True while a commit takes longer than it may."""
+        return self._clock.monotonic_s() - self._began_s > COMMIT_LIMIT_S
 
     async def submit(self, job: Job) -> Any:
         """Run `job` in the next commit and return its result once that is durable.
 
-        Raises StoreBusy, StoreUnavailable, and what the job raised of OrdertrackError.
+        `job` may be run again when a commit is taken back, so it has no effects but those on its transaction.
+        Raises: StoreBusy, StoreUnavailable, OutcomeUnknown, InternalError, and what the job raised of OrdertrackError.
         """
         if self.waiting >= MAX_WAITING:
             raise StoreBusy(retry_after_s=BUSY_RETRY_AFTER_S)
         self.waiting += 1
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.put(_Waiting(job, future))
-        return await future
+        waiting = _Waiting(job, self._loop.create_future(), self._clock.monotonic_s() + COMMIT_LIMIT_S)
+        self._unanswered.append(waiting)
+        if self._timer is None:
+            self._timer = self._loop.call_later(COMMIT_LIMIT_S, self._answer_overdue)
+        self._queue.put(waiting)
+        return await waiting.future
 
-    async def close(self) -> None:
-        """Commit what is waiting, then end the thread."""
+    async def close(self, limit_s: float) -> bool:
+        """Commit what is waiting, then end the thread. False when that takes longer than `limit_s` seconds."""
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        _, running = await asyncio.wait([self._ended], timeout=limit_s)
+        if not running and self._timer is not None:
+            self._timer.cancel()
+        return not running
+
+    # On the writer thread
 
     def _run(self) -> None:
-        while batch := self._take():
-            self._commit(batch)
+        while (batch := self._take()) is not None:
+            if batch:
+                self._began_s = self._clock.monotonic_s()
+                self._check_files()
+                self._commit(batch)
+                self._began_s = math.inf
+            else:
+                self._check_files()
+            del batch
         self._connection.close()
+        self._tell(self._ended.set_result, None)
 
-    def _take(self) -> list[_Waiting]:
-        """All that waits now, at least one; empty when it is time to end."""
-        first = self._queue.get()
-        batch = [] if first is None else [first]
-        while batch and len(batch) < MAX_BATCH:
+    def _take(self) -> list[_Waiting] | None:
+        """All that waits now; empty when for a while nothing came, None when it is time to end."""
+        try:
+            first = self._queue.get(timeout=LOOK_EVERY_S)
+        except queue.Empty:
+            return []
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < MAX_BATCH:
             try:
                 following = self._queue.get_nowait()
             except queue.Empty:
@@ -97,7 +158,23 @@ class Writer:
             batch.append(following)
         return batch
 
+    def _check_files(self) -> None:
+        is_cut_off = not self._files.still_there()
+        if is_cut_off != self.is_cut_off:
+            self.is_cut_off = is_cut_off
+            if is_cut_off:
+                log.error(
+                    "the database was deleted or replaced while it is in use: no change is taken until it is back",
+                    path=str(self._path),
+                )
+            else:
+                log.warning("the database is back", path=str(self._path))
+
     def _commit(self, batch: list[_Waiting]) -> None:
+        batch = self._begin(batch)
+        if self.is_cut_off:
+            self._fail(batch)
+            return
         connection, transaction = self._connection, self._transaction
         outcomes: list[Any] = []
         began_s = self._clock.monotonic_s()
@@ -113,12 +190,30 @@ class Writer:
                 connection.execute("COMMIT")
                 transaction.begin_next()
                 committed_at_s = self._clock.monotonic_s()
-                self._loop.call_soon_threadsafe(self._arrive, batch, outcomes, changed, began_s, committed_at_s)
+                self._tell(self._arrive, batch, outcomes, changed, began_s, committed_at_s)
         except Exception as error:
-            log.exception("commit failed, nothing of it was kept", requests=len(batch), error=str(error))
             self._roll_back()
-            failed = [StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S) for _ in batch]
-            self._loop.call_soon_threadsafe(self._arrive, batch, failed, [], began_s, None)
+            if is_medium_failure(error):
+                log.exception("commit failed, nothing of it was kept", requests=len(batch), error=str(error))
+                self._fail(batch)
+            elif len(batch) > 1:
+                middle = len(batch) // 2
+                self._commit(batch[:middle])
+                self._commit(batch[middle:])
+            else:
+                incident = secrets.token_hex(6)
+                log.exception("a request failed by itself, nothing of it was kept", incident=incident)
+                self._tell(self._arrive, batch, [InternalError(incident)], Changed(), began_s, None)
+
+    def _begin(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Those that have not been answered yet; from here on what becomes of them is the commit's."""
+        with self._beginning:
+            for waiting in batch:
+                waiting.has_begun = not waiting.is_given_up
+        begun = [waiting for waiting in batch if waiting.has_begun]
+        if len(begun) < len(batch):
+            self._fail([waiting for waiting in batch if not waiting.has_begun])
+        return begun
 
     def _roll_back(self) -> None:
         self._transaction.forget()
@@ -128,6 +223,16 @@ class Writer:
         except sqlite3.Error:
             log.exception("rollback failed")
 
+    def _fail(self, batch: list[_Waiting]) -> None:
+        failed = [StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S) for _ in batch]
+        self._tell(self._arrive, batch, failed, Changed(), 0.0, None)
+
+    def _tell(self, *call: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all who waited
+            self._loop.call_soon_threadsafe(*call)
+
+    # On the event loop
+
     def _arrive(
         self,
         batch: list[_Waiting],
@@ -136,11 +241,11 @@ class Writer:
         began_s: float,
         committed_at_s: float | None,
     ) -> None:
-        """On the loop. News goes out first, whatever became of those who asked for the changes."""
+        """News goes out first, whatever became of those who asked for the changes."""
         self.waiting -= len(batch)
         if committed_at_s is not None:
             self._meter(len(batch), committed_at_s - began_s)
-            if changed:
+            if changed.orders or changed.steps:
                 self._deliver(changed, committed_at_s)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.future.done():
@@ -149,3 +254,23 @@ class Writer:
                 waiting.future.set_exception(outcome)
             else:
                 waiting.future.set_result(outcome)
+        self._drop_answered()
+
+    def _drop_answered(self) -> None:
+        while self._unanswered and self._unanswered[0].future.done():
+            self._unanswered.popleft()
+
+    def _answer_overdue(self) -> None:
+        """One timer for all: requests are due in the order in which they came."""
+        now_s = self._clock.monotonic_s()
+        self._timer = None
+        self._drop_answered()
+        while self._unanswered and self._unanswered[0].due_s <= now_s:
+            waiting = self._unanswered.popleft()
+            with self._beginning:
+                waiting.is_given_up = not waiting.has_begun
+            kind = StoreUnavailable if waiting.is_given_up else OutcomeUnknown
+            waiting.future.set_exception(kind(retry_after_s=FAILED_RETRY_AFTER_S))
+            self._drop_answered()
+        if self._unanswered:
+            self._timer = self._loop.call_later(self._unanswered[0].due_s - now_s, self._answer_overdue)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import h11
@@ -12,18 +13,18 @@ from ordertrack.http.dates import http_date
 from ordertrack.http.errors import MalformedRequest
 from ordertrack.http.gate.framing import MAX_HEAD_BYTES
 from ordertrack.http.gate.timeouts import Timeouts
-from ordertrack.http.problems import problem
-from ordertrack.http.responses import CLOSE, encoded
+from ordertrack.http.responses import Response, headers_of, refused
 from ordertrack.ports.clock import Clock
 
 
 class BoundedProtocol(H11Protocol):
     """One timer at a time: for the first request, for the rest of a head or body, or for the reading of an answer."""
 
-    def __init__(self, timeouts: Timeouts, clock: Clock, **named: Any) -> None:
+    def __init__(self, timeouts: Timeouts, clock: Clock, refusals: Counter[str], **named: Any) -> None:
         super().__init__(**named)
         self._timeouts = timeouts
         self._clock = clock
+        self._refusals = refusals
         self._timer: asyncio.TimerHandle | None = None
         self._waits_for: object = None
 
@@ -62,14 +63,12 @@ class BoundedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what h11 cannot read, in the words of every other refusal."""
-        refusal = problem(MalformedRequest("The request is not HTTP/1.1."))
-        date = (b"date", http_date(self._clock.now_ms()))
-        length = (b"content-length", b"%d" % len(refusal.body))
-        headers = [*encoded(refusal.headers), date, length, CLOSE]
+        status, headers, body = refused(MalformedRequest("The request is not HTTP/1.1."), self._refusals)
+        sent = headers_of(Response(status, headers, body), http_date(self._clock.now_ms()))
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             for event in (
-                h11.Response(status_code=refusal.status, headers=headers, reason=b"Bad Request"),
-                h11.Data(data=refusal.body),
+                h11.Response(status_code=status, headers=sent, reason=b"Bad Request"),
+                h11.Data(data=body),
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")

@@ -38,7 +38,8 @@ class AsgiApp:
     ) -> None:
         self._app = app
         self._tracking = app.tracking
-        self._clock = app.clock
+        self.clock = app.clock
+        self.refusals = app.refusals
         self._answers = PollAnswers(app.clock, app.tracking.max_timeout_s)
         self._throttles = ThrottleTable()
         self._on_startup, self._on_shutdown = on_startup, on_shutdown
@@ -101,7 +102,7 @@ class AsgiApp:
         if isinstance(outcome, Answer):
             outcome = self._answers.response(outcome, self._tracking.epoch, closing=closing)
         response = with_headers(outcome, channel.headers)
-        headers = headers_of(response, http_date(self._clock.now_ms()))
+        headers = headers_of(response, http_date(self.clock.now_ms()))
         if closing and CLOSE not in headers:
             headers.append(CLOSE)
         try:
@@ -112,7 +113,7 @@ class AsgiApp:
             log.debug("client gone while it was answered", error=str(error))
             return
         if committed_at_s is not None:
-            self._tracking.statistics.woke(self._clock.monotonic_s() - committed_at_s)
+            self._tracking.statistics.woke(self.clock.monotonic_s() - committed_at_s)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

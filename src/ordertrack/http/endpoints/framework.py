@@ -15,10 +15,7 @@ from ordertrack.http.failures import WHICH_METHODS
 from ordertrack.http.policy.security_headers import SECURE, SECURE_PAGE
 from ordertrack.http.requests import CALLER
 from ordertrack.http.responses import Response
-from ordertrack.http.wire.message import Request, decoded
-
-_LENGTH = b"content-length"
-"""Left out of what the framework says: the transport counts."""
+from ordertrack.http.wire.message import CONTENT_LENGTH, Request, decoded
 
 
 class FrameworkEndpoint:
@@ -48,7 +45,9 @@ class FrameworkEndpoint:
         }
         exchange = _Exchange(body)
         await self.app(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
-        headers = tuple((name, value) for name, value in exchange.headers if name != _LENGTH)
+        headers = tuple(
+            (name, value) for name, value in exchange.headers if name != CONTENT_LENGTH
+        )  # the transport counts
         return Response(exchange.status, (*headers, *(SECURE_PAGE if is_page else SECURE)), bytes(exchange.body))
 
 

@@ -161,6 +161,18 @@ METRICS: tuple[Metric, ...] = (
         lambda f: f.commits_waiting,
         unit="requests",
     ),
+    Metric(
+        "ordertrack_store_in_trouble",
+        Kind.GAUGE,
+        "1 while the store takes no changes or reads, as /readyz says why, else 0.",
+        lambda f: float(f.store_in_trouble),
+    ),
+    Metric(
+        "ordertrack_damaged_orders_left_out_total",
+        Kind.COUNTER,
+        "How often a damaged order was left out of a list or a feed; the log has its id.",
+        lambda f: f.orders_left_out,
+    ),
     # The process
     Metric(
         "ordertrack_loop_lag_seconds",

@@ -67,7 +67,7 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     core.TooManyPolls(_RETRY_AFTER_S, 10, "order"),
     core.RateLimited(_RETRY_AFTER_S, "polls", 300, 60),
     http.HeadTooLarge(MAX_HEAD_BYTES),
-    http.InternalError("5f2d9c01a7be"),
+    core.InternalError("5f2d9c01a7be"),
     http.UnknownMethod("BREW"),
     http.UnsupportedTransferCoding("gzip, chunked"),
     http.UnsupportedVersion("HTTP/2.0"),
@@ -76,6 +76,7 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     core.TokensUnavailable(_RETRY_AFTER_S),
     core.StoreBusy(_RETRY_AFTER_S),
     core.StoreUnavailable(_RETRY_AFTER_S),
+    core.OutcomeUnknown(_RETRY_AFTER_S),
 )
 EXAMPLES: dict[type[core.OrdertrackError], core.OrdertrackError] = {type(case): case for case in _CASES}
 """By class: one for each of `problems.KINDS`, which a test holds."""

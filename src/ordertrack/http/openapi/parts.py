@@ -24,7 +24,7 @@ EPOCH = "a1b2c3d4"
 
 BODY = (http.InvalidJson, http.InvalidBody, http.BodyTooLarge, http.UnsupportedMediaType, core.InvalidInput)
 CHANGE = (http.UnknownParameter, core.OrderNotFound, core.VersionConflict, core.PreconditionFailed, core.OrderLogFull)
-WRITE = (core.StoreBusy, core.StoreUnavailable)
+WRITE = (core.StoreBusy, core.StoreUnavailable, core.OutcomeUnknown)
 LINKS = (http.UnknownParameter, core.InvalidInput, core.Forbidden, core.OrderNotFound)
 Errors = Sequence[type[core.OrdertrackError]]
 Json = dict[str, Any]
@@ -128,4 +128,4 @@ ORDER_PATH = f"{names.ORDERS}/{{order_id}}"
 LINKS_PATH = f"{ORDER_PATH}{names.LINKS_SUFFIX}"
 
 POLL_HEADERS = ("ETag", "Preference-Applied")
-POLL_ERRORS = (core.InvalidInput, core.TooManyPolls, core.NodeFull, core.StoreUnavailable)
+POLL_ERRORS = (core.InvalidInput, core.TooManyPolls, core.NodeFull, core.StoreBusy, core.StoreUnavailable)
