@@ -10,6 +10,7 @@ from ordertrack.core.errors import InvalidInput, OrderNotFound
 from ordertrack.core.feed import MAX_INT64, Cursor, FeedKey, FeedKind, order_feed, parse_cursor, parse_time_ms
 from ordertrack.core.poll import PollRequest
 from ordertrack.core.principal import Principal
+from ordertrack.core.text import LINE
 from ordertrack.http import names
 
 MAX_PARAMETERS = 50
@@ -34,8 +35,8 @@ _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 _ORDER_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _TIMEOUT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
-_PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.ASCII | re.IGNORECASE)
-_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
+_PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=\Z|[,;])', re.ASCII | re.IGNORECASE)
+_PRINTABLE = re.compile(LINE)
 
 
 def is_poll_path(path: str) -> bool:
