@@ -132,8 +132,8 @@ async def _read_request(reader: asyncio.StreamReader) -> Received:
 
 
 @contextmanager
-def scripted(*script: Act) -> Iterator[ScriptedServer]:
-    server = ScriptedServer(*script)
+def scripted(*script: Act, server: ScriptedServer | None = None) -> Iterator[ScriptedServer]:
+    server = server or ScriptedServer(*script)
     started, loop, ended = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(_until_quiet(server, started, ended)), daemon=True)
     thread.start()
