@@ -175,7 +175,8 @@ class RealServer:
             text=True,
             env={name: value for name, value in os.environ.items() if not name.startswith("ORDERTRACK_")},
         )
-        self._port = int(json.loads(next(lines_of(self._process)))["url"].rsplit(":", 1)[1])
+        ready = json.loads(next(lines_of(self._process)))
+        self._port = int(ready["data"]["url"].rsplit(":", 1)[1])
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is None:

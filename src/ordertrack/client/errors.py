@@ -48,7 +48,7 @@ class OrdertrackClientError(Exception):
 class ServerUnreachable(OrdertrackClientError):
     """No connection could be made: the server has not seen the request.
 
-    `code` is `unreachable`, `unknown_host` or `tls_failed`.
+    `code` is `unreachable`, `unknown_host`, `tls_failed` or `untrusted_certificate`.
     """
 
     def __init__(self, message: str, *, code: str = "unreachable") -> None:

@@ -135,7 +135,7 @@ def _unreachable(error: Exception, url: str) -> ServerUnreachable:
             return ServerUnreachable(f"The host {httpx.URL(url).host} is not known", code="unknown_host")
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = f"The certificate of {url} is not accepted: {cause.verify_message}"
-            return ServerUnreachable(why, code="tls_failed")
+            return ServerUnreachable(why, code="untrusted_certificate")
         if isinstance(cause, ssl.SSLError):
             return ServerUnreachable(f"No TLS connection can be made to {url}", code="tls_failed")
     return ServerUnreachable(f"No server answers at {url}")
