@@ -352,3 +352,20 @@ def test_interrupting_a_command_is_quiet(shell: Shell, monkeypatch: pytest.Monke
     monkeypatch.setattr(OrdertrackClient, "track", interrupted)
     result = shell("watch", "101", fails=130)
     assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_every_command_prints_one_json_shape(shell: Shell) -> None:
+    order_id = str(shell.create())
+    words = {
+        "orders": ["--limit=1"], "create": ["--customer-id=1", "--restaurant-id=2"], "stats": [], "config": [],
+        "courier": [order_id, "7"], "simulate": [order_id], "status": [order_id, "delivered"], "watch": [order_id],
+        "token": ["--role=admin"], "bench": [shell.url, "--polls=2", "--orders=1"],
+    }  # fmt: skip
+    with_json = {name for name, made in main.commands.items() if any(p.name == "as_json" for p in made.params)}
+    assert with_json == {*words, "serve"}  # every test that starts a server reads what `serve` prints
+    for name, arguments in words.items():
+        said = shell(name, *arguments, "--json", **({"ORDERTRACK_TOKEN_SECRET": "s" * 32} if name == "token" else {}))
+        (line,) = said.stdout.splitlines()
+        answer = json.loads(line)
+        assert list(answer)[:1] == ["success"]
+        assert (answer["success"], type(answer["data"])) == (True, dict)
