@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Any, Protocol
 
 import jwt
 import psutil
@@ -168,7 +168,7 @@ def _ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:
     if not line:
         status = server.wait(STOPPED_WITHIN_S)
         raise Skipped(f"the server ended with status {status}: {log.read_text(encoding='utf-8')[-300:].strip()}")
-    ready: dict[str, str] = json.loads(line)
+    ready: dict[str, str] = _data(line)
     return ready
 
 
@@ -196,7 +196,14 @@ def product() -> list[str]:
 def settings() -> set[str]:
     """Names of the settings that this version has."""
     shown = subprocess.run([*product(), "config", "--json"], capture_output=True, text=True, check=True)
-    return {setting["name"] for setting in json.loads(shown.stdout)}
+    answer = _data(shown.stdout)
+    return {setting["name"] for setting in (answer["settings"] if isinstance(answer, dict) else answer)}
+
+
+def _data(printed: str) -> Any:
+    """Return what a command printed as JSON: the data of the answer; older versions print them alone."""
+    answer = json.loads(printed)
+    return answer["data"] if isinstance(answer, dict) and "success" in answer else answer
 
 
 def pinned(command: Sequence[str]) -> list[str]:

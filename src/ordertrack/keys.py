@@ -16,11 +16,11 @@ MAX_KEY_FILE_BYTES = 64 * 1024
 
 
 def access_control(settings: Settings, clock: Clock) -> Tokens | None:
-    """What checks tokens; None: nobody is asked for one. Raises InvalidSetting."""
+    """Return what checks tokens; None without access control. Raises InvalidSetting."""
     if not settings.has_access_control:
         return None
     keys: KeySource
-    if settings.token_jwks_url:
+    if settings.token_jwks_url is not None:
         keys = PublishedKeys(settings.token_jwks_url, clock, refresh_s=settings.token_jwks_refresh_s)
     else:
         keys = OneKey(signing_key(settings) or _public_key(settings))
@@ -30,18 +30,21 @@ def access_control(settings: Settings, clock: Clock) -> Tokens | None:
 def signing_key(settings: Settings) -> Key | None:
     """The shared secret, if that is what is configured. Raises InvalidSetting."""
     name, secret = "token_secret", settings.token_secret
-    if settings.token_secret_file:
+    if settings.token_secret_file is not None:
         name = "token_secret_file"
         try:
             secret = _read(name, settings.token_secret_file).decode().rstrip("\r\n")
         except UnicodeDecodeError:
-            raise InvalidSetting(name, f"{settings.token_secret_file} is no text.") from None
-    elif not secret:
+            raise InvalidSetting(name, f"{settings.token_secret_file} is not text in UTF-8.") from None
+        if not secret.strip():
+            make = f"Make a secret: ordertrack secret > {settings.token_secret_file}"
+            raise InvalidSetting(name, f"{settings.token_secret_file} is empty. {make}")
+    if secret is None:
         return None
     try:
         return secret_key(secret)
     except ValueError as error:
-        raise InvalidSetting(name, f"{settings.token_secret_file} {error}.".lstrip()) from None
+        raise InvalidSetting(name, f"{settings.token_secret_file or ''} {error}.".lstrip()) from None
 
 
 def token_rules(settings: Settings) -> Rules:
@@ -57,7 +60,7 @@ def token_rules(settings: Settings) -> Rules:
 
 
 def _public_key(settings: Settings) -> Key:
-    name, file = "token_public_key_file", settings.token_public_key_file
+    name, file = "token_public_key_file", settings.token_public_key_file or ""
     try:
         return pem_key(_read(name, file))
     except ValueError as error:

@@ -126,16 +126,18 @@ class Settings:
         least=0,
         most=3600,
     )
-    token_secret: str = _setting(
-        "",
+    token_secret: str | None = _setting(
+        None,
         "Shared secret that tokens are signed with (HS256), of 32 bytes or more; a file is the better place for it.",
         secret=True,
     )
-    token_secret_file: str = _setting("", "File with that secret; `ordertrack secret` makes one.")
-    token_public_key_file: str = _setting(
-        "", "PEM file with the public key tokens are checked with: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)."
+    token_secret_file: str | None = _setting(None, "File with that secret; `ordertrack secret` makes one.")
+    token_public_key_file: str | None = _setting(
+        None, "PEM file with the public key tokens are checked with: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)."
     )
-    token_jwks_url: str = _setting("", "Where the issuer of tokens publishes its public keys (JWKS), an https:// URL.")
+    token_jwks_url: str | None = _setting(
+        None, "Where the issuer of tokens publishes its public keys (JWKS), an https:// URL."
+    )
     token_jwks_refresh_s: int = _setting(600, "How often they are fetched again.", least=1, most=86_400)
     token_audience: str = _setting("", "What `aud` of a token must be or contain; empty: anything.")
     token_issuer: str = _setting("", "What `iss` of a token must be; empty: anything.")
@@ -198,11 +200,18 @@ class Settings:
             )
 
     def _check_tokens(self) -> None:
-        given = [name for name in KEY_SETTINGS if getattr(self, name)]
+        given = [name for name in KEY_SETTINGS if getattr(self, name) is not None]
+        for name in given:
+            if not getattr(self, name).strip():
+                raise InvalidSetting(
+                    name,
+                    f"is empty, so it would leave the server without access control (is a shell variable not set?). "
+                    f"{KEY_SETTINGS[name]}, or leave {flag(name)} and {variable(name)} out.",
+                )
         if len(given) > 1:
             raise InvalidSetting(given[1], f"and {flag(given[0])} are both set: tokens are checked with one key.")
-        length = len(self.token_secret.encode())
-        if 0 < length < MIN_SECRET_BYTES:
+        length = MIN_SECRET_BYTES if self.token_secret is None else len(self.token_secret.encode())
+        if length < MIN_SECRET_BYTES:
             raise InvalidSetting("token_secret", f"must have {MIN_SECRET_BYTES} bytes or more; it has {length}.")
         for name in ("role", "name", "customer", "restaurant", "courier", "restaurants"):
             if not getattr(self, f"token_{name}_claim"):
@@ -217,8 +226,8 @@ class Settings:
 
     @property
     def has_access_control(self) -> bool:
-        """Whether every request needs a token."""
-        return any(getattr(self, name) for name in KEY_SETTINGS)
+        """Return whether every request needs a token."""
+        return any(getattr(self, name) is not None for name in KEY_SETTINGS)
 
     @property
     def has_gate(self) -> bool:
@@ -232,8 +241,13 @@ class Settings:
         )
 
 
-KEY_SETTINGS = ("token_secret", "token_secret_file", "token_public_key_file", "token_jwks_url")
-"""Where the key of tokens comes from; one of them, or none."""
+KEY_SETTINGS = {
+    "token_secret": "Give a secret: `ordertrack secret` makes one",
+    "token_secret_file": "Name a file with a secret: ordertrack secret > ordertrack.secret",
+    "token_public_key_file": "Name a PEM file",
+    "token_jwks_url": "Give an https:// URL",
+}
+"""Where the key of tokens comes from, one of them or none, each with what to do when it is empty."""
 
 
 def declared() -> Iterator[Field[Any]]:

@@ -65,7 +65,7 @@ def test_a_file_that_a_secret_is_written_to_is_its_owners_alone(tmp_path: Path) 
         subprocess.run([sys.executable, "-m", "ordertrack", "secret"], stdout=out, stderr=subprocess.PIPE, check=True)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     token = shell("token", "--role=admin", "--token-secret-file", str(file)).stdout.strip()
-    assert principal_of(token, token_secret="", token_secret_file=str(file)).role is Role.ADMIN
+    assert principal_of(token, token_secret=None, token_secret_file=str(file)).role is Role.ADMIN
 
 
 def test_a_token_is_for_the_role_and_the_id_that_were_asked_for() -> None:
@@ -97,7 +97,7 @@ def test_a_token_expires_when_it_was_said_to(expires: str, seconds: int) -> None
 
 def test_a_program_is_told_a_token_as_json() -> None:
     result = shell("token", "--role=courier", "--courier-id=7", "--json", ORDERTRACK_TOKEN_SECRET=SECRET)
-    told = json.loads(result.stdout)
+    told = json.loads(result.stdout)["data"]
     assert (told["role"], told["actor"], result.stderr) == ("courier", "courier:7", "")
     assert principal_of(told["token"]).courier_id == "7"
 
@@ -314,5 +314,5 @@ def test_what_cannot_be_a_token_is_not_sent_and_not_shown(env: dict[str, str], w
 def test_the_variable_of_a_token_is_no_misspelt_setting() -> None:
     result = shell("config", ORDERTRACK_TOKEN=TOKEN, ORDERTRACK_TOKEN_FILE="x", ORDERTRACK_TOKN_SECRET="x")
     assert [line for line in result.stderr.splitlines() if line.startswith("Warning")] == [
-        "Warning: ORDERTRACK_TOKN_SECRET is no setting and has no effect. Did you mean ORDERTRACK_TOKEN_SECRET?"
+        "Warning: ORDERTRACK_TOKN_SECRET is not a setting and has no effect. Did you mean ORDERTRACK_TOKEN_SECRET?"
     ]

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from client_servers import RealServer
 
 from ordertrack.cli.hints import command, here
 from ordertrack.cli.main import main
+from ordertrack.cli.output import clock_time
 from ordertrack.client import OrdertrackClient, Pace
 
 NOWHERE = "http://127.0.0.1:9"
@@ -62,7 +64,7 @@ class Shell:
         return json.loads(line)
 
     def create(self, *words: str) -> int:
-        order_id = self.json("create", "--customer-id=1", "--restaurant-id=2", *words)["id"]
+        order_id = self.json("create", "--customer-id=1", "--restaurant-id=2", *words)["data"]["id"]
         assert isinstance(order_id, int)
         return order_id
 
@@ -146,9 +148,9 @@ def test_orders_is_a_table_that_fits_a_terminal(shell: Shell) -> None:
 
 def test_orders_can_be_filtered_and_followed_through_all_pages(shell: Shell) -> None:
     ids = [shell.create("--courier-id=paging") for _ in range(3)]
-    found = shell.json("orders", "--courier-id=paging", "--status=confirmed", "--status=ready", "--limit=2")
+    found = shell.json("orders", "--courier-id=paging", "--status=confirmed", "--status=ready", "--limit=2")["data"]
     assert [order["id"] for order in found["orders"]] == ids[:0:-1]
-    everything = shell.json("orders", "--courier-id=paging", "--all")
+    everything = shell.json("orders", "--courier-id=paging", "--all")["data"]
     assert [order["id"] for order in everything["orders"]] == ids[::-1]
     nothing = shell("orders", "--courier-id=nobody").stdout
     assert nothing.startswith(f"No orders here.\nMake one: {command()} create")
@@ -174,7 +176,7 @@ def test_stats_are_readable_and_complete_for_programs(shell: Shell) -> None:
     out = shell("stats").stdout
     assert "Held polls" in out
     assert "0, as it must be" in out
-    assert shell.json("stats")["lost_wakeups_total"] == 0
+    assert shell.json("stats")["data"]["lost_wakeups_total"] == 0
 
 
 def test_watch_prints_one_line_per_event_when_nobody_looks(shell: Shell) -> None:
@@ -214,6 +216,36 @@ def test_without_a_server_every_command_says_how_to_start_one(words: list[str]) 
         start = f"{command()} serve --port 9"
         assert failed.stderr == f"Error: No server answers at {NOWHERE}. Start one with `{start}`.\n"
     assert shell.json(*words, fails=1)["error"] == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://no-such.invalid:5001",
+         "The host no-such.invalid is not known. Give --url the address of a server, such as http://127.0.0.1:5001."),
+        ("https://127.0.0.1:9", "No server answers at https://127.0.0.1:9. An ordertrack server without a proxy has no "
+                                "TLS: try --url http://127.0.0.1:9"),
+    ],
+)  # fmt: skip
+def test_the_hint_fits_what_went_wrong(url: str, said: str) -> None:
+    for words in (["orders"], ["watch", "101"]):
+        assert Shell(url)(*words, fails=1).stderr == f"Error: {said}\n"
+
+
+def test_https_to_a_plain_port_is_explained() -> None:
+    with other_service(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
+        https = url.replace("http://", "https://")
+        said = Shell(https)("stats", fails=1).stderr
+    hint = f"An ordertrack server without a proxy has no TLS: try --url {url}"
+    assert said == f"Error: No TLS connection can be made to {https}. {hint}\n"
+
+
+def test_orders_show_the_date_when_it_is_not_today() -> None:
+    now = datetime.now(UTC)
+    today = now.astimezone().strftime("%H:%M:%S")
+    assert clock_time(now, now) == today
+    past = datetime(2025, 1, 2, 3, 4, 5).astimezone()
+    assert clock_time(past.astimezone(UTC), now) == "2025-01-02 03:04:05"
 
 
 def test_a_suggested_command_reaches_the_same_server(shell: Shell) -> None:
@@ -279,16 +311,18 @@ def test_a_number_out_of_range_is_refused_in_words(shell: Shell, words: list[str
 
 def test_what_programs_read_is_what_the_api_answered(shell: Shell) -> None:
     made = shell.json("create", "--customer-id=1", "--restaurant-id=2", "--item=Cola", "--total=5", "--courier-id=json")
-    order_id = str(made["id"])
+    order_id = str(made["data"]["id"])
     api = httpx.Client(base_url=f"{shell.url}/api/v1")
-    assert made == api.get(f"/orders/{order_id}").json()["data"]
+    assert made == api.get(f"/orders/{order_id}").json()
     moved = shell.json("status", order_id, "ready")
     assert moved == {"success": True, "changed": True, "data": api.get(f"/orders/{order_id}").json()["data"]}
     for words in (["--limit=1"], ["--all"]):
-        assert shell.json("orders", "--courier-id=json", *words)["orders"] == [moved["data"]]
-    steps = shell.json("simulate", order_id)
+        assert shell.json("orders", "--courier-id=json", *words) == {
+            "success": True, "data": {"orders": [moved["data"]], "next_cursor": None}
+        }  # fmt: skip
+    steps = shell.json("simulate", order_id)["data"]
     assert steps.keys() == {"order_id", "steps"}
-    assert shell.json("stats").keys() == api.get("/orders/system/stats").json()["data"].keys()
+    assert shell.json("stats")["data"].keys() == api.get("/orders/system/stats").json()["data"].keys()
     shell("status", order_id, "cancelled", "--reason=late")
     update = shell.json("watch", order_id)
     polled = api.get(f"/orders/{order_id}/track").json()
@@ -318,3 +352,20 @@ def test_interrupting_a_command_is_quiet(shell: Shell, monkeypatch: pytest.Monke
     monkeypatch.setattr(OrdertrackClient, "track", interrupted)
     result = shell("watch", "101", fails=130)
     assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_every_command_prints_one_json_shape(shell: Shell) -> None:
+    order_id = str(shell.create())
+    words = {
+        "orders": ["--limit=1"], "create": ["--customer-id=1", "--restaurant-id=2"], "stats": [], "config": [],
+        "courier": [order_id, "7"], "simulate": [order_id], "status": [order_id, "delivered"], "watch": [order_id],
+        "token": ["--role=admin"], "bench": [shell.url, "--polls=2", "--orders=1"],
+    }  # fmt: skip
+    with_json = {name for name, made in main.commands.items() if any(p.name == "as_json" for p in made.params)}
+    assert with_json == {*words, "serve"}  # every test that starts a server reads what `serve` prints
+    for name, arguments in words.items():
+        said = shell(name, *arguments, "--json", **({"ORDERTRACK_TOKEN_SECRET": "s" * 32} if name == "token" else {}))
+        (line,) = said.stdout.splitlines()
+        answer = json.loads(line)
+        assert list(answer)[:1] == ["success"]
+        assert (answer["success"], type(answer["data"])) == (True, dict)

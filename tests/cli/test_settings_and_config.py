@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ordertrack.cli.main import main
-from ordertrack.settings import EDGE_MARGIN_S, InvalidSetting, Settings, declared, flag, variable
+from ordertrack.settings import EDGE_MARGIN_S, KEY_SETTINGS, InvalidSetting, Settings, declared, flag, variable
 
 
 def run_config(*arguments: str, environment: dict[str, str] | None = None) -> Result:
@@ -19,7 +19,7 @@ def run_config(*arguments: str, environment: dict[str, str] | None = None) -> Re
 def shown(*arguments: str, environment: dict[str, str] | None = None) -> dict[str, tuple[object, str]]:
     result = run_config("--json", *arguments, environment=environment)
     assert result.exit_code == 0, result.output
-    return {row["name"]: (row["value"], row["origin"]) for row in json.loads(result.output)}
+    return {row["name"]: (row["value"], row["origin"]) for row in json.loads(result.output)["data"]["settings"]}
 
 
 def test_config_shows_every_setting_with_its_origin() -> None:
@@ -124,6 +124,70 @@ def test_a_variable_that_looks_like_a_misspelt_setting_is_warned_about(command: 
     result = CliRunner().invoke(main, [command, *cannot_start], env={"ORDERTRACK_CONFIG": None, **environment})
     warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning")]
     assert warnings == [
-        "Warning: ORDERTRACK_PROT is no setting and has no effect. Did you mean ORDERTRACK_PORT?",
-        "Warning: ORDERTRACK_TIMEOUT is no setting and has no effect. Did you mean ORDERTRACK_MAX_TIMEOUT_S?",
+        "Warning: ORDERTRACK_PROT is not a setting and has no effect. Did you mean ORDERTRACK_PORT?",
+        "Warning: ORDERTRACK_TIMEOUT is not a setting and has no effect. Did you mean ORDERTRACK_MAX_TIMEOUT_S?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("port = true", "`port` must be a whole number; it is true."),
+        ('port = "5001"', '`port` must be a whole number; it is the text "5001".'),
+        ("port = 5001.0", "`port` must be a whole number; it is 5001."),
+        ("port = [5001]", "`port` must be a whole number; it is a list."),
+        ("[port]\nx = 1", "`port` must be a whole number; it is a table."),
+        ("max_timeout_s = false", "`max_timeout_s` must be a number; it is false."),
+        ("undo_window_s = 2026-11-22", "`undo_window_s` must be a number; it is a date or a time."),
+        ("sample_orders = 1", "`sample_orders` must be true or false; it is 1."),
+        ('sample_orders = "no"', '`sample_orders` must be true or false; it is the text "no".'),
+        ("log_level = 3", '`log_level` must be text in quotes, such as "x"; it is 3.'),
+        ("data_dir = 10:00:00", '`data_dir` must be text in quotes, such as "x"; it is a date or a time.'),
+        ("host = {a = 1}", '`host` must be text in quotes, such as "x"; it is a table.'),
+        ("token_secret = 123456", '`token_secret` must be text in quotes, such as "x"; it is a whole number.'),
+    ],
+)
+def test_file_value_of_the_wrong_type_is_named(tmp_path: Path, line: str, wanted: str) -> None:
+    file = tmp_path / "ordertrack.toml"
+    file.write_text(line)
+    result = run_config("--config", str(file), environment={"COLUMNS": "400"})
+    assert result.exit_code == 2
+    assert f"{file}: {wanted}" in result.stderr
+
+
+def test_file_value_may_be_an_integer_for_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "ordertrack.toml"
+    file.write_text('max_timeout_s = 60\nsample_orders = false\nport = 7\ndata_dir = "x"\nhost = "::1"\n')
+    settings = shown("--config", str(file))
+    assert [settings[name][0] for name in ("max_timeout_s", "sample_orders", "port", "data_dir", "host")] == [
+        60.0, False, 7, "x", "::1"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(KEY_SETTINGS))
+@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+def test_an_empty_key_setting_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    file = tmp_path / "ordertrack.toml"
+    file.write_text(f"{name} = {json.dumps(value)}\n")
+    given = ([flag(name), value], {}), ([], {variable(name): value}), (["--config", str(file)], {})
+    for arguments, environment in given:
+        result = run_config(*arguments, environment={**environment, "COLUMNS": "400"})
+        assert result.exit_code == 2, arguments
+        assert f"{flag(name)} is empty" in result.stderr
+        assert KEY_SETTINGS[name].split(":")[0] in result.stderr
+
+
+def test_a_key_setting_that_is_not_given_is_none() -> None:
+    assert all(shown()[name] == (None, "default") for name in KEY_SETTINGS)
+    assert not Settings().has_access_control
+
+
+@pytest.mark.parametrize("content", ["", "\n", " " * 40, "\t\r\n" * 20])
+def test_a_blank_secret_file_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "ordertrack.secret"
+    file.write_text(content)
+    words = ["serve", "--port=0", "--data-dir", str(tmp_path / "data"), "--token-secret-file", str(file)]
+    result = CliRunner().invoke(main, words, env={"ORDERTRACK_CONFIG": None, "COLUMNS": "400"})
+    assert result.exit_code == 2
+    assert f"{file} is empty. Make a secret: ordertrack secret > {file}" in result.stderr
+    assert not (tmp_path / "data").exists()

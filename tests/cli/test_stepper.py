@@ -137,7 +137,16 @@ def test_an_event_is_one_line(fields: dict[str, object], words: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(-3, "0 s"), (59.9, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (3600, "1 h"), (3900, "1 h 5 min")],
+    [
+        (-3, "0 s"),
+        (59.4, "59 s"),
+        (59.9, "1 min"),
+        (359.98, "6 min"),
+        (60, "1 min"),
+        (200, "3 min 20 s"),
+        (3600, "1 h"),
+        (3900, "1 h 5 min"),
+    ],
 )
 def test_durations_are_said_in_two_units(seconds: float, words: str) -> None:
     assert duration_words(seconds) == words

@@ -132,8 +132,8 @@ async def _read_request(reader: asyncio.StreamReader) -> Received:
 
 
 @contextmanager
-def scripted(*script: Act) -> Iterator[ScriptedServer]:
-    server = ScriptedServer(*script)
+def scripted(*script: Act, server: ScriptedServer | None = None) -> Iterator[ScriptedServer]:
+    server = server or ScriptedServer(*script)
     started, loop, ended = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(_until_quiet(server, started, ended)), daemon=True)
     thread.start()
@@ -175,7 +175,8 @@ class RealServer:
             text=True,
             env={name: value for name, value in os.environ.items() if not name.startswith("ORDERTRACK_")},
         )
-        self._port = int(json.loads(next(lines_of(self._process)))["url"].rsplit(":", 1)[1])
+        ready = json.loads(next(lines_of(self._process)))
+        self._port = int(ready["data"]["url"].rsplit(":", 1)[1])
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is None:

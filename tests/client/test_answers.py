@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 import pytest
+from client_wire_answers import order, update_body
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.json import Decoder
 
-from ordertrack.client import Conflict, InvalidRequest, RequestRefused, ServerBusy, ServerFailed
-from ordertrack.client.answers import MAX_RETRY_AFTER_S, error_of, retry_after_s
+from ordertrack.client import Conflict, InvalidRequest, RequestRefused, ServerBusy, ServerFailed, Update
+from ordertrack.client.answers import MAX_RETRY_AFTER_S, error_of, read, retry_after_s
+from ordertrack.client.escape import escape
 
 DATE = "Sun, 22 Nov 2026 10:15:30 GMT"
 
@@ -72,3 +77,22 @@ def test_a_proxys_own_page_still_makes_a_proper_error(status: int, kind: type[Re
     assert error.code == code
     assert str(status) in str(error)
     assert error.retry_after_s == 4
+
+
+def test_an_order_of_a_link_hides_fields_as_null() -> None:
+    hidden = dict.fromkeys(("customer_id", "reference", "address", "note", "courier_id", "restaurant_id"))
+    update = read(Decoder(Update), 200, {}, update_body(1, data=order(1, **hidden)))
+    assert (update.order.customer_id, update.order.reference) == (None, None)
+
+
+@given(st.text())
+def test_an_error_is_one_line_and_safe_to_print(text: str) -> None:
+    told = str(ServerFailed(text, code="internal", status=500))
+    assert all(category(character) not in ("Cc", "Cs", "Zl", "Zp") for character in told)
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in told
+
+
+def test_what_is_unsafe_is_shown_as_python_writes_it() -> None:
+    assert escape("a\x1b[2J\n\r\t\x7f\x9b\u2028\u202e\ud800é🍕[b]") == (
+        r"a\x1b[2J\n\r\t\x7f\x9b\u2028\u202e\ud800é🍕[b]"
+    )

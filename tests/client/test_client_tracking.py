@@ -138,6 +138,6 @@ def test_a_server_that_is_not_there_yet_is_waited_for(driver: Driver) -> None:
     with scripted() as server:
         url = server.url
     with pytest.raises(EnoughError):
-        driver.track(url)
+        driver.track(url, wait_for_server=True)
     assert [type(each.error) for each in driver.connections] == [ServerUnreachable] * 4
     assert driver.slept == [0.5, 1.0, 2.0]

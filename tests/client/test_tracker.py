@@ -25,8 +25,8 @@ from ordertrack.client import (
 class Line:
     """A tracker with a clock that tests move. Random numbers are always `luck`, so waits are known."""
 
-    def __init__(self, *, luck: float = 1.0, mode: str = "live", cursor: str | None = None) -> None:
-        self.tracker = Tracker(random=lambda: luck, mode=mode, cursor=cursor)  # type: ignore[arg-type]
+    def __init__(self, *, luck: float = 1.0, mode: str = "live", cursor: str | None = None, waits: bool = True) -> None:
+        self.tracker = Tracker(random=lambda: luck, mode=mode, cursor=cursor, wait_for_server=waits)  # type: ignore[arg-type]
         self.now_s = 1000.0
 
     def ask(self) -> PollRequest:
@@ -487,8 +487,36 @@ def test_fields_from_the_future_do_not_hurt() -> None:
 
 
 def test_the_pace_can_be_set() -> None:
-    tracker = Tracker(random=lambda: 1.0, pace=Pace(first_hold_s=5, min_hold_s=2, margin_s=1, backoff_base_s=0.5))
+    tracker = Tracker(random=lambda: 1.0, pace=Pace(first_hold_s=5, min_hold_s=2, margin_s=1, backoff_base_s=0.5),
+                      wait_for_server=True)  # fmt: skip
     tracker.next_request(0)
     tracker.received(200, {}, update_body(1, "snapshot"), 0)
     assert tracker.next_request(0) == PollRequest({"cursor": "e.1", "timeout": "5"}, 6.0)
     assert tracker.failed(LOST, 6).wait_s == 0.5
+
+
+def test_a_first_connection_that_fails_is_an_error() -> None:
+    line = Line(waits=False, cursor="e.1")
+    line.ask()
+    with pytest.raises(ServerUnreachable):
+        line.fail(UNREACHABLE)
+    assert line.tracker.ended
+
+
+def test_the_third_first_connection_that_breaks_is_an_error() -> None:
+    line = Line(waits=False)
+    for _ in range(2):
+        line.ask()
+        assert line.fail(LOST).wait_s > 0
+    line.ask()
+    with pytest.raises(ConnectionLost):
+        line.fail(LOST)
+
+
+def test_a_server_that_has_answered_is_waited_for() -> None:
+    line = Line(waits=False)
+    line.ask()
+    line.refuse(503)
+    for failures in range(2, 9):
+        line.ask()
+        assert line.fail(UNREACHABLE).failures == failures

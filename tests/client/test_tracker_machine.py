@@ -22,7 +22,7 @@ class Following(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.luck = 0.0
-        self.tracker = Tracker(random=lambda: self.luck)
+        self.tracker = Tracker(random=lambda: self.luck, wait_for_server=True)
         self.now_s = 0.0
         self.epoch, self.version, self.max_timeout_s = 0, 1, 120.0
         self.handed_out: list[Update] = []

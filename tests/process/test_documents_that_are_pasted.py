@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,35 @@ def test_the_program_of_the_readme_follows_an_order_to_its_end(start, api_of, tm
         out, _ = following.communicate(timeout=BOUND_S)
     assert following.returncode == 0
     assert [line.split()[0] for line in out.splitlines()][-1] == "delivered"
+
+
+def test_the_program_of_the_readme_ends_quietly_on_ctrl_c(start, api_of, tmp_path: Path):
+    server = start()
+    (program,) = blocks("README.md", "python")
+    file = tmp_path / "follow.py"
+    file.write_text(program.replace("http://127.0.0.1:5001", server.url))
+    with subprocess.Popen([sys.executable, file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env=environment()) as following:  # fmt: skip
+        api_of(server).until_held(1)
+        following.send_signal(signal.SIGINT)
+        out, _ = following.communicate(timeout=BOUND_S)
+    assert following.returncode == 0
+    assert out.splitlines() == ["ready ['created', 'status_changed', 'status_changed']"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_demo_of_the_readme_can_be_repeated(start, api_of, tmp_path: Path):
+    server = start()
+    wait, change = (script.replace("http://127.0.0.1:5001", server.url) for script in blocks("README.md", "bash")
+                    if "timeout=30" in script or "-X PUT" in script)  # fmt: skip
+    for number, status in ((101, "preparing"), (101, "ready"), (api_of(server).create()["id"], "preparing")):
+        waiting = subprocess.Popen(["bash", "-euc", wait.replace("101", str(number))], stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, env=environment())  # fmt: skip
+        api_of(server).until_held(1)
+        pasted(change.replace("101", str(number)).replace("preparing", status), tmp_path)
+        answer, _ = waiting.communicate(timeout=BOUND_S)
+        assert f'"status":"{status}"'.encode() in answer
+        assert b'"reason":"changed"' in answer
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -124,8 +124,7 @@ def test_an_unknown_setting_of_the_file_is_refused_and_the_known_ones_are_named(
     file.write_text("port = 5001\nmax_timeout = 60\n")
     ended = run("serve", "--config", str(file), "--data-dir", str(tmp_path / "data"))
     assert ended.returncode == 2
-    assert "max_timeout, which is no setting" in said(ended)
-    assert "max_timeout_s" in said(ended)
+    assert 'Unknown setting "max_timeout". Did you mean "max_timeout_s"?' in said(ended)
 
 
 @pytest.mark.parametrize("text", ["port = ", "\x00"])
@@ -142,7 +141,7 @@ def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(t
     file.write_text('port = 7001\nundo_window_s = 7.0\nmax_timeout_s = 70.0\nlog_level = "error"\n')
     env = {"ORDERTRACK_PORT": "7002", "ORDERTRACK_MAX_TIMEOUT_S": "71", "ORDERTRACK_SAMPLE_ORDERS": "false"}
     ended = run("config", "--json", "--config", str(file), "--port", "7003", env=env)
-    rows = {row["name"]: (row["value"], row["origin"]) for row in json.loads(ended.stdout)}
+    rows = {row["name"]: (row["value"], row["origin"]) for row in json.loads(ended.stdout)["data"]["settings"]}
     assert rows["port"] == (7003, "flag --port")
     assert rows["max_timeout_s"] == (71.0, "environment ORDERTRACK_MAX_TIMEOUT_S")
     assert rows["sample_orders"] == (False, "environment ORDERTRACK_SAMPLE_ORDERS")

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 COMMAND = (sys.executable, "-m", "ordertrack")
 BOUND_S = 20.0
@@ -45,7 +46,7 @@ class Server:
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
         try:
-            self.url = str(self._ready()["url"])
+            self.url = str(self._ready()["data"]["url"])
         except BaseException:
             self.close()
             raise
@@ -64,14 +65,14 @@ class Server:
         for line in self.process.stderr:
             self._lines.append(line)
 
-    def _ready(self) -> dict[str, object]:
+    def _ready(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], BOUND_S)
         line = self.process.stdout.readline() if readable else ""
         if not line:
             self.close()
             raise AssertionError(f"the server did not start:\n{self.log}")
-        announced: dict[str, object] = json.loads(line)
+        announced: dict[str, Any] = json.loads(line)
         return announced
 
     def signal(self, number: signal.Signals) -> None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import stat
-import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -21,6 +16,7 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.cli.hints import TOKEN_VARIABLE, command
 from ordertrack.cli.options import settings_of, settings_options
 from ordertrack.cli.output import duration_words
+from ordertrack.cli.terminal import make_private, print_data, say
 from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.principal import ALL, Principal, Role
 from ordertrack.keys import signing_key, token_rules
@@ -40,14 +36,12 @@ def secret() -> None:
 
     It goes to standard output; a file that it is written to becomes readable for its owner alone.
     """
-    with suppress(OSError):
-        if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
-            os.fchmod(sys.stdout.fileno(), 0o600)
-    click.echo(new_secret())
-    click.echo(
-        "Whoever has this secret can make a token for every role: keep it in a file of its own.\n"
-        f"  {command()} secret > {SECRET_FILE}\n"
-        f"  {command()} serve --token-secret-file {SECRET_FILE}\n"
+    make_private()
+    say(new_secret())
+    say(
+        "With this secret a token can be made for every role: keep it in a file of its own.",
+        f"  {command()} secret > {SECRET_FILE}",
+        f"  {command()} serve --token-secret-file {SECRET_FILE}",
         f"  export {TOKEN_VARIABLE}=$({command()} token --role admin --token-secret-file {SECRET_FILE})",
         err=True,
     )
@@ -94,10 +88,10 @@ def token(role: str, expires: int, as_json: bool, **values: Any) -> None:
     signed = sign(principal, key, rules, now_s, now_s + expires)
     until = datetime.fromtimestamp(now_s + expires, UTC).isoformat().replace("+00:00", "Z")
     if as_json:
-        click.echo(json.dumps({"token": signed, "role": role, "actor": principal.actor, "expires_at": until}))
+        print_data({"token": signed, "role": role, "actor": principal.actor, "expires_at": until})
         return
-    click.echo(signed)
-    click.echo(f"It signs as {principal.actor} and is good for {duration_words(expires)}, until {until}.", err=True)
+    say(signed)
+    say(f"It signs as {principal.actor} and is good for {duration_words(expires)}, until {until}.", err=True)
 
 
 def _secret(settings: Settings) -> Key:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import rich_click as click
 from rich.table import Table
 
-from ordertrack.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, sent_token, stdout_console, token_options
+from ordertrack.cli.output import sent_token, token_options
+from ordertrack.cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, print_data, print_json, say, show
 from ordertrack.client.load import CannotLoad, Report, run
 
 
@@ -31,15 +31,18 @@ def bench(url: str, polls: int, orders: int, as_json: bool) -> None:
             polls=polls,
             orders=orders,
             token=sent_token() or "",
-            say=lambda text: click.echo(f"{text} ...", err=True),
+            say=lambda text: say(f"{text} ...", err=True),
         )
     except (CannotLoad, ConnectionError) as error:
-        click.echo(f"Error: {error}", err=True)
+        if as_json:
+            print_json({"success": False, "error": "cannot_load", "message": str(error)})
+        else:
+            say(f"Error: {error}", err=True)
         raise SystemExit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
     if as_json:
-        click.echo(json.dumps(asdict(report)))
+        print_data(asdict(report))
     else:
         _print(report)
     if not report.correct:
@@ -50,7 +53,7 @@ def _print(report: Report) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
     for name, value in _rows(report):
         table.add_row(name, value)
-    stdout_console().print(table)
+    show(table)
 
 
 def _rows(report: Report) -> list[tuple[str, str]]:

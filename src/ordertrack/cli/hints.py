@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import click
 
@@ -51,8 +51,10 @@ def error_words(error: OrdertrackClientError, url: str) -> str:
     order_id, message = context.params.get("order_id"), str(error)
     state = str(error.problem.get("current_status")).replace("_", " ")
     match error.code:
-        case "unreachable":
-            return f"No server answers at {url}. Start one with `{command()} serve{_port(url)}`."
+        case "unreachable" | "tls_failed":
+            return f"{message}. {_reach(url)}"
+        case "unknown_host":
+            return f"{message}. Give --url the address of a server, such as {DEFAULT_URL}."
         case "order_not_found":
             return f"There is no order {order_id} at {url}. List them: {command()} orders{here(url)}"
         case "simulation_running":
@@ -76,13 +78,15 @@ def error_words(error: OrdertrackClientError, url: str) -> str:
             return message
 
 
-def _port(url: str) -> str:
-    try:
-        host, port = urlsplit(url).hostname, urlsplit(url).port
-    except ValueError:
-        return ""
-    wanted = port is not None and host is not None and is_loopback(host) and url != DEFAULT_URL
-    return f" --port {port}" if wanted else ""
+def _reach(url: str) -> str:
+    """What to do when no connection can be made to `url`, which the client has found to be a URL."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return f"An ordertrack server without a proxy has no TLS: try --url {urlunsplit(parts._replace(scheme='http'))}"
+    if not is_loopback(parts.hostname or ""):
+        return "Is the server running there, and is that its port?"
+    port = "" if parts.port is None or url == DEFAULT_URL else f" --port {parts.port}"
+    return f"Start one with `{command()} serve{port}`."
 
 
 def _by_option(message: str, field: str, context: click.Context) -> str:

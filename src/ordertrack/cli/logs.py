@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+from textwrap import indent
+from typing import TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, ExcInfo
+
+from ordertrack.client.escape import escape
 
 
 def configure_logging(level: str, format_: str) -> None:
@@ -22,8 +28,8 @@ def configure_logging(level: str, format_: str) -> None:
         tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
         render = [tracebacks, structlog.processors.JSONRenderer()]
     else:
-        plain = structlog.dev.plain_traceback
-        render = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback)
+        render = [_escaped, console]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -47,3 +53,16 @@ def configure_logging(level: str, format_: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _escaped(logger: object, method: str, event: EventDict) -> EventDict:
+    """Escape the texts of an event. Other values are written as `repr` does, which escapes too."""
+    return {name: escape(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    """Write a traceback whose lines are indented, so that no text in it looks like an event."""
+    plain = io.StringIO()
+    structlog.dev.plain_traceback(plain, exc_info)
+    lines = map(escape, plain.getvalue().rstrip("\n").split("\n"))
+    out.write(indent("\n".join(lines), "  "))

@@ -9,12 +9,13 @@ from ordertrack.cli.access import secret, token
 from ordertrack.cli.bench import bench
 from ordertrack.cli.remote import COMMANDS
 from ordertrack.cli.serve import config, serve
+from ordertrack.cli.terminal import Program
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ordertrack")
 def main() -> None:
-    """Live order tracking over plain HTTP: the answer comes the moment the kitchen taps."""
+    """Live order tracking over plain HTTP: a request is held until the order changes."""
 
 
 for command in (serve, config, secret, token, *COMMANDS, bench):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import Field
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +18,8 @@ from click.core import ParameterSource
 
 from ordertrack.cli.hints import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ordertrack.cli.numbers import Number, WholeNumber
-from ordertrack.settings import ENV_PREFIX, Bounds, InvalidSetting, Settings, declared, flag, variable
+from ordertrack.cli.terminal import say
+from ordertrack.settings import ENV_PREFIX, KEY_SETTINGS, Bounds, InvalidSetting, Settings, declared, flag, variable
 
 MISSPELT_CUTOFF = 0.7
 """`TIMEOUT` is taken for a misspelt `MAX_TIMEOUT_S`; what Kubernetes sets for a service named ordertrack is not."""
@@ -75,7 +76,9 @@ def value_words(value: object) -> str:
     """A value as it is written in a variable or the file: `true`, `120`."""
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)
 
 
 def warn_of_misspelt() -> None:
@@ -87,7 +90,7 @@ def warn_of_misspelt() -> None:
         if not name.startswith(ENV_PREFIX) or name in known:
             continue
         for close in get_close_matches(name.removeprefix(ENV_PREFIX), names, n=1, cutoff=MISSPELT_CUTOFF):
-            click.echo(f"Warning: {name} is no setting and has no effect. Did you mean {names[close]}?", err=True)
+            say(f"Warning: {name} is not a setting and has no effect. Did you mean {names[close]}?", err=True)
 
 
 def _option(setting: Field[Any]) -> Callable[[F], F]:
@@ -95,6 +98,7 @@ def _option(setting: Field[Any]) -> Callable[[F], F]:
     return click.option(
         flags(setting),
         name,
+        cls=_KeyOption if name in KEY_SETTINGS else None,
         type=_type(default, bounds),
         default=default,
         show_default=not setting.metadata["secret"],
@@ -104,6 +108,13 @@ def _option(setting: Field[Any]) -> Callable[[F], F]:
     )
 
 
+class _KeyOption(click.RichOption):
+    """A setting whose empty variable is a mistake that must be told: click would take it for one that is not set."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        return os.environ.get(str(self.envvar))
+
+
 def _type(default: Any, bounds: Bounds) -> Any:
     if bounds.choices:
         return click.Choice(bounds.choices)
@@ -111,7 +122,7 @@ def _type(default: Any, bounds: Bounds) -> Any:
         return None
     if isinstance(default, Path):
         return click.Path(path_type=Path)
-    if isinstance(default, str):
+    if default is None or isinstance(default, str):
         return str
     if isinstance(default, float):
         return Number(0 if bounds.or_zero else bounds.least, bounds.most)
@@ -126,12 +137,41 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path} cannot be read: {error}", ctx=context, param=parameter) from None
-    known = [setting.name for setting in declared()]
-    if unknown := [name for name in values if name not in known]:
-        raise click.BadParameter(
-            f"{path} sets {', '.join(unknown)}, which is no setting. Settings: {', '.join(known)}.",
-            ctx=context,
-            param=parameter,
-        )
+    for mistake in _mistakes(values):
+        raise click.BadParameter(f"{path}: {mistake}", ctx=context, param=parameter)
     context.default_map = {**(context.default_map or {}), **values}
     return path
+
+
+def _mistakes(values: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the keys and the types of a file; what a value may be besides, click checks."""
+    settings = {setting.name: setting for setting in declared()}
+    for name, value in values.items():
+        setting = settings.get(name)
+        if setting is None:
+            close = get_close_matches(name, settings, n=1, cutoff=MISSPELT_CUTOFF)
+            meant = f' Did you mean "{close[0]}"?' if close else ""
+            yield f'Unknown setting "{name}".{meant} Settings: {", ".join(settings)}.'
+        elif (wanted := _wanted(setting.default, value)) is not None:
+            yield f"`{name}` must be {wanted}; it is {_given(value, secret=setting.metadata['secret'])}."
+
+
+def _wanted(default: object, value: object) -> str | None:
+    """Return the type a value of the file must have, in words, when it has another. A bool of Python is an int too."""
+    match default:
+        case bool():
+            return None if isinstance(value, bool) else "true or false"
+        case int():
+            return None if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
+        case float():
+            return None if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
+        case _:
+            return None if isinstance(value, str) else 'text in quotes, such as "x"'
+
+
+def _given(value: object, *, secret: bool) -> str:
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list",
+             dict: "a table"}  # fmt: skip
+    if secret or type(value) not in (bool, int, float, str):
+        return kinds.get(type(value), "a date or a time")
+    return f'the text "{value}"' if isinstance(value, str) else value_words(value)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import rich_click as click
-from rich.console import Console
 
 from ordertrack.cli.hints import (
     DEFAULT_URL,
@@ -21,11 +23,20 @@ from ordertrack.cli.hints import (
     error_words,
     here,
 )
+from ordertrack.cli.terminal import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    Screen,
+    print_data,
+    print_json,
+    say,
+)
 from ordertrack.client import OrdertrackClient, OrdertrackClientError, Status
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
-
 F = Callable[..., Any]
+_SILENCED, _NO_LOG = logging.getLogger("ordertrack.client"), logging.NullHandler()
+"""The client's retries: the commands say them in their own words."""
 
 
 class Symbols(NamedTuple):
@@ -63,7 +74,7 @@ class Remote:
     def say(self, text: str, *hints: str) -> None:
         """What was done, then what to do next; nothing when the reader is a program."""
         if not self.as_json:
-            click.echo("\n".join([text, *hints]))
+            say(text, *hints)
 
     def hint(self, label: str, arguments: str) -> str:
         """A command to paste that reaches the same server."""
@@ -74,15 +85,15 @@ class Remote:
             self._answers.append(body)
 
     def print_answer(self) -> None:
-        """One line of JSON, when the reader is a program: what the server answered last, as it said it; of an envelope
-        with nothing beside the data, only the data."""
+        """Print what the server answered last, when the reader is a program."""
         for answer in self._taken()[-1:]:
-            print_json(answer if answer.keys() - {"success", "data"} else answer["data"])
+            print_json(answer)
 
     def print_pages(self, key: str) -> None:
-        """The same for a list that took several answers."""
+        """Print a list that took several answers as one answer, when the reader is a program."""
         if self.as_json:
-            print_json({key: [entry for answer in self._taken() for entry in answer["data"][key]], "next_cursor": None})
+            entries = [entry for answer in self._taken() for entry in answer["data"][key]]
+            print_data({key: entries, "next_cursor": None})
 
     def _taken(self) -> list[dict[str, Any]]:
         answers, self._answers = self._answers, []
@@ -120,7 +131,8 @@ def token_options(command: F) -> F:
 
 @contextmanager
 def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[OrdertrackClient, Remote]]:
-    """A client for the command's body. Whatever goes wrong in it ends the command with one clear line.
+    """A client for the command's body. An error in it ends the command with one clear line; SIGTERM ends it as Ctrl-C
+    does, so that a picture on the terminal is put away.
 
     A person repeats a command sooner than `retries` would, save one that must not be done twice.
     """
@@ -131,17 +143,33 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
     except ValueError:
         wanted = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}."
         raise click.BadParameter(wanted, param_hint="--url") from None
+    _SILENCED.addHandler(_NO_LOG)
     try:
-        with client:
+        with _ended_by_sigterm(), client:
             yield client, remote
     except OrdertrackClientError as error:
         if as_json:
             print_json(error.problem)
         else:
-            click.echo(f"Error: {error_words(error, url)}", err=True)
+            say(f"Error: {error_words(error, url)}", err=True)
         raise SystemExit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(EXIT_TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -165,17 +193,8 @@ def sent_token() -> str | None:
     return token or None
 
 
-def print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
-
-
-def stdout_console() -> Console:
-    """Made when it is needed, so that it sees the stdout, the width and the NO_COLOR of this moment."""
-    return Console(highlight=False, markup=False, emoji=False)
-
-
-def symbols_for(console: Console) -> Symbols:
-    return ASCII if console.options.ascii_only else UNICODE
+def symbols_for(screen: Screen) -> Symbols:
+    return ASCII if screen.options.ascii_only else UNICODE
 
 
 def status_words(status: str) -> str:
@@ -184,14 +203,14 @@ def status_words(status: str) -> str:
 
 
 def clock_time(moment: datetime, now: datetime) -> str:
-    """Local time; with the day when that is not today."""
+    """Return the local time, with the date when that is not today."""
     local, today = moment.astimezone(), now.astimezone().date()
-    return local.strftime("%H:%M:%S" if local.date() == today else "%d %b %H:%M:%S")
+    return local.strftime("%H:%M:%S" if local.date() == today else "%Y-%m-%d %H:%M:%S")
 
 
 def duration_words(seconds: float) -> str:
-    """Two units at most: `45 s`, `3 min 20 s`, `1 h 5 min`."""
-    whole = max(0, int(seconds))
+    """Return a rounded duration in at most two units: `45 s`, `3 min 20 s`, `1 h 5 min`."""
+    whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

@@ -11,6 +11,7 @@ import rich_click as click
 from ordertrack.cli.main import main as ordertrack
 from ordertrack.cli.numbers import Number, WholeNumber
 from ordertrack.cli.options import flags, value_words
+from ordertrack.cli.terminal import say
 from ordertrack.core.access import GRANTS
 from ordertrack.core.principal import Role
 from ordertrack.http.metrics.declarations import METRICS
@@ -87,8 +88,18 @@ def access_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+_JSON = """\
+With `--json` every command prints one shape, one line of ASCII on standard output: `{"success": true, "data": ...}`.
+For a command that talks to a server it is the API's own answer (an update has further keys beside `data`). A refusal is
+`{"success": false, "error": "...", "message": "...", ...}` and status 1. `watch --json` prints a line for each update.
+
+Statuses: 0 done; 1 refused, not reachable, or the output could not be written; 2 wrong arguments or settings (said as
+text on standard error, also with `--json`); 130 interrupted; 143 terminated.
+"""
+
+
 def commands_page() -> str:
-    lines = ["# Commands\n", _MADE_BY]
+    lines = ["# Commands\n", _MADE_BY, _JSON]
     for name, command in sorted(ordertrack.commands.items()):
         lines.append(f"\n## ordertrack {name}\n\n{cleandoc(command.help or '')}\n")
         arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
@@ -138,7 +149,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
-        click.echo(f"written: {folder / name}")
+        say(f"written: {folder / name}")
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from ordertrack.cli.output import (
     duration_words,
     remote_options,
     status_words,
-    stdout_console,
 )
+from ordertrack.cli.terminal import show
 from ordertrack.cli.watch import watch
 from ordertrack.client import ROAD, Applied, Item, Order, OrderPage, SimulationStep, Stats, Status
 
@@ -62,7 +62,7 @@ def orders(
         if not page.orders:
             remote.say("No orders here.", remote.hint("Make one:", "create --customer-id 1 --restaurant-id 1"))
             return
-        stdout_console().print(_table(page.orders, datetime.now(UTC)))
+        show(_table(page.orders, datetime.now(UTC)))
         if page.next_cursor is not None:
             remote.say("There may be more: add --all.")
         remote.say(remote.hint("Watch one:", f"watch {page.orders[0].id}"))
@@ -246,7 +246,8 @@ def simulate(
         steps = client.simulate(order_id, speed=speed, timings=dict(timings) or None, cancel_at=cancel_at)
         remote.print_answer()
         remote.say(
-            "\n".join([f"Order {order_id} is on its way:", *_plan(steps)]),
+            f"Order {order_id} is on its way:",
+            *_plan(steps),
             remote.hint("Watch it:", f"watch {order_id}"),
             remote.hint("Stop it: ", f"simulate {order_id} --stop"),
         )
@@ -272,7 +273,7 @@ def stats(url: str, as_json: bool) -> None:
         table = Table.grid(padding=(0, 2, 0, 0))
         for name, value in _figures(figures):
             table.add_row(Text(name, "dim"), Text(value))
-        stdout_console().print(table)
+        show(table)
 
 
 def _figures(figures: Stats) -> list[tuple[str, str]]:

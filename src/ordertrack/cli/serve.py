@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import resource
 import socket
@@ -15,7 +14,6 @@ from functools import partial
 from typing import Any
 
 import rich_click as click
-from rich.console import Console
 from rich.table import Table
 
 from ordertrack.app import Service, build
@@ -23,6 +21,7 @@ from ordertrack.cli.banner import banner, orders_to_try
 from ordertrack.cli.hints import command
 from ordertrack.cli.logs import configure_logging
 from ordertrack.cli.options import origin, settings_of, settings_options, value_words, warn_of_misspelt
+from ordertrack.cli.terminal import print_data, say, show
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.order import Order
 from ordertrack.http.server import listen, run_gate, run_uvicorn
@@ -38,7 +37,7 @@ EXIT_UNFINISHED = 70
 
 @click.command()
 @settings_options
-@click.option("--json", "as_json", is_flag=True, help="Say that the server is ready as one line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Say as JSON that the server is ready.")
 def serve(as_json: bool, **values: Any) -> None:
     """Start the server.
 
@@ -65,7 +64,7 @@ def serve(as_json: bool, **values: Any) -> None:
         except StoreUnavailable:
             raise click.ClickException("The orders cannot be read: the log above says why.") from None
     if not as_json:
-        click.echo("Stopped. Nothing that was acknowledged is lost.")
+        say("Stopped. Nothing that was acknowledged is lost.")
 
 
 async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> None:
@@ -115,19 +114,18 @@ def _announce(service: Service, listener: socket.socket, orders: Sequence[Order]
     in_memory = settings.database_url == "memory:"
     kept = "in memory, until the server ends" if in_memory else str(settings.data_dir.resolve())
     if as_json:
-        click.echo(json.dumps({"url": url, "pid": os.getpid(), "data": kept, "samples": service.samples_loaded}))
+        print_data({"url": url, "pid": os.getpid(), "data": kept, "samples": service.samples_loaded})
         return
     where = kept if in_memory else f"in {kept}"
-    click.echo(
-        banner(
-            url,
-            where,
-            orders,
-            samples_loaded=service.samples_loaded,
-            command=command(),
-            has_access_control=settings.has_access_control,
-        )
+    lines = banner(
+        url,
+        where,
+        orders,
+        samples_loaded=service.samples_loaded,
+        command=command(),
+        has_access_control=settings.has_access_control,
     )
+    say(*lines.split("\n"))
 
 
 def _tune_garbage_collection() -> None:
@@ -147,7 +145,7 @@ def _raise_file_limit() -> None:
 
 @click.command()
 @settings_options
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.pass_context
 def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
     """Show every setting, its value and where it came from."""
@@ -163,15 +161,15 @@ def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
         for setting in declared()
     ]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        print_data({"settings": rows})
         return
     table = Table("Setting", "Value", "From", box=None, pad_edge=False)
     for row in rows:
         table.add_row(row["name"], value_words(row["value"]), row["origin"])
-    Console().print(table)
+    show(table)
 
 
 def _shown(setting: Field[Any], value: Any) -> Any:
     if setting.metadata["secret"] and value:
         return "(set)"
-    return value if isinstance(value, bool | int | float | str) else str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -17,6 +17,7 @@ msgspec, and on nothing of the server.
 from ordertrack.client.asynchronous import AsyncOrdertrackClient
 from ordertrack.client.errors import (
     AccessDenied,
+    ClientClosed,
     Conflict,
     ConnectionLost,
     InvalidRequest,
@@ -57,6 +58,7 @@ __all__ = [
     "Applied",
     "AsyncOrdertrackClient",
     "Cancellation",
+    "ClientClosed",
     "Conflict",
     "Connection",
     "ConnectionLost",

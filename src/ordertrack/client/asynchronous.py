@@ -7,6 +7,7 @@ import functools
 import random as system_random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -15,12 +16,13 @@ import httpx
 from ordertrack.client import calls
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
-from ordertrack.client.errors import OrdertrackClientError
+from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
 from ordertrack.client.hold import Pace
 from ordertrack.client.transport import (
     OnAnswer,
     OnConnection,
     Reporter,
+    RequestArguments,
     TrackOptions,
     call_arguments,
     http_options,
@@ -69,14 +71,15 @@ class AsyncOrdertrackClient:
         on_answer: OnAnswer | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         random: Random = system_random.random,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = httpx.AsyncClient(**http_options(base_url, token, headers), transport=transport)
         self._retries = retries
         self._on_answer = on_answer or ignore_answer
         self._random = random
-        self._sleep = sleep
+        self._closed = asyncio.Event()
+        self._sleep = sleep or self._sleep_until_closed
         self._monotonic = monotonic
 
     order = _does(calls.order)
@@ -100,19 +103,20 @@ class AsyncOrdertrackClient:
         client_id: str | None = None,
         on_connection: OnConnection | None = None,
         pace: Pace | None = None,
+        wait_for_server: bool = False,
     ) -> AsyncGenerator[Update, None]:
         """Follow an order, as `OrdertrackClient.track` does: its state at once, then every change, until it has ended.
 
         `on_connection` is a plain function. When you leave the loop early, `contextlib.aclosing` ends the poll at once.
         """
-        tracker = TrackOptions(cursor, mode, client_id, pace).tracker(self._random)
-        report = Reporter(on_connection)
+        tracker = TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
+        report = Reporter(order_id, on_connection)
         while not tracker.ended:
             request = tracker.next_request(self._monotonic())
             try:
-                answer = await self._http.request(**poll_arguments(order_id, request))
-            except httpx.RequestError as error:
-                step = tracker.failed(no_answer(error, self._http.base_url), self._monotonic())
+                answer = await self._request(poll_arguments(order_id, request))
+            except ServerUnreachable as error:
+                step = tracker.failed(error, self._monotonic())
             else:
                 step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
             report(step)
@@ -149,6 +153,8 @@ class AsyncOrdertrackClient:
                 return
 
     async def aclose(self) -> None:
+        """Close all connections. A call or `track` that is under way in another task raises ClientClosed."""
+        self._closed.set()
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -172,10 +178,24 @@ class AsyncOrdertrackClient:
             await self._sleep(wait_s)
 
     async def _send(self, call: Call[T]) -> T:
-        try:
-            answer = await self._http.request(**call_arguments(call))
-        except httpx.RequestError as error:
-            raise no_answer(error, self._http.base_url) from error
+        answer = await self._request(call_arguments(call))
         result = call.result(answer.status_code, answer.headers, answer.content)
         self._on_answer(answer.content)
         return result
+
+    async def _request(self, arguments: RequestArguments) -> httpx.Response:
+        """Raises ServerUnreachable, ClientClosed."""
+        if self._closed.is_set():
+            raise ClientClosed
+        try:
+            return await self._http.request(**arguments)
+        except (httpx.RequestError, RuntimeError) as error:
+            if self._closed.is_set():
+                raise ClientClosed from error
+            if isinstance(error, httpx.RequestError):
+                raise no_answer(error, self._http.base_url) from error
+            raise
+
+    async def _sleep_until_closed(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), seconds)

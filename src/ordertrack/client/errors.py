@@ -1,8 +1,9 @@
 """What can go wrong, as a tree.
 
 OrdertrackClientError
-├── ServerUnreachable     no connection: refused, unknown host, no network
+├── ServerUnreachable     no connection: refused, unknown host, TLS failed, no network
 │   └── ConnectionLost    connected, but no whole answer came: the server may have received the request
+├── ClientClosed          the client was closed, before the call or while it waited
 ├── UnexpectedAnswer      something answered, but not an ordertrack server (wrong URL, a proxy's own page)
 └── RequestRefused        the server's answer was an error
     ├── InvalidRequest    400, 413, 415, 422: the request cannot be understood
@@ -18,9 +19,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ordertrack.client.escape import escape
+
 
 class OrdertrackClientError(Exception):
-    """Base of every error of this package. `str(error)` is one sentence for people.
+    """Base of every error of this package. `str(error)` is one sentence for people, on one line and safe to print.
 
     * `code`: stable name of what went wrong, the server's (`order_not_found`) or our own (`unreachable`).
     * `status`: the HTTP status, or None when there was no answer.
@@ -35,7 +38,7 @@ class OrdertrackClientError(Exception):
         status: int | None = None,
         problem: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(escape(message))
         self.code = code
         self.status = status
         self.problem: dict[str, Any] = {"success": False, "error": code, "message": message, "status": status}
@@ -43,7 +46,10 @@ class OrdertrackClientError(Exception):
 
 
 class ServerUnreachable(OrdertrackClientError):
-    """No connection could be made: the server has not seen the request."""
+    """No connection could be made: the server has not seen the request.
+
+    `code` is `unreachable`, `unknown_host`, `tls_failed` or `untrusted_certificate`.
+    """
 
     def __init__(self, message: str, *, code: str = "unreachable") -> None:
         super().__init__(message, code=code)
@@ -54,6 +60,13 @@ class ConnectionLost(ServerUnreachable):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="connection_lost")
+
+
+class ClientClosed(OrdertrackClientError):
+    """`close` was called, perhaps in another thread or task. What was asked may have reached the server."""
+
+    def __init__(self) -> None:
+        super().__init__("The client is closed", code="client_closed")
 
 
 class UnexpectedAnswer(OrdertrackClientError):

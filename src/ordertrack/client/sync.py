@@ -14,12 +14,14 @@ import httpx
 from ordertrack.client import calls
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
-from ordertrack.client.errors import OrdertrackClientError
+from ordertrack.client.connections import Connections
+from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
 from ordertrack.client.hold import Pace
 from ordertrack.client.transport import (
     OnAnswer,
     OnConnection,
     Reporter,
+    RequestArguments,
     TrackOptions,
     call_arguments,
     http_options,
@@ -59,8 +61,8 @@ class OrdertrackClient:
     * `transport`, `random`, `sleep` and `monotonic` are there to be replaced in tests.
 
     Every method raises ServerUnreachable when no server answers, UnexpectedAnswer when the URL is not an ordertrack
-    server's, AccessDenied and ServerBusy; what else, it says itself. Raises ValueError for a bad `base_url`.
-    May be shared by threads.
+    server's, AccessDenied, ServerBusy and ClientClosed; what else, it says itself. Raises ValueError for a bad
+    `base_url`. May be shared by threads: `close` ends what others wait for, with ClientClosed.
     """
 
     def __init__(
@@ -73,14 +75,15 @@ class OrdertrackClient:
         on_answer: OnAnswer | None = None,
         transport: httpx.BaseTransport | None = None,
         random: Random = system_random.random,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = httpx.Client(**http_options(base_url, token, headers), transport=transport)
         self._retries = retries
         self._on_answer = on_answer or ignore_answer
         self._random = random
-        self._sleep = sleep
+        self._connections = Connections()
+        self._sleep = sleep or self._connections.closed.wait
         self._monotonic = monotonic
 
     order = _does(calls.order)
@@ -104,28 +107,32 @@ class OrdertrackClient:
         client_id: str | None = None,
         on_connection: OnConnection | None = None,
         pace: Pace | None = None,
+        wait_for_server: bool = False,
     ) -> Generator[Update, None, None]:
         """Follow an order: its state at once, then every change when it happens, until the order has ended.
 
-        Survives restarts of the server and loss of the network: it tries again for as long as it takes and goes on
-        where it was, without a gap. `on_connection` hears of it, for a "reconnecting..." on the screen.
+        Once the server has answered, restarts and loss of the network are survived: it tries again for as long as it
+        takes and goes on where it was, without a gap. Each retry is logged (`ordertrack.client`, a warning) and told to
+        `on_connection`, for a "reconnecting..." on the screen.
 
         * `cursor`: go on from an earlier update's cursor. The first update comes at once all the same.
         * `mode`: "live" has news within milliseconds; "saver" asks once every 30 to 120 seconds, as the server advises.
         * `client_id`: at most 64 characters; a poll ends an older one with the same id. A random one by default.
         * `pace`: the figures of the waiting, should the defaults not do.
+        * `wait_for_server`: also wait for a server that has not answered yet, instead of raising ServerUnreachable.
 
-        Raises NotFound, AccessDenied and other refusals that no repetition cures; UnexpectedAnswer only at first.
-        Whatever `on_connection` raises comes out here.
+        Raises ServerUnreachable and UnexpectedAnswer only before the first answer; NotFound, AccessDenied and other
+        refusals that no repetition cures; ClientClosed when `close` is called in another thread; and what
+        `on_connection` raises.
         """
-        tracker = TrackOptions(cursor, mode, client_id, pace).tracker(self._random)
-        report = Reporter(on_connection)
+        tracker = TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
+        report = Reporter(order_id, on_connection)
         while not tracker.ended:
             request = tracker.next_request(self._monotonic())
             try:
-                answer = self._http.request(**poll_arguments(order_id, request))
-            except httpx.RequestError as error:
-                step = tracker.failed(no_answer(error, self._http.base_url), self._monotonic())
+                answer = self._request(poll_arguments(order_id, request))
+            except ServerUnreachable as error:
+                step = tracker.failed(error, self._monotonic())
             else:
                 step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
             report(step)
@@ -161,6 +168,8 @@ class OrdertrackClient:
                 return
 
     def close(self) -> None:
+        """Close all connections. A call or `track` that is under way in another thread raises ClientClosed."""
+        self._connections.close()
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -184,10 +193,20 @@ class OrdertrackClient:
             self._sleep(wait_s)
 
     def _send(self, call: Call[T]) -> T:
-        try:
-            answer = self._http.request(**call_arguments(call))
-        except httpx.RequestError as error:
-            raise no_answer(error, self._http.base_url) from error
+        answer = self._request(call_arguments(call))
         result = call.result(answer.status_code, answer.headers, answer.content)
         self._on_answer(answer.content)
         return result
+
+    def _request(self, arguments: RequestArguments) -> httpx.Response:
+        """Raises ServerUnreachable, ClientClosed."""
+        if self._connections.closed.is_set():
+            raise ClientClosed
+        try:
+            return self._http.request(**arguments, extensions={"trace": self._connections.trace})
+        except (httpx.RequestError, RuntimeError) as error:
+            if self._connections.closed.is_set():
+                raise ClientClosed from error
+            if isinstance(error, httpx.RequestError):
+                raise no_answer(error, self._http.base_url) from error
+            raise

@@ -41,6 +41,8 @@ from ordertrack.client.hold import HoldLength, Pace, seconds_text
 from ordertrack.client.values import Mode, Update
 
 MIN_SAVER_PAUSE_S, MAX_SAVER_PAUSE_S = 1.0, 600.0
+FIRST_TRIES = 3
+"""How often a first connection may be accepted and broken off before something other than a server is assumed there."""
 _UPDATE = msgspec.json.Decoder(Update)
 _PATH_CUTS_HOLDS = frozenset({502, 504, 524})
 """What proxies answer when a request took longer than they allow (524 is Cloudflare's)."""
@@ -75,6 +77,7 @@ class Step(msgspec.Struct, frozen=True):
 
 class Tracker:
     """One order, one request at a time. `cursor` is where to go on from; None starts with a snapshot.
+    `wait_for_server`: a server that has never answered is trouble that passes, not an error.
 
     Raises ValueError for an unknown mode.
     """
@@ -87,6 +90,7 @@ class Tracker:
         cursor: str | None = None,
         client_id: str | None = None,
         pace: Pace | None = None,
+        wait_for_server: bool = False,
     ) -> None:
         if mode not in ("live", "saver"):
             raise ValueError(f'mode is "live" or "saver", not {mode!r}')
@@ -95,6 +99,8 @@ class Tracker:
         self._pace = pace or Pace()
         self._hold = HoldLength(self._pace)
         self._client_id = client_id
+        self._wait_for_server = wait_for_server
+        self._reached = False
         self._cursor = cursor
         self._version: int | None = None
         """What the consumer has; None until the first answer, also when a cursor was given."""
@@ -130,6 +136,7 @@ class Tracker:
         ordertrack server's: the URL is wrong. Later ones are a proxy's trouble, and pass.
         """
         asked, took_s = self._take(now_s)
+        self._reached = True
         try:
             update = read(_UPDATE, status, headers, body)
         except RequestRefused as error:
@@ -147,8 +154,17 @@ class Tracker:
         return self._answered(update, asked, took_s)
 
     def failed(self, error: ServerUnreachable, now_s: float) -> Step:
-        """No answer came: not connected, cut off, or silent for longer than the request's `read_timeout_s`."""
+        """No answer came: not connected, cut off, or silent for longer than the request's `read_timeout_s`.
+
+        Raises the error when no answer has ever come and `wait_for_server` is False: at once when there is no
+        connection, after FIRST_TRIES when connections break. That is a wrong address, or a server that does not run.
+        """
         asked, _ = self._take(now_s)
+        if not self._reached and not self._wait_for_server:
+            tries = FIRST_TRIES if isinstance(error, ConnectionLost) else 1
+            if self._failures + 1 >= tries:
+                self.ended = True
+                raise error
         if asked is _Asked.HOLD and isinstance(error, ConnectionLost):
             self._hold.lost()
         return self._trouble(error, probe=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import secrets
-from collections.abc import Callable, Mapping
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple, TypedDict
 
@@ -27,6 +30,7 @@ from ordertrack.client.values import Mode
 CONNECT_TIMEOUT_S = 10.0
 MAX_RETRY_WAIT_S = 30.0
 """A caller who waits for one answer is not kept longer than this between two tries."""
+log = logging.getLogger("ordertrack.client")
 _GATEWAY_TROUBLE = frozenset({502, 504})
 
 
@@ -119,10 +123,30 @@ def no_answer(error: httpx.RequestError, base_url: object) -> ServerUnreachable:
     if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
         raise error
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
-        return ServerUnreachable(f"No server answers at {str(base_url).rstrip('/')}")
+        return _unreachable(error, str(base_url).rstrip("/"))
     if isinstance(error, httpx.TimeoutException):
         return ConnectionLost("The server did not answer in time")
     return ConnectionLost("The connection broke before the whole answer had come")
+
+
+def _unreachable(error: Exception, url: str) -> ServerUnreachable:
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return ServerUnreachable(f"The host {httpx.URL(url).host} is not known", code="unknown_host")
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = f"The certificate of {url} is not accepted: {cause.verify_message}"
+            return ServerUnreachable(why, code="untrusted_certificate")
+        if isinstance(cause, ssl.SSLError):
+            return ServerUnreachable(f"No TLS connection can be made to {url}", code="tls_failed")
+    return ServerUnreachable(f"No server answers at {url}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield what an error was made of: httpx's stands for httpcore's, which stands for the system's."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def retry_wait_s(
@@ -149,22 +173,38 @@ class TrackOptions(NamedTuple):
     mode: Mode
     client_id: str | None
     pace: Pace | None
+    wait_for_server: bool
 
     def tracker(self, random: Random) -> Tracker:
         """With a client id of its own, so that a poll the server still holds for a lost connection makes room."""
         client_id = self.client_id or secrets.token_hex(8)
-        return Tracker(random=random, mode=self.mode, cursor=self.cursor, client_id=client_id, pace=self.pace)
+        return Tracker(
+            random=random,
+            mode=self.mode,
+            cursor=self.cursor,
+            client_id=client_id,
+            pace=self.pace,
+            wait_for_server=self.wait_for_server,
+        )
 
 
 class Reporter:
-    """Tells `on_connection` of each failure, and once when the line is back."""
+    """Tells `on_connection` and the log `ordertrack.client` of each failure, and once when the line is back."""
 
-    def __init__(self, listener: OnConnection | None) -> None:
+    def __init__(self, order_id: int, listener: OnConnection | None) -> None:
+        self._order_id = order_id
         self._listener = listener
         self._online = True
 
     def __call__(self, step: Step) -> None:
         online = step.error is None
+        if not online:
+            log.warning(
+                "Tracking order %s: %s. Trying again in %.1f s (failures in a row: %d).",
+                self._order_id, str(step.error).removesuffix("."), step.wait_s, step.failures,
+            )  # fmt: skip
+        elif not self._online:
+            log.info("Tracking order %s: the server answers again.", self._order_id)
         if self._listener is not None and not (online and self._online):
             self._listener(Connection(online, step.failures, step.wait_s, step.error))
         self._online = online

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.feed import Cursor, parse_cursor, parse_time_ms
 from ordertrack.core.poll import PollRequest
+from ordertrack.core.text import LINE
 from ordertrack.http import names
 from ordertrack.http.wire.message import Headers
 
@@ -21,8 +22,8 @@ _NO_CURSOR = Cursor("", 0)
 
 _TIMEOUT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
-_PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.ASCII | re.IGNORECASE)
-_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
+_PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=\Z|[,;])', re.ASCII | re.IGNORECASE)
+_PRINTABLE = re.compile(LINE)
 
 
 def parse_query(query_string: bytes) -> dict[str, list[str]]:

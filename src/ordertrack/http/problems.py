@@ -29,6 +29,10 @@ class Kind(NamedTuple):
     fields: Callable[[Any], dict[str, Any]] = lambda error: {}
 
 
+def _seconds(count: float) -> str:
+    return "1 second" if count == 1 else f"{count:g} seconds"
+
+
 def _state(error: core.OrderConflict) -> dict[str, Any]:
     order = error.order
     return {
@@ -56,7 +60,7 @@ def _illegal_transition(error: core.IllegalTransition) -> str:
 def _undo_window_passed(error: core.UndoWindowPassed) -> str:
     return (
         f"Order {error.order.id} can no longer go back to {error.requested}: an undo is possible for "
-        f"{error.undo_window_ms / 1000:g} seconds after the step it undoes (version {error.undone_version})."
+        f"{_seconds(error.undo_window_ms / 1000)} after the step it undoes (version {error.undone_version})."
     )
 
 
@@ -226,13 +230,17 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "too_many_connections",
         429,
         "Too many polls are held for this",
-        lambda e: f"This {e.of} has {e.limit} held polls, which is the limit. Try again in {e.retry_after_s} seconds.",
+        lambda e: (
+            f"This {e.of} has {e.limit} held polls, which is the limit. Try again in {_seconds(e.retry_after_s)}."
+        ),
     ),
     core.RateLimited: Kind(
         "rate_limited",
         429,
         "More was asked for than one may",
-        lambda e: f"{e.requests} {e.budget} in {e.window_s} seconds are spent. Try again in {e.retry_after_s} seconds.",
+        lambda e: (
+            f"{e.requests} {e.budget} in {_seconds(e.window_s)} are spent. Try again in {_seconds(e.retry_after_s)}."
+        ),
         lambda e: {"budget": e.budget, "requests": e.requests, "window_s": e.window_s},
     ),
     http.HeadTooLarge: Kind(
@@ -272,22 +280,25 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "node_full",
         503,
         "This node holds all the polls it may",
-        lambda e: f"This node is full. Try again in {e.retry_after_s} seconds.",
+        lambda e: f"This node is full. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.TokensUnavailable: Kind(
         "tokens_unavailable",
         503,
         "Tokens cannot be checked",
-        lambda e: f"The keys of tokens cannot be fetched. Try again in {e.retry_after_s} seconds.",
+        lambda e: f"The keys of tokens cannot be fetched. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.StoreBusy: Kind(
-        "store_busy", 503, "Too many requests wait for the store", lambda e: f"Try again in {e.retry_after_s} seconds."
+        "store_busy",
+        503,
+        "Too many requests wait for the store",
+        lambda e: f"Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.StoreUnavailable: Kind(
         "store_unavailable",
         503,
         "The store is not available",
-        lambda e: f"Nothing of this request was kept. Try again in {e.retry_after_s} seconds.",
+        lambda e: f"Nothing of this request was kept. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.OutcomeUnknown: Kind(
         "outcome_unknown",
@@ -295,7 +306,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "The store did not confirm the change in time",
         lambda e: (
             "The change may have been made, or may be made later. "
-            f"Try again in {e.retry_after_s} seconds: setting the same status again changes nothing."
+            f"Try again in {_seconds(e.retry_after_s)}: setting the same status again changes nothing."
         ),
     ),
 }

@@ -15,6 +15,7 @@ from ordertrack.http.openapi.error_examples import EXAMPLES
 from ordertrack.http.openapi.operations import OPERATIONS
 from ordertrack.http.openapi.parts import Json, Operation
 from ordertrack.http.problems import KINDS, problem
+from ordertrack.http.wire.patterns import in_schema
 
 _SCHEMAS = "#/components/schemas/"
 
@@ -36,7 +37,7 @@ def openapi_document(version: str) -> Json:
         },
         "paths": paths,
         "components": {
-            "schemas": {**components, "Problem": _PROBLEM_SCHEMA},
+            "schemas": {**in_schema(components), "Problem": _PROBLEM_SCHEMA},
             "securitySchemes": {_BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

@@ -15,12 +15,13 @@ from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, Answer, Reason, has_ended, next_poll_interval_s
 from ordertrack.core.principal import Role
 from ordertrack.core.workflow import Step
+from ordertrack.http.wire.patterns import whole
 from ordertrack.service.monitoring import SystemStats
 
 Time = Annotated[
     str,
     Meta(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        pattern=whole(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
         description="UTC, always milliseconds, always `Z`.",
         examples=["2026-11-22T10:15:30.123Z"],
     ),

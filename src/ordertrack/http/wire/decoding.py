@@ -23,7 +23,8 @@ WHOLE = "body"
 
 _ID = f"1 to {requests.MAX_ID} characters without control characters"
 _PARTY = f"{_ID} (or an integer)"
-_TEXT = "text of at most {:,} characters without NUL"
+_LINE = "text of at most {:,} characters without control characters"
+_LINES = "text of at most {:,} characters without control characters other than line breaks"
 _MONEY = f"a number from 0 to {requests.MAX_MONEY:,}"
 _SECONDS = f"a number of seconds from 0 to {MAX_TIMING_S:,.0f}"
 _NUMBER = "a whole number from 1 to {:,}"
@@ -41,10 +42,10 @@ ALLOWED: dict[str, str] = {
     "price": _MONEY,
     "total": _MONEY,
     "currency": "three capital letters such as EUR",
-    "address": _TEXT.format(requests.MAX_ADDRESS),
-    "note": _TEXT.format(requests.MAX_NOTE),
+    "address": _LINES.format(requests.MAX_ADDRESS),
+    "note": _LINES.format(requests.MAX_NOTE),
     "status": f"one of {', '.join(Status)}",
-    "reason": _TEXT.format(requests.MAX_REASON),
+    "reason": _LINE.format(requests.MAX_REASON),
     "occurred_at": "an ISO 8601 time such as 2026-11-22T10:15:30Z",
     "expected_version": "a whole number from 1 to 2^63-1",
     "undo": "true or false",
@@ -72,11 +73,11 @@ _MALFORMED = {
     "JSON is malformed: object keys must be strings": "field names stand in double quotes",
     "JSON is malformed: ": "",
 }
-_WHERE = re.compile(r" - at `\$\.?(.*)`$")
+_WHERE = re.compile(r" - at `\$\.?(.*)`\Z")
 _INDEX = re.compile(r"\[\d+\]")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`$", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.*)`$")
-_WRONG_TYPE = re.compile(r"Expected .*, got `(\w+)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`\Z", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`\Z")
+_WRONG_TYPE = re.compile(r"Expected .*, got `(\w+)`\Z")
 
 
 def decode(type_: type[B], body: bytes) -> B:

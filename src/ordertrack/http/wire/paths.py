@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from ordertrack.core.errors import InvalidInput, OrderNotFound
 from ordertrack.core.feed import MAX_INT64, FeedKey, FeedKind, order_feed
+from ordertrack.core.text import LINE
 from ordertrack.http import names
 
 MAX_PARTY_ID = 64
@@ -27,7 +28,7 @@ _PATH = re.compile(
     re.DOTALL,
 )
 _ORDER_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
+_PRINTABLE = re.compile(LINE)
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 
 

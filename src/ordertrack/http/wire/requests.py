@@ -17,22 +17,27 @@ from ordertrack.core.event import Status
 from ordertrack.core.feed import MAX_INT64, parse_time_ms
 from ordertrack.core.order import AssignCourier, ChangeStatus, Details, Item, NewOrder
 from ordertrack.core.principal import Principal
+from ordertrack.core.text import LINE, LINES
 from ordertrack.core.workflow import MAX_SPEED, MAX_TIMING_S, MIN_SPEED, WorkflowOptions
+from ordertrack.http.wire.patterns import whole
 
 MAX_BULK_UPDATES = 1_000
 MAX_ITEMS, MAX_QUANTITY, MAX_MONEY = 100, 1_000, 10**9
 MAX_ID, MAX_LINE, MAX_NOTE, MAX_ADDRESS, MAX_REASON = 64, 200, 1_000, 500, 500
 
-# "No control characters", as a pattern that also says "not empty".
-_Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+_Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID, pattern=whole(LINE))]
 _IntId = Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64)]
 PartyId = Annotated[
     _Id | _IntId,
     Meta(description="1 to 64 characters; an integer is accepted and turned into a string.", examples=["7"]),
 ]
-_Line = Annotated[str, Meta(min_length=1, max_length=MAX_LINE, pattern=r"^[^\x00-\x1f\x7f]+$")]
-_Text = Annotated[str, Meta(max_length=MAX_NOTE, pattern=r"^[^\x00]*$")]
-_Reason = Annotated[str, Meta(max_length=MAX_REASON, pattern=r"^[^\x00]*$", description="Shown to the customer.")]
+_Line = Annotated[str, Meta(min_length=1, max_length=MAX_LINE, pattern=whole(LINE))]
+_Note = Annotated[str, Meta(max_length=MAX_NOTE, pattern=whole(LINES))]
+_Address = Annotated[str, Meta(max_length=MAX_ADDRESS, pattern=whole(LINES))]
+_Reason = Annotated[
+    str, Meta(max_length=MAX_REASON, pattern=whole(f"(?:{LINE})?"), description="Shown to the customer.")
+]
 _Money = Annotated[float, Meta(ge=0, le=float(MAX_MONEY))] | Annotated[int, Meta(ge=0, le=MAX_MONEY)]
 _Version = Annotated[int, Meta(ge=1, le=MAX_INT64)]
 _Time = Annotated[
@@ -56,7 +61,7 @@ class ItemBody(Body):
     name: _Line
     quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY)] = 1
     price: _Money | None = None
-    note: _Text | None = None
+    note: _Note | None = None
 
 
 class CreateOrderBody(Body):
@@ -68,9 +73,9 @@ class CreateOrderBody(Body):
     reference: Annotated[_Id, Meta(description="Your own id; unique per restaurant.")] | None = None
     items: Annotated[list[ItemBody | _Line], Meta(max_length=MAX_ITEMS)] = []
     total: _Money | None = None
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.", examples=["EUR"])] | None = None
-    address: Annotated[str, Meta(max_length=MAX_ADDRESS, pattern=r"^[^\x00]*$")] | None = None
-    note: _Text | None = None
+    currency: Annotated[str, Meta(pattern=whole("[A-Z]{3}"), description="ISO 4217.", examples=["EUR"])] | None = None
+    address: _Address | None = None
+    note: _Note | None = None
 
     def new_order(self, by: Principal, origin: str) -> NewOrder:
         items = tuple(
