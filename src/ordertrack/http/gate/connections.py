@@ -28,6 +28,9 @@ EPOLLIN, EPOLLRDHUP = getattr(select, "EPOLLIN", 0), getattr(select, "EPOLLRDHUP
 EPOLLOUT = getattr(select, "EPOLLOUT", 0)  # where there is no epoll
 READABLE = EPOLLIN | EPOLLRDHUP
 
+_SERVED = (Stage.IN_BODY, Stage.BUSY, Stage.HELD, Stage.WRITING)
+"""A request is being served, which the end of the server waits for."""
+
 
 class Connections:
     """`leave` is told of the held poll of a connection that is dropped."""
@@ -69,7 +72,7 @@ class Connections:
 
     async def finish_running(self) -> None:
         """Wait until the requests that are being served now are answered."""
-        self._running = {c for c in self._by_fd.values() if c.stage in (Stage.IN_BODY, Stage.BUSY, Stage.WRITING)}
+        self._running = {c for c in self._by_fd.values() if c.stage in _SERVED}
         if self._running:
             await self._none_running.wait()
 
