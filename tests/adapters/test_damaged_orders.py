@@ -132,7 +132,7 @@ async def test_damaged_steps_end_one_simulation(store: SqliteStore) -> None:
 
 
 async def test_a_request_that_fails_by_itself_fails_alone(store: SqliteStore) -> None:
-    """Whatever it did before, nothing of it is kept."""
+    """Nothing that it did before is kept."""
     commits: list[Committed] = []
     store._listener = lambda committed, committed_at_s: commits.extend(committed)
 

@@ -63,6 +63,7 @@ def stall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stall]:
 async def store(tmp_path: Path, stall: Stall, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqliteStore]:
     """With one order, and the limits of this file."""
     monkeypatch.setattr(sqlite_store, "READ_LIMIT_S", LIMIT_S)
+    monkeypatch.setattr(sqlite_store, "LIST_LIMIT_S", LIMIT_S)
     monkeypatch.setattr(sqlite_store, "MAX_READS_WAITING", 3)
     monkeypatch.setattr(sqlite_writer, "COMMIT_LIMIT_S", LIMIT_S)
     store = SqliteStore(tmp_path, SystemClock())

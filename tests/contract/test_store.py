@@ -815,7 +815,7 @@ async def test_steps_are_announced_with_each_commit(store: Store, listener: List
     assert announced[3:] == [(order.id, again), (order.id, ())]
 
 
-async def test_announced_steps_are_those_of_the_store_whatever_races(store: Store, listener: Listener) -> None:
+async def test_announced_steps_are_those_of_the_store_in_any_race(store: Store, listener: Listener) -> None:
     """Clause 17."""
     announced: dict[int, tuple[Step, ...]] = {}
     await store.close()

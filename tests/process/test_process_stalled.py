@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ordertrack.cli.serve import EXIT_UNFINISHED
 from support.api import ORDERS, Api
 from support.server import Server
 
@@ -24,11 +25,15 @@ def stall(tmp_path: Path) -> Stall:
 
 
 @pytest.fixture
-def server(start, tmp_path: Path, stall: Stall) -> Server:
+def started(start, tmp_path: Path, stall: Stall) -> Callable[[], Server]:
     folder = Path(__file__).parent / "stalled_disk"
     env = {"PYTHONPATH": str(folder), "STALLED_STATEMENTS": str(tmp_path / "stalled")}
-    started: Server = start("--drain-window-s", str(WINDOW_S), "--shutdown-grace-s", str(GRACE_S), env=env)
-    return started
+    return lambda: start("--drain-window-s", str(WINDOW_S), "--shutdown-grace-s", str(GRACE_S), env=env)
+
+
+@pytest.fixture
+def server(started: Callable[[], Server]) -> Server:
+    return started()
 
 
 @pytest.mark.protocol("5.2", "6.2", "3.12", "3.13")
@@ -77,3 +82,13 @@ def test_what_a_stall_left_unconfirmed_may_be_repeated(server: Server, api_of, s
     assert (again["data"]["version"], again["changed"]) == (2, False)
     assert api.http.get("/readyz").status_code == 200
     assert server.stop() == 0
+
+
+@pytest.mark.protocol("5.2")
+def test_a_thread_that_does_not_end_keeps_no_process(started: Callable[[], Server], stall: Stall) -> None:
+    stall("EXIT")
+    server = started()
+    signalled_at = time.monotonic()
+    assert server.stop() == EXIT_UNFINISHED
+    assert time.monotonic() - signalled_at < WINDOW_S + GRACE_S + 2
+    assert "did not end in time" in server.log

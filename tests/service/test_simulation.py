@@ -406,7 +406,7 @@ async def test_a_start_that_races_another_change_leaves_no_false_count(kitchen: 
         assert simulator.running == len(await kitchen.memory.simulations()) == 0
 
 
-async def test_a_stop_that_races_a_new_start_leaves_the_new_one_running(kitchen: Kitchen) -> None:
+async def test_a_stop_that_races_a_new_start_leaves_the_new_one(kitchen: Kitchen) -> None:
     order_id = await kitchen.place()
     stop = kitchen.memory.stop_simulation
 

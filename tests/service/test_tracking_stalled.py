@@ -99,7 +99,7 @@ async def test_a_drain_ends_though_no_read_does(node: Node) -> None:
 
 
 async def test_a_fault_answers_the_poll_it_meets(clock: Clock) -> None:
-    """Whatever goes wrong while a poll is settled, its client is told, under a number that the log has."""
+    """A client is told of a fault while its poll is settled, by the number that it has in the log."""
     node = Node(clock, at_hand=False)
     await node.store.open(node.tracking.committed)
     order_id = await node.place()

@@ -49,6 +49,7 @@ READERS = 2
 """For polls and single orders. Lists have one of their own: one that looks at a million orders delays other lists, and
 no poll."""
 READ_LIMIT_S = 5.0
+LIST_LIMIT_S = 10.0
 """From the request of a read to its result, the wait for a reader included."""
 MAX_READS_WAITING = 10_000
 MAX_LISTS_WAITING = 100
@@ -117,7 +118,7 @@ class SqliteStore:
                 lock,
                 writer,
                 Readers("read", connections[1:], writer.visible, self._clock, READ_LIMIT_S, MAX_READS_WAITING),
-                Readers("list", connections[:1], writer.visible, self._clock, READ_LIMIT_S, MAX_LISTS_WAITING),
+                Readers("list", connections[:1], writer.visible, self._clock, LIST_LIMIT_S, MAX_LISTS_WAITING),
             )
             undo.pop_all()
         except OSError as error:

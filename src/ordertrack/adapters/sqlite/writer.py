@@ -241,7 +241,7 @@ class Writer:
         began_s: float,
         committed_at_s: float | None,
     ) -> None:
-        """News goes out first, whatever became of those who asked for the changes."""
+        """Deliver the news first, also when the callers have gone, then answer the requests."""
         self.waiting -= len(batch)
         if committed_at_s is not None:
             self._meter(len(batch), committed_at_s - began_s)
