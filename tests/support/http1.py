@@ -57,6 +57,10 @@ class Connection:
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
+    def set_no_delay(self) -> None:
+        """Send each piece at once, however small (TCP_NODELAY)."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
     def end_of_sending(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
@@ -93,6 +97,19 @@ class Connection:
         """Waits for the end of the connection. False when something else comes first."""
         return not self._received and self._more() == b""
 
+    def ends_without_reset(self) -> bool:
+        """Read to the end of the connection. False when it is an RST."""
+        try:
+            while self._socket.recv(65_536):
+                pass
+        except ConnectionResetError:
+            return False
+        return True
+
+    def take(self, count: int) -> bytes:
+        """Return the next bytes as they came. Raises: EOFError, TimeoutError."""
+        return self._exactly(count)
+
     def provoked_by(self, data: bytes, silence_s: float) -> bytes:
         """What comes back for these bytes: to the end of the connection, or to a silence, after which it is ended."""
         with contextlib.suppress(OSError):  # the peer may refuse before it has read all
@@ -119,9 +136,12 @@ class Connection:
             pass
         return self._received
 
-    def answer(self) -> Answer:
-        """The next answer, once all of it is here."""
-        method = self._methods.pop(0) if self._methods else "GET"
+    def answer(self, method: str | None = None) -> Answer:
+        """The next answer, once all of it is here. `method` is that of a request which was sent as bytes.
+
+        Raises: EOFError when the connection ends before or within it, TimeoutError.
+        """
+        method = method or (self._methods.pop(0) if self._methods else "GET")
         head = self._until(b"\r\n\r\n")
         while head.startswith(b"HTTP/1.1 1"):
             head = self._until(b"\r\n\r\n")

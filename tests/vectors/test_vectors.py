@@ -1,0 +1,93 @@
+"""Each vector has its outcome, in any pieces that its bytes come in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.http1 import Answer
+from vectors.conftest import Subject
+from vectors.vector_bodies import BODIES
+from vectors.vector_differences import DIFFERENCES, names, under_h11
+from vectors.vector_exchange import Exchange, cut, exchange
+from vectors.vector_heads import HEADS
+from vectors.vector_outcomes import UNFINISHED, After, Outcome, Vector, error_code
+from vectors.vector_targets import HOSTS, TARGETS
+
+VECTORS = [*HEADS, *TARGETS, *HOSTS, *BODIES]
+SHORT_BYTES = 1_500
+"""Longer vectors come in as many pieces, but of more than one byte."""
+every_vector = pytest.mark.parametrize("vector", VECTORS, ids=[vector.name for vector in VECTORS])
+
+
+def check(subject: Subject, vector: Vector, ends: Iterable[int] = (), *, behind: bool = False) -> None:
+    """Send a vector in pieces that end at these positions."""
+    if not subject.is_gate:
+        vector = under_h11(vector)
+    outcome = vector.outcome
+    result = exchange(subject.url, vector, cut(vector.request, ends), behind=behind)
+    statuses = [answer.status for answer in result.answers]
+    if outcome is UNFINISHED:
+        assert statuses in ([], [400])
+        return
+    assert statuses[1:] == list(outcome.then), result.answers
+    answer = result.answers[0]
+    assert answer.status in outcome.statuses, answer
+    if outcome.is_refusal and vector.method != "HEAD":
+        _check_problem(answer, outcome)
+    _check_end(outcome, result)
+
+
+def _check_problem(answer: Answer, outcome: Outcome) -> None:
+    assert error_code(answer) in outcome.codes, answer
+    problem = answer.json()
+    assert (problem["success"], problem["status"]) == (False, answer.status)
+    assert problem["message"]
+
+
+def _check_end(outcome: Outcome, result: Exchange) -> None:
+    """The connection ends after the answer as it has to, and as the answer says."""
+    answer = result.answers[-1]
+    if outcome.after is After.OPEN:
+        assert result.canary_answered, "the next request got no answer"
+    elif outcome.after in (After.CLOSED, After.HELD):
+        assert not result.canary_answered, "the connection went on"
+    if outcome.after is not After.HELD:
+        assert result.canary_answered == (answer.headers.get("connection", "").lower() != "close"), answer
+
+
+@every_vector
+def test_in_one_piece(subject: Subject, vector: Vector) -> None:
+    check(subject, vector)
+
+
+@every_vector
+def test_byte_by_byte(subject: Subject, vector: Vector) -> None:
+    check(subject, vector, range(0, len(vector.request), -(-len(vector.request) // SHORT_BYTES) or 1))
+
+
+@every_vector
+def test_behind_other_requests(subject: Subject, vector: Vector) -> None:
+    check(subject, vector, behind=True)
+
+
+@given(vector=st.sampled_from(VECTORS), behind=st.booleans(), data=st.data())
+@settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def test_in_any_pieces(subject: Subject, vector: Vector, behind: bool, data: st.DataObject) -> None:
+    ends = data.draw(st.lists(st.integers(0, len(vector.request)), max_size=8))
+    check(subject, vector, ends, behind=behind)
+
+
+def test_each_vector_has_a_name_of_its_own() -> None:
+    assert [name for name, count in Counter(vector.name for vector in VECTORS).items() if count > 1] == []
+
+
+def test_each_difference_is_one_and_of_a_vector() -> None:
+    expected = {vector.name: vector.outcome for vector in VECTORS}
+    assert [name for name, count in Counter(names()).items() if count > 1] == []
+    assert [name for name in names() if name not in expected] == []
+    assert [d.why for d in DIFFERENCES if any(expected[name] == d.outcome for name in d.names)] == []
