@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ordertrack.core.access import Action
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.feed import Cursor, FeedState, format_time
+from ordertrack.core.link import REDACTED_ID
 from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, Answer, Reason, has_ended, next_poll_interval_s
 from ordertrack.core.principal import Role
@@ -48,7 +49,7 @@ class OrderView(Struct):
 
     id: int
     reference: str | None
-    customer_id: str
+    customer_id: Annotated[str | None, Meta(description="Null in what a tracking link shows.")]
     restaurant_id: str
     courier_id: str | None
     status: Status
@@ -236,7 +237,7 @@ def order_view(order: Order) -> OrderView:
     return OrderView(
         id=order.id,
         reference=order.reference,
-        customer_id=order.customer_id,
+        customer_id=None if order.customer_id == REDACTED_ID else order.customer_id,
         restaurant_id=order.restaurant_id,
         courier_id=order.courier_id,
         status=order.status,
