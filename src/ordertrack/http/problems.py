@@ -10,17 +10,20 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
 from ordertrack.core import errors as core
 from ordertrack.http import errors as http
 from ordertrack.http import names
+from ordertrack.http.wire.answers import encode
+from ordertrack.http.wire.problem_answers import Problem
 
 TYPE_PREFIX = "urn:ordertrack:error:"
 
 
 class Kind(NamedTuple):
-    """`message` and `fields` are made from the error; what they may quote of the request is bounded."""
+    """`message` and `fields` are made from the error; what they may quote of the request is bounded.
+
+    `fields` are more fields of `wire.problem_answers.Problem`.
+    """
 
     code: str
     status: int
@@ -292,7 +295,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
 }
 
 
-class Problem(NamedTuple):
+class ProblemResponse(NamedTuple):
     """An error ready to be sent."""
 
     status: int
@@ -301,29 +304,25 @@ class Problem(NamedTuple):
 
 
 def problem_fields(error: core.OrdertrackError) -> dict[str, Any]:
-    """The error as JSON keys, for a whole answer or for one result of a bulk update."""
+    """Return what a Problem and one result of a bulk update have in common, by field name."""
     kind = KINDS[type(error)]
     return {"success": False, "error": kind.code, "message": kind.message(error), **kind.fields(error)}
 
 
-def refusal(error: core.OrdertrackError, refused: Counter[str]) -> Problem:
-    """The error as an answer to a request, counted by its code."""
+def refusal(error: core.OrdertrackError, refused: Counter[str]) -> ProblemResponse:
+    """Return the error as an answer to a request, counted by its code."""
     refused[KINDS[type(error)].code] += 1
     return problem(error)
 
 
-def problem(error: core.OrdertrackError) -> Problem:
+def problem(error: core.OrdertrackError) -> ProblemResponse:
+    """Return the error as an answer to a request."""
     kind = KINDS[type(error)]
-    body = {
-        **problem_fields(error),
-        "type": TYPE_PREFIX + kind.code,
-        "title": kind.title,
-        "status": kind.status,
-    }
+    body = Problem(**problem_fields(error), type=TYPE_PREFIX + kind.code, title=kind.title, status=kind.status)
     headers = {names.CONTENT_TYPE: names.PROBLEM_JSON, names.CACHE_CONTROL: names.NO_STORE}
     if isinstance(error, core.Overloaded):
         headers[names.RETRY_AFTER] = str(error.retry_after_s)
-        body["retry_after_s"] = error.retry_after_s
+        body.retry_after_s = error.retry_after_s
     if isinstance(error, core.RateLimited):  # draft-ietf-httpapi-ratelimit-headers
         headers[names.RATELIMIT_POLICY] = f'"{error.budget}";q={error.requests};w={error.window_s}'
         headers[names.RATELIMIT] = f'"{error.budget}";r=0;t={error.retry_after_s}'
@@ -331,4 +330,4 @@ def problem(error: core.OrdertrackError) -> Problem:
         headers[names.WWW_AUTHENTICATE] = "Bearer" if error.why == "missing" else 'Bearer error="invalid_token"'
     if isinstance(error, http.MethodNotAllowed):
         headers[names.ALLOW] = ", ".join(error.allowed)
-    return Problem(kind.status, headers, msgspec.json.encode(body))
+    return ProblemResponse(kind.status, headers, encode(body))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -26,6 +26,8 @@ Time = Annotated[
         examples=["2026-11-22T10:15:30.123Z"],
     ),
 ]
+Success = Annotated[bool, Meta(extra_json_schema={"const": True})]
+"""Not `Literal[True]`: its schema is `{"enum": [true]}`, which some generators of clients cannot read."""
 CursorText = Annotated[str, Meta(description="Opaque: echo it unchanged.", examples=["a1b2c3d4.3"])]
 
 
@@ -125,45 +127,45 @@ class BulkView(Struct):
 
 
 class OrderAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: OrderView
 
 
 class ChangeAnswer(Struct, kw_only=True):
     """`changed` is false when it was already so: no event, no new version, nobody woken."""
 
-    success: Literal[True] = True
+    success: Success = True
     data: OrderView
     changed: bool
 
 
 class OrdersAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: OrdersView
 
 
 class EventsAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: EventsView
 
 
 class BulkAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: BulkView
 
 
 class SimulationAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: SimulationView
 
 
 class AuditAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: AuditView
 
 
 class StatsAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: SystemStats
 
 
@@ -172,7 +174,7 @@ class HealthView(Struct):
 
 
 class HealthAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: HealthView
 
 
@@ -182,7 +184,7 @@ D = TypeVar("D")
 class _PollAnswer(Struct, Generic[D], kw_only=True):
     """What every poll is answered. The first five keys are the original contract's."""
 
-    success: Literal[True] = True
+    success: Success = True
     data: D
     has_update: bool
     next_poll_interval: Annotated[int, Meta(description="Seconds. 0 means stop, and nothing else does.")]
