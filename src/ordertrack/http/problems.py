@@ -32,6 +32,10 @@ class Kind(NamedTuple):
     fields: Callable[[Any], dict[str, Any]] = lambda error: {}
 
 
+def _seconds(number: float) -> str:
+    return "1 second" if number == 1 else f"{number:g} seconds"
+
+
 def _state(error: core.OrderConflict) -> dict[str, Any]:
     order = error.order
     return {
@@ -59,14 +63,14 @@ def _illegal_transition(error: core.IllegalTransition) -> str:
 def _undo_window_passed(error: core.UndoWindowPassed) -> str:
     return (
         f"Order {error.order.id} can no longer go back to {error.requested}: an undo is possible for "
-        f"{error.undo_window_ms / 1000:g} seconds after the step it undoes (version {error.undone_version})."
+        f"{_seconds(error.undo_window_ms / 1000)} after the step it undoes (version {error.undone_version})."
     )
 
 
 _UNAUTHENTICATED: dict[core.WhyUnauthenticated, str] = {
     "missing": "Send a token: `Authorization: Bearer ...`.",
-    "malformed": "What was sent as a token is none.",
-    "invalid": "The token is not accepted here.",
+    "malformed": "Malformed bearer token.",
+    "invalid": "Invalid bearer token.",
     "expired": "The token has expired.",
 }
 
@@ -84,139 +88,138 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
     core.InvalidInput: Kind(
         "invalid_parameter",
         400,
-        "A value is not allowed",
+        "Invalid parameter",
         lambda e: f"`{e.field}` must be {e.allowed}.",
         lambda e: {"field": e.field},
     ),
     http.MalformedRequest: Kind("malformed_request", 400, "Malformed request", lambda e: e.detail),
-    http.InvalidJson: Kind(
-        "invalid_json", 400, "The body is not JSON", lambda e: f"The body is not valid JSON: {e.detail}."
-    ),
+    http.InvalidJson: Kind("invalid_json", 400, "Invalid JSON", lambda e: f"The body is not valid JSON: {e.detail}."),
     http.InvalidBody: Kind(
         "invalid_body",
         400,
-        "A field of the body is not allowed",
+        "Invalid body",
         lambda e: f"{'The body' if e.field == 'body' else f'`{e.field}`'} {e.detail}.",
         lambda e: {"field": e.field},
     ),
     http.UnknownParameter: Kind(
         "unknown_parameter",
         400,
-        "A query parameter is unknown",
+        "Unknown parameter",
         lambda e: f"`{e.name}` is not a query parameter here; allowed: {', '.join(e.allowed) or 'none'}.",
         lambda e: {"field": e.name},
     ),
     core.ReasonRequired: Kind(
         "reason_required",
         400,
-        "This step needs a reason",
+        "Reason required",
         lambda e: f"Order {e.order.id} is {e.order.status}: to make it {e.requested}, say why in `reason`.",
         _state,
     ),
     core.Unauthenticated: Kind(
         "unauthenticated",
         401,
-        "Nobody knows who is asking",
+        "Authentication required",
         lambda e: _UNAUTHENTICATED[e.why],
         lambda e: {"why": e.why},
     ),
     core.Forbidden: Kind(
         "forbidden",
         403,
-        "This role may not do this",
+        "Forbidden",
         lambda e: f"The role {e.role} may not do this: {e.action.replace('_', ' ')}.",
         lambda e: {"role": e.role, "action": e.action},
     ),
     http.CrossSite: Kind(
         "cross_site",
         403,
-        "Pages of this site may not do this",
+        "Cross-site request refused",
         lambda e: f"A page of {e.origin[:100] or 'another site'} may not change anything here: see --cors-origins.",
     ),
-    core.OrderNotFound: Kind("order_not_found", 404, "No such order", lambda e: "There is no such order."),
+    core.OrderNotFound: Kind("order_not_found", 404, "Order not found", lambda e: "There is no such order."),
     core.LinkNotFound: Kind(
-        "link_not_found", 404, "No such tracking link", lambda e: "The order has no such tracking link."
+        "link_not_found", 404, "Tracking link not found", lambda e: "The order has no such tracking link."
     ),
     http.NoSuchPage: Kind(
-        "not_found", 404, "Nothing is here", lambda e: "Nothing is here. The API is described at /apidocs/."
+        "not_found",
+        404,
+        "Resource not found",
+        lambda e: "No resource has this path. The API is described at /apidocs/.",
     ),
     core.SimulationNotRunning: Kind(
         "simulation_not_running",
         404,
-        "No simulation is running",
+        "No simulation running",
         lambda e: f"No simulation of order {e.order_id} is running.",
     ),
     http.MethodNotAllowed: Kind(
         "method_not_allowed",
         405,
-        "This method is not allowed here",
+        "Method not allowed",
         lambda e: f"{e.method} is not allowed here; allowed: {', '.join(e.allowed)}.",
     ),
-    core.IllegalTransition: Kind(
-        "illegal_transition", 409, "This step is not possible now", _illegal_transition, _state
-    ),
-    core.UndoWindowPassed: Kind("undo_window_passed", 409, "It is too late to undo this", _undo_window_passed, _state),
+    core.IllegalTransition: Kind("illegal_transition", 409, "Illegal transition", _illegal_transition, _state),
+    core.UndoWindowPassed: Kind("undo_window_passed", 409, "Undo window passed", _undo_window_passed, _state),
     core.OrderEnded: Kind(
         "order_ended",
         409,
-        "The order has ended",
+        "Order ended",
         lambda e: f"Order {e.order.id} is {e.order.status}: nothing more happens to it.",
         _state,
     ),
     core.OrderLogFull: Kind(
         "order_log_full",
         409,
-        "The order has too many events",
+        "Order log full",
         lambda e: f"Order {e.order.id} has {e.max_events} events; from here on it can only be ended.",
         _state,
     ),
     core.VersionConflict: Kind(
         "version_conflict",
         409,
-        "Somebody else was faster",
+        "Version conflict",
         lambda e: f"Order {e.order.id} has version {e.order.version}, not {e.expected_version}.",
         _state,
     ),
     core.SimulationRunning: Kind(
         "simulation_running",
         409,
-        "A simulation is running already",
+        "Simulation running",
         lambda e: f"A simulation of order {e.order.id} is running. Stop it with DELETE first.",
         _state,
     ),
     core.TooManyLinks: Kind(
         "too_many_links",
         409,
-        "The order has too many tracking links",
+        "Too many tracking links",
         lambda e: f"Order {e.order.id} has {e.limit} tracking links, which is the limit. Revoke one first.",
         _state,
     ),
     core.ReferenceTaken: Kind(
         "reference_taken",
         409,
-        "This reference is taken",
+        "Reference taken",
         lambda e: f"Restaurant {e.restaurant_id} has an order with reference {e.reference!r} already.",
     ),
     core.IdempotencyKeyReused: Kind(
         "idempotency_key_reused",
         409,
-        "This Idempotency-Key was used for something else",
+        "Idempotency-Key reused",
         lambda e: "This Idempotency-Key came with another body within 24 hours. Use a new key for a new order.",
     ),
     core.PreconditionFailed: Kind(
         "precondition_failed",
         412,
-        "Somebody else was faster",
+        "Precondition failed",
         lambda e: f"Order {e.order.id} has version {e.order.version}, which `If-Match` does not name.",
         _state,
     ),
     http.BodyTooLarge: Kind(
-        "body_too_large", 413, "The body is too large", lambda e: f"A body here has at most {e.limit_bytes} bytes."
+        "body_too_large", 413, "Body too large", lambda e: f"A body here has at most {e.limit_bytes} bytes."
     ),
     http.UnsupportedMediaType: Kind(
         "unsupported_media_type",
         415,
-        "The body is not declared as JSON",
+        "Unsupported media type",
         lambda e: f"Send the body with `Content-Type: application/json`; {_declared(e.received)}.",
     ),
     http.ExpectationFailed: Kind(
@@ -228,27 +231,32 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
     core.TooManyPolls: Kind(
         "too_many_connections",
         429,
-        "Too many polls are held for this",
-        lambda e: f"This {e.of} has {e.limit} held polls, which is the limit. Try again in {e.retry_after_s} seconds.",
+        "Too many held polls",
+        lambda e: (
+            f"This {e.of} has {e.limit} held polls, which is the limit. Try again in {_seconds(e.retry_after_s)}."
+        ),
     ),
     core.RateLimited: Kind(
         "rate_limited",
         429,
-        "More was asked for than one may",
-        lambda e: f"{e.requests} {e.budget} in {e.window_s} seconds are spent. Try again in {e.retry_after_s} seconds.",
+        "Rate limit exceeded",
+        lambda e: (
+            f"The limit of {e.requests} {e.budget} in {_seconds(e.window_s)} is reached. "
+            f"Try again in {_seconds(e.retry_after_s)}."
+        ),
         lambda e: {"budget": e.budget, "requests": e.requests, "window_s": e.window_s},
     ),
     http.HeadTooLarge: Kind(
         "head_too_large",
         431,
-        "The request's head is too large",
+        "Request head too large",
         lambda e: f"Request line and headers have at most {e.limit_bytes} bytes together.",
     ),
     http.InternalError: Kind(
         "internal_error",
         500,
-        "A bug in ordertrack",
-        lambda e: f"This is a bug. The server's log has it as incident {e.incident}.",
+        "Internal error",
+        lambda e: f"This is a bug in ordertrack. The server's log has it as incident {e.incident}.",
     ),
     http.UnknownMethod: Kind(
         "method_not_implemented",
@@ -269,28 +277,31 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         lambda e: f"This server speaks HTTP/1.1 and HTTP/1.0, not {_quoted(e.received)}.",
     ),
     http.NotReady: Kind(
-        "not_ready", 503, "This node takes no new work", lambda e: f"This node is {e.why}.", lambda e: {"why": e.why}
+        "not_ready", 503, "Node not ready", lambda e: f"This node is {e.why}.", lambda e: {"why": e.why}
     ),
     core.NodeFull: Kind(
         "node_full",
         503,
-        "This node holds all the polls it may",
-        lambda e: f"This node is full. Try again in {e.retry_after_s} seconds.",
+        "Node full",
+        lambda e: f"This node is full. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.TokensUnavailable: Kind(
         "tokens_unavailable",
         503,
-        "Tokens cannot be checked",
-        lambda e: f"The keys of tokens cannot be fetched. Try again in {e.retry_after_s} seconds.",
+        "Tokens cannot be verified",
+        lambda e: f"The keys of tokens cannot be fetched. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.StoreBusy: Kind(
-        "store_busy", 503, "Too many updates are waiting", lambda e: f"Try again in {e.retry_after_s} seconds."
+        "store_busy",
+        503,
+        "Store busy",
+        lambda e: f"Too many updates are waiting. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.StoreUnavailable: Kind(
         "store_unavailable",
         503,
-        "The store is not available",
-        lambda e: f"Nothing of this request was kept. Try again in {e.retry_after_s} seconds.",
+        "Store unavailable",
+        lambda e: f"Nothing of this request was kept. Try again in {_seconds(e.retry_after_s)}.",
     ),
 }
 
