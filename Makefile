@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+GENERATORS := tests/generated_clients
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test conformance lint bench fuzz docs lock clean
+.PHONY: help setup serve test generators conformance lint bench fuzz docs lock clean
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,8 +28,19 @@ serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (ORDE
 conformance: setup ## hold a running server to PROTOCOL.md: ORDERTRACK_CONFORMANCE_URL=http://... make conformance
 	@$(BIN)/python -m pytest tests/conformance
 
-test: setup lint ## run the checks and all tests
+test: setup lint generators ## run the checks and all tests
 	@$(BIN)/python -m pytest
+
+generators: $(GENERATORS)/.venv/.installed $(GENERATORS)/node_modules/.installed ## install what the tests of generated clients use (npm is optional)
+
+$(GENERATORS)/.venv/.installed: $(GENERATORS)/requirements.lock
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+$(GENERATORS)/node_modules/.installed: $(GENERATORS)/package-lock.json
+	@if command -v npm >/dev/null; then cd $(GENERATORS) && npm ci --silent && touch node_modules/.installed; \
+		else echo "No npm here: the tests of linters and of TypeScript clients will be skipped."; fi
 
 lint: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check
@@ -45,10 +57,13 @@ fuzz: setup ## try mutated requests and tokens for MINUTES (10)
 docs: setup ## write the generated reference pages in docs/reference
 	@$(BIN)/python -m ordertrack.cli.reference docs/reference
 
-lock: ## pin the newest allowed versions of everything in requirements.lock
+lock: ## pin the newest allowed versions of everything in the lock files (needs npm)
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
 	@$(VENV)-lock/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --extra dev \
 		--python-version 3.11 --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+	@cd $(GENERATORS) && ../../$(VENV)-lock/bin/uv pip compile --quiet --universal --upgrade --generate-hashes \
+		--no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" requirements.in --output-file requirements.lock
+	@cd $(GENERATORS) && npm install --silent --package-lock-only
 
 clean: ## remove what setup, tests and checks made (not ./data)
-	@rm -rf $(VENV) $(VENV)-lock .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-lock $(GENERATORS)/.venv $(GENERATORS)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

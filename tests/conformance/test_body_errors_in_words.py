@@ -24,12 +24,20 @@ NEW: Json = {"customer_id": "c", "restaurant_id": "r"}
          "`items[1].size` is an unknown field; the fields are `name`, `quantity`, `price`, `note`."),
         ({"customer_id": "c"}, "restaurant_id",
          "`restaurant_id` is missing: it must be 1 to 64 characters without control characters (or an integer)."),
+        ({**NEW, "` - at `$.a`b": 1}, "` - at `$.a`b", "`` - at `$.a`b` is an unknown field; the fields are "
+         "`customer_id`, `restaurant_id`, `courier_id`, `reference`, `items`, `total`, `currency`, `address`, `note`."),
         ([], "body", "The body must be a JSON object, not a list."),
     ],
 )  # fmt: skip
 def test_a_refused_order_says_which_field_and_what_it_may_be(api: Api, body: object, field: str, message: str):
     problem = api.http.post(ORDERS, json=body).json()
     assert (problem["error"], problem["field"], problem["message"]) == ("invalid_body", field, message)
+
+
+@pytest.mark.protocol("2.2")
+def test_status_that_quotes_a_place_names_the_status(api: Api):
+    problem = api.http.put(f"{ORDERS}/{api.create()['id']}/status", json={"status": "x' - at `$.y"}).json()
+    assert (problem["status"], problem["field"]) == (400, "status")
 
 
 @pytest.mark.protocol("2.2")

@@ -176,12 +176,39 @@ def test_every_operation_says_how_it_answers_and_how_it_refuses(document: Json):
         assert operation["summary"], (method, path)
         assert any(status.startswith("2") for status in operation["responses"])
     track = document["paths"][f"{ORDERS}/{{order_id}}/track"]["get"]
-    assert set(track["responses"]) == {"200", "304", "400", "401", "403", "404", "429", "503"}
+    assert set(track["responses"]) == {"200", "304", "400", "401", "403", "404", "429", "431", "503"}
+
+
+@pytest.mark.protocol("7.1", "7.7")
+def test_description_says_which_operations_need_a_token(document: Json):
+    public = {path for _, path, operation in _operations(document) if operation["security"] == []}
+    assert public == {"/healthz", "/readyz", "/t/{token}", "/t/{token}/track"}
+
+
+@pytest.mark.protocol("2.1", "2.2")
+def test_success_is_a_constant_that_is_always_there(document: Json):
+    schemas = document["components"]["schemas"]
+    answers = {name: schema for name, schema in schemas.items() if name == "Problem" or name.endswith("Answer")}
+    assert len(answers) >= 14
+    for name, schema in answers.items():
+        assert schema["properties"]["success"] == {"type": "boolean", "const": name != "Problem"}
+        assert "success" in schema["required"]
+
+
+@pytest.mark.protocol("3.5")
+def test_poll_has_no_default_timeout(document: Json):
+    """A client that sends a default waits for a change, where one without a timeout is answered at once."""
+    polls = [operation for _, path, operation in _operations(document) if path.endswith("/track")]
+    assert len(polls) == 5
+    for poll in polls:
+        (timeout,) = (one for one in poll["parameters"] if one["name"] == "timeout")
+        assert "default" not in timeout["schema"]
 
 
 @pytest.mark.protocol("2.1", "2.2")
 def test_answers_of_this_server_are_valid_against_its_description(api: Api, document: Json):
     order = api.at("picked_up")
+    link = api.http.post(f"{ORDERS}/{order['id']}/links").json()["data"]["path"]
     path = f"{ORDERS}/{{order_id}}"
     answers = [
         ("get", f"{path}/track", api.http.get(f"{ORDERS}/{order['id']}/track")),
@@ -195,6 +222,9 @@ def test_answers_of_this_server_are_valid_against_its_description(api: Api, docu
         ("get", ORDERS, api.http.get(ORDERS)),
         ("get", STATS, api.http.get(STATS)),
         ("get", "/healthz", api.http.get("/healthz")),
+        ("get", "/t/{token}", api.http.get(link)),
+        ("get", "/t/{token}/track", api.http.get(f"{link}/track")),
+        ("get", "/t/{token}/track", api.http.get(f"{link}x/track")),
     ]
     for method, template, answer in answers:
         described = document["paths"][template][method]["responses"][str(answer.status_code)]

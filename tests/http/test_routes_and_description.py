@@ -32,10 +32,12 @@ def _described() -> set[tuple[str, str]]:
     return {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
+LINKS = {f"{names.LINKS}/{{token}}", f"{names.LINKS}/{{token}}/track"}
 STATUS = f"{names.ORDERS}/{{order_id}}{names.STATUS_SUFFIX}"
 
 
 def test_every_route_is_described_and_every_operation_is_served():
-    assert _described() == _served() | {("GET", track) for track in TRACKS} | {("PUT", STATUS)}
+    in_front = {("GET", path) for path in TRACKS | LINKS} | {("PUT", STATUS)}
+    assert _described() == _served() | in_front
     assert match_path(STATUS) == StatusTarget("{order_id}")
     assert all(isinstance(match_path(track), PollTarget) for track in TRACKS)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from ordertrack.core.errors import OrderConflict
+from ordertrack.core.errors import NodeFull, OrderConflict
 from ordertrack.http.openapi.document import error_example
 from ordertrack.http.openapi.error_examples import EXAMPLES
 from ordertrack.http.openapi.operations import OPERATIONS
-from ordertrack.http.problems import KINDS
+from ordertrack.http.problems import KINDS, problem
 from ordertrack.http.wire.decoding import ALLOWED, WHOLE
 
 
@@ -52,6 +52,11 @@ def test_the_message_of_an_example_fits_the_state_beside_it(error: type[OrderCon
         assert ended
     if "version" in example["message"] and "undo" not in example["message"]:
         assert f"version {example['current_version']}" in example["message"]
+
+
+def test_one_second_is_singular() -> None:
+    assert msgspec.json.decode(problem(NodeFull(1, 10)).body)["message"] == "This node is full. Try again in 1 second."
+    assert "Try again in 2 seconds." in msgspec.json.decode(problem(NodeFull(2, 10)).body)["message"]
 
 
 def test_no_example_names_fields_of_another_request() -> None:

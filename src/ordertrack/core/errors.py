@@ -1,10 +1,10 @@
-"""What can be wrong, as a tree. Errors carry fields, not sentences; `http/problems.py` gives each its words.
+"""Errors as a tree. They carry fields, not sentences; `http/problems.py` gives each its words.
 
 OrdertrackError
 ├── InvalidInput                  the request itself cannot be understood
-├── Unauthenticated               nobody knows who is asking
-├── Forbidden                     an own order, or none at all, and the role may not do this
-├── OrderNotFound                 no such order, or not yours: the two look alike
+├── Unauthenticated               no valid token
+├── Forbidden                     the role may not do this with its own order, or with none
+├── OrderNotFound                 no such order, or another principal's: the two look alike
 ├── OrderConflict                 the order's state does not allow it; carries the order as it stands
 │   ├── IllegalTransition
 │   ├── UndoWindowPassed
@@ -13,7 +13,7 @@ OrdertrackError
 │   ├── OrderLogFull
 │   ├── VersionConflict           `expected_version` lost
 │   ├── PreconditionFailed        `If-Match` lost
-│   ├── TooManyLinks             it has all the tracking links it may
+│   ├── TooManyLinks              it has all the tracking links it may
 │   └── SimulationRunning
 ├── LinkNotFound
 ├── SimulationNotRunning
@@ -23,8 +23,8 @@ OrdertrackError
 └── Overloaded                    try again after `retry_after_s`
     ├── TooManyPolls              this feed, or this client, has all it may
     ├── NodeFull                  this node holds all it may
-    ├── RateLimited               more was asked for than one may
-    ├── TokensUnavailable         the keys that tokens are checked with cannot be had
+    ├── RateLimited               a budget is spent
+    ├── TokensUnavailable         the keys that verify tokens cannot be fetched
     ├── StoreBusy                 the write queue is full
     ├── StoreUnavailable          the store failed; nothing of the request was kept
     └── OutcomeUnknown            the store did not confirm a change in time; it may have been made, or be made later
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ordertrack.core.principal import Role
 
 WhyUnauthenticated = Literal["missing", "malformed", "invalid", "expired"]
-"""All that a stranger is told: nothing was sent; it was no token; it was none of ours; it was one of ours, too old."""
+"""The reason: no token was sent; it has not the form of one; it is not accepted; it was accepted and has expired."""
 
 
 @dataclass(eq=False)

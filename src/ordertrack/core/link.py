@@ -1,4 +1,4 @@
-"""What the holder of a tracking link sees of its order: the whole rule is in this file.
+"""The order as the holder of a tracking link sees it: the whole rule is in this file.
 
 A link is passed on, so it shows where the order stands and nothing of the people:
 
@@ -18,9 +18,9 @@ from ordertrack.core.order import Details, Order
 from ordertrack.core.principal import role_of
 from ordertrack.core.workflow import ACTOR as SIMULATOR
 
-NOBODY = ""
-"""The customer's id in what a link shows."""
-SOMEBODY = "anonymous"
+REDACTED_ID = ""
+"""The customer's id in what a link shows. No customer has it, and on the wire it is null."""
+ANONYMOUS_ACTOR = "anonymous"
 """The actor of an event that no known role signed."""
 
 
@@ -29,7 +29,7 @@ def for_link(order: Order) -> Order:
     courier_id = order.courier_id if order.status is Status.PICKED_UP else None
     return replace(
         order,
-        customer_id=NOBODY,
+        customer_id=REDACTED_ID,
         reference=None,
         courier_id=courier_id,
         details=_details(order.details),
@@ -59,4 +59,4 @@ def _signature(actor: str) -> str:
     role = role_of(actor)
     if role is not None:
         return role.value
-    return SIMULATOR if actor == SIMULATOR else SOMEBODY
+    return SIMULATOR if actor == SIMULATOR else ANONYMOUS_ACTOR

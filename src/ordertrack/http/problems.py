@@ -10,17 +10,20 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
 from ordertrack.core import errors as core
 from ordertrack.http import errors as http
 from ordertrack.http import names
+from ordertrack.http.wire.answers import encode
+from ordertrack.http.wire.problem_answers import Problem
 
 TYPE_PREFIX = "urn:ordertrack:error:"
 
 
 class Kind(NamedTuple):
-    """`message` and `fields` are made from the error; what they may quote of the request is bounded."""
+    """`message` and `fields` are made from the error; what they may quote of the request is bounded.
+
+    `fields` are more fields of `wire.problem_answers.Problem`.
+    """
 
     code: str
     status: int
@@ -66,8 +69,8 @@ def _undo_window_passed(error: core.UndoWindowPassed) -> str:
 
 _UNAUTHENTICATED: dict[core.WhyUnauthenticated, str] = {
     "missing": "Send a token: `Authorization: Bearer ...`.",
-    "malformed": "What was sent as a token is none.",
-    "invalid": "The token is not accepted here.",
+    "malformed": "Malformed bearer token.",
+    "invalid": "Invalid bearer token.",
     "expired": "The token has expired.",
 }
 
@@ -85,139 +88,138 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
     core.InvalidInput: Kind(
         "invalid_parameter",
         400,
-        "A value is not allowed",
+        "Invalid parameter",
         lambda e: f"`{e.field}` must be {e.allowed}.",
         lambda e: {"field": e.field},
     ),
     http.MalformedRequest: Kind("malformed_request", 400, "Malformed request", lambda e: e.detail),
-    http.InvalidJson: Kind(
-        "invalid_json", 400, "The body is not JSON", lambda e: f"The body is not valid JSON: {e.detail}."
-    ),
+    http.InvalidJson: Kind("invalid_json", 400, "Invalid JSON", lambda e: f"The body is not valid JSON: {e.detail}."),
     http.InvalidBody: Kind(
         "invalid_body",
         400,
-        "A field of the body is not allowed",
+        "Invalid body",
         lambda e: f"{'The body' if e.field == 'body' else f'`{e.field}`'} {e.detail}.",
         lambda e: {"field": e.field},
     ),
     http.UnknownParameter: Kind(
         "unknown_parameter",
         400,
-        "A query parameter is unknown",
+        "Unknown parameter",
         lambda e: f"`{e.name}` is not a query parameter here; allowed: {', '.join(e.allowed) or 'none'}.",
         lambda e: {"field": e.name},
     ),
     core.ReasonRequired: Kind(
         "reason_required",
         400,
-        "This step needs a reason",
+        "Reason required",
         lambda e: f"Order {e.order.id} is {e.order.status}: to make it {e.requested}, say why in `reason`.",
         _state,
     ),
     core.Unauthenticated: Kind(
         "unauthenticated",
         401,
-        "Nobody knows who is asking",
+        "Authentication required",
         lambda e: _UNAUTHENTICATED[e.why],
         lambda e: {"why": e.why},
     ),
     core.Forbidden: Kind(
         "forbidden",
         403,
-        "This role may not do this",
+        "Forbidden",
         lambda e: f"The role {e.role} may not do this: {e.action.replace('_', ' ')}.",
         lambda e: {"role": e.role, "action": e.action},
     ),
     http.CrossSite: Kind(
         "cross_site",
         403,
-        "Pages of this site may not do this",
+        "Cross-site request refused",
         lambda e: f"A page of {e.origin[:100] or 'another site'} may not change anything here: see --cors-origins.",
     ),
-    core.OrderNotFound: Kind("order_not_found", 404, "No such order", lambda e: "There is no such order."),
+    core.OrderNotFound: Kind("order_not_found", 404, "Order not found", lambda e: "There is no such order."),
     core.LinkNotFound: Kind(
-        "link_not_found", 404, "No such tracking link", lambda e: "The order has no such tracking link."
+        "link_not_found", 404, "Tracking link not found", lambda e: "The order has no such tracking link."
     ),
     http.NoSuchPage: Kind(
-        "not_found", 404, "Nothing is here", lambda e: "Nothing is here. The API is described at /apidocs/."
+        "not_found",
+        404,
+        "Resource not found",
+        lambda e: "No resource has this path. The API is described at /apidocs/.",
     ),
     core.SimulationNotRunning: Kind(
         "simulation_not_running",
         404,
-        "No simulation is running",
+        "No simulation running",
         lambda e: f"No simulation of order {e.order_id} is running.",
     ),
     http.MethodNotAllowed: Kind(
         "method_not_allowed",
         405,
-        "This method is not allowed here",
+        "Method not allowed",
         lambda e: f"{e.method} is not allowed here; allowed: {', '.join(e.allowed)}.",
     ),
-    core.IllegalTransition: Kind(
-        "illegal_transition", 409, "This step is not possible now", _illegal_transition, _state
-    ),
-    core.UndoWindowPassed: Kind("undo_window_passed", 409, "It is too late to undo this", _undo_window_passed, _state),
+    core.IllegalTransition: Kind("illegal_transition", 409, "Illegal transition", _illegal_transition, _state),
+    core.UndoWindowPassed: Kind("undo_window_passed", 409, "Undo window passed", _undo_window_passed, _state),
     core.OrderEnded: Kind(
         "order_ended",
         409,
-        "The order has ended",
+        "Order ended",
         lambda e: f"Order {e.order.id} is {e.order.status}: nothing more happens to it.",
         _state,
     ),
     core.OrderLogFull: Kind(
         "order_log_full",
         409,
-        "The order has too many events",
+        "Order log full",
         lambda e: f"Order {e.order.id} has {e.max_events} events; from here on it can only be ended.",
         _state,
     ),
     core.VersionConflict: Kind(
         "version_conflict",
         409,
-        "Somebody else was faster",
+        "Version conflict",
         lambda e: f"Order {e.order.id} has version {e.order.version}, not {e.expected_version}.",
         _state,
     ),
     core.SimulationRunning: Kind(
         "simulation_running",
         409,
-        "A simulation is running already",
+        "Simulation running",
         lambda e: f"A simulation of order {e.order.id} is running. Stop it with DELETE first.",
         _state,
     ),
     core.TooManyLinks: Kind(
         "too_many_links",
         409,
-        "The order has too many tracking links",
+        "Too many tracking links",
         lambda e: f"Order {e.order.id} has {e.limit} tracking links, which is the limit. Revoke one first.",
         _state,
     ),
     core.ReferenceTaken: Kind(
         "reference_taken",
         409,
-        "This reference is taken",
+        "Reference taken",
         lambda e: f"Restaurant {e.restaurant_id} has an order with reference {e.reference!r} already.",
     ),
     core.IdempotencyKeyReused: Kind(
         "idempotency_key_reused",
         409,
-        "This Idempotency-Key was used for something else",
+        "Idempotency-Key reused",
         lambda e: "This Idempotency-Key came with another body within 24 hours. Use a new key for a new order.",
     ),
     core.PreconditionFailed: Kind(
         "precondition_failed",
         412,
-        "Somebody else was faster",
+        "Precondition failed",
         lambda e: f"Order {e.order.id} has version {e.order.version}, which `If-Match` does not name.",
         _state,
     ),
     http.BodyTooLarge: Kind(
-        "body_too_large", 413, "The body is too large", lambda e: f"A body here has at most {e.limit_bytes} bytes."
+        "body_too_large", 413, "Body too large", lambda e: f"A body here has at most {e.limit_bytes} bytes."
     ),
     http.UnsupportedMediaType: Kind(
         "unsupported_media_type",
         415,
-        "The body is not declared as JSON",
+        "Unsupported media type",
         lambda e: f"Send the body with `Content-Type: application/json`; {_declared(e.received)}.",
     ),
     http.ExpectationFailed: Kind(
@@ -229,7 +231,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
     core.TooManyPolls: Kind(
         "too_many_connections",
         429,
-        "Too many polls are held for this",
+        "Too many held polls",
         lambda e: (
             f"This {e.of} has {e.limit} held polls, which is the limit. Try again in {_seconds(e.retry_after_s)}."
         ),
@@ -237,22 +239,23 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
     core.RateLimited: Kind(
         "rate_limited",
         429,
-        "More was asked for than one may",
+        "Rate limit exceeded",
         lambda e: (
-            f"{e.requests} {e.budget} in {_seconds(e.window_s)} are spent. Try again in {_seconds(e.retry_after_s)}."
+            f"The limit of {e.requests} {e.budget} in {_seconds(e.window_s)} is reached. "
+            f"Try again in {_seconds(e.retry_after_s)}."
         ),
         lambda e: {"budget": e.budget, "requests": e.requests, "window_s": e.window_s},
     ),
     http.HeadTooLarge: Kind(
         "head_too_large",
         431,
-        "The request's head is too large",
+        "Request head too large",
         lambda e: f"Request line and headers have at most {e.limit_bytes} bytes together.",
     ),
     core.InternalError: Kind(
         "internal_error",
         500,
-        "A fault of the server",
+        "Internal error",
         lambda e: f"This is a fault of the server. Its log has it as incident {e.incident}.",
     ),
     http.UnknownMethod: Kind(
@@ -274,45 +277,45 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         lambda e: f"This server speaks HTTP/1.1 and HTTP/1.0, not {_quoted(e.received)}.",
     ),
     http.NotReady: Kind(
-        "not_ready", 503, "This node takes no new work", lambda e: f"This node is {e.why}.", lambda e: {"why": e.why}
+        "not_ready", 503, "Node not ready", lambda e: f"This node is {e.why}.", lambda e: {"why": e.why}
     ),
     core.NodeFull: Kind(
         "node_full",
         503,
-        "This node holds all the polls it may",
+        "Node full",
         lambda e: f"This node is full. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.TokensUnavailable: Kind(
         "tokens_unavailable",
         503,
-        "Tokens cannot be checked",
+        "Tokens cannot be verified",
         lambda e: f"The keys of tokens cannot be fetched. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.StoreBusy: Kind(
         "store_busy",
         503,
-        "Too many requests wait for the store",
-        lambda e: f"Try again in {_seconds(e.retry_after_s)}.",
+        "Store busy",
+        lambda e: f"Too many requests wait for the store. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.StoreUnavailable: Kind(
         "store_unavailable",
         503,
-        "The store is not available",
+        "Store unavailable",
         lambda e: f"Nothing of this request was kept. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.OutcomeUnknown: Kind(
         "outcome_unknown",
         503,
-        "The store did not confirm the change in time",
+        "Outcome unknown",
         lambda e: (
-            "The change may have been made, or may be made later. "
+            "The store did not confirm the change in time: it may have been made, or may be made later. "
             f"Try again in {_seconds(e.retry_after_s)}: setting the same status again changes nothing."
         ),
     ),
 }
 
 
-class Problem(NamedTuple):
+class ProblemResponse(NamedTuple):
     """An error ready to be sent."""
 
     status: int
@@ -321,29 +324,25 @@ class Problem(NamedTuple):
 
 
 def problem_fields(error: core.OrdertrackError) -> dict[str, Any]:
-    """The error as JSON keys, for a whole answer or for one result of a bulk update."""
+    """Return what a Problem and one result of a bulk update have in common, by field name."""
     kind = KINDS[type(error)]
     return {"success": False, "error": kind.code, "message": kind.message(error), **kind.fields(error)}
 
 
-def refusal(error: core.OrdertrackError, refused: Counter[str]) -> Problem:
-    """The error as an answer to a request, counted by its code."""
+def refusal(error: core.OrdertrackError, refused: Counter[str]) -> ProblemResponse:
+    """Return the error as an answer to a request, counted by its code."""
     refused[KINDS[type(error)].code] += 1
     return problem(error)
 
 
-def problem(error: core.OrdertrackError) -> Problem:
+def problem(error: core.OrdertrackError) -> ProblemResponse:
+    """Return the error as an answer to a request."""
     kind = KINDS[type(error)]
-    body = {
-        **problem_fields(error),
-        "type": TYPE_PREFIX + kind.code,
-        "title": kind.title,
-        "status": kind.status,
-    }
+    body = Problem(**problem_fields(error), type=TYPE_PREFIX + kind.code, title=kind.title, status=kind.status)
     headers = {names.CONTENT_TYPE: names.PROBLEM_JSON, names.CACHE_CONTROL: names.NO_STORE}
     if isinstance(error, core.Overloaded):
         headers[names.RETRY_AFTER] = str(error.retry_after_s)
-        body["retry_after_s"] = error.retry_after_s
+        body.retry_after_s = error.retry_after_s
     if isinstance(error, core.RateLimited):  # draft-ietf-httpapi-ratelimit-headers
         headers[names.RATELIMIT_POLICY] = f'"{error.budget}";q={error.requests};w={error.window_s}'
         headers[names.RATELIMIT] = f'"{error.budget}";r=0;t={error.retry_after_s}'
@@ -351,4 +350,4 @@ def problem(error: core.OrdertrackError) -> Problem:
         headers[names.WWW_AUTHENTICATE] = "Bearer" if error.why == "missing" else 'Bearer error="invalid_token"'
     if isinstance(error, http.MethodNotAllowed):
         headers[names.ALLOW] = ", ".join(error.allowed)
-    return Problem(kind.status, headers, msgspec.json.encode(body))
+    return ProblemResponse(kind.status, headers, encode(body))

@@ -1,30 +1,35 @@
 """`/openapi.json`: every endpoint with its parameters, bodies, examples and errors (OpenAPI 3.1).
 
 Schemas come from the types that read and write the wire, errors from the table of problems, examples from running the
-core: what can drift is only the table of operations, and a test holds it against the routes.
+core: what can drift is only the table of operations, and a test holds it against the routes. Other tests generate
+clients from the document and run them against a server.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from litestar import Response, Router, get
+from msgspec import UNSET
 
 from ordertrack.core import errors as core
+from ordertrack.http import errors as http
 from ordertrack.http import names
 from ordertrack.http.openapi.error_examples import EXAMPLES
 from ordertrack.http.openapi.operations import OPERATIONS
-from ordertrack.http.openapi.parts import Json, Operation
+from ordertrack.http.openapi.parts import TAGS, Access, Json, Operation
 from ordertrack.http.problems import KINDS, problem
 from ordertrack.http.wire.patterns import in_schema
+from ordertrack.http.wire.problem_answers import Problem
 
 _SCHEMAS = "#/components/schemas/"
 
 
 def openapi_document(version: str) -> Json:
-    """The whole document (OpenAPI 3.1)."""
-    types = {op.answer for op in OPERATIONS if op.answer} | {op.body for op in OPERATIONS if op.body}
-    ordered = sorted(types, key=lambda type_: type_.__name__)
-    _, components = msgspec.json.schema_components(ordered, ref_template=_SCHEMAS + "{name}")
+    """Return the whole document (OpenAPI 3.1)."""
+    bodies = _schemas({op.body for op in OPERATIONS if op.body})
+    answers = _schemas({op.answer for op in OPERATIONS if op.answer} | {Problem})
     paths: Json = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -35,30 +40,61 @@ def openapi_document(version: str) -> Json:
             "version": version,
             "description": "Live order tracking over plain HTTP. A poll is held until the order changes.",
         },
+        "servers": [{"url": "/", "description": "The server that this document comes from."}],
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": {**in_schema(components), "Problem": _PROBLEM_SCHEMA},
-            "securitySchemes": {_BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "schemas": in_schema({**_optional(bodies), **_always_whole(answers)}),
+            "securitySchemes": {
+                _BEARER: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A JWT, or the token of a tracking link. Not asked for by a server without a key.",
+                }
+            },
         },
     }
 
 
 _BEARER = "token"
-_PUBLIC = ("/healthz", "/readyz")
-_ACCESS = (core.Unauthenticated, core.Forbidden, core.RateLimited, core.TokensUnavailable)
-_PROBLEM_SCHEMA: Json = {
-    "type": "object",
-    "description": "RFC 9457, and readable as the original contract.",
-    "properties": {
-        "success": {"const": False},
-        "error": {"enum": sorted(kind.code for kind in KINDS.values())},
-        "message": {"type": "string"},
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-    },
-    "required": ["success", "error", "message", "type", "title", "status"],
+_ANY_REQUEST = (http.MalformedRequest, http.HeadTooLarge)
+_ERRORS: dict[Access, tuple[type[core.OrdertrackError], ...]] = {
+    Access.PUBLIC: _ANY_REQUEST,
+    Access.LINK: (*_ANY_REQUEST, core.Unauthenticated, core.RateLimited),
+    Access.TOKEN: (*_ANY_REQUEST, core.Unauthenticated, core.Forbidden, core.RateLimited, core.TokensUnavailable),
 }
+
+
+def _schemas(types: Iterable[type[msgspec.Struct]]) -> dict[str, Json]:
+    ordered = sorted(types, key=lambda type_: type_.__name__)
+    return msgspec.json.schema_components(ordered, ref_template=_SCHEMAS + "{name}")[1]
+
+
+def _optional(bodies: dict[str, Json]) -> dict[str, Json]:
+    """Say defaults in words: openapi-typescript makes a field with a `default` a required one."""
+    for schema in bodies.values():
+        for field in schema.get("properties", {}).values():
+            default = field.pop("default", None)
+            if default not in (None, []):
+                field["description"] = (
+                    f"{field.get('description', '')} Default: {msgspec.json.encode(default).decode()}.".strip()
+                )
+    return bodies
+
+
+def _always_whole(answers: dict[str, Json]) -> dict[str, Json]:
+    """Require the fields that have a default: it is written too. Only UNSET, which is no default, is left out."""
+    for schema in answers.values():
+        if "properties" not in schema:
+            continue
+        schema["required"] = [
+            name
+            for name, field in schema["properties"].items()
+            if name in schema["required"] or field.pop("default", UNSET) is not UNSET
+        ]
+    answers["Problem"]["properties"]["error"]["enum"] = sorted(kind.code for kind in KINDS.values())
+    return answers
 
 
 def _operation(operation: Operation) -> Json:
@@ -70,8 +106,7 @@ def _operation(operation: Operation) -> Json:
         "parameters": list(operation.parameters),
         "responses": {str(operation.status): _success(operation), **_failures(operation)},
     }
-    if operation.path not in _PUBLIC:
-        described["security"] = [{_BEARER: []}]
+    described["security"] = [{_BEARER: []}] if operation.access is Access.TOKEN else []
     if operation.not_modified:
         described["responses"]["304"] = {"description": "Nothing new since the ETag you sent."}
     if operation.body is not None:
@@ -93,7 +128,8 @@ def _success(operation: Operation) -> Json:
 
 def _failures(operation: Operation) -> Json:
     by_status: dict[int, list[type[core.OrdertrackError]]] = {}
-    for error in dict.fromkeys((*operation.errors, *(() if operation.path in _PUBLIC else _ACCESS))):
+    changes = () if operation.method == "get" else (http.CrossSite,)
+    for error in dict.fromkeys((*operation.errors, *changes, *_ERRORS[operation.access])):
         by_status.setdefault(KINDS[error].status, []).append(error)
     return {
         str(status): {
@@ -110,7 +146,7 @@ def _failures(operation: Operation) -> Json:
 
 
 def error_example(error: type[core.OrdertrackError]) -> Json:
-    """What this error's answer looks like."""
+    """Return the answer to an example of this error."""
     example: Json = msgspec.json.decode(problem(EXAMPLES[error]).body)
     return example
 

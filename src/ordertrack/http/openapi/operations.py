@@ -6,6 +6,7 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState
+from ordertrack.core.link import for_link
 from ordertrack.core.order import Order
 from ordertrack.core.poll import Answer, Reason
 from ordertrack.http import errors as http
@@ -21,6 +22,7 @@ from ordertrack.http.openapi.parts import (
     LAST_UPDATE,
     LINK,
     LINK_ID,
+    LINK_TOKEN,
     LINKS,
     LINKS_PATH,
     LIST_PARAMETERS,
@@ -35,6 +37,7 @@ from ordertrack.http.openapi.parts import (
     TOKEN,
     WITH_COURIER,
     WRITE,
+    Access,
     Operation,
     parameter,
 )
@@ -97,6 +100,23 @@ OPERATIONS: tuple[Operation, ...] = (
         not_modified=True,
     ),
     *_PARTY_POLLS,
+    Operation(
+        "Tracking",
+        "get",
+        f"{names.LINKS}/{{token}}/track",
+        "trackLink",
+        "The poll of a tracking link's order",
+        "As the poll of an order. It shows nothing of the people. PROTOCOL.md section 7.",
+        answers.PollAnswer,
+        answer_example=answers.poll_answer(
+            Answer(for_link(PREPARING), Reason.CHANGED, 1), EPOCH, 120, PREPARING.updated_at_ms + 8
+        ),
+        parameters=(LINK_TOKEN, *LAST_UPDATE, *POLL_PARAMETERS),
+        headers=POLL_HEADERS,
+        errors=(http.NoSuchPage, core.OrderNotFound, *POLL_ERRORS),
+        not_modified=True,
+        access=Access.LINK,
+    ),
     Operation(
         "Changes",
         "put",
@@ -322,6 +342,21 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(*LINKS, core.LinkNotFound, *WRITE),
     ),
     Operation(
+        "Links",
+        "get",
+        f"{names.LINKS}/{{token}}",
+        "getLinkedOrder",
+        "The order of a tracking link",
+        "It shows nothing of the people. Never held.",
+        answers.OrderAnswer,
+        answer_example=answers.OrderAnswer(data=answers.order_view(for_link(PREPARING))),
+        parameters=(LINK_TOKEN, IF_NONE_MATCH),
+        headers=("ETag",),
+        errors=(http.NoSuchPage, core.OrderNotFound, core.StoreUnavailable),
+        not_modified=True,
+        access=Access.LINK,
+    ),
+    Operation(
         "System",
         "get",
         f"{names.ORDERS}/system/stats",
@@ -348,6 +383,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Is the process alive?",
         "200 as long as it answers.",
         answers.HealthAnswer,
+        access=Access.PUBLIC,
     ),
     Operation(
         "System",
@@ -358,5 +394,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "503 while it drains.",
         answers.HealthAnswer,
         errors=(http.NotReady,),
+        access=Access.PUBLIC,
     ),
 )

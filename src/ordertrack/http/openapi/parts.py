@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,6 +31,24 @@ Errors = Sequence[type[core.OrdertrackError]]
 Json = dict[str, Any]
 
 
+TAGS = {
+    "Tracking": "Follow an order, or all orders of a customer, a restaurant or a courier.",
+    "Changes": "Change the status or the courier of orders.",
+    "Simulation": "Let an order go through its statuses by itself.",
+    "Orders": "Create and read orders.",
+    "Links": "Tracking links: follow one order without an account.",
+    "System": "Statistics, metrics and health.",
+}
+
+
+class Access(StrEnum):
+    """How the caller of an operation is known: by a token, by the link's token in the path, or not at all."""
+
+    TOKEN = "token"
+    LINK = "link"
+    PUBLIC = "public"
+
+
 class Operation(NamedTuple):
     """`examples` are bodies to try; `answer_example` is made by the core; `answer` None is plain text."""
 
@@ -49,6 +68,7 @@ class Operation(NamedTuple):
     headers: Sequence[str] = ()
     errors: Errors = ()
     not_modified: bool = False
+    access: Access = Access.TOKEN
 
 
 def parameter(name: str, schema: Json, description: str, where: str = "query", **more: Any) -> Json:
@@ -89,6 +109,14 @@ ORDER_ID = parameter(
 LINK_ID = parameter(
     "link_id", {"type": "integer", "format": "int64", "minimum": 1}, "The link.", "path", required=True, example=7
 )
+LINK_TOKEN = parameter(
+    "token",
+    {"type": "string", "pattern": "^otl_[A-Za-z0-9_-]{22}$"},
+    "The token of a tracking link.",
+    "path",
+    required=True,
+    example=TOKEN,
+)
 IF_MATCH = parameter("If-Match", {"type": "string"}, "Refuse unless the order has this ETag.", "header")
 IF_NONE_MATCH = parameter("If-None-Match", {"type": "string"}, "The ETag you have: 304 when it is current.", "header")
 LAST_UPDATE = (
@@ -103,8 +131,9 @@ POLL_PARAMETERS = (
     parameter(names.CURSOR, {"type": "string"}, "The `cursor` of your last answer. Goes before all other positions."),
     parameter(
         names.TIMEOUT,
-        {"type": "number", "minimum": 0, "default": DEFAULT_TIMEOUT_S},
-        "Seconds to wait for news; 0 answers at once. Clamped to the server's `max_timeout`.",
+        {"type": "number", "minimum": 0},  # no `default`: generated clients would send it with every first poll
+        f"Seconds to wait for news; 0 answers at once. Clamped to the server's `max_timeout`. Left out it is "
+        f"{DEFAULT_TIMEOUT_S:g} with a position, and without one the answer comes at once.",
         example=0,
     ),
     parameter(

@@ -1,1 +1,1 @@
-"""The only place that knows JSON keys: `requests` turns bodies into values, `answers` turns values into bodies."""
+"""JSON bodies: `requests` and `decoding` read them, the `*answers` write them. Its keys are the fields of structs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ordertrack.core.access import Action
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.feed import Cursor, FeedState, format_time
+from ordertrack.core.link import REDACTED_ID
 from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, Answer, Reason, has_ended, next_poll_interval_s
 from ordertrack.core.principal import Role
@@ -26,6 +27,8 @@ Time = Annotated[
         examples=["2026-11-22T10:15:30.123Z"],
     ),
 ]
+Success = Annotated[bool, Meta(extra_json_schema={"const": True})]
+"""Not `Literal[True]`: its schema is `{"enum": [true]}`, which some generators of clients cannot read."""
 CursorText = Annotated[str, Meta(description="Opaque: echo it unchanged.", examples=["a1b2c3d4.3"])]
 
 
@@ -49,7 +52,7 @@ class OrderView(Struct):
 
     id: int
     reference: str | None
-    customer_id: str
+    customer_id: Annotated[str | None, Meta(description="Null in what a tracking link shows.")]
     restaurant_id: str
     courier_id: str | None
     status: Status
@@ -125,45 +128,45 @@ class BulkView(Struct):
 
 
 class OrderAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: OrderView
 
 
 class ChangeAnswer(Struct, kw_only=True):
     """`changed` is false when it was already so: no event, no new version, nobody woken."""
 
-    success: Literal[True] = True
+    success: Success = True
     data: OrderView
     changed: bool
 
 
 class OrdersAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: OrdersView
 
 
 class EventsAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: EventsView
 
 
 class BulkAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: BulkView
 
 
 class SimulationAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: SimulationView
 
 
 class AuditAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: AuditView
 
 
 class StatsAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: SystemStats
 
 
@@ -172,7 +175,7 @@ class HealthView(Struct):
 
 
 class HealthAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: HealthView
 
 
@@ -182,7 +185,7 @@ D = TypeVar("D")
 class _PollAnswer(Struct, Generic[D], kw_only=True):
     """What every poll is answered. The first five keys are the original contract's."""
 
-    success: Literal[True] = True
+    success: Success = True
     data: D
     has_update: bool
     next_poll_interval: Annotated[int, Meta(description="Seconds. 0 means stop, and nothing else does.")]
@@ -237,7 +240,7 @@ def order_view(order: Order) -> OrderView:
     return OrderView(
         id=order.id,
         reference=order.reference,
-        customer_id=order.customer_id,
+        customer_id=None if order.customer_id == REDACTED_ID else order.customer_id,
         restaurant_id=order.restaurant_id,
         courier_id=order.courier_id,
         status=order.status,

@@ -1,12 +1,13 @@
-"""Reading request bodies, and saying what is wrong with one in words: which field, and what it may be.
+"""Decode request bodies, and say in words what is wrong with one: which field, and what it may be.
 
-msgspec finds the mistake and names the place; what is allowed there stands in one table, for people.
+msgspec decides whether a body is valid. The field at fault is found by walking over the untyped JSON, and what is
+allowed there stands in one table, for people. No text is read out of a message that quotes the client.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -18,6 +19,8 @@ from ordertrack.http.wire.requests import Body
 
 B = TypeVar("B", bound=Body)
 MAX_QUOTED = 100
+MAX_LIST = requests.MAX_BULK_UPDATES
+"""No list of a body may be longer, so the entries after these are not looked at for a mistake."""
 WHOLE = "body"
 """What stands for the field when the mistake is not in one."""
 
@@ -59,63 +62,116 @@ ALLOWED: dict[str, str] = {
 }
 """What a field may be, by its name. A name means the same in every body; a test holds it against all of them."""
 
-_OBJECTS: dict[str, type[Body]] = {
-    "items[]": requests.ItemBody,
-    "updates[]": requests.OrderStatusBody,
-    "timings": requests.TimingsBody,
-}
-_GOT = {
-    "str": "text", "int": "a number", "float": "a decimal number", "bool": "true or false", "null": "null",
-    "array": "a list", "object": "an object",
+_KINDS: dict[type, str] = {
+    str: "text", int: "a number", float: "a decimal number", bool: "true or false", type(None): "null",
+    list: "a list", dict: "an object",
 }  # fmt: skip
 _MALFORMED = {
     "Input data was truncated": "it ends too early",
     "JSON is malformed: object keys must be strings": "field names stand in double quotes",
     "JSON is malformed: ": "",
 }
-_WHERE = re.compile(r" - at `\$\.?(.*)`\Z")
-_INDEX = re.compile(r"\[\d+\]")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`\Z", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.*)`\Z")
-_WRONG_TYPE = re.compile(r"Expected .*, got `(\w+)`\Z")
+_UNTYPED = msgspec.json.Decoder(float_hook=float)
+"""Takes all JSON. Without the hook it refuses numbers beyond the range of a float, such as 1e400."""
 
 
 def decode(type_: type[B], body: bytes) -> B:
-    """Raises InvalidJson, or InvalidBody that names the field and what is allowed."""
+    """Return the body as a value of this type.
+
+    Raises: InvalidJson, InvalidBody (which names the field and says what is allowed).
+    """
     try:
         return msgspec.json.decode(body, type=type_)
-    except msgspec.ValidationError as error:
-        raise _invalid_body(type_, str(error)) from None
+    except msgspec.ValidationError:
+        # Its message quotes the client, so it is not read: the mistake is looked for in the untyped value.
+        raise _invalid_body(type_, body) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidJson(_why_no_json(body, str(error))) from None
+        raise _invalid_json(body, error) from None
 
 
-def _invalid_body(type_: type[Body], message: str) -> InvalidBody:
-    where = _WHERE.search(message)
-    field = where[1] if where else ""
-    path, problem = _INDEX.sub("[]", field), _WHERE.sub("", message)
-    if unknown := _UNKNOWN.match(problem):
-        known = ", ".join(f"`{name}`" for name in _OBJECTS.get(path, type_).__struct_fields__)
-        return InvalidBody(_join(field, unknown[1][:MAX_QUOTED]), f"is an unknown field; the fields are {known}")
-    if missing := _MISSING.match(problem):
-        return InvalidBody(_join(field, missing[1]), f"is missing: it must be {ALLOWED[missing[1]]}")
-    got = _WRONG_TYPE.match(problem)
-    instead = f", not {_GOT.get(got[1], got[1])}" if got else ""
-    return InvalidBody(field or WHOLE, f"must be {ALLOWED[path.split('.')[-1] or WHOLE]}{instead}")
+def _invalid_body(type_: type[Body], body: bytes) -> InvalidBody | InvalidJson:
+    try:
+        value = _UNTYPED.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # beyond where the other one stopped
+        return _invalid_json(body, error)
+    # Without a mistake there: of a field that is given twice, only the last value is in it.
+    return _mistake_at("", WHOLE, value, type_) or InvalidBody(WHOLE, f"must be {ALLOWED[WHOLE]} with each field once")
+
+
+def _mistake_at(path: str, name: str, value: Any, type_: Any) -> InvalidBody | None:
+    """Return the first mistake of this value, or of what is in it. `name` is its key in ALLOWED."""
+    if _fits(value, type_):
+        return None
+    plain_types = _plain_types(type_)
+    for plain in plain_types:
+        if isinstance(value, dict) and _json_types(plain) == (dict,):
+            return _mistake_in(path, value, plain)
+        if isinstance(value, list) and _json_types(plain) == (list,):
+            (entry_type,) = get_args(plain)
+            looked_at = enumerate(value[:MAX_LIST])
+            entries = (_mistake_at(f"{path}[{i}]", f"{name}[]", entry, entry_type) for i, entry in looked_at)
+            if mistake := next(filter(None, entries), None):
+                return mistake
+    wrong_type = not any(type(value) in _json_types(plain) for plain in plain_types)
+    instead = f", not {_KINDS[type(value)]}" if wrong_type else ""
+    return InvalidBody(path or WHOLE, f"must be {ALLOWED[name]}{instead}")
+
+
+def _mistake_in(path: str, value: dict[str, Any], type_: type[Body]) -> InvalidBody | None:
+    """Return the first mistake of the fields of an object."""
+    fields = {field.name: field for field in msgspec.structs.fields(type_)}
+    for name, inner in value.items():
+        if name not in fields:
+            known = ", ".join(f"`{field}`" for field in fields)
+            return InvalidBody(_join(path, name[:MAX_QUOTED]), f"is an unknown field; the fields are {known}")
+        if mistake := _mistake_at(_join(path, name), name, inner, fields[name].type):
+            return mistake
+    missing = next((name for name, field in fields.items() if field.required and name not in value), None)
+    return InvalidBody(_join(path, missing), f"is missing: it must be {ALLOWED[missing]}") if missing else None
+
+
+def _fits(value: Any, type_: Any) -> bool:
+    try:
+        msgspec.convert(value, type_)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _plain_types(type_: Any) -> tuple[Any, ...]:
+    """Return the alternatives of a union, each without its annotations."""
+    if get_origin(type_) is Annotated:
+        return _plain_types(get_args(type_)[0])
+    if get_origin(type_) in (Union, UnionType):
+        return tuple(plain for one in get_args(type_) for plain in _plain_types(one))
+    return (type_,)
+
+
+def _json_types(plain: Any) -> tuple[type, ...]:
+    """Return the types of untyped values that may become a value of this plain type."""
+    if get_origin(plain) is list:
+        return (list,)
+    if issubclass(plain, Body):
+        return (dict,)
+    return (str,) if issubclass(plain, Status) else (int, float) if plain is float else (plain,)
 
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _why_no_json(body: bytes, message: str) -> str:
+def _invalid_json(body: bytes, error: Exception) -> InvalidJson:
+    """Messages about malformed JSON quote nothing of it."""
     if not body.strip():
-        return "it is empty"
+        return InvalidJson("it is empty")
     try:
         body.decode()
-    except UnicodeDecodeError as error:
-        return f"it is not UTF-8 (byte {error.start})"
+    except UnicodeDecodeError as not_text:
+        return InvalidJson(f"it is not UTF-8 (byte {not_text.start})")
+    if isinstance(error, RecursionError):
+        return InvalidJson("it is nested too deeply")
+    message = str(error)
     for theirs, ours in _MALFORMED.items():
         if message.startswith(theirs):
-            return ours + message.removeprefix(theirs)
-    return message
+            return InvalidJson(ours + message.removeprefix(theirs))
+    return InvalidJson(message)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from ordertrack.core.feed import format_time
 from ordertrack.http import names
-from ordertrack.http.wire.answers import Time
+from ordertrack.http.wire.answers import Success, Time
 from ordertrack.ports.store import Link
 
 
@@ -40,17 +40,17 @@ class LinksView(Struct):
 
 
 class MadeLinkAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: MadeLinkView
 
 
 class LinkAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: LinkView
 
 
 class LinksAnswer(Struct, kw_only=True):
-    success: Literal[True] = True
+    success: Success = True
     data: LinksView
 
 
