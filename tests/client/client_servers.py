@@ -206,8 +206,8 @@ def lines_of(process: subprocess.Popen[str]) -> Iterator[str]:
 @contextmanager
 def real_server(data_dir: Path, *options: str) -> Iterator[RealServer]:
     server = RealServer(data_dir, *options)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -96,6 +98,18 @@ class Gate:
         await stays_silent(connected)
 
 
+def until_blocked(thread: threading.Thread) -> None:
+    """Wait until a thread stands still, though it could run: it is inside a system call or waits for a lock."""
+    deadline_s = time.monotonic() + WAIT_S
+    before, seen = None, 0
+    while seen < 20:
+        frame = sys._current_frames()[thread.ident or 0]
+        here = (frame.f_code, frame.f_lasti)
+        before, seen = here, seen + 1 if here == before else 0
+        assert time.monotonic() < deadline_s, f"the thread is still running, in {frame.f_code.co_name}"
+        time.sleep(0.001)  # the other thread may run
+
+
 def sync_closed_while(url: str, passed: threading.Event, on_connection: Callable[[Connection], None]) -> None:
     client = OrdertrackClient(url, random=lambda: 1.0)
     ends: list[Exception] = []
@@ -109,6 +123,7 @@ def sync_closed_while(url: str, passed: threading.Event, on_connection: Callable
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
     assert passed.wait(WAIT_S)
+    until_blocked(thread)
     client.close()
     thread.join(WAIT_S)
     assert [type(error) for error in ends] == [ClientClosed]
