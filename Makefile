@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test conformance lint bench fuzz docs lock clean
+.PHONY: help setup packages serve test conformance lint bench fuzz docs lock clean
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +15,7 @@ setup: $(STAMP) ## create .venv and install everything from the hashed lock file
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ordertrack needs Python 3.11 or newer: make setup PYTHON=python3.11"; exit 1; }
 	@echo "Setting up $(VENV) (about a minute) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -27,7 +27,10 @@ serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (ORDE
 conformance: setup ## hold a running server to PROTOCOL.md: ORDERTRACK_CONFORMANCE_URL=http://... make conformance
 	@$(BIN)/python -m pytest tests/conformance
 
-test: setup lint ## run the checks and all tests
+packages: ## install the proxies and other programs that tests start (as root, with apt; else print what is missing)
+	@scripts/system-packages.sh
+
+test: setup packages lint ## run the checks and all tests
 	@$(BIN)/python -m pytest
 
 lint: setup ## ruff, mypy --strict, import-linter
