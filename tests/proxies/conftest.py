@@ -20,8 +20,6 @@ UNLIMITED = [
 ]  # fmt: skip
 FLAGS = ("--trusted-proxies", "127.0.0.1", "--max-connections-per-order", "1000", *UNLIMITED)
 
-Start = Callable[..., ReverseProxy]
-
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "protocol(*numbers): the requirements of PROTOCOL.md this test holds")
@@ -70,7 +68,34 @@ def through(proxy: ReverseProxy) -> Iterator[Api]:
 
 
 @pytest.fixture
-def start_proxy(tmp_path: Path) -> Iterator[Start]:
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start a server of a test's own; all of a test's share one data folder."""
+    servers: list[Server] = []
+
+    def started(*flags: str) -> Server:
+        servers.append(Server(tmp_path / "data", *FLAGS, *flags))
+        return servers[-1]
+
+    yield started
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def api_of() -> Iterator[Callable[[str], Api]]:
+    apis: list[Api] = []
+
+    def opened(url: str) -> Api:
+        apis.append(Api(url))
+        return apis[-1]
+
+    yield opened
+    for api in apis:
+        api.close()
+
+
+@pytest.fixture
+def start_proxy(tmp_path: Path) -> Iterator[Callable[..., ReverseProxy]]:
     """Start a proxy of a test's own."""
     proxies: list[ReverseProxy] = []
 

@@ -1,7 +1,7 @@
 """A real reverse proxy with the configuration of `deploy/`, as a child process in a folder of its own.
 
-Of the files in `deploy/` only addresses and ports are replaced. What a distribution's main configuration says (which
-modules, where logs go) is written here.
+Of the files in `deploy/` only addresses and ports are replaced. What Debian's main configuration says (which modules,
+how many threads, where logs go) is written here.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ _APACHE = (
     + """
 ServerName localhost
 Listen 127.0.0.1:$port
+StartServers 2
+ThreadsPerChild 25
+MaxRequestWorkers 150
 PidFile $folder/pid
 Mutex pthread default
 ErrorLog $folder/error.log
@@ -80,7 +83,8 @@ KINDS: dict[str, Kind] = {
         program="haproxy",
         package="haproxy",
         file="haproxy.cfg",
-        replaced={"bind :80\n": "bind 127.0.0.1:$port\n", "127.0.0.1:5001": "127.0.0.1:$server_port"},
+        replaced={"bind :80\n": "bind 127.0.0.1:$port\n", "127.0.0.1:5001": "127.0.0.1:$server_port",
+                  "    mode http\n": "    mode http\n    log stdout format raw daemon\n    option httplog\n"},
         command=("haproxy", "-db", "-f", "$config"),
     ),
     "apache": Kind(
@@ -97,12 +101,13 @@ KINDS: dict[str, Kind] = {
         package="caddy",
         file="Caddyfile",
         replaced={
+            "\tlog {\n": "\tadmin off\n\tlog {\n",
             "\n:80 {\n": "\nhttp://:$port {\n\tbind 127.0.0.1\n",
             "127.0.0.1:5001": "127.0.0.1:$server_port",
         },
         command=("caddy", "run", "--adapter", "caddyfile", "--config", "$config"),
         variables={
-            "CADDY_ADMIN": "unix/$folder/admin", "HOME": "$folder", "XDG_DATA_HOME": "$folder",
+            "HOME": "$folder", "XDG_DATA_HOME": "$folder",
             "XDG_CONFIG_HOME": "$folder",
         },
     ),
