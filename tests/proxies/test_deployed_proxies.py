@@ -82,10 +82,22 @@ def test_abort_frees_the_held_poll(proxy, through, direct):
     """Apache and Varnish do not notice: there the poll ends at its deadline."""
     order = direct.create()
     for abort in (Connection.close, Connection.reset):
-        held = through.hold(order["id"], timeout=3 if proxy.name in NOT_NOTICED else 100)
+        held = through.hold(order["id"], timeout=1 if proxy.name in NOT_NOTICED else 100)
         direct.until_held(1)
         abort(held)
         direct.until_held(0)
+
+
+@pytest.mark.protocol("3.14")
+def test_client_id_ends_polls_that_were_left_behind(through, direct):
+    order = direct.create()
+    named = {"timeout": 100, "client_id": "phone", "cursor": direct.cursor(order["id"])}
+    for _ in range(5):
+        through.hold(order["id"], **named).close()
+    held = through.hold(order["id"], **named)
+    direct.until_held(1)
+    direct.made(order["id"], "preparing")
+    assert held.answer().json()["reason"] == "changed"
 
 
 def test_sixty_requests_share_few_server_connections(through, direct):

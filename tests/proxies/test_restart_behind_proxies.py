@@ -9,7 +9,7 @@ import httpx
 import pytest
 from reverse_proxy import KINDS
 
-from support.api import JSON, ORDERS
+from support.api import JSON, ORDERS, eventually
 from support.http1 import BOUND_S, Connection
 
 WAITING = {"haproxy": ("PUT", "/status", b'{"status": "preparing"}'), "caddy": ("GET", "", None)}
@@ -45,6 +45,36 @@ def test_client_goes_on_after_a_restart(name: str, start_server, start_proxy, ap
     changed = through.set(order["id"], "ready")
     assert changed.status_code == 200, "the first request after the restart is served"
     assert through.poll(order["id"], cursor=answer.json()["cursor"], timeout=30).json()["reason"] == "changed"
+
+
+HEALTH_CHECK = {
+    "haproxy": {
+        "backend ordertrack\n": "backend ordertrack\n    option httpchk GET /readyz\n",
+        "server ordertrack 127.0.0.1": "default-server check inter 1s fall 2\n    server ordertrack 127.0.0.1",
+        "retries 10": "retries 0",
+    },
+    "caddy": {"lb_try_duration 10s": "health_uri /readyz\n\t\thealth_interval 1s"},
+    "varnish": {".connect_timeout": '.probe = { .url = "/readyz"; .interval = 1s; }\n    .connect_timeout'},
+}
+"""The lines of docs/operating.md, and what they replace: the waits for the server, so that the first answer counts."""
+
+
+@pytest.mark.parametrize("name", HEALTH_CHECK)
+def test_health_check_takes_a_draining_server_out(name: str, start_server, start_proxy, api_of):
+    def with_check(text: str) -> str:
+        for literal, replacement in HEALTH_CHECK[name].items():
+            assert literal in text
+            text = text.replace(literal, replacement)
+        return text
+
+    server = start_server("--drain-window-s", "30")
+    through = api_of(start_proxy(name, server.url, edit=with_check).url)
+    for _ in range(20):
+        through.hold(102, timeout=100)
+    through.until_held(20)
+    server.signal(signal.SIGTERM)
+    eventually(lambda: through.http.get(f"{ORDERS}/101").status_code == 503, "the proxy refuses")
+    assert api_of(server.url).order(101)["id"] == 101, "the server still serves"
 
 
 @pytest.mark.protocol("6.2")
