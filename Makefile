@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 GENERATORS := tests/generated_clients
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test generators conformance lint bench fuzz docs lock clean
+.PHONY: help setup packages serve test generators conformance lint bench fuzz docs lock clean
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +16,7 @@ setup: $(STAMP) ## create .venv and install everything from the hashed lock file
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ordertrack needs Python 3.11 or newer: make setup PYTHON=python3.11"; exit 1; }
 	@echo "Setting up $(VENV) (about a minute) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -28,7 +28,10 @@ serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (ORDE
 conformance: setup ## hold a running server to PROTOCOL.md: ORDERTRACK_CONFORMANCE_URL=http://... make conformance
 	@$(BIN)/python -m pytest tests/conformance
 
-test: setup lint generators ## run the checks and all tests
+packages: ## install the proxies and other programs that tests start (as root, with apt; else print what is missing)
+	@scripts/system-packages.sh
+
+test: setup packages generators lint ## run the checks and all tests
 	@$(BIN)/python -m pytest
 
 generators: $(GENERATORS)/.venv/.installed $(GENERATORS)/node_modules/.installed ## install what the tests of generated clients use (npm is optional)

@@ -1,0 +1,26 @@
+# Varnish 7 in front of ordertrack, for a Varnish that is there already: nothing here is ever cached.
+# Copy to /etc/varnish/default.vcl.
+#
+# A held poll takes a thread: thread_pools (2) times thread_pool_max (5,000) are the most. Varnish does not notice that a
+# client has gone away: its poll is held until its deadline. `-p timeout_idle=75` keeps clients' connections longer than 5 s.
+
+vcl 4.1;
+
+backend ordertrack {
+    .host = "127.0.0.1";
+    .port = "5001";
+    .connect_timeout = 5s;
+    .first_byte_timeout = 130s;     # longer than max_timeout_s of the server (120 s)
+    .between_bytes_timeout = 30s;
+    # Idle connections: backend_idle_timeout is 60 s, shorter than keep_alive_s of the server (75 s).
+}
+
+sub vcl_recv {
+    if (req.url ~ "^/(metrics|[^/?]*%)") {  # Prometheus asks the server itself; %6d is an m
+        return (synth(404));
+    }
+    unset req.http.Upgrade;
+    return (pass);                  # never from the cache, never into it
+}
+
+# A tracking link is a secret. With varnishncsa: varnishncsa -q 'ReqURL !~ "^/t/"'

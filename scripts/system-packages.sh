@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Install the system programs that tests start: reverse proxies (tests/proxies), Node (tests of generated clients), and
+# what the documents tell an operator to paste (curl, sqlite3).
+#
+# Does nothing when all are there. Installs only as root, with apt (Debian, Ubuntu); elsewhere it prints what is missing,
+# and the tests that need it are skipped. No service is started, and none is enabled for the next boot. Always exits 0:
+# a machine without network can run all other tests. Takes at most MAX_S seconds.
+set -euo pipefail
+PATH="$PATH:/usr/sbin:/sbin"
+readonly MAX_S=300
+readonly POLICY=/usr/sbin/policy-rc.d # Debian's packages ask it before they start a service; 101 means no
+
+# program:package. Debian's package apache2-bin has the program without the service.
+readonly PROGRAMS=(
+    nginx:nginx haproxy:haproxy apache2:apache2-bin caddy:caddy varnishd:varnish
+    node:nodejs npm:npm curl:curl sqlite3:sqlite3
+)
+readonly SERVICES=(nginx haproxy caddy varnish varnishncsa)
+
+missing() { # the packages whose programs are not on PATH, one on a line
+    local entry
+    for entry in "${PROGRAMS[@]}"; do
+        command -v "${entry%%:*}" >/dev/null || echo "${entry#*:}"
+    done
+}
+
+apt() { # apt-get, ended when the time is up
+    local left_s=$((MAX_S - SECONDS))
+    DEBIAN_FRONTEND=noninteractive timeout --kill-after=5 "$((left_s > 1 ? left_s : 1))" \
+        apt-get -qq -o DPkg::Lock::Timeout=60 -o Acquire::http::Timeout=20 -o Acquire::Retries=1 "$@" \
+        </dev/null >>"$log" 2>&1
+}
+
+forbid_service_starts() {
+    local answer=0
+    "$POLICY" nginx start >/dev/null 2>&1 || answer=$?
+    [ "$answer" -ne 101 ] || return 0
+    if [ -e "$POLICY" ] && [ ! -e "$POLICY.kept" ]; then mv "$POLICY" "$POLICY.kept"; fi
+    trap allow_service_starts EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+    chmod 755 "$POLICY"
+}
+
+allow_service_starts() {
+    rm -f "$POLICY"
+    if [ -e "$POLICY.kept" ]; then mv "$POLICY.kept" "$POLICY"; fi
+}
+
+install() { # all at once; else each by itself, so that one that cannot be had does not keep out the others
+    local package
+    dpkg --configure -a </dev/null >>"$log" 2>&1 || true # after an installation that was interrupted
+    apt install -y --no-install-recommends "$@" && return
+    apt update || true
+    apt install -y --no-install-recommends "$@" && return
+    for package in "$@"; do
+        apt install -y --no-install-recommends "$package" || true
+    done
+}
+
+disable_services_of() { # the packages given, for the next boot: in systemd, and in System V's links
+    local service
+    for service in "${SERVICES[@]}"; do
+        case " $* " in *" ${service%ncsa} "*) ;; *) continue ;; esac
+        systemctl disable "$service.service" >>"$log" 2>&1 || true
+        update-rc.d "$service" disable >>"$log" 2>&1 || true
+    done
+}
+
+mapfile -t wanted < <(missing)
+[ "${#wanted[@]}" -gt 0 ] || exit 0
+
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    exec 9>/run/ordertrack-system-packages.lock
+    flock --wait "$MAX_S" 9 || true
+    mapfile -t wanted < <(missing) # another run may have installed them meanwhile
+    log=$(mktemp)
+    if [ "${#wanted[@]}" -gt 0 ]; then
+        echo "Installing ${wanted[*]} (for tests; at most $MAX_S s) ..."
+        forbid_service_starts
+        install "${wanted[@]}"
+        disable_services_of "${wanted[@]}"
+    fi
+    mapfile -t wanted < <(missing)
+    if [ "${#wanted[@]}" -gt 0 ]; then tail -n 5 "$log"; fi
+    rm -f "$log"
+fi
+
+if [ "${#wanted[@]}" -gt 0 ]; then
+    echo "Missing system packages: ${wanted[*]}. The tests that need them are skipped."
+    echo "On Debian or Ubuntu, as root: $0"
+fi

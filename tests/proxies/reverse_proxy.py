@@ -1,0 +1,209 @@
+"""A real reverse proxy with the configuration of `deploy/`, as a child process in a folder of its own.
+
+Of the files in `deploy/` only addresses and ports are replaced. What Debian's main configuration says (which modules,
+how many threads, where logs go) is written here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from support.http1 import Connection
+from support.server import BOUND_S, environment
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+STOP_S = 5.0
+
+Edit = Callable[[str], str]
+
+
+class Kind(NamedTuple):
+    """One proxy. `replaced` are literals of `file`, with `$port` of the proxy and `$server_port` in their places;
+    `main` is the rest of its configuration; `$folder` is the folder of this process."""
+
+    program: str
+    package: str
+    file: str
+    replaced: Mapping[str, str]
+    command: tuple[str, ...]
+    main: str = ""
+    variables: Mapping[str, str] = {}
+
+
+_NGINX = """
+daemon off; user root; worker_processes 2; pid $folder/pid; error_log $folder/error.log info;
+worker_rlimit_nofile 50000;
+events { worker_connections 25000; }
+http {
+    access_log $folder/access.log;
+    client_body_temp_path $folder/body; proxy_temp_path $folder/proxy; fastcgi_temp_path $folder/fastcgi;
+    uwsgi_temp_path $folder/uwsgi; scgi_temp_path $folder/scgi;
+    gzip on;
+    include $config;
+}
+"""
+_APACHE_MODULES = ("mpm_event", "authz_core", "headers", "setenvif", "proxy", "proxy_http")
+_APACHE = (
+    "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in _APACHE_MODULES)
+    + """
+ServerName localhost
+Listen 127.0.0.1:$port
+StartServers 2
+ThreadsPerChild 25
+MaxRequestWorkers 150
+PidFile $folder/pid
+Mutex pthread default
+ErrorLog $folder/error.log
+LogFormat "%h %t \\"%r\\" %>s" combined
+Include $config
+"""
+)
+
+KINDS: dict[str, Kind] = {
+    "nginx": Kind(
+        program="nginx",
+        package="nginx",
+        file="nginx.conf",
+        replaced={"listen 80;": "listen 127.0.0.1:$port;", "127.0.0.1:5001": "127.0.0.1:$server_port"},
+        command=("nginx", "-p", "$folder", "-e", "$folder/error.log", "-c", "$main"),
+        main=_NGINX,
+    ),
+    "haproxy": Kind(
+        program="haproxy",
+        package="haproxy",
+        file="haproxy.cfg",
+        replaced={"bind :80\n": "bind 127.0.0.1:$port\n", "127.0.0.1:5001": "127.0.0.1:$server_port",
+                  "    mode http\n": "    mode http\n    log stdout format raw daemon\n    option httplog\n"},
+        command=("haproxy", "-db", "-f", "$config"),
+    ),
+    "apache": Kind(
+        program="apache2",
+        package="apache2-bin",
+        file="apache.conf",
+        replaced={"*:80>": "127.0.0.1:$port>", "127.0.0.1:5001": "127.0.0.1:$server_port"},
+        command=("apache2", "-D", "FOREGROUND", "-d", "$folder", "-f", "$main"),
+        main=_APACHE,
+        variables={"APACHE_LOG_DIR": "$folder"},
+    ),
+    "caddy": Kind(
+        program="caddy",
+        package="caddy",
+        file="Caddyfile",
+        replaced={
+            "\tlog {\n": "\tadmin off\n\tlog {\n",
+            "\n:80 {\n": "\nhttp://:$port {\n\tbind 127.0.0.1\n",
+            "127.0.0.1:5001": "127.0.0.1:$server_port",
+        },
+        command=("caddy", "run", "--adapter", "caddyfile", "--config", "$config"),
+        variables={
+            "HOME": "$folder", "XDG_DATA_HOME": "$folder",
+            "XDG_CONFIG_HOME": "$folder",
+        },
+    ),
+    "varnish": Kind(
+        program="varnishd",
+        package="varnish",
+        file="varnish.vcl",
+        replaced={'"5001"': '"$server_port"'},
+        command=(
+            "varnishd", "-F", "-j", "none", "-n", "$folder/work", "-T", "none", "-s", "malloc,32m",
+            "-a", "127.0.0.1:$port", "-f", "$config",
+        ),
+    ),
+}  # fmt: skip
+
+
+class ReverseProxy:
+    """Answering when the constructor returns; ended by `close`. `edit` changes the configuration's text for a test that
+    wants to know what a line is good for. `main` is instead of the kind's, `text` instead of the file of `deploy/`."""
+
+    def __init__(self, name: str, folder: Path, server_url: str, *, edit: Edit | None = None, text: str = "") -> None:
+        kind = KINDS[name]
+        search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
+        program = shutil.which(kind.program, path=search)
+        if program is None:
+            pytest.skip(f"{kind.package} is not installed: make packages")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name = name
+        self.folder = folder
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        config, main = folder / kind.file, folder / "main.conf"
+        values = {"folder": folder, "port": self.port, "server_port": urlsplit(server_url).port, "config": config,
+                  "main": main}  # fmt: skip
+
+        def fill(template: str) -> str:
+            return Template(template).substitute(values)
+
+        text = text or (DEPLOY / kind.file).read_text(encoding="utf-8")
+        for literal, replacement in kind.replaced.items():
+            assert literal in text, f"deploy/{kind.file} has no {literal!r}"
+            text = text.replace(literal, fill(replacement))
+        config.write_text(edit(text) if edit else text, encoding="utf-8")
+        main.write_text(fill(kind.main), encoding="utf-8")
+        self._output = (folder / "output").open("wb")
+        self.process = subprocess.Popen(
+            [program, *(fill(part) for part in kind.command[1:])],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=environment({name: fill(value) for name, value in kind.variables.items()}),
+            start_new_session=True,  # its processes are one group, which `close` ends
+        )
+        try:
+            self._until_it_listens()
+        except BaseException:
+            self.close()
+            raise
+
+    def connect(self) -> Connection:
+        return Connection(self.url)
+
+    @property
+    def logged(self) -> str:
+        """Everything it has written: its output and its logs, not what it was given."""
+        files = [self.folder / "output", *self.folder.glob("*.log")]
+        return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+
+    def close(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, number)
+                self.process.wait(STOP_S)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._output.close()
+
+    def _until_it_listens(self) -> None:
+        for _ in range(int(BOUND_S / 0.05)):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except ConnectionRefusedError:
+                pass
+            try:
+                self.process.wait(0.05)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        raise AssertionError(f"the proxy did not start:\n{self.logged}")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
