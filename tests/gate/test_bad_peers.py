@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ordertrack.http.gate.framing import MAX_HEAD_BYTES
+from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from support.api import ORDERS, Api, track
 from support.http1 import Connection
 from support.server import Server

@@ -90,11 +90,9 @@ DIFFERENCES = (
         ("CRLF after a body",),
     ),
     Difference(
-        "h11 limits the size only of what has not come in one piece.",
+        "h11 limits the size of chunk lines and trailers only when they have not come in one piece.",
         _IN_ONE_PIECE,
         (
-            "head of 16,385 bytes", "poll of 16,385 bytes", "head of 20,000 bytes", "head of 70,000 bytes",
-            "target of 20,000 bytes", "method of 20,000 bytes", "field name of 20,000 bytes", "3,000 fields",
             "chunk extension of 20,000 bytes", "trailer of 20,000 bytes", "3,000 trailers",
             "chunk extensions of 160,000 bytes",
         ),
@@ -103,7 +101,7 @@ DIFFERENCES = (
         "uvicorn keeps the connection and discards the body that was too large.",
         Outcome((413,), After.HELD, (CODES[413],)),
         (
-            "length 65,537", "bulk length 1,048,577", f"length {2**63}", f"length {2**64 + len(SAME)}",
+            "length 65,537", "bulk length 1,048,577",
         ),
     ),
     Difference(

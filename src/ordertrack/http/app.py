@@ -98,7 +98,7 @@ class HttpApp:
         self._cors = cors
         self.refusals = tracking.statistics.refused
         self._poll = PollEndpoint(tracking, clock, self.refusals)
-        self._status = StatusEndpoint(orders, undo_window_ms, self.refusals)
+        self._status = StatusEndpoint(orders, undo_window_ms)
         self.framework = FrameworkEndpoint(
             Litestar(
                 route_handlers=[
@@ -208,6 +208,8 @@ class HttpApp:
     async def _guard(self, request: Request, work: Coroutine[Any, Any, Outcome]) -> Outcome:
         try:
             return await work
+        except OrdertrackError as error:
+            return self.refuse(error)
         except Exception as error:  # noqa: BLE001
             return self._incident(request, error)
 

@@ -11,9 +11,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from ordertrack.http.dates import http_date
 from ordertrack.http.errors import MalformedRequest
-from ordertrack.http.gate.framing import MAX_HEAD_BYTES
 from ordertrack.http.gate.timeouts import Timeouts
 from ordertrack.http.responses import Response, headers_of, refused
+from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.ports.clock import Clock
 
 
@@ -33,6 +33,8 @@ class BoundedProtocol(H11Protocol):
         self._wait("request", self._timeouts.idle_s)
 
     def data_received(self, data: bytes) -> None:
+        if self.conn.their_state in (h11.MUST_CLOSE, h11.CLOSED):
+            return  # it said that its last request is the last
         if self.conn.their_state is h11.IDLE:
             self._wait("head", self._timeouts.head_s)
         super().data_received(data)
@@ -44,6 +46,14 @@ class BoundedProtocol(H11Protocol):
             self._stop_waiting()
         elif self.conn.trailing_data[0]:
             self._wait("head", self._timeouts.head_s)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that half-closes gets the answer to its change; one that waits for a read has gone."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out None
+        if cycle is None or cycle.response_complete or self.scope["method"] in ("GET", "HEAD") or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True
 
     def on_response_complete(self) -> None:
         self._stop_waiting()

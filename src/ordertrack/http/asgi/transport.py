@@ -17,11 +17,11 @@ from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted, HttpApp
 from ordertrack.http.asgi.types import Receive, Scope, Send
 from ordertrack.http.dates import http_date
-from ordertrack.http.errors import BodyTooLarge, InvalidJson
+from ordertrack.http.errors import BodyTooLarge, HeadTooLarge, InvalidJson
 from ordertrack.http.policy.loop_throttle import PollThrottle, ThrottleTable
 from ordertrack.http.poll_answers import PollAnswers
 from ordertrack.http.responses import CLOSE, HeaderPairs, Response, headers_of, with_headers
-from ordertrack.http.wire.message import Headers, Request, encoded, parse_target
+from ordertrack.http.wire.message import MAX_HEAD_BYTES, Headers, Request, body_length, encoded, parse_target
 
 log = structlog.get_logger("ordertrack.http")
 
@@ -171,14 +171,18 @@ async def receive_body(receive: Receive, limit_bytes: int) -> bytes:
 
 
 def _request(scope: Scope) -> Request:
-    """Raises: MalformedRequest."""
+    """Refuse what the gate's framing refuses, as far as a scope shows it.
+
+    Raises: MalformedRequest, HeadTooLarge, UnsupportedTransferCoding.
+    """
     raw_path: bytes = scope.get("raw_path") or encoded(scope["path"]).encode()
     query: bytes = scope["query_string"]
-    target = parse_target(raw_path + b"?" + query if query else raw_path)
-    headers = Headers.from_pairs(scope["headers"])
-    if target.authority is not None:
-        headers[b"host"] = target.authority
+    target = raw_path + b"?" + query if query else raw_path
+    line = len(scope["method"]) + len(target) + len(b"  HTTP/1.1\r\n\r\n")
+    if line + sum(len(name) + len(value) + len(b": \r\n") for name, value in scope["headers"]) > MAX_HEAD_BYTES:
+        raise HeadTooLarge(MAX_HEAD_BYTES)
+    authority, path, query = parse_target(target)
+    headers, version = Headers.from_pairs(scope["headers"]), scope["http_version"]
+    body_length(headers, version)
     client = scope["client"]
-    return Request(
-        scope["method"], target.path, target.query_string, headers, scope["http_version"], client[0] if client else None
-    )
+    return Request(scope["method"], path, query, headers, version, client[0] if client else None, authority)

@@ -11,6 +11,7 @@ from typing import Any
 from litestar import Litestar
 
 from ordertrack.http.admission import Caller
+from ordertrack.http.errors import NoSuchPage
 from ordertrack.http.failures import WHICH_METHODS
 from ordertrack.http.policy.security_headers import SECURE, SECURE_PAGE
 from ordertrack.http.requests import CALLER
@@ -25,7 +26,13 @@ class FrameworkEndpoint:
     async def respond(
         self, request: Request, path: str, caller: Caller | None, body: bytes, *, is_page: bool = False
     ) -> Response:
-        """Answer the request as if it were for this normalized path."""
+        """Answer the request as if it were for this normalized path.
+
+        Raises: NoSuchPage for a path that the framework would take for another one, which a rule of a proxy may keep
+        from clients: with doubled slashes, or with one at the end.
+        """
+        if "//" in path or (path.endswith("/") and not is_page):
+            raise NoSuchPage(path)
         method = {"HEAD": "GET", "OPTIONS": WHICH_METHODS}.get(request.method, request.method)
         scope: dict[str, Any] = {
             "type": "http",

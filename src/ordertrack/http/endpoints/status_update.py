@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from urllib.parse import unquote
 
-from ordertrack.core.errors import OrdertrackError
 from ordertrack.http import names
 from ordertrack.http.admission import Caller
 from ordertrack.http.errors import MethodNotAllowed
 from ordertrack.http.parameters import header, parse_if_match
 from ordertrack.http.requests import check_json, check_query
-from ordertrack.http.responses import JSON, Response, encoded, refused
+from ordertrack.http.responses import JSON, Response, encoded
 from ordertrack.http.routes.headers import version_headers
 from ordertrack.http.wire import answers, requests
 from ordertrack.http.wire.answers import encode
@@ -24,20 +22,14 @@ METHODS = ("OPTIONS", "PUT")
 
 
 class StatusEndpoint:
-    def __init__(self, orders: Orders, undo_window_ms: int, refusals: Counter[str]) -> None:
+    def __init__(self, orders: Orders, undo_window_ms: int) -> None:
         self._orders = orders
         self._undo_window_ms = undo_window_ms
-        self._refusals = refusals
 
     async def respond(self, request: Request, target: StatusTarget, caller: Caller, body: bytes) -> Response:
-        try:
-            if request.method != "PUT":
-                raise MethodNotAllowed(request.method, METHODS)
-            return await self._change(request, target, caller, body)
-        except OrdertrackError as error:
-            return refused(error, self._refusals)
-
-    async def _change(self, request: Request, target: StatusTarget, caller: Caller, body: bytes) -> Response:
+        """Raises: OrdertrackError."""
+        if request.method != "PUT":
+            raise MethodNotAllowed(request.method, METHODS)
         check_query(request.query_string)
         order_id = parse_order_id(unquote(target.id))
         check_json(header(request.headers, names.CONTENT_TYPE))

@@ -16,9 +16,10 @@ from ordertrack.http.endpoints.outcome import Outcome
 from ordertrack.http.errors import HeadTooLarge, MalformedRequest
 from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
 from ordertrack.http.gate.connections import READABLE, Connections
-from ordertrack.http.gate.framing import CHUNKED, MAX_HEAD_BYTES, Body, Head, HeadReader, without_empty_lines
+from ordertrack.http.gate.framing import Body, Head, HeadReader, without_empty_lines
 from ordertrack.http.gate.writer import CONTINUE, Writer
 from ordertrack.http.responses import Response
+from ordertrack.http.wire.message import CHUNKED, MAX_HEAD_BYTES
 from ordertrack.http.wire.paths import StatusTarget
 
 MAX_UPLOADS_BYTES = 256 * 1024 * 1024

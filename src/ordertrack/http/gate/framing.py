@@ -11,22 +11,20 @@ import re
 from typing import NamedTuple
 
 from ordertrack.http import names
-from ordertrack.http.errors import (
-    BodyTooLarge,
-    HeadTooLarge,
-    MalformedRequest,
-    UnsupportedTransferCoding,
+from ordertrack.http.errors import BodyTooLarge, HeadTooLarge, MalformedRequest
+from ordertrack.http.wire.message import (
+    CHUNKED,
+    EXPECT,
+    MAX_HEAD_BYTES,
+    Headers,
+    Request,
+    body_length,
+    parse_target,
 )
-from ordertrack.http.wire.message import CONTENT_LENGTH, EXPECT, HOST, Headers, Request, parse_target
 
-MAX_HEAD_BYTES = 16 * 1024
-"""Request line and headers, with the empty line. As node's limit, and twice nginx's and Apache's for one line."""
 MAX_CHUNK_LINE_BYTES = 256
 MAX_CHUNK_EXTENSIONS_BYTES = 4 * 1024
 """Of all chunks together, trailers included: they carry nothing that is used."""
-CHUNKED = -1
-"""The body length of a message whose body comes in chunks."""
-
 _END = b"\r\n\r\n"
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _REQUEST_LINE = re.compile(rb"(%b++) ([!-~]++) HTTP/([0-9]\.[0-9])\r\n" % _TOKEN)
@@ -35,9 +33,8 @@ _FIELDS = re.compile(rb"(?:%b)*+" % _FIELD)
 _FIELD_PARTS = re.compile(rb"(%b++):([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
 _NEVER_IN_A_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
 _STARTS_A_METHOD = re.compile(_TOKEN)
-_LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]*;[\t -~\x80-\xff]*)?)\r\n")
-_TRANSFER_ENCODING, _CONNECTION = names.TRANSFER_ENCODING.encode(), names.CONNECTION.encode()
+_CONNECTION = names.CONNECTION.encode()
 
 KEPT_BLOCKS = 256
 """Header blocks of which the parsed form is kept: a client library sends the same ones again and again."""
@@ -60,9 +57,6 @@ class _Block(NamedTuple):
     """What the header fields say, apart from the request line."""
 
     headers: Headers
-    framing: bytes | None
-    """The value of Content-Length or Transfer-Encoding that decides; None for no body."""
-    is_chunked: bool
     keep_alive: bool
 
 
@@ -92,17 +86,14 @@ class HeadReader:
         block = self._block(data[line.end() : end + 2])
         method, raw_target, raw_version = line.groups()
         authority, path, query = parse_target(raw_target)
-        version, headers = raw_version.decode(), block.headers
-        if authority is not None:
-            headers = Headers(headers)
-            headers[HOST] = authority
+        version = raw_version.decode()
         keep_alive = block.keep_alive and version == "1.1"
         return Head(
-            Request(method.decode(), path, query, headers, version, peer),
+            Request(method.decode(), path, query, block.headers, version, peer, authority),
             length,
-            _body_length(block, version),
+            body_length(block.headers, version),
             keep_alive,
-            keep_alive and EXPECT in headers,
+            version == "1.1" and EXPECT in block.headers,
         )
 
     def _block(self, data: bytes) -> _Block:
@@ -136,32 +127,9 @@ def _parse_block(data: bytes) -> _Block:
     if not _FIELDS.fullmatch(data):
         raise MalformedRequest("A header must be `Name: value` on one line, without control characters.")
     headers = Headers.from_pairs((name.lower(), value.strip(b" \t")) for name, value in _FIELD_PARTS.findall(data))
-    coding, length = headers.get(_TRANSFER_ENCODING), headers.get(CONTENT_LENGTH)
-    if coding is not None and length is not None:
-        raise MalformedRequest("A message has a Content-Length or a Transfer-Encoding, not both.")
-    if length is not None and not _LENGTH.fullmatch(length):
-        raise MalformedRequest("Content-Length must be one decimal number.")
     connection = headers.get(_CONNECTION)
     options = () if connection is None else [option.strip() for option in connection.lower().split(b",")]
-    return _Block(headers, coding if coding is not None else length, coding is not None, b"close" not in options)
-
-
-def _body_length(block: _Block, version: str) -> int:
-    """Raises: MalformedRequest, UnsupportedTransferCoding."""
-    if block.framing is None:
-        return 0
-    if not block.is_chunked:
-        return int(block.framing)
-    if version != "1.1":
-        raise MalformedRequest("Transfer-Encoding needs HTTP/1.1.")
-    codings = [coding.strip().lower() for coding in block.framing.split(b",")]
-    if codings[-1] != b"chunked":
-        raise MalformedRequest("The last transfer coding of a request must be chunked.")  # RFC 9112, 6.3
-    if codings.count(b"chunked") > 1:
-        raise MalformedRequest("A request is chunked once.")
-    if len(codings) > 1:
-        raise UnsupportedTransferCoding(block.framing[:100].decode("latin-1"))
-    return CHUNKED
+    return _Block(headers, b"close" not in options)
 
 
 class Body:

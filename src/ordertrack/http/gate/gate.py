@@ -40,8 +40,8 @@ from ordertrack.http.gate.acceptor import Acceptor
 from ordertrack.http.gate.connection import READING, Connection, Stage
 from ordertrack.http.gate.connections import EPOLLIN, EPOLLOUT, EPOLLRDHUP, Connections
 from ordertrack.http.gate.dispatch import Dispatcher
-from ordertrack.http.gate.framing import MAX_HEAD_BYTES
 from ordertrack.http.gate.timeouts import Timeouts
+from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.service.statistics import GateCounters
 
 READ_BYTES = 64 * 1024
@@ -122,9 +122,9 @@ class Gate:
                 self._connections.watch(connection, EPOLLRDHUP)
 
     def _on_end_of_sending(self, connection: Connection) -> None:
-        """Nothing more comes. A request that is served is answered; a held poll, or half a request, is given up."""
-        if connection.stage is not Stage.BUSY:
+        """Whole requests that have come are answered; a held poll, or half a request, is given up."""
+        if connection.stage is Stage.BUSY or (connection.stage is Stage.IDLE and connection.data):
+            connection.has_ended = True
+            self._connections.watch(connection, 0)
+        else:
             self._connections.drop(connection)
-            return
-        connection.has_ended = True
-        self._connections.watch(connection, 0)

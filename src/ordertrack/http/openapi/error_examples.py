@@ -11,9 +11,9 @@ from ordertrack.core.event import ROAD, Status
 from ordertrack.core.order import MAX_EVENTS, AssignCourier, Change, ChangeStatus, Order, advance
 from ordertrack.core.principal import Role
 from ordertrack.http import errors as http
-from ordertrack.http.gate.framing import MAX_HEAD_BYTES
 from ordertrack.http.openapi.parts import PREPARING, sample
 from ordertrack.http.wire.decoding import ALLOWED
+from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.http.wire.paths import MAX_BODY_BYTES
 from ordertrack.ports.store import MAX_LINKS
 

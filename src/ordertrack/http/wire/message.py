@@ -12,18 +12,30 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from ordertrack.http import names
-from ordertrack.http.errors import ExpectationFailed, MalformedRequest, UnknownMethod, UnsupportedVersion
+from ordertrack.http.errors import (
+    ExpectationFailed,
+    MalformedRequest,
+    UnknownMethod,
+    UnsupportedTransferCoding,
+    UnsupportedVersion,
+)
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 """Recognized methods. PATCH is recognized and allowed nowhere: 405 rather than 501 (RFC 9110, 15.6.2)."""
 VERSIONS = frozenset(("1.1", "1.0"))
+MAX_HEAD_BYTES = 16 * 1024
+"""Request line and headers, with the empty line. As node's limit, and twice nginx's and Apache's for one line."""
+CHUNKED = -1
+"""The body length of a message whose body comes in chunks."""
 HOST, CONTENT_LENGTH, EXPECT = names.HOST.encode(), names.CONTENT_LENGTH.encode(), names.EXPECT.encode()
+TRANSFER_ENCODING = names.TRANSFER_ENCODING.encode()
 _GIVEN_ONCE = (HOST, CONTENT_LENGTH)
 
 _HOST = re.compile(
     rb"(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+(?::[0-9]{0,5})?"  # reg-name or IPv4address, without commas
     rb"|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{0,5})?"  # IP-literal
 )
+_LENGTH = re.compile(rb"[0-9]{1,18}")
 _MAX_PORT = 65_535
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
 _TRIPLET = re.compile("%([0-9A-Fa-f]{2})")
@@ -51,6 +63,7 @@ class Request(NamedTuple):
 
     `path` is normalized (RFC 3986, 6.2.2): percent-encoded only where a character has to be, so an encoded slash stays
     encoded. `version` is "1.1" or another protocol version; `peer` is the address of the other side, if it has one.
+    `authority` is the one of an absolute target: it is checked, and decides nothing.
     """
 
     method: str
@@ -59,6 +72,7 @@ class Request(NamedTuple):
     headers: Headers
     version: str
     peer: str | None
+    authority: bytes | None = None
 
 
 class Target(NamedTuple):
@@ -99,7 +113,7 @@ def check_message(request: Request) -> None:
     if host is None:
         if request.version == "1.1":
             raise MalformedRequest("A request of HTTP/1.1 must have one Host.")
-    elif not is_host(host):
+    elif not is_host(host) or (request.authority is not None and not is_host(request.authority)):
         raise MalformedRequest("Host must be a name or an address, and may have a port.")
     if request.method not in METHODS:
         raise UnknownMethod(request.method)
@@ -108,6 +122,32 @@ def check_message(request: Request) -> None:
     expect = request.headers.get(EXPECT)
     if expect is not None and expect.lower() != b"100-continue":
         raise ExpectationFailed(expect[:100].decode("latin-1"))
+
+
+def body_length(headers: Headers, version: str) -> int:
+    """Return the length of a request's body in bytes, or CHUNKED (RFC 9112, 6.3).
+
+    Raises: MalformedRequest, UnsupportedTransferCoding.
+    """
+    length, transfer_encoding = headers.get(CONTENT_LENGTH), headers.get(TRANSFER_ENCODING)
+    if transfer_encoding is None:
+        if length is None:
+            return 0
+        if not _LENGTH.fullmatch(length):
+            raise MalformedRequest("Content-Length must be one decimal number.")
+        return int(length)
+    if length is not None:
+        raise MalformedRequest("A message has a Content-Length or a Transfer-Encoding, not both.")
+    if version != "1.1":
+        raise MalformedRequest("Transfer-Encoding needs HTTP/1.1.")
+    codings = [coding.strip().lower() for coding in transfer_encoding.split(b",")]
+    if codings[-1] != b"chunked":
+        raise MalformedRequest("The last transfer coding of a request must be chunked.")
+    if codings.count(b"chunked") > 1:
+        raise MalformedRequest("A request is chunked once.")
+    if len(codings) > 1:
+        raise UnsupportedTransferCoding(transfer_encoding[:100].decode("latin-1"))
+    return CHUNKED
 
 
 def is_host(value: bytes) -> bool:
