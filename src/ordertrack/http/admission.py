@@ -110,7 +110,10 @@ class Admission:
             return link
         if self._tokens is not None:
             return bearer(headers)
-        _, _, token = (header(headers, names.AUTHORIZATION) or "").partition(" ")
+        authorization = header(headers, names.AUTHORIZATION)
+        if authorization is None:
+            return None
+        _, _, token = authorization.partition(" ")
         return token if is_link_token(token) else None
 
     def charge(self, budget: Budget, principal: Principal, count: int, address: str = UNKNOWN) -> None:

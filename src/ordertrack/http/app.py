@@ -58,6 +58,7 @@ from ordertrack.service.simulation import Simulator
 from ordertrack.service.tracking import Tracking
 
 _READS = ("GET", "HEAD")
+_OUTCOMES = (Poll, Answer, Response)
 _MAX_DIGITS = 18
 
 
@@ -194,7 +195,7 @@ class HttpApp:
                 outcome = self._poll.respond(request, target, caller.principal, channel)
             except Exception as error:  # noqa: BLE001
                 return self._incident(request, error)
-            if isinstance(outcome, Response | Answer | Poll):
+            if isinstance(outcome, _OUTCOMES):
                 return outcome
             return self._guard(request, outcome)
         if isinstance(target, StatusTarget):

@@ -156,8 +156,11 @@ class Connections:
         connection.expires_at_s = self._clock.monotonic_s() + timeout_s
 
     def expect_request(self, connection: Connection) -> None:
-        self._count_out(connection)
-        self.expect(connection, Stage.IDLE, LAST_CALL_S if self._is_stopping else self.timeouts.idle_s)
+        if self._running:
+            self._count_out(connection)
+        connection.stage = Stage.IDLE
+        timeout_s = LAST_CALL_S if self._is_stopping else self.timeouts.idle_s
+        connection.expires_at_s = self._clock.monotonic_s() + timeout_s
 
     def _count_out(self, connection: Connection) -> None:
         """The connection's request is answered, or never will be."""

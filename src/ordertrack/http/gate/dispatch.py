@@ -25,6 +25,9 @@ from ordertrack.http.wire.paths import StatusTarget
 MAX_UPLOADS_BYTES = 256 * 1024 * 1024
 """Bodies that have not come yet, of all connections together."""
 
+_BEGUN = (Admitted, Response)
+_OUTCOMES = (Poll, Answer, Response)
+
 log = structlog.get_logger("ordertrack.gate")
 
 
@@ -69,9 +72,9 @@ class Dispatcher:
         """A request was answered later than it came; the next one may have come meanwhile."""
         if connection.fd < 0 or connection.stage is not Stage.IDLE:
             return
-        if len(connection.data) > MAX_HEAD_BYTES and not connection.has_ended:
-            self._connections.watch(connection, READABLE)
         if connection.data:
+            if len(connection.data) > MAX_HEAD_BYTES and not connection.has_ended:
+                self._connections.watch(connection, READABLE)
             self._loop.call_soon(self.advance, connection)
         elif connection.has_ended:
             self._connections.drop(connection)
@@ -118,7 +121,7 @@ class Dispatcher:
         connection.stage = Stage.IDLE
         connection.expires_at_s = None
         begun = self._app.begin(head.request, connection)
-        if isinstance(begun, Admitted | Response):
+        if isinstance(begun, _BEGUN):
             self._serve(connection, head, begun)
         else:
             self._run(connection, self._begin_later(connection, head, begun))
@@ -176,7 +179,7 @@ class Dispatcher:
         if isinstance(admitted.target, StatusTarget):
             self._connections.prioritize(connection)
         outcome = self._app.respond(admitted, body, connection)
-        if isinstance(outcome, Response | Answer | Poll):
+        if isinstance(outcome, _OUTCOMES):
             self._deliver(connection, outcome, head_only=admitted.request.method == "HEAD")
         else:
             self._run(connection, self._respond_later(connection, admitted, outcome))

@@ -28,6 +28,8 @@ MAX_CHUNK_EXTENSIONS_BYTES = 4 * 1024
 _END = b"\r\n\r\n"
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _REQUEST_LINE = re.compile(rb"(%b++) ([!-~]++) HTTP/([0-9]\.[0-9])\r\n" % _TOKEN)
+_PLAIN_LINE = re.compile(rb"([A-Z]++) (/[A-Za-z0-9/_.~-]*+)(?:\?([!-\"$-~]*+))? HTTP/1\.1\r\n")
+"""Most request lines: nothing of the path is encoded."""
 _FIELD = rb"%b++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n" % _TOKEN
 _FIELDS = re.compile(rb"(?:%b)*+" % _FIELD)
 _FIELD_PARTS = re.compile(rb"(%b++):([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
@@ -80,20 +82,26 @@ class HeadReader:
         length = end + len(_END)
         if length > MAX_HEAD_BYTES:
             raise HeadTooLarge(MAX_HEAD_BYTES)
-        line = _REQUEST_LINE.match(data)
-        if line is None:
-            raise MalformedRequest("The request line must be a method, a target and HTTP/1.1, ended by CR LF.")
-        block = self._block(data[line.end() : end + 2])
-        method, raw_target, raw_version = line.groups()
-        authority, path, query = parse_target(raw_target)
-        version = raw_version.decode()
-        keep_alive = block.keep_alive and version == "1.1"
+        line = _PLAIN_LINE.match(data)
+        if line is not None:
+            method, plain_path, query = line.groups(b"")
+            block = self._block(data[line.end() : end + 2])
+            request = Request(method.decode(), plain_path.decode(), query, block.headers, "1.1", peer)
+        else:
+            line = _REQUEST_LINE.match(data)
+            if line is None:
+                raise MalformedRequest("The request line must be a method, a target and HTTP/1.1, ended by CR LF.")
+            method, target, version = line.groups()
+            authority, path, query = parse_target(target)
+            block = self._block(data[line.end() : end + 2])
+            request = Request(method.decode(), path, query, block.headers, version.decode(), peer, authority)
+        is_1_1 = request.version == "1.1"
         return Head(
-            Request(method.decode(), path, query, block.headers, version, peer, authority),
+            request,
             length,
-            body_length(block.headers, version),
-            keep_alive,
-            version == "1.1" and EXPECT in block.headers,
+            body_length(block.headers, request.version),
+            is_1_1 and block.keep_alive,
+            is_1_1 and EXPECT in block.headers,
         )
 
     def _block(self, data: bytes) -> _Block:

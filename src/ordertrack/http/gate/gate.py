@@ -81,7 +81,8 @@ class Gate:
                     await self._connections.all_closed.wait()
         except TimeoutError:
             self._acceptor.stop()
-            log.warning("requests were not finished in time", connections=self._connections.stop())
+            if count := self._connections.stop():
+                log.warning("requests were not finished in time", connections=count)
         self._dispatcher.cancel()
         for epoll in (self._connections.priority_epoll, self._connections.epoll):
             self._loop.remove_reader(epoll.fileno())

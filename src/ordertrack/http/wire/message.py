@@ -7,7 +7,7 @@ here, so that no server in front of the application can be more lenient than the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -44,6 +44,13 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 class Headers(dict[bytes, bytes]):
     """Header fields by lower-case name. The values of a repeated field are one list (RFC 9110, 5.3)."""
+
+    __slots__ = ("are_checked",)
+
+    def __init__(self, fields: Mapping[bytes, bytes] | Iterable[tuple[bytes, bytes]] = ()) -> None:
+        super().__init__(fields)
+        self.are_checked = False
+        """`check_message` has accepted them: the gate keeps header blocks that clients send again and again."""
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -109,19 +116,26 @@ def check_message(request: Request) -> None:
     """
     if request.version not in VERSIONS:
         raise UnsupportedVersion(request.version)
-    host = request.headers.get(HOST)
-    if host is None:
-        if request.version == "1.1":
-            raise MalformedRequest("A request of HTTP/1.1 must have one Host.")
-    elif not is_host(host) or (request.authority is not None and not is_host(request.authority)):
-        raise MalformedRequest("Host must be a name or an address, and may have a port.")
+    if not request.headers.are_checked:
+        _check_headers(request)
+    if request.authority is not None and not is_host(request.authority):
+        raise MalformedRequest("The target must name a host, and may name a port.")
     if request.method not in METHODS:
         raise UnknownMethod(request.method)
     if request.path == "*" and request.method != "OPTIONS":
         raise MalformedRequest("Only OPTIONS has the target *.")
-    expect = request.headers.get(EXPECT)
+
+
+def _check_headers(request: Request) -> None:
+    """Raises: MalformedRequest, ExpectationFailed."""
+    host, expect = request.headers.get(HOST), request.headers.get(EXPECT)
+    if host is None and request.version == "1.1":
+        raise MalformedRequest("A request of HTTP/1.1 must have one Host.")
+    if host is not None and not is_host(host):
+        raise MalformedRequest("Host must be a name or an address, and may have a port.")
     if expect is not None and expect.lower() != b"100-continue":
         raise ExpectationFailed(expect[:100].decode("latin-1"))
+    request.headers.are_checked = host is not None  # without Host the version decides
 
 
 def body_length(headers: Headers, version: str) -> int:
