@@ -212,7 +212,7 @@ class Hub(Generic[W]):
             return []
         woken = []
         for poll in polls:
-            if not poll.parked:
+            if poll.later is None:  # not parked; the property would be called for each poll of each change
                 poll.announced = max(poll.announced, version)
             elif final or poll.position < version:
                 woken.append(poll)
@@ -295,8 +295,9 @@ class Hub(Generic[W]):
         return both == [poll, other]
 
     def _hand_back(self, feed: FeedKey, polls: list[Poll[W]], leaving: list[Poll[W]]) -> None:
-        for poll in leaving:
-            self._unpark(poll)
+        for poll in leaving:  # all of them are parked
+            self._deadlines.remove(poll)
+            self._uncount(poll)
         if len(leaving) == len(polls):
             del self._by_feed[feed]
         elif leaving:

@@ -72,14 +72,14 @@ class Dispatcher:
         """A request was answered later than it came; the next one may have come meanwhile."""
         if connection.fd < 0 or connection.stage is not Stage.IDLE:
             return
-        if connection.data:
+        if not connection.data and not connection.has_ended:
+            self._connections.expect_request(connection)
+        elif not connection.data:
+            self._connections.drop(connection)
+        else:
             if len(connection.data) > MAX_HEAD_BYTES and not connection.has_ended:
                 self._connections.watch(connection, READABLE)
             self._loop.call_soon(self.advance, connection)
-        elif connection.has_ended:
-            self._connections.drop(connection)
-        else:
-            self._connections.expect_request(connection)
 
     def advance(self, connection: Connection) -> None:
         """Serve what has come, request by request, until one takes time, is held or is not complete."""

@@ -58,12 +58,11 @@ class Writer:
         connection.keep_alive = keep_alive
         connection.headers = ()
         written = self.write(connection, data)
-        if connection.fd < 0:
-            return
-        if written < len(data):
+        if written == len(data):
+            if not keep_alive:
+                self._connections.end(connection)
+        elif connection.fd >= 0:
             self._write_later(connection, memoryview(data)[written:])
-        elif not keep_alive:
-            self._connections.end(connection)
 
     def write(self, connection: Connection, data: bytes | memoryview) -> int:
         """Return how many bytes the kernel took; the connection is dropped if its peer is gone."""
