@@ -1,4 +1,4 @@
-"""Changes of orders besides one change of status (`http/status_updates.py`): bulk updates, couriers."""
+"""Changes of orders besides one change of status (`http/endpoints/status_update.py`): bulk updates, couriers."""
 
 from __future__ import annotations
 
