@@ -47,6 +47,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "latency": Measurement("One update, until all ten polls are answered", (GATE, NCHAN, GATE_DURABLE), wakes.latency),
     "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
     "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
+    "orders": Measurement("New orders, POST over 32 connections", (GATE_DURABLE,), updates.orders),
     "timed-out": Measurement(
         "A hold that times out and is asked for again", (GATE, GATE_TOKENS, ASGI, NCHAN), holds.timed_out
     ),

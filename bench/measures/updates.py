@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import time
+
 from bench.contenders import Contender
 from bench.measures.common import Crowd, Figures, Size
-from ordertrack.client.load import Swarm
+from ordertrack.client.load import Swarm, create_orders
 
 ORDERS = 10_000
+CALLERS = 32
 STEPS = 4
 """From confirmed to delivered."""
 
 
 def single(contender: Contender, size: Size) -> Figures:
     """PUT, over 32 keep-alive connections."""
-    return _rate(contender, size, batch=1, callers=32)
+    return _rate(contender, size, batch=1, callers=CALLERS)
 
 
 def bulk(contender: Contender, size: Size) -> Figures:
     """POST /status-updates in hundreds, over two connections: while one request is committed, the next is read."""
     return _rate(contender, size, batch=100, callers=2)
+
+
+def orders(contender: Contender, size: Size) -> Figures:
+    """POST /orders, over 32 keep-alive connections."""
+    count = ORDERS // 10 if size.quick else ORDERS
+    with contender.running(hold_s=1, polls=100) as running, Swarm(running.target, running.dialect) as swarm:
+        server_s, started_s = running.cpu_s(), time.perf_counter()
+        create_orders(swarm, count, callers=CALLERS)
+        seconds = time.perf_counter() - started_s
+        return {
+            "orders": count,
+            "orders_per_s": round(count / seconds),
+            "server_cpu_us": round((running.cpu_s() - server_s) / count * 1e6, 1),
+            "wrong": dict(swarm.wrong),
+        }
 
 
 def _rate(contender: Contender, size: Size, *, batch: int, callers: int) -> Figures:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +12,12 @@ from ordertrack.core.principal import ANYONE, Principal, Role
 from ordertrack.core.rate import Quota, RateLimiter
 from ordertrack.http.addresses import UNKNOWN, Addresses, parse_networks
 from ordertrack.http.admission import Admission, Budget
+from ordertrack.http.wire.message import Headers
 from ordertrack.service.links import Links
 
 CUSTOMER = Principal(Role.CUSTOMER, "ann", customer_id="ann")
 PROXY = "127.0.0.1"
+NONE = Headers()
 
 
 class StillClock:
@@ -50,11 +50,11 @@ def admission(quota: Quota, clock: StillClock, *, is_open: bool, proxies: str = 
     return Admission(None if is_open else OneToken(), links, limiters, Addresses(parse_networks(proxies)), clock)
 
 
-def forwarded(address: str) -> Sequence[tuple[bytes, bytes]]:
-    return [(b"x-forwarded-for", address.encode())]
+def forwarded(address: str) -> Headers:
+    return Headers({b"x-forwarded-for": address.encode()})
 
 
-def refusals(of: Admission, peer: str | None, headers: Sequence[tuple[bytes, bytes]] = (), tries: int = 3) -> int:
+def refusals(of: Admission, peer: str | None, headers: Headers = NONE, tries: int = 3) -> int:
     refused = 0
     for _ in range(tries):
         try:
@@ -121,7 +121,7 @@ async def test_a_refused_request_succeeds_after_retry_after(
     guarded = admission(quota, clock, is_open=False)
 
     async def outcome(token: str) -> RateLimited | None:
-        headers = [] if token == "no" else [(b"authorization", f"Bearer {token}".encode())]
+        headers = Headers() if token == "no" else Headers({b"authorization": f"Bearer {token}".encode()})
         try:
             await guarded.later(Budget.WRITES, headers, "192.0.2.7")
         except RateLimited as error:

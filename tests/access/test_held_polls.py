@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from ordertrack.http.policy.loop_throttle import FREE_ANSWERS
 from support.api import eventually
 from support.callers import CLAIMS, Caller, token
 from support.http1 import Connection
@@ -228,3 +229,36 @@ def test_others_are_answered_at_once_beside_a_tight_loop(by: By, order_id: int) 
         over.set()
         assert answered.result(BUSY_S) >= 1
     assert took_s < 20, "none of them waited for the second that the loop has to"
+
+
+# A client in a tight loop is slowed before anything of its poll is decided
+
+
+def slowed(connection: Connection, path: str, headers: dict[str, str]) -> None:
+    """Poll until the next answer waits for its pause."""
+    for _ in range(FREE_ANSWERS):
+        assert connection.ask("GET", path, headers).status == 200
+    connection.request("GET", path, headers)
+
+
+@pytest.mark.protocol("3.18", "7.5")
+def test_a_slowed_poll_of_a_revoked_link_is_refused(by: By, order_id: int) -> None:
+    made = link(by, order_id)
+    with Connection(by("service").url) as connection:
+        cursor = connection.ask("GET", f"{made['path']}/track").json()["cursor"]
+        assert set_status(by, "restaurant", order_id, "preparing").status_code == 200
+        slowed(connection, f"{made['path']}/track?cursor={cursor}&timeout=60", {})
+        by("service").ask("DELETE", f"{ORDERS}/{order_id}/links/{made['id']}").raise_for_status()
+        answer = connection.answer()
+    assert (answer.status, answer.json()["why"]) == (401, "invalid")
+
+
+@pytest.mark.protocol("3.18")
+def test_a_slowed_poll_is_answered_with_what_is_true_then(by: By, order_id: int) -> None:
+    customer = by("customer")
+    with Connection(customer.url) as connection:
+        cursor = connection.ask("GET", f"{ORDERS}/{order_id}/track", customer.headers).json()["cursor"]
+        path = f"{ORDERS}/{order_id}/track?cursor={cursor}&timeout=60"
+        slowed(connection, path, {**customer.headers, "Prefer": "wait=0"})
+        assert set_status(by, "restaurant", order_id, "preparing").status_code == 200
+        assert connection.answer().json()["reason"] == "changed"

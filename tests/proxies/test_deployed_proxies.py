@@ -10,7 +10,7 @@ import pytest
 from reverse_proxy import DEPLOY, KINDS
 
 from ordertrack.settings import Settings
-from support.api import BULK, JSON, ORDERS, track
+from support.api import BULK, JSON, ORDERS, eventually, track
 from support.http1 import Connection
 
 NOT_NOTICED = {"apache", "varnish"}
@@ -89,12 +89,22 @@ def test_abort_frees_the_held_poll(proxy, through, direct):
 
 
 @pytest.mark.protocol("3.14")
-def test_client_id_ends_polls_that_were_left_behind(through, direct):
+def test_client_id_ends_polls_that_were_left_behind(proxy, through, direct):
     order = direct.create()
     named = {"timeout": 100, "client_id": "phone", "cursor": direct.cursor(order["id"])}
-    for _ in range(5):
-        through.hold(order["id"], **named).close()
+    before = direct.stats()["polls_total"]["superseded"]
+    for left_behind in range(5):
+        abandoned = through.hold(order["id"], **named)
+        if proxy.name in NOT_NOTICED:
+            ended = before + left_behind
+            eventually(lambda ended=ended: direct.stats()["polls_total"]["superseded"] == ended, "the older poll ended")
+        direct.until_held(1)
+        abandoned.close()
+        if proxy.name not in NOT_NOTICED:
+            direct.until_held(0)
     held = through.hold(order["id"], **named)
+    if proxy.name in NOT_NOTICED:
+        eventually(lambda: direct.stats()["polls_total"]["superseded"] == before + 5, "the last of them ended")
     direct.until_held(1)
     direct.made(order["id"], "preparing")
     assert held.answer().json()["reason"] == "changed"

@@ -14,7 +14,7 @@ from ordertrack.client.load.caller import Caller, call_all
 from ordertrack.client.load.crowd import Held, ask_again, open_polls, until_held
 from ordertrack.client.load.dialect import Answer, Dialect, OrdertrackDialect, WrongAnswer, request
 from ordertrack.client.load.kitchen import Cooked, Kitchen
-from ordertrack.client.load.orders import make_orders, statistics
+from ordertrack.client.load.orders import create_orders, make_orders, statistics
 from ordertrack.client.load.percentile import milliseconds, percentile
 from ordertrack.client.load.reply import Malformed, Reply, split
 from ordertrack.client.load.run import Report, run
@@ -40,6 +40,7 @@ __all__ = [
     "WrongAnswer",
     "ask_again",
     "call_all",
+    "create_orders",
     "loopback_target",
     "make_orders",
     "milliseconds",

@@ -26,21 +26,29 @@ ORDER = {
 
 def make_orders(swarm: Swarm, count: int) -> list[Feed]:
     """New orders, each polled once, so that whatever a server makes once for an order is made."""
-    made: list[int] = []
     feeds: list[Feed] = []
-
-    def created(reply: Reply) -> None:
-        made.append(int(_body(reply, 201)["data"]["id"]))
 
     def polled(reply: Reply) -> None:
         body = _body(reply, 200)
         feeds.append(Feed(body["data"]["id"], body["data"]["version"], str(body["cursor"]).encode()))
 
     speaking = _ours(swarm)
-    call_all(swarm, min(CALLERS, count), [speaking.request("POST", ORDERS, ORDER)] * count, created)
-    polls = (speaking.request("GET", f"{ORDERS}/{order_id}/track?timeout=0") for order_id in made)
+    polls = [
+        speaking.request("GET", f"{ORDERS}/{order_id}/track?timeout=0") for order_id in create_orders(swarm, count)
+    ]
     call_all(swarm, min(CALLERS, count), polls, polled)
     return feeds
+
+
+def create_orders(swarm: Swarm, count: int, callers: int = CALLERS) -> list[int]:
+    """Create orders over so many connections, and return their ids."""
+    made: list[int] = []
+
+    def created(reply: Reply) -> None:
+        made.append(int(_body(reply, 201)["data"]["id"]))
+
+    call_all(swarm, min(callers, count), [_ours(swarm).request("POST", ORDERS, ORDER)] * count, created)
+    return made
 
 
 def statistics(swarm: Swarm) -> dict[str, Any]:
