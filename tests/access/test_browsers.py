@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from support.callers import CLAIMS, SECRET, bearer, token
-from support.http1 import BOUND_S
+from support.http1 import BOUND_S, Connection
 from support.server import Server
 
 SHOP, OTHER = "https://shop.example", "https://evil.example"
@@ -74,6 +74,14 @@ def test_a_site_can_read_every_header_that_answers_have(shop: httpx.Client) -> N
         others = {"date", "connection", "vary", "x-content-type-options", "referrer-policy"}
         cross = {name for name in answer.headers if name.startswith(("access-control-", "cross-origin-"))}
         assert set(answer.headers) - shown - others - cross <= exposed
+
+
+@pytest.mark.parametrize(("method", "headers"), [("BREW", {}), ("GET", {"Host": "a b"}), ("GET", {"Expect": "x"})])
+def test_refused_messages_can_be_read_by_the_site(shop: httpx.Client, method: str, headers: dict[str, str]) -> None:
+    with Connection(str(shop.base_url).rstrip("/")) as connection:
+        refused = connection.ask(method, TRACK, {"Origin": SHOP, **headers})
+    assert refused.status in (400, 417, 501)
+    assert refused.headers["access-control-allow-origin"] == SHOP
 
 
 def test_a_refusal_can_be_read_by_the_site_too(shop: httpx.Client) -> None:

@@ -60,7 +60,7 @@ def refusals(of: Admission, peer: str | None, headers: Headers = NONE, tries: in
         try:
             caller = of.now(Budget.WRITES, headers, peer)
             assert caller is not None
-            assert caller.principal is ANYONE
+            assert caller.principal.role is Role.ANYONE
         except RateLimited:
             refused += 1
     return refused

@@ -156,3 +156,30 @@ def test_without_free_descriptors_accepting_pauses_and_goes_on(tmp_path: Path) -
         server.stop()
         server.close()
     assert server.log.count("out of descriptors") == 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\r\n\r\n", b"GET /healthz HTTP/1.1\r\nHost", b"POST /api/v1/orders HTTP/1.1\r\nHost: x\r\n"
+     b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"],
+    ids=["silent", "empty lines", "half a head", "half a body"],
+)  # fmt: skip
+def test_connections_without_a_request_make_room(tmp_path: Path, sent: bytes) -> None:
+    server = Server(tmp_path / "data", "--gate", "on")
+    api = Api(server.url)
+    try:
+        used = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used + 20, used + 20))
+        for _ in range(60):
+            api.connect().send(sent)
+        assert api.connect().ask("GET", "/healthz").status == 200
+    finally:
+        api.close()
+        server.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"\r\n\r\n", b"\r"], ids=["nothing", "empty lines", "half an empty line"])
+def test_a_client_that_sends_no_request_is_cut(impatient: Server, sent: bytes) -> None:
+    with Connection(impatient.url) as connection:
+        connection.send(sent)
+        assert connection.rest() == b"" or sent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import signal
+import threading
 import time
 from collections import Counter
 
@@ -218,3 +219,52 @@ def test_a_client_that_does_not_read_does_not_keep_the_others_from_being_drained
     server.signal(signal.SIGTERM)
     assert held.answer().json()["reason"] == "drain"
     assert server.wait() == 0
+
+
+class TightLoop(threading.Thread):
+    """A client that asks at once whenever it was answered, until nothing listens any more."""
+
+    def __init__(self, url: str, *, keeps: bool) -> None:
+        super().__init__(daemon=True)
+        self.answered = 0
+        self.failed: list[Exception] = []
+        self._url, self._keeps = url, keeps
+
+    def run(self) -> None:
+        while True:
+            try:
+                connection = Connection(self._url)
+            except ConnectionRefusedError:
+                return
+            try:
+                self._ask(connection)
+            except (OSError, EOFError, AssertionError) as error:
+                self.failed.append(error)
+                return
+            finally:
+                connection.close()
+
+    def _ask(self, connection: Connection) -> None:
+        while True:
+            answer = connection.ask("GET", f"{ORDERS}/101")
+            assert answer.status == 200
+            self.answered += 1
+            if not self._keeps or answer.headers.get("connection") == "close":
+                return
+
+
+@pytest.mark.protocol("3.13")
+@pytest.mark.parametrize("gate", ["on", "off"])
+@pytest.mark.parametrize("keeps", [True, False], ids=["kept connections", "new connections"])
+def test_clients_in_a_tight_loop_are_answered_to_the_end(start, gate: str, keeps: bool):
+    server = start("--gate", gate, "--reads-per-minute", "0")
+    clients = [TightLoop(server.url, keeps=keeps) for _ in range(6)]
+    for client in clients:
+        client.start()
+    eventually(lambda: all(client.answered > 20 for client in clients), "all ask")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    for client in clients:
+        client.join(PROMPT_S)
+        assert not client.is_alive()
+        assert client.failed == []

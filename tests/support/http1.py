@@ -57,6 +57,10 @@ class Connection:
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
+    def send_some(self, data: bytes) -> int:
+        """Return how much of it was sent: what there is room for now."""
+        return self._socket.send(data, socket.MSG_DONTWAIT)
+
     def set_no_delay(self) -> None:
         """Send each piece at once, however small (TCP_NODELAY)."""
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -129,6 +133,12 @@ class Connection:
         if not select.select([self._socket], [], [], silence_s)[0]:
             return b""
         return self._more() or None
+
+    def take_some(self) -> bytes:
+        """Return what has come, and wait when that is nothing. Empty at the end. Raises: TimeoutError."""
+        self._more()
+        taken, self._received = self._received, b""
+        return taken
 
     def rest(self) -> bytes:
         """Everything up to the end of the connection."""

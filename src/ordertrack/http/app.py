@@ -122,11 +122,9 @@ class HttpApp:
 
     def begin(self, request: Request, channel: Channel) -> Begun | Coroutine[Any, Any, Begun]:
         """Decide whether the request may be served. Needs nothing of its body."""
-        channel.headers = ()
+        channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
         try:
             check_message(request)
-            if self._cors.on:
-                channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
             target = match_path(request.path)
             _check_length(request, target)
             if channel.throttle is not None and _is_poll(target):

@@ -37,10 +37,6 @@ class Cors:
     def __init__(self, origins: frozenset[str]) -> None:
         self._origins = origins
 
-    @property
-    def on(self) -> bool:
-        return bool(self._origins)
-
     def check_change(self, request_headers: Headers) -> None:
         """A change must not come from a page of another site that may not ask: some can be made without a preflight
         (Fetch Metadata, 2.3). Clients that are not browsers do not send the header. Raises: CrossSite."""

@@ -21,7 +21,7 @@ import uvicorn
 from ordertrack.http.asgi.protocol import HEAD_LIMIT, BoundedProtocol
 from ordertrack.http.asgi.transport import AsgiApp
 from ordertrack.http.gate.gate import Gate
-from ordertrack.http.gate.timeouts import Timeouts
+from ordertrack.http.gate.timeouts import LAST_CALL_S, Timeouts
 
 BACKLOG = 4096
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -107,6 +107,34 @@ class _Uvicorn(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen no more, give idle connections LAST_CALL_S to send a last request as the gate does, and end."""
+        waiting = [connection for listener in sockets or () for connection in _accepted(listener)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        ends_at_s = loop.time() + LAST_CALL_S
+        while self.server_state.connections and loop.time() < ends_at_s:  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(LAST_CALL_S / 10)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """Return what uvicorn makes for each connection."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg] # uvicorn's annotation leaves them out
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _accepted(listener: socket.socket) -> list[socket.socket]:
+    """Take what is in the backlog: the end of the listener would reset it."""
+    accepted: list[socket.socket] = []
+    with contextlib.suppress(OSError):
+        while len(accepted) < BACKLOG:
+            accepted.append(listener.accept()[0])
+    return accepted
 
 
 def _stopping() -> asyncio.Event:

@@ -75,15 +75,18 @@ class BoundedProtocol(H11Protocol):
         """Refuse what h11 cannot read, in the words of every other refusal."""
         status, headers, body = refused(MalformedRequest("The request is not HTTP/1.1."), self._refusals)
         sent = headers_of(Response(status, headers, body), http_date(self._clock.now_ms()))
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out None
+        if cycle is not None and cycle.response_complete:
+            cycle = None
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            has_body = cycle is None or self.scope["method"] != "HEAD"
             for event in (
                 h11.Response(status_code=status, headers=sent, reason=b"Bad Request"),
-                h11.Data(data=body),
+                h11.Data(data=body if has_body else b""),
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out None
-        if cycle is not None and not cycle.response_complete:
+        if cycle is not None:
             cycle.disconnected = True  # it was its body: whatever it answers is too late
             cycle.message_event.set()
         self.transport.close()

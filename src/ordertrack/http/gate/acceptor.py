@@ -48,9 +48,9 @@ class Acceptor:
     def stop(self) -> None:
         """Take what is in the backlog, and listen no more."""
         if self._listener.fileno() >= 0:
-            self._accept(ACCEPTS_AT_THE_END)
             self._loop.remove_reader(self._listener.fileno())
-            self._listener.close()
+            self._accept(ACCEPTS_AT_THE_END)
+            self._listener.close()  # at once: a connection that is made between the two is reset
 
     def _accept_some(self) -> None:
         self._accept(ACCEPTS_PER_WAKE)

@@ -69,6 +69,8 @@ class Connection(msgspec.Struct, gc=False, eq=False):
     """Received and not yet served."""
     epoll: select.epoll
     """Where the descriptor is registered."""
+    watched: int
+    """The events of the descriptor that are reported."""
     peer: str | None
     """The address of the other side; None when it has none."""
     stage: Stage = Stage.IDLE
@@ -76,6 +78,8 @@ class Connection(msgspec.Struct, gc=False, eq=False):
     """When the connection is closed unless something comes; None while a request is served."""
     poll: HeldPoll | None = None
     keep_alive: bool = True
+    head_only: bool = False
+    """The request is HEAD: its answer has no body, whatever it is."""
     has_ended: bool = False
     """The peer sends nothing more. It still reads."""
     throttle: PollThrottle | None = None

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from ordertrack.http.gate.connection import Connection, Owner, Stage
 from ordertrack.http.gate.timeouts import LAST_CALL_S, LINGER_S, MIN_WAIT_S, Timeouts
+from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.ports.clock import Clock
 from ordertrack.service.statistics import GateCounters
 from ordertrack.service.tracking import HeldPoll
@@ -22,7 +23,7 @@ SWEEP_S = 0.5
 PEERS_SHARED = 64
 """Latest addresses of which one copy is kept: behind a proxy all connections have the same."""
 ROOM = 16
-"""Connections without a request that are closed together when there is no descriptor for a new one."""
+"""Connections without a whole request that are closed together when there is no descriptor for a new one."""
 
 EPOLLIN, EPOLLRDHUP = getattr(select, "EPOLLIN", 0), getattr(select, "EPOLLRDHUP", 0)  # this module is also imported
 EPOLLOUT = getattr(select, "EPOLLOUT", 0)  # where there is no epoll
@@ -62,7 +63,7 @@ class Connections:
         if len(self._peers) >= PEERS_SHARED:
             self._peers.clear()
         peer = self._peers.setdefault(peer, peer)
-        connection = self._by_fd[fd] = Connection(owner, fd, b"", self.epoll, peer)
+        connection = self._by_fd[fd] = Connection(owner, fd, b"", self.epoll, READABLE, peer)
         self.counters.open = len(self._by_fd)
         self.epoll.register(fd, READABLE)
         self.expect_request(connection)
@@ -122,7 +123,6 @@ class Connections:
             return
         connection.data = b""
         self._count_out(connection)
-        self.watch(connection, READABLE)
         self.expect(connection, Stage.ENDING, LINGER_S)
 
     def let_go(self, connection: Connection) -> None:
@@ -137,7 +137,12 @@ class Connections:
     def make_room(self) -> bool:
         """Close connections that wait for a request. Return whether there were any."""
         now_s = self._clock.monotonic_s()
-        granted_s = {Stage.IDLE: self.timeouts.idle_s, Stage.IN_HEAD: self.timeouts.head_s, Stage.ENDING: LINGER_S}
+        granted_s = {
+            Stage.IDLE: self.timeouts.idle_s,
+            Stage.IN_HEAD: self.timeouts.head_s,
+            Stage.IN_BODY: self.timeouts.body_s,
+            Stage.ENDING: LINGER_S,
+        }
         waiting = [
             (connection.expires_at_s, fd)
             for fd, connection in self._by_fd.items()
@@ -154,6 +159,7 @@ class Connections:
         """Wait for what the stage says, and close the connection if it does not come in time."""
         connection.stage = stage
         connection.expires_at_s = self._clock.monotonic_s() + timeout_s
+        self.watch(connection)
 
     def expect_request(self, connection: Connection) -> None:
         if self._running:
@@ -169,16 +175,19 @@ class Connections:
             if not self._running:
                 self._none_running.set()
 
-    def watch(self, connection: Connection, events: int) -> None:
-        """Tell the kernel which events of the connection to report."""
-        connection.epoll.modify(connection.fd, events)
+    def watch(self, connection: Connection) -> None:
+        """Have reported what matters now: called when the stage, what was received or its end has changed."""
+        events = _events_of(connection)
+        if events != connection.watched:
+            connection.watched = events
+            connection.epoll.modify(connection.fd, events)
 
     def prioritize(self, connection: Connection) -> None:
         """Connections that make changes are read before those that wait for them."""
-        if connection.epoll is self.epoll and not connection.has_ended:
+        if connection.epoll is self.epoll:
             self.epoll.unregister(connection.fd)
             connection.epoll = self.priority_epoll
-            self.priority_epoll.register(connection.fd, READABLE)
+            self.priority_epoll.register(connection.fd, connection.watched)
 
     def _sweep(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -188,6 +197,18 @@ class Connections:
             self.counters.closed_unread += connection.stage is Stage.WRITING
             self.drop(connection)
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+
+def _events_of(connection: Connection) -> int:
+    """A broken connection is reported in any case."""
+    if connection.stage is Stage.WRITING:
+        return EPOLLOUT
+    if connection.has_ended:
+        return 0
+    if len(connection.data) <= MAX_HEAD_BYTES:
+        return READABLE
+    # What has come is served first; only a held poll is given up when the peer goes away.
+    return EPOLLRDHUP if connection.stage is Stage.HELD else 0
 
 
 def _shut_down_writing(fd: int) -> None:

@@ -15,11 +15,11 @@ from ordertrack.http.app import Admitted, Begun, HttpApp
 from ordertrack.http.endpoints.outcome import Outcome
 from ordertrack.http.errors import HeadTooLarge, MalformedRequest
 from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
-from ordertrack.http.gate.connections import READABLE, Connections
+from ordertrack.http.gate.connections import Connections
 from ordertrack.http.gate.framing import Body, Head, HeadReader, without_empty_lines
-from ordertrack.http.gate.writer import CONTINUE, Writer
+from ordertrack.http.gate.writer import Writer
 from ordertrack.http.responses import Response
-from ordertrack.http.wire.message import CHUNKED, MAX_HEAD_BYTES
+from ordertrack.http.wire.message import CHUNKED
 from ordertrack.http.wire.paths import StatusTarget
 
 MAX_UPLOADS_BYTES = 256 * 1024 * 1024
@@ -69,17 +69,16 @@ class Dispatcher:
             self.resume_reading(connection)
 
     def resume_reading(self, connection: Connection) -> None:
-        """A request was answered later than it came; the next one may have come meanwhile."""
-        if connection.fd < 0 or connection.stage is not Stage.IDLE:
+        """A request was answered, or waits for the rest of its body; the next one may have come meanwhile."""
+        if connection.fd < 0 or connection.stage not in READING:
             return
-        if not connection.data and not connection.has_ended:
-            self._connections.expect_request(connection)
-        elif not connection.data:
-            self._connections.drop(connection)
-        else:
-            if len(connection.data) > MAX_HEAD_BYTES and not connection.has_ended:
-                self._connections.watch(connection, READABLE)
+        if connection.stage is Stage.IDLE and connection.data:
+            self._connections.watch(connection)
             self._loop.call_soon(self.advance, connection)
+        elif connection.has_ended:
+            self._connections.drop(connection)
+        elif connection.stage is Stage.IDLE:
+            self._connections.expect_request(connection)
 
     def advance(self, connection: Connection) -> None:
         """Serve what has come, request by request, until one takes time, is held or is not complete."""
@@ -92,10 +91,7 @@ class Dispatcher:
         except Exception:
             log.exception("a bug: the connection it met is closed")
             self._connections.drop(connection)
-        if connection.stage is Stage.IDLE and connection.fd >= 0:
-            self.resume_reading(connection)
-        elif connection.has_ended and connection.stage in READING:
-            self._connections.drop(connection)  # within a request
+        self.resume_reading(connection)
 
     def _refuse_framing(self, connection: Connection, error: OrdertrackError) -> None:
         """Answer what cannot be read further: where the next request begins is not known."""
@@ -111,6 +107,7 @@ class Dispatcher:
         data = connection.data
         if data.startswith(b"\r\n"):
             data = connection.data = without_empty_lines(data)
+        connection.head_only = data.startswith(b"HEAD ")
         head = self._heads.read(data, connection.peer) if data else None
         if head is None:
             if connection.stage is Stage.IDLE:
@@ -132,8 +129,6 @@ class Dispatcher:
         if connection.fd < 0:
             return
         connection.stage = Stage.IDLE
-        if not connection.has_ended:
-            self._connections.watch(connection, READABLE)  # the body may be what has filled the backlog
         self._serve(connection, head, begun_now)
 
     def _serve(self, connection: Connection, head: Head, begun: Begun) -> None:
@@ -143,7 +138,7 @@ class Dispatcher:
             rest = head.body_length if head.body_length != CHUNKED else len(connection.data) + 1
             connection.keep_alive = connection.keep_alive and rest <= len(connection.data)
             connection.data = connection.data[rest:]
-            self._writer.send(connection, begun, head_only=head.request.method == "HEAD")
+            self._writer.send(connection, begun)
         elif head.body_length == 0:
             self._respond(connection, begun, b"")
         else:
@@ -160,7 +155,7 @@ class Dispatcher:
         if not body.is_complete and connection.stage is Stage.IDLE:
             self._connections.expect(connection, Stage.IN_BODY, self._connections.timeouts.body_s)
             if head.expects_continue and not body.data:
-                self._writer.write(connection, CONTINUE)
+                self._writer.send_continue(connection)
 
     def _take_body(self, connection: Connection, upload: Upload) -> bool:
         taken = upload.body.receive(connection.data)
@@ -180,28 +175,27 @@ class Dispatcher:
             self._connections.prioritize(connection)
         outcome = self._app.respond(admitted, body, connection)
         if isinstance(outcome, _OUTCOMES):
-            self._deliver(connection, outcome, head_only=admitted.request.method == "HEAD")
+            self._deliver(connection, outcome)
         else:
-            self._run(connection, self._respond_later(connection, admitted, outcome))
+            self._run(connection, self._respond_later(connection, outcome))
 
-    async def _respond_later(
-        self, connection: Connection, admitted: Admitted, outcome: Coroutine[Any, Any, Outcome]
-    ) -> None:
+    async def _respond_later(self, connection: Connection, outcome: Coroutine[Any, Any, Outcome]) -> None:
         outcome_now = await outcome
         connection.stage = Stage.IDLE
-        self._deliver(connection, outcome_now, head_only=admitted.request.method == "HEAD")
+        self._deliver(connection, outcome_now)
 
-    def _deliver(self, connection: Connection, outcome: Outcome, *, head_only: bool) -> None:
+    def _deliver(self, connection: Connection, outcome: Outcome) -> None:
         if isinstance(outcome, Response):
-            self._writer.send(connection, outcome, head_only=head_only)
+            self._writer.send(connection, outcome)
         elif isinstance(outcome, Answer):
-            self._writer.send_answer(connection, outcome, head_only=head_only)
+            self._writer.send_answer(connection, outcome)
         elif connection.fd < 0 or connection.has_ended:
             self._tracking.leave(outcome)
             self._connections.drop(connection)
         else:
             connection.poll = outcome
             connection.stage = Stage.HELD
+            self._connections.watch(connection)
 
     def _run(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
         """Wait for the application; whatever the peer sends meanwhile waits its turn."""

@@ -34,6 +34,7 @@ _FIELD = rb"%b++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n" % _TOKEN
 _FIELDS = re.compile(rb"(?:%b)*+" % _FIELD)
 _FIELD_PARTS = re.compile(rb"(%b++):([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
 _NEVER_IN_A_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)*+")
 _STARTS_A_METHOD = re.compile(_TOKEN)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]*;[\t -~\x80-\xff]*)?)\r\n")
 _CONNECTION = names.CONNECTION.encode()
@@ -117,9 +118,7 @@ class HeadReader:
 
 def without_empty_lines(data: bytes) -> bytes:
     """Drop empty lines before a request line (RFC 9112, 2.2)."""
-    while data.startswith(b"\r\n"):
-        data = data[2:]
-    return data
+    return data[_EMPTY_LINES.match(data).end() :]  # type: ignore[union-attr] # it matches anything
 
 
 def _check_beginning(data: bytes) -> None:

@@ -21,7 +21,7 @@ loop watches like any other.
 | vanishes without a word                          | one parked descriptor until the deadline, then a failing write   |
 | does not read its answer                         | closed when it takes less than MIN_READ_BYTES in `read_s`        |
 | sends on after it was told that we close         | read and discarded for LINGER_S, then closed                     |
-| opens more connections than there are descriptors| those without a request are closed, else accepting pauses        |
+| opens more connections than there are descriptors| those without a whole request are closed, else accepting pauses  |
 
 The gate decides nothing: `HttpApp` does, as for any ASGI server.
 """
@@ -38,10 +38,9 @@ import structlog
 from ordertrack.http.app import HttpApp
 from ordertrack.http.gate.acceptor import Acceptor
 from ordertrack.http.gate.connection import READING, Connection, Stage
-from ordertrack.http.gate.connections import EPOLLIN, EPOLLOUT, EPOLLRDHUP, Connections
+from ordertrack.http.gate.connections import EPOLLIN, EPOLLOUT, Connections
 from ordertrack.http.gate.dispatch import Dispatcher
 from ordertrack.http.gate.timeouts import Timeouts
-from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.service.statistics import GateCounters
 
 READ_BYTES = 64 * 1024
@@ -102,8 +101,10 @@ class Gate:
                 self._dispatcher.write_on(connection)
             elif events & EPOLLIN:
                 self._read(connection)
-            else:  # no more is read of it, and its sending side has ended
-                self._on_end_of_sending(connection)
+            elif connection.stage is Stage.HELD:  # no more is read of it, and the peer has ended its sending side
+                self._connections.drop(connection)
+            else:  # reported once more, since its poll has been answered in the same moment
+                self._connections.watch(connection)
 
     def _read(self, connection: Connection) -> None:
         try:
@@ -119,13 +120,13 @@ class Gate:
             connection.data = connection.data + data if connection.data else data
             if connection.stage in READING:
                 self._dispatcher.advance(connection)
-            elif len(connection.data) > MAX_HEAD_BYTES:
-                self._connections.watch(connection, EPOLLRDHUP)
+            else:
+                self._connections.watch(connection)
 
     def _on_end_of_sending(self, connection: Connection) -> None:
         """Whole requests that have come are answered; a held poll, or half a request, is given up."""
         if connection.stage is Stage.BUSY or (connection.stage is Stage.IDLE and connection.data):
             connection.has_ended = True
-            self._connections.watch(connection, 0)
+            self._connections.watch(connection)
         else:
             self._connections.drop(connection)

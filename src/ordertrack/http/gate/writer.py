@@ -9,7 +9,7 @@ from ordertrack.core.poll import Answer
 from ordertrack.http.app import HttpApp
 from ordertrack.http.dates import http_date
 from ordertrack.http.gate.connection import Connection, Stage
-from ordertrack.http.gate.connections import EPOLLOUT, READABLE, Connections
+from ordertrack.http.gate.connections import Connections
 from ordertrack.http.poll_answers import PollAnswers
 from ordertrack.http.responses import CLOSE, Response, bytes_of, with_headers
 
@@ -28,11 +28,11 @@ class Writer:
         self._clock = app.clock
         self._answers = PollAnswers(app.clock, app.tracking.max_timeout_s)
 
-    def send_answer(self, connection: Connection, answer: Answer, *, head_only: bool = False) -> None:
+    def send_answer(self, connection: Connection, answer: Answer) -> None:
         """Write the answer of a poll."""
         closing = self._tracking.hub.draining
-        if head_only:
-            self.send(connection, self._answers.response(answer, self._tracking.epoch, closing=closing), head_only=True)
+        if connection.head_only:
+            self.send(connection, self._answers.response(answer, self._tracking.epoch, closing=closing))
             return
         keep_alive = connection.keep_alive and not closing
         data = self._answers.written(
@@ -44,11 +44,11 @@ class Writer:
         """Write an error."""
         self.send(connection, self._app.refuse(error))
 
-    def send(self, connection: Connection, response: Response, *, head_only: bool = False) -> None:
+    def send(self, connection: Connection, response: Response) -> None:
         keep_alive = connection.keep_alive and CLOSE not in response.headers and not self._tracking.hub.draining
         response = with_headers(response, connection.headers)
         date = http_date(self._clock.now_ms())
-        data = bytes_of(response, date, keep_alive=keep_alive, head_only=head_only)
+        data = bytes_of(response, date, keep_alive=keep_alive, head_only=connection.head_only)
         self._write_answer(connection, data, keep_alive=keep_alive)
 
     def _write_answer(self, connection: Connection, data: bytes, *, keep_alive: bool) -> None:
@@ -57,14 +57,19 @@ class Writer:
         connection.stage = Stage.IDLE
         connection.keep_alive = keep_alive
         connection.headers = ()
-        written = self.write(connection, data)
+        written = self._write(connection, data)
         if written == len(data):
             if not keep_alive:
                 self._connections.end(connection)
         elif connection.fd >= 0:
             self._write_later(connection, memoryview(data)[written:])
 
-    def write(self, connection: Connection, data: bytes | memoryview) -> int:
+    def send_continue(self, connection: Connection) -> None:
+        """Ask for the body. When nothing can be written now, the client sends it without having been asked."""
+        if 0 < self._write(connection, CONTINUE) < len(CONTINUE):
+            self._connections.drop(connection)  # the rest could only follow behind other bytes
+
+    def _write(self, connection: Connection, data: bytes | memoryview) -> int:
         """Return how many bytes the kernel took; the connection is dropped if its peer is gone."""
         try:
             return os.write(connection.fd, data)
@@ -82,14 +87,13 @@ class Writer:
             return
         self._connections.unsent_bytes += len(unsent)
         connection.unsent = unsent
-        self._connections.watch(connection, EPOLLOUT)
         self._connections.expect(connection, Stage.WRITING, self._connections.timeouts.read_s)
 
     def write_on(self, connection: Connection) -> bool:
         """Write more of an answer. Return True once all of it is written, and the connection goes on."""
         unsent = connection.unsent
         assert unsent is not None
-        written = self.write(connection, unsent)
+        written = self._write(connection, unsent)
         if connection.fd < 0:
             return False
         self._connections.unsent_bytes -= written
@@ -102,6 +106,6 @@ class Writer:
         if not connection.keep_alive:
             self._connections.end(connection)
             return False
-        self._connections.watch(connection, 0 if connection.has_ended else READABLE)
         connection.stage = Stage.IDLE
+        self._connections.watch(connection)
         return True
