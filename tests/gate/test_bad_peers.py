@@ -182,4 +182,4 @@ def test_connections_without_a_request_make_room(tmp_path: Path, sent: bytes) ->
 def test_a_client_that_sends_no_request_is_cut(impatient: Server, sent: bytes) -> None:
     with Connection(impatient.url) as connection:
         connection.send(sent)
-        assert connection.rest() == b"" or sent
+        assert connection.rest()[:12] in (b"", b"HTTP/1.1 400")  # h11 skips no empty lines
