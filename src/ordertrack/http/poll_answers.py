@@ -45,7 +45,7 @@ class PollAnswers:
         """`closing`: this server is going away, and the client shall not come back on this connection."""
         return self._made(answer, epoch, closing, self._clock.now_ms()).response
 
-    def written(self, answer: Answer, epoch: str, added: HeaderPairs, *, closing: bool, keep_alive: bool) -> bytes:
+    def written(self, answer: Answer, epoch: str, added: HeaderPairs, closing: bool, keep_alive: bool) -> bytes:
         """Return the whole response as bytes, with the headers that depend on its request."""
         now_ms = self._clock.now_ms()
         shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms)

@@ -66,7 +66,7 @@ class Connections:
         connection = self._by_fd[fd] = Connection(owner, fd, b"", self.epoll, READABLE, peer)
         self.counters.open = len(self._by_fd)
         self.epoll.register(fd, READABLE)
-        self.expect_request(connection)
+        self.expect_request(connection, self._clock.monotonic_s())
 
     def start_sweeping(self) -> None:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
@@ -82,7 +82,7 @@ class Connections:
         self._is_stopping = True
         for connection in self._by_fd.values():
             if connection.stage is Stage.IDLE:
-                self.expect_request(connection)
+                self.expect_request(connection, self._clock.monotonic_s())
         return len(self._by_fd)
 
     def close(self) -> None:
@@ -161,12 +161,12 @@ class Connections:
         connection.expires_at_s = self._clock.monotonic_s() + timeout_s
         self.watch(connection)
 
-    def expect_request(self, connection: Connection) -> None:
+    def expect_request(self, connection: Connection, now_s: float) -> None:
         if self._running:
             self._count_out(connection)
         connection.stage = Stage.IDLE
         timeout_s = LAST_CALL_S if self._is_stopping else self.timeouts.idle_s
-        connection.expires_at_s = self._clock.monotonic_s() + timeout_s
+        connection.expires_at_s = now_s + timeout_s
 
     def _count_out(self, connection: Connection) -> None:
         """The connection's request is answered, or never will be."""

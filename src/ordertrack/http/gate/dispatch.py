@@ -53,9 +53,13 @@ class Dispatcher:
 
     def deliver(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None:
         self._writer.send_answer(connection, answer)
+        now_s = self._clock.monotonic_s()
         if committed_at_s is not None:
-            self._tracking.statistics.woke(self._clock.monotonic_s() - committed_at_s)
-        self.resume_reading(connection)
+            self._tracking.statistics.woke(now_s - committed_at_s)
+        if connection.stage is Stage.IDLE and not connection.data and not connection.has_ended:  # as nearly always
+            self._connections.expect_request(connection, now_s)
+        else:
+            self.resume_reading(connection)
 
     def refuse(self, connection: Connection, error: OrdertrackError) -> None:
         self._writer.send_refusal(connection, error)
@@ -78,7 +82,7 @@ class Dispatcher:
         elif connection.has_ended:
             self._connections.drop(connection)
         elif connection.stage is Stage.IDLE:
-            self._connections.expect_request(connection)
+            self._connections.expect_request(connection, self._clock.monotonic_s())
 
     def advance(self, connection: Connection) -> None:
         """Serve what has come, request by request, until one takes time, is held or is not complete."""

@@ -35,9 +35,7 @@ class Writer:
             self.send(connection, self._answers.response(answer, self._tracking.epoch, closing=closing))
             return
         keep_alive = connection.keep_alive and not closing
-        data = self._answers.written(
-            answer, self._tracking.epoch, connection.headers, closing=closing, keep_alive=keep_alive
-        )
+        data = self._answers.written(answer, self._tracking.epoch, connection.headers, closing, keep_alive)
         self._write_answer(connection, data, keep_alive=keep_alive)
 
     def send_refusal(self, connection: Connection, error: OrdertrackError) -> None:
