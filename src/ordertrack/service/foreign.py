@@ -8,14 +8,27 @@ from __future__ import annotations
 
 import contextlib
 
-from ordertrack.core.access import Action, check_order
+from ordertrack.core.access import Action, check_feed, check_order, sees
 from ordertrack.core.errors import OrderNotFound
+from ordertrack.core.feed import FeedKey, FeedKind, FeedState
 from ordertrack.core.order import Order
+from ordertrack.core.poll import State
 from ordertrack.core.principal import Principal
 from ordertrack.ports.store import Store
 
 NOWHERE = 0
 """Ids begin at 1."""
+
+
+def check_party(by: Principal, feed: FeedKey) -> None:
+    """Refuse a feed of another party, before anything is read. Raises: Forbidden."""
+    if feed.kind is not FeedKind.ORDER:
+        check_feed(by, feed)
+
+
+def may_see(by: Principal, state: State) -> bool:
+    """Tell whether `by` may see an order. A party's feed was checked before."""
+    return isinstance(state, FeedState) or sees(by, state)
 
 
 async def checked(store: Store, order_id: int, by: Principal, action: Action) -> Order:

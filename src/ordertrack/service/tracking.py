@@ -13,7 +13,6 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from ordertrack.core.access import check_feed, sees
 from ordertrack.core.deadlines import TICK_S
 from ordertrack.core.errors import (
     InternalError,
@@ -23,7 +22,7 @@ from ordertrack.core.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from ordertrack.core.feed import FeedKey, FeedKind, FeedState, order_feed
+from ordertrack.core.feed import FeedKey, FeedState, order_feed
 from ordertrack.core.hub import Held, Hub, Parking, Poll
 from ordertrack.core.link import for_link
 from ordertrack.core.order import Order
@@ -45,7 +44,7 @@ from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Committed, Link, Store
 from ordertrack.service.alarm import Alarm
 from ordertrack.service.feeds import Changes, Feeds, NotAtHand, Steps, Told, Wanted, told
-from ordertrack.service.foreign import look_nowhere
+from ordertrack.service.foreign import check_party, look_nowhere, may_see
 from ordertrack.service.statistics import Statistics
 
 REVOKED = Principal(Role.LINK, "revoked", order_id=-1)
@@ -111,9 +110,9 @@ class Tracking:
         has to read more, joins first.
         """
         check(request, feed)
-        _check_party(by, feed)
+        check_party(by, feed)
         state = self._feeds.at_hand(feed)
-        if state is None or not _may_see(by, state):
+        if state is None or not may_see(by, state):
             return None
         decision = decide(request, state, self.epoch, self._hold_s(request, by))
         if isinstance(decision, Answer) and not decision.lacks_changes:
@@ -215,7 +214,7 @@ class Tracking:
     def _joined(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> HeldPoll:
         """Raises: InvalidInput, Forbidden."""
         check(request, feed)
-        _check_party(by, feed)
+        check_party(by, feed)
         ends_at_s = self._clock.monotonic_s() + self._hold_s(request, by)
         poll: HeldPoll = Poll(
             feed, waiter, ends_at_s, conditional=request.conditional, client_id=request.client_id, by=by
@@ -251,7 +250,7 @@ class Tracking:
             state = yield poll.feed
         if poll.by is REVOKED:
             raise Unauthenticated("invalid")
-        if not _may_see(poll.by, state):
+        if not may_see(poll.by, state):
             raise OrderNotFound(poll.feed.id)
         return state
 
@@ -373,8 +372,8 @@ class Tracking:
     def _answer(self, poll: HeldPoll, answer: Answer, committed_at_s: float | None = None) -> None:
         """Of a poll that has left the hub."""
         if poll.by is not ANYONE:
-            if not isinstance(answer.state, FeedState) and not sees(poll.by, answer.state):
-                poll.waiter.refuse(OrderNotFound(answer.state.id))  # it has got another courier
+            if not may_see(poll.by, answer.state):
+                poll.waiter.refuse(OrderNotFound(poll.feed.id))  # it has got another courier
                 return
             answer = self._shown(poll.by, answer)
         self.statistics.polls[answer.reason] += 1
@@ -400,13 +399,3 @@ class Tracking:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _check_party(by: Principal, feed: FeedKey) -> None:
-    """Before anything is read. Raises Forbidden for a feed of somebody else."""
-    if feed.kind is not FeedKind.ORDER:
-        check_feed(by, feed)
-
-
-def _may_see(by: Principal, state: State) -> bool:
-    return isinstance(state, FeedState) or sees(by, state)
