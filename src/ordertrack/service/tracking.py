@@ -56,9 +56,8 @@ log = structlog.get_logger("ordertrack.tracking")
 
 
 class Waiter(Protocol):
-    """Holds a connection whose poll is parked. At most one of the two is called, once, on the event loop, perhaps just
-    after the client has gone; it returns at once and raises nothing. `committed_at_s` is when the news was committed,
-    for the latency figures."""
+    """Holds the connection of a parked poll. At most one of the two is called, once, on the event loop, perhaps just after
+    the client has gone; it returns at once and raises nothing. `committed_at_s` is when the news was committed."""
 
     def answer(self, answer: Answer, committed_at_s: float | None) -> None: ...
 
