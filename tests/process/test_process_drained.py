@@ -268,3 +268,22 @@ def test_clients_in_a_tight_loop_are_answered_to_the_end(start, gate: str, keeps
         client.join(PROMPT_S)
         assert not client.is_alive()
         assert client.failed == []
+
+
+@pytest.mark.protocol("2.19", "3.13")
+@pytest.mark.parametrize("gate", ["on", "off"])
+def test_a_request_just_after_the_signal_is_answered(start, api_of, gate: str):
+    """On a kept connection, within the drain window."""
+    server = start("--gate", gate, "--drain-window-s", "1")
+    api = api_of(server)
+    idle = api.connect()
+    assert idle.ask("GET", f"{ORDERS}/101").status == 200
+    held = api.hold(102)
+    api.until_held(1)
+    server.signal(signal.SIGTERM)
+    eventually(lambda: httpx.get(f"{server.url}/readyz").status_code == 503, "the server is going away")
+    for path in (f"{ORDERS}/101", "/healthz"):
+        answer = (idle if path != "/healthz" else api.connect()).ask("GET", path)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert held.answer().json()["reason"] == "drain"
+    assert server.wait() == 0

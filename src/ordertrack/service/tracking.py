@@ -56,7 +56,7 @@ log = structlog.get_logger("ordertrack.tracking")
 
 
 class Waiter(Protocol):
-    """Holds the connection of a parked poll. At most one of the two is called, once, on the event loop, perhaps just after
+    """Holds the connection of a parked poll. At most one of the two is called, once, on the event loop, even after
     the client has gone; it returns at once and raises nothing. `committed_at_s` is when the news was committed."""
 
     def answer(self, answer: Answer, committed_at_s: float | None) -> None: ...

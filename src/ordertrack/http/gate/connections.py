@@ -78,11 +78,11 @@ class Connections:
             await self._none_running.wait()
 
     def stop(self) -> int:
-        """Expect nothing more than a last request from idle connections. Return how many connections there are."""
+        """Give connections that wait for their peer LAST_CALL_S. Return how many connections there are."""
         self._is_stopping = True
         for connection in self._by_fd.values():
-            if connection.stage is Stage.IDLE:
-                self.expect_request(connection, self._clock.monotonic_s())
+            if connection.stage in (Stage.IDLE, Stage.ENDING):
+                self.expect(connection, connection.stage, LAST_CALL_S)
         return len(self._by_fd)
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class Connections:
             return
         connection.data = b""
         self._count_out(connection)
-        self.expect(connection, Stage.ENDING, LINGER_S)
+        self.expect(connection, Stage.ENDING, LAST_CALL_S if self._is_stopping else LINGER_S)
 
     def let_go(self, connection: Connection) -> None:
         """Return what the connection has of the shared limits."""

@@ -124,7 +124,7 @@ def without_empty_lines(data: bytes) -> bytes:
 def _check_beginning(data: bytes) -> None:
     """Refuse an unfinished head that no further bytes can make valid, TLS among them. Raises: MalformedRequest."""
     if _NEVER_IN_A_HEAD.search(data):
-        raise MalformedRequest("A head is text, and each of its lines ends with CR LF. Is this TLS, on a plain port?")
+        raise MalformedRequest("A head is text, and each of its lines ends with CR LF. A TLS client needs a TLS port.")
     if not _STARTS_A_METHOD.match(data) and data != b"\r":
         raise MalformedRequest("A request begins with a method.")
 

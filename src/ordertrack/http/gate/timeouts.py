@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 LAST_CALL_S = 0.5
-"""When the server stops, connections without a request have this long to send a last one."""
+"""When the server stops, connections without a request have this long to send a last one, and ended ones to close."""
 MIN_WAIT_S = 1.0
 """A connection has at least this long to send its request, however many others come."""
 LINGER_S = 2.0
