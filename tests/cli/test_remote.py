@@ -10,16 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from click.testing import CliRunner, Result
 from client_servers import RealServer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ordertrack.cli.hints import command, here
 from ordertrack.cli.main import main
 from ordertrack.cli.output import clock_time
 from ordertrack.client import OrdertrackClient, Pace
+from ordertrack.client.server_url import server_url
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -257,10 +261,33 @@ def test_a_suggested_command_can_be_pasted_whatever_the_url_has_in_it() -> None:
     assert here("http://x/?a=1&b") == " --url 'http://x/?a=1&b'"
 
 
-@pytest.mark.parametrize("url", ["localhost:5001", "http://", "http://[::1", "http://127.0.0.1:five", "ftp://x"])
+NO_SERVER_URLS = (
+    "localhost:5001", "http://", "http://[::1", "http://127.0.0.1:five", "ftp://x", "http://127.0.0.1:99999",
+    "http://[::1]:70000", "https://127.0.0.1:65536", "http://127.0.0.1:99999999999999999999", "http://127.0.0.1:-1",
+    "http://127.0.0.1:٣", "http://127.0.0.1:0", "http://a..b", "http://xn--a", "http://ex℀m",
+    "http://a b", "http://x/?a=1", "http://x/#a",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NO_SERVER_URLS)
 def test_a_url_that_is_none_is_refused_in_the_words_of_the_command(url: str) -> None:
     said = flowing(Shell(NOWHERE)("stats", "--url", url, fails=2).stderr)
     assert f"--url: must be the address of a server, such as http://127.0.0.1:5001; it is '{url}'" in said
+
+
+@pytest.mark.parametrize("url", [url for url in NO_SERVER_URLS if "://" in url])
+def test_malformed_url_of_bench_is_one_line(url: str) -> None:
+    said = Shell(NOWHERE)("bench", url, fails=1).stderr
+    assert said.count("\n") == 1
+    assert said.startswith("Error: ")
+
+
+@given(st.from_regex(r"http://[!-~]{0,20}(:[0-9]{0,7})?", fullmatch=True) | st.text().map("http://{}".format))
+def test_server_url_gives_a_url_or_a_value_error(text: str) -> None:
+    with suppress(ValueError):
+        url = server_url(text)
+        assert url.host.encode("idna")
+        assert 0 < (urlsplit(str(url)).port or 80) < 65_536
 
 
 def test_a_url_with_a_path_too_many_is_explained(shell: Shell) -> None:

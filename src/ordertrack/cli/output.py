@@ -33,6 +33,7 @@ from ordertrack.cli.terminal import (
     say,
 )
 from ordertrack.client import OrdertrackClient, OrdertrackClientError, Status
+from ordertrack.client.server_url import server_url
 
 F = Callable[..., Any]
 _SILENCED, _NO_LOG = logging.getLogger("ordertrack.client"), logging.NullHandler()
@@ -139,10 +140,11 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
     remote = Remote(url, as_json)
     token = sent_token()
     try:
-        client = OrdertrackClient(url, token=token, retries=retries, on_answer=remote.answered)
-    except ValueError:
-        wanted = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}."
+        server_url(url)
+    except ValueError as error:
+        wanted = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}, which {error}."
         raise click.BadParameter(wanted, param_hint="--url") from None
+    client = OrdertrackClient(url, token=token, retries=retries, on_answer=remote.answered)
     _SILENCED.addHandler(_NO_LOG)
     try:
         with _ended_by_sigterm(), client:
