@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from client_servers import RealServer
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from ordertrack.cli.hints import command, here
 from ordertrack.cli.main import main
 from ordertrack.cli.output import clock_time
+from ordertrack.cli.remote import _figures
 from ordertrack.client import OrdertrackClient, Pace
 from ordertrack.client.server_url import server_url
 
@@ -174,6 +176,29 @@ def test_simulate_shows_the_steps_and_stop_what_will_not_happen(shell: Shell) ->
 @pytest.mark.parametrize("words", [["--timing=preparing"], ["--timing=lunch=3"], ["--stop", "--speed=3"]])
 def test_simulate_refuses_what_makes_no_sense(shell: Shell, words: list[str]) -> None:
     shell("simulate", "101", *words, fails=2)
+
+
+def test_orders_in_a_pipe_have_whole_ids(shell: Shell) -> None:
+    customer, courier = "c" * 64, "味" * 64
+    shell.create("--courier-id", courier, "--customer-id", customer, "--reference", 64 * "r")
+    runner = CliRunner(env={"ORDERTRACK_URL": shell.url, "COLUMNS": None})
+    out = runner.invoke(main, ["orders", "--limit=1"]).stdout
+    assert all(text in out for text in (customer, courier, 64 * "r"))
+
+
+def test_counts_agree_with_their_nouns(server: RealServer) -> None:
+    with OrdertrackClient(server.url) as client:
+        figures = dict(_figures(msgspec.structs.replace(client.stats(), active_connections=1, orders_watched=1)))
+        assert figures["Held polls"] == "1 on 1 order"
+        figures = dict(_figures(msgspec.structs.replace(client.stats(), active_connections=3, orders_watched=2)))
+        assert figures["Held polls"] == "3 on 2 orders"
+
+
+@pytest.mark.parametrize("option", ["--polls", "--orders"])
+def test_bench_says_which_numbers_are_allowed(option: str) -> None:
+    said = Shell(NOWHERE)("bench", f"{option}=0", fails=2).stderr
+    assert "must be a whole number, 1 or more; it is '0'." in flowing(said)
+    assert ">=" not in flowing(Shell(NOWHERE)("bench", "--help").stdout)
 
 
 def test_stats_are_readable_and_complete_for_programs(shell: Shell) -> None:
@@ -386,10 +411,12 @@ def test_every_command_prints_one_json_shape(shell: Shell) -> None:
     words = {
         "orders": ["--limit=1"], "create": ["--customer-id=1", "--restaurant-id=2"], "stats": [], "config": [],
         "courier": [order_id, "7"], "simulate": [order_id], "status": [order_id, "delivered"], "watch": [order_id],
-        "token": ["--role=admin"], "bench": [shell.url, "--polls=2", "--orders=1"],
+        "token": ["--role=admin"], "secret": [], "bench": [shell.url, "--polls=2", "--orders=1"],
     }  # fmt: skip
     with_json = {name for name, made in main.commands.items() if any(p.name == "as_json" for p in made.params)}
-    assert with_json == {*words, "serve"}  # every test that starts a server reads what `serve` prints
+    assert (
+        with_json == set(main.commands) == {*words, "serve"}
+    )  # every test that starts a server reads what `serve` prints
     for name, arguments in words.items():
         said = shell(name, *arguments, "--json", **({"ORDERTRACK_TOKEN_SECRET": "s" * 32} if name == "token" else {}))
         (line,) = said.stdout.splitlines()
