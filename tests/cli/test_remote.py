@@ -201,6 +201,14 @@ def test_bench_says_which_numbers_are_allowed(option: str) -> None:
     assert ">=" not in flowing(Shell(NOWHERE)("bench", "--help").stdout)
 
 
+def test_ended_order_is_not_simulated_and_a_new_one_is_hinted(shell: Shell) -> None:
+    order_id = str(shell.create())
+    shell("status", order_id, "delivered")
+    said = shell("simulate", order_id, fails=1).stderr
+    assert said.startswith(f"Error: Order {order_id} is delivered: nothing more happens to it. Make a new order: ")
+    assert "create --customer-id 1 --restaurant-id 1" in said
+
+
 def test_stats_are_readable_and_complete_for_programs(shell: Shell) -> None:
     out = shell("stats").stdout
     assert "Held polls" in out
