@@ -28,7 +28,7 @@ class InvalidSetting(ValueError):
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{flag(name)} {message}")
-        self.name = name
+        self.name, self.message = name, message
 
 
 class Bounds(NamedTuple):
@@ -205,8 +205,8 @@ class Settings:
             if not getattr(self, name).strip():
                 raise InvalidSetting(
                     name,
-                    f"is empty, so it would leave the server without access control (is a shell variable not set?). "
-                    f"{KEY_SETTINGS[name]}, or leave {flag(name)} and {variable(name)} out.",
+                    f"is empty, so it would leave the server without access control. {KEY_SETTINGS[name]}, or leave "
+                    "this setting out.",
                 )
         if len(given) > 1:
             raise InvalidSetting(given[1], f"and {flag(given[0])} are both set: tokens are checked with one key.")

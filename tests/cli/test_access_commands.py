@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.app import build
+from ordertrack.cli.access import SECRET_FILE
 from ordertrack.cli.banner import banner
 from ordertrack.cli.main import main
 from ordertrack.core.errors import Unauthenticated
@@ -56,6 +58,33 @@ def test_a_secret_alone_is_on_standard_output_and_what_to_do_next_on_the_other()
     assert result.stdout.strip() not in result.stderr
     assert "--token-secret-file ordertrack.secret" in result.stderr
     assert shell("secret").stdout != result.stdout
+
+
+def test_secret_as_json_has_the_secret_alone() -> None:
+    result = shell("secret", "--json")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", json.loads(result.stdout)["data"]["secret"])
+    assert result.stderr == ""
+
+
+def test_secret_file_of_the_readme_is_ignored_by_git() -> None:
+    root = Path(__file__).parents[2]
+    assert SECRET_FILE in (root / "README.md").read_text(encoding="utf-8")
+    assert any(fnmatch(SECRET_FILE, line) for line in (root / ".gitignore").read_text().splitlines())
+
+
+@pytest.mark.parametrize("text", ["0s", "12", "11y", "4000d"])
+def test_bad_duration_says_what_is_allowed(text: str) -> None:
+    said = shell("token", "--role=admin", "--expires", text, fails=2, ORDERTRACK_TOKEN_SECRET=SECRET).stderr
+    allowed = 'must be a time such as "30m", "12h" or "7d", longer than 0 and at most ten years'
+    assert f"{allowed}; it is '{text}'." in said
+
+
+def test_bad_token_to_send_says_what_is_allowed(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("a b")
+    for words, place in ((["--token", "a\nb"], "--token"), (["--token-file", str(file)], "--token-file")):
+        said = shell("orders", *words, fails=2).stderr
+        assert f"{place}: must be one word of ASCII letters, digits and punctuation" in said
 
 
 def test_a_file_that_a_secret_is_written_to_is_its_owners_alone(tmp_path: Path) -> None:
@@ -116,9 +145,9 @@ def test_a_program_is_told_a_token_as_json() -> None:
         (["--role=courier", "--courier-id=7", "--customer-id=7"], "goes with --role customer"),
         (["--role=courier", "--courier-id", "x" * 65], "1 to 64 characters"),
         (["--role=admin", "--name", "a\nb"], "1 to 64 characters"),
-        (["--role=admin", "--expires=0h"], "not a duration"),
-        (["--role=admin", "--expires=12"], "not a duration"),
-        (["--role=admin", "--expires=11d12h"], "not a duration"),
+        (["--role=admin", "--expires=0h"], "must be a time such as"),
+        (["--role=admin", "--expires=12"], "must be a time such as"),
+        (["--role=admin", "--expires=11d12h"], "must be a time such as"),
         (["--role=admin", "--expires=9999999999d"], "ten years"),
     ],
 )

@@ -10,16 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from client_servers import RealServer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ordertrack.cli.hints import command, here
 from ordertrack.cli.main import main
 from ordertrack.cli.output import clock_time
+from ordertrack.cli.remote import _figures
 from ordertrack.client import OrdertrackClient, Pace
+from ordertrack.client.server_url import server_url
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -172,6 +178,37 @@ def test_simulate_refuses_what_makes_no_sense(shell: Shell, words: list[str]) ->
     shell("simulate", "101", *words, fails=2)
 
 
+def test_orders_in_a_pipe_have_whole_ids(shell: Shell) -> None:
+    customer, courier = "c" * 64, "味" * 64
+    shell.create("--courier-id", courier, "--customer-id", customer, "--reference", 64 * "r")
+    runner = CliRunner(env={"ORDERTRACK_URL": shell.url, "COLUMNS": None})
+    out = runner.invoke(main, ["orders", "--limit=1"]).stdout
+    assert all(text in out for text in (customer, courier, 64 * "r"))
+
+
+def test_counts_agree_with_their_nouns(server: RealServer) -> None:
+    with OrdertrackClient(server.url) as client:
+        figures = dict(_figures(msgspec.structs.replace(client.stats(), active_connections=1, orders_watched=1)))
+        assert figures["Held polls"] == "1 on 1 order"
+        figures = dict(_figures(msgspec.structs.replace(client.stats(), active_connections=3, orders_watched=2)))
+        assert figures["Held polls"] == "3 on 2 orders"
+
+
+@pytest.mark.parametrize("option", ["--polls", "--orders"])
+def test_bench_says_which_numbers_are_allowed(option: str) -> None:
+    said = Shell(NOWHERE)("bench", f"{option}=0", fails=2).stderr
+    assert "must be a whole number, 1 or more; it is '0'." in flowing(said)
+    assert ">=" not in flowing(Shell(NOWHERE)("bench", "--help").stdout)
+
+
+def test_ended_order_is_not_simulated_and_a_new_one_is_hinted(shell: Shell) -> None:
+    order_id = str(shell.create())
+    shell("status", order_id, "delivered")
+    said = shell("simulate", order_id, fails=1).stderr
+    assert said.startswith(f"Error: Order {order_id} is delivered: nothing more happens to it. Make a new order: ")
+    assert "create --customer-id 1 --restaurant-id 1" in said
+
+
 def test_stats_are_readable_and_complete_for_programs(shell: Shell) -> None:
     out = shell("stats").stdout
     assert "Held polls" in out
@@ -257,10 +294,33 @@ def test_a_suggested_command_can_be_pasted_whatever_the_url_has_in_it() -> None:
     assert here("http://x/?a=1&b") == " --url 'http://x/?a=1&b'"
 
 
-@pytest.mark.parametrize("url", ["localhost:5001", "http://", "http://[::1", "http://127.0.0.1:five", "ftp://x"])
+NO_SERVER_URLS = (
+    "localhost:5001", "http://", "http://[::1", "http://127.0.0.1:five", "ftp://x", "http://127.0.0.1:99999",
+    "http://[::1]:70000", "https://127.0.0.1:65536", "http://127.0.0.1:99999999999999999999", "http://127.0.0.1:-1",
+    "http://127.0.0.1:٣", "http://127.0.0.1:0", "http://a..b", "http://xn--a", "http://ex℀m",
+    "http://a b", "http://x/?a=1", "http://x/#a",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NO_SERVER_URLS)
 def test_a_url_that_is_none_is_refused_in_the_words_of_the_command(url: str) -> None:
     said = flowing(Shell(NOWHERE)("stats", "--url", url, fails=2).stderr)
     assert f"--url: must be the address of a server, such as http://127.0.0.1:5001; it is '{url}'" in said
+
+
+@pytest.mark.parametrize("url", [url for url in NO_SERVER_URLS if "://" in url])
+def test_malformed_url_of_bench_is_one_line(url: str) -> None:
+    said = Shell(NOWHERE)("bench", url, fails=1).stderr
+    assert said.count("\n") == 1
+    assert said.startswith("Error: ")
+
+
+@given(st.from_regex(r"http://[!-~]{0,20}(:[0-9]{0,7})?", fullmatch=True) | st.text().map("http://{}".format))
+def test_server_url_gives_a_url_or_a_value_error(text: str) -> None:
+    with suppress(ValueError):
+        url = server_url(text)
+        assert url.host.encode("idna")
+        assert 0 < (urlsplit(str(url)).port or 80) < 65_536
 
 
 def test_a_url_with_a_path_too_many_is_explained(shell: Shell) -> None:
@@ -359,10 +419,12 @@ def test_every_command_prints_one_json_shape(shell: Shell) -> None:
     words = {
         "orders": ["--limit=1"], "create": ["--customer-id=1", "--restaurant-id=2"], "stats": [], "config": [],
         "courier": [order_id, "7"], "simulate": [order_id], "status": [order_id, "delivered"], "watch": [order_id],
-        "token": ["--role=admin"], "bench": [shell.url, "--polls=2", "--orders=1"],
+        "token": ["--role=admin"], "secret": [], "bench": [shell.url, "--polls=2", "--orders=1"],
     }  # fmt: skip
     with_json = {name for name, made in main.commands.items() if any(p.name == "as_json" for p in made.params)}
-    assert with_json == {*words, "serve"}  # every test that starts a server reads what `serve` prints
+    assert (
+        with_json == set(main.commands) == {*words, "serve"}
+    )  # every test that starts a server reads what `serve` prints
     for name, arguments in words.items():
         said = shell(name, *arguments, "--json", **({"ORDERTRACK_TOKEN_SECRET": "s" * 32} if name == "token" else {}))
         (line,) = said.stdout.splitlines()

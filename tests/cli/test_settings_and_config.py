@@ -169,12 +169,43 @@ def test_file_value_may_be_an_integer_for_a_number(tmp_path: Path) -> None:
 def test_an_empty_key_setting_is_refused(tmp_path: Path, name: str, value: str) -> None:
     file = tmp_path / "ordertrack.toml"
     file.write_text(f"{name} = {json.dumps(value)}\n")
-    given = ([flag(name), value], {}), ([], {variable(name): value}), (["--config", str(file)], {})
-    for arguments, environment in given:
+    given: tuple[tuple[list[str], dict[str, str], str], ...] = (
+        ([flag(name), value], {}, flag(name)),
+        ([], {variable(name): value}, variable(name)),
+        (["--config", str(file)], {}, f"{name} in {file}"),
+    )
+    for arguments, environment, place in given:
         result = run_config(*arguments, environment={**environment, "COLUMNS": "400"})
         assert result.exit_code == 2, arguments
-        assert f"{flag(name)} is empty" in result.stderr
+        assert f"{place} is empty" in result.stderr
         assert KEY_SETTINGS[name].split(":")[0] in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("port = 99999", "Invalid value for port in {file}: must be a whole number from 0 to 65,535; it is 99999."),
+        ("max_timeout_s = 0.5", "Invalid value for max_timeout_s in {file}: must be a number from 1 to 3,600"),
+        ('log_level = "loud"', "Invalid value for log_level in {file}: 'loud' is not one of"),
+        ("edge_timeout_s = 2", "edge_timeout_s in {file} must be 0, or from 3 to 3,600; it is 2.0."),
+        ('host = "0.0.0.0"', "host in {file} 0.0.0.0 can be reached from other machines"),
+        ('token_secret = "short"', "token_secret in {file} must have 32 bytes or more; it has 5."),
+    ],
+)
+def test_bad_value_names_the_file_and_the_setting(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "ordertrack.toml"
+    file.write_text(content)
+    result = run_config("--config", str(file), environment={"COLUMNS": "600"})
+    assert result.exit_code == 2
+    assert said.format(file=file) in result.stderr
+    assert "ORDERTRACK_" not in result.stderr
+
+
+def test_bad_value_names_the_variable_or_the_flag() -> None:
+    told = "must be a whole number from 0 to 65,535"
+    assert f"Invalid value for ORDERTRACK_PORT: {told}" in run_config(environment={"ORDERTRACK_PORT": "99999"}).stderr
+    result = run_config("--port", "99999", environment={"ORDERTRACK_PORT": "1"})
+    assert f"Invalid value for --port: {told}" in result.stderr
 
 
 def test_a_key_setting_that_is_not_given_is_none() -> None:

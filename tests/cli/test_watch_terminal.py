@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
 from cli_terminals import watching
 from client_servers import real_server
 
@@ -35,11 +36,12 @@ def test_ctrl_c_leaves_the_last_picture_and_no_complaint(tmp_path: Path) -> None
         assert terminal.ends() == 130
 
 
-def test_sigterm_shows_the_cursor_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_signal_shows_the_cursor_again(tmp_path: Path, number: signal.Signals) -> None:
     with real_server(tmp_path) as server, watching(server, 103) as terminal:
         terminal.shows("● Ready")
         assert terminal.raw.count(HIDE) == 1
-        terminal.process.terminate()
-        assert terminal.ends() == 143
+        terminal.process.send_signal(number)
+        assert terminal.ends() == 128 + number
         assert terminal.raw.rindex(SHOW) > terminal.raw.rindex(HIDE)
         assert "Traceback" not in terminal.raw

@@ -353,6 +353,43 @@ def test_a_server_that_only_ever_drains_is_asked_ever_more_slowly() -> None:
     assert waits == [1, 1, 2, 4]
 
 
+def test_drains_in_a_row_are_not_failures() -> None:
+    line = Line()
+    line.greet()
+    for _ in range(8):
+        line.ask()
+        step = line.answer(update_body(1, "drain"))
+        assert (step.error, step.failures) == (None, 0)
+    line.ask()
+    assert line.fail(UNREACHABLE).wait_s == 1
+
+
+@pytest.mark.parametrize("drains", [1, 2, 6])
+def test_reset_after_drains_is_delivered_at_once(drains: int) -> None:
+    line = Line()
+    line.greet(7)
+    for _ in range(drains):
+        line.ask()
+        line.answer(update_body(7, "drain"))
+    line.ask()
+    step = line.answer(update_body(2, "reset", epoch="new"))
+    assert step.update is not None
+    assert (step.wait_s, step.error, step.failures) == (0, None, 0)
+
+
+def test_resets_of_two_restarts_are_not_a_repetition() -> None:
+    line = Line()
+    line.greet(7)
+    for epoch in ("second", "third"):
+        line.ask()
+        line.fail(LOST, after_s=20)
+        line.ask()
+        step = line.answer(update_body(1, "reset", epoch=epoch))
+        assert (step.wait_s, step.error) == (0, None)
+    line.ask()
+    assert line.answer(update_body(1, "reset", epoch="fourth"), after_s=20).error is None
+
+
 def test_reset_is_handed_out_and_may_go_back() -> None:
     line = Line()
     line.greet(7)

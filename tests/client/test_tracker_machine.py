@@ -30,6 +30,8 @@ class Following(RuleBasedStateMachine):
         """Epoch and version that the tracker must be at."""
         self.told_max_s = 240.0
         self.quick_without_news = 0
+        self.just_reset = False
+        """The latest answer was a reset."""
 
     def ask(self) -> PollRequest:
         request = self.tracker.next_request(self.now_s)
@@ -54,8 +56,9 @@ class Following(RuleBasedStateMachine):
         if step.update is not None:
             self.handed_out.append(step.update)
 
-    def receive(self, body: bytes, seconds: float, *, accepted: bool, status: int = 200) -> None:
+    def receive(self, body: bytes, seconds: float, *, accepted: bool, status: int = 200) -> Step:
         self.now_s += seconds
+        self.just_reset = False
         step = self.tracker.received(status, {}, body, self.now_s)
         if accepted:
             self.told_max_s = self.max_timeout_s
@@ -64,6 +67,7 @@ class Following(RuleBasedStateMachine):
         else:
             assert step.update is None
         self.took(step, seconds, news=step.update is not None)
+        return step
 
     @rule(luck=st.floats(0, 1))
     def chance(self, luck: float) -> None:
@@ -91,10 +95,24 @@ class Following(RuleBasedStateMachine):
             seconds = 0.0
         seconds = min(seconds, float(request.params.get("timeout", "0")), self.max_timeout_s)
         body = update_body(self.version, reason, epoch=str(self.epoch), max_timeout=self.max_timeout_s)
-        self.receive(body, seconds, accepted=True)
+        was_reset = self.just_reset
+        step = self.receive(body, seconds, accepted=True)
+        if reason == "reset" and not was_reset:
+            assert (step.error, step.wait_s, step.failures) == (None, 0, 0), "a reset is delivered at once"
+        self.just_reset = reason == "reset"
 
     @precondition(lambda self: self.has is not None and self.has[0] == self.epoch)
-    @rule(reason=st.sampled_from(["drain", "superseded", "unheard_of"]), seconds=st.floats(0, 30))
+    @rule(seconds=st.floats(0, 30))
+    def the_server_drains(self, seconds: float) -> None:
+        self.ask()
+        assert self.has is not None
+        self.version = self.has[1]
+        body = update_body(self.version, "drain", epoch=str(self.epoch), max_timeout=self.max_timeout_s)
+        step = self.receive(body, seconds, accepted=True)
+        assert (step.error, step.failures) == (None, 0), "a drain is not a failure"
+
+    @precondition(lambda self: self.has is not None and self.has[0] == self.epoch)
+    @rule(reason=st.sampled_from(["superseded", "unheard_of"]), seconds=st.floats(0, 30))
     def an_answer_without_news(self, reason: str, seconds: float) -> None:
         self.ask()
         assert self.has is not None

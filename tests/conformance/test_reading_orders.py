@@ -82,6 +82,22 @@ def test_orders_that_come_while_pages_are_read_do_not_disturb_them(api: Api):
 
 
 @pytest.mark.protocol("2.10")
+def test_page_of_a_list_has_at_most_about_1_mb(api: Api):
+    customer = secrets.token_hex(8)
+    items = [{"name": "n" * 200, "note": "n" * 900}] * 50
+    ids = [api.create(customer_id=customer, items=items)["id"] for _ in range(25)]
+    found, cursor, pages = [], None, 0
+    while pages == 0 or cursor:
+        query = {"customer_id": customer, "limit": 100} | ({"cursor": cursor} if cursor else {})
+        answer = api.http.get(ORDERS, params=query)
+        assert len(answer.content) < 1_050_000
+        page = answer.json()["data"]
+        found += [order["id"] for order in page["orders"]]
+        cursor, pages = page["next_cursor"], pages + 1
+    assert (found, pages) == (ids[::-1], 2)
+
+
+@pytest.mark.protocol("2.10")
 def test_a_page_has_at_most_100_orders(api: Api):
     customer = secrets.token_hex(8)
     for _ in range(101):

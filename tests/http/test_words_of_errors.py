@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from ordertrack.core.errors import NodeFull, OrderConflict
+from ordertrack.core.access import GRANTS, Action, Grant, Right
+from ordertrack.core.errors import Forbidden, NodeFull, OrderConflict, OrdertrackError, RateLimited, TooManyPolls
+from ordertrack.core.principal import Role
 from ordertrack.http.openapi.document import error_example
 from ordertrack.http.openapi.error_examples import EXAMPLES
 from ordertrack.http.openapi.operations import OPERATIONS
@@ -54,9 +56,39 @@ def test_the_message_of_an_example_fits_the_state_beside_it(error: type[OrderCon
         assert f"version {example['current_version']}" in example["message"]
 
 
-def test_one_second_is_singular() -> None:
-    assert msgspec.json.decode(problem(NodeFull(1, 10)).body)["message"] == "This node is full. Try again in 1 second."
-    assert "Try again in 2 seconds." in msgspec.json.decode(problem(NodeFull(2, 10)).body)["message"]
+def message(error: OrdertrackError) -> str:
+    words = msgspec.json.decode(problem(error).body)["message"]
+    assert isinstance(words, str)
+    return words
+
+
+def test_one_is_singular() -> None:
+    assert message(NodeFull(1, 10)) == "This node is full. Try again in 1 second."
+    assert "Try again in 2 seconds." in message(NodeFull(2, 10))
+    assert message(TooManyPolls(5, 1, "order")).startswith("This order has 1 held poll, which is the limit.")
+    assert message(RateLimited(5, "polls", 1, 60)).startswith("The limit of polls, 1 in 60 seconds, is reached.")
+
+
+REFUSED = {right: grant for right, grant in GRANTS.items() if right[0] is not Role.ANYONE}
+
+
+@pytest.mark.parametrize(("role", "right"), REFUSED, ids=str)
+def test_forbidden_names_the_condition_of_the_table(role: Role, right: Right) -> None:
+    grant, words = GRANTS[role, right], message(Forbidden(role, *right))
+    match grant:
+        case Grant.NO:
+            able = words.partition("Allowed to: ")[2]
+            may = [other for other in Role if other is not Role.ANYONE and GRANTS[other, right] is not Grant.NO]
+            assert [other for other in Role if other.value in able.replace("tracking link", "link")] == may
+        case Grant.YES | Grant.ANY_TIME:
+            assert words.endswith((" only its own orders.", " only orders of the restaurants that its token names."))
+        case _:
+            assert words.endswith(f" only {grant}.")
+
+
+def test_forbidden_cancellation_says_when_it_is_allowed() -> None:
+    cancel = Forbidden(Role.CUSTOMER, Action.CANCEL)
+    assert message(cancel) == "A customer may cancel an order only while it is confirmed."
 
 
 def test_no_example_names_fields_of_another_request() -> None:

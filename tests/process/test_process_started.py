@@ -60,6 +60,20 @@ def test_a_port_in_use_is_said_before_anything_is_touched(tmp_path: Path):
     assert not (tmp_path / "data").exists()
 
 
+def test_json_refusal_of_a_used_port_or_folder(start, tmp_path: Path):
+    server = start()
+    port = server.url.rpartition(":")[2]
+    for code, words in (
+        ("cannot_listen", ("--port", port, "--data-dir", str(tmp_path / "other"))),
+        ("store_cannot_open", ("--port", "0", "--data-dir", str(server.data_dir))),
+    ):
+        ended = run("serve", "--json", *words)
+        (line,) = ended.stdout.splitlines()
+        refusal = json.loads(line)
+        assert (ended.returncode, refusal["success"], refusal["error"]) == (1, False, code)
+        assert refusal["message"].endswith(".")
+
+
 def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path):
     file = tmp_path / "file"
     file.write_text("not a folder")

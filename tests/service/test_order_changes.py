@@ -10,7 +10,7 @@ import pytest
 from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.errors import IllegalTransition, OrderNotFound
 from ordertrack.core.event import Status
-from ordertrack.core.order import ChangeStatus, NewOrder
+from ordertrack.core.order import ChangeStatus, Details, NewOrder
 from ordertrack.core.principal import ANYONE
 from ordertrack.ports.store import Applied, Idempotency, OrderFilter
 from ordertrack.service.orders import Orders
@@ -37,7 +37,20 @@ async def test_what_is_created_and_changed_bears_the_time_of_the_clock(orders: O
     assert (order.created_at_ms, changed.order.updated_at_ms) == (created_at_ms, created_at_ms + 60_000)
     assert changed.event == changed.order.timeline[-1]
     assert await orders.one(order.id, ANYONE) == changed.order
-    assert await orders.some(OrderFilter(limit=10), ANYONE) == [changed.order]
+    assert await orders.some(OrderFilter(limit=10), ANYONE) == ([changed.order], False)
+
+
+async def test_page_of_orders_is_bounded_by_bytes_and_number(orders: Orders) -> None:
+    large = NewOrder("c1", "r1", details=Details(note="x" * 300_000))
+    ids = [(await orders.create(large, ANYONE, None)).order.id for _ in range(5)][::-1]
+
+    async def listed(limit: int, before_id: int | None = None) -> tuple[list[int], bool]:
+        page, more = await orders.some(OrderFilter(limit=limit, before_id=before_id), ANYONE)
+        return [order.id for order in page], more
+
+    assert await listed(100) == (ids[:3], True)
+    assert await listed(100, ids[2]) == (ids[3:], False)
+    assert await listed(2) == (ids[:2], True)
 
 
 async def test_a_refused_change_raises_what_the_store_says(orders: Orders) -> None:

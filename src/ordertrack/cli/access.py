@@ -14,13 +14,13 @@ from ordertrack.adapters.jwt.keys import Key
 from ordertrack.adapters.jwt.signing import new_secret, sign
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.cli.hints import TOKEN_VARIABLE, command
-from ordertrack.cli.options import settings_of, settings_options
+from ordertrack.cli.options import settings_of, settings_options, usage_errors
 from ordertrack.cli.output import duration_words
 from ordertrack.cli.terminal import make_private, print_data, say
 from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.principal import ALL, Principal, Role
 from ordertrack.keys import signing_key, token_rules
-from ordertrack.settings import InvalidSetting, Settings
+from ordertrack.settings import Settings
 
 SECRET_FILE = "ordertrack.secret"
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -31,12 +31,16 @@ _PARTY = {Role.CUSTOMER: "customer_id", Role.RESTAURANT: "restaurant_id", Role.C
 
 
 @click.command()
-def secret() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def secret(as_json: bool) -> None:
     """Make a secret that tokens are signed with, of 256 random bits.
 
     It goes to standard output; a file that it is written to becomes readable for its owner alone.
     """
     make_private()
+    if as_json:
+        print_data({"secret": new_secret()})
+        return
     say(new_secret())
     say(
         "With this secret a token can be made for every role: keep it in a file of its own.",
@@ -56,7 +60,8 @@ class _Duration(click.ParamType[int]):
         match = re.fullmatch(r"([1-9][0-9]{0,9})([smhd])", str(value).strip(), re.ASCII)
         seconds = int(match[1]) * _UNITS_S[match[2]] if match else 0
         if not 0 < seconds <= MAX_DURATION_S:
-            self.fail(f'{value!r} is not a duration: write "30m", "12h" or "7d", ten years at most', param, ctx)
+            allowed = 'must be a time such as "30m", "12h" or "7d", longer than 0 and at most ten years'
+            self.fail(f"{allowed}; it is {value!r}.", param, ctx)
         return seconds
 
 
@@ -96,10 +101,8 @@ def token(role: str, expires: int, as_json: bool, **values: Any) -> None:
 
 def _secret(settings: Settings) -> Key:
     """Raises click.UsageError."""
-    try:
+    with usage_errors():
         key = signing_key(settings)
-    except InvalidSetting as error:
-        raise click.UsageError(str(error)) from None
     if key is not None:
         return key
     if settings.has_access_control:

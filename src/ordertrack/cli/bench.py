@@ -7,15 +7,16 @@ from dataclasses import asdict
 import rich_click as click
 from rich.table import Table
 
+from ordertrack.cli.numbers import WholeNumber
 from ordertrack.cli.output import sent_token, token_options
-from ordertrack.cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, print_data, print_json, say, show
+from ordertrack.cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, end_refused, print_data, say, show
 from ordertrack.client.load import CannotLoad, Report, run
 
 
 @click.command()
 @click.argument("url", default="http://127.0.0.1:5001")
-@click.option("--polls", type=click.IntRange(1), default=1_000, show_default=True, help="How many polls are held.")
-@click.option("--orders", type=click.IntRange(1), default=100, show_default=True, help="On how many orders.")
+@click.option("--polls", type=WholeNumber(1), default=1_000, show_default=True, help="How many polls are held.")
+@click.option("--orders", type=WholeNumber(1), default=100, show_default=True, help="On how many orders.")
 @token_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def bench(url: str, polls: int, orders: int, as_json: bool) -> None:
@@ -34,11 +35,7 @@ def bench(url: str, polls: int, orders: int, as_json: bool) -> None:
             say=lambda text: say(f"{text} ...", err=True),
         )
     except (CannotLoad, ConnectionError) as error:
-        if as_json:
-            print_json({"success": False, "error": "cannot_load", "message": str(error)})
-        else:
-            say(f"Error: {error}", err=True)
-        raise SystemExit(EXIT_FAILED) from None
+        end_refused("cannot_load", str(error), as_json)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
     if as_json:

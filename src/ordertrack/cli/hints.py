@@ -60,16 +60,18 @@ def error_words(error: OrdertrackClientError, url: str) -> str:
         case "simulation_running":
             stop = f"{command()} simulate {order_id} --stop{here(url)}"
             return f"A simulation of order {order_id} is running. Stop it first: {stop}"
+        case "order_ended":
+            return f"{message} Make a new order: {command()} create --customer-id 1 --restaurant-id 1{here(url)}"
         case "reason_required":
             return f'Order {order_id} is {state}: say why with --reason, such as --reason "flat tyre".'
         case "illegal_transition":
             return message.replace('send "undo": true', "add --undo").replace("leave out `undo`", "leave out --undo")
         case "invalid_body" | "invalid_parameter":
             return _by_option(message, str(error.problem.get("field", "")), context)
-        case "unauthenticated" if error.problem.get("why") == "missing":
-            return f"The server at {url} wants a token: put one into {TOKEN_VARIABLE}, or give --token-file."
         case "unauthenticated":
-            return f"{message} Ask for a new one, and put it into {TOKEN_VARIABLE}, or give --token-file."
+            missing = error.problem.get("why") == "missing"
+            why = f"The server at {url} wants a token: put one" if missing else f"{message} Ask for a new one, put it"
+            return f"{why} into {TOKEN_VARIABLE}, or give --token-file."
         case "not_found" | "http_404":
             return f"No ordertrack API is at {url}. Give --url the server's address alone, such as {DEFAULT_URL}."
         case "connection_lost" | "unexpected_answer":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import Field
 from difflib import get_close_matches
 from pathlib import Path
@@ -47,10 +48,32 @@ def settings_options(command: F, *, prefix: str = "") -> F:
 
 def settings_of(values: dict[str, Any]) -> Settings:
     """Those that are not among the values have their defaults. Raises click.UsageError."""
-    try:
+    with usage_errors():
         return Settings(**{setting.name: values[setting.name] for setting in declared() if setting.name in values})
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Raise click.UsageError for an InvalidSetting of the body: it says where the value was given."""
+    try:
+        yield
     except InvalidSetting as error:
-        raise click.UsageError(f"{error} (`ordertrack config` shows where each setting comes from)") from None
+        context = click.get_current_context(silent=True)
+        where = (context and _given_at(context, error.name)) or flag(error.name)
+        raise click.UsageError(f"{where} {error.message}") from None
+
+
+def _given_at(context: click.Context, name: str) -> str | None:
+    """Return how a setting was given: its flag, its variable, or its key and the file; None for a default."""
+    match context.get_parameter_source(name):
+        case ParameterSource.COMMANDLINE:
+            return flag(name)
+        case ParameterSource.ENVIRONMENT:
+            return variable(name)
+        case ParameterSource.DEFAULT_MAP:
+            return f"{name} in {context.params['config_file']}"
+        case _:
+            return None
 
 
 def origin(context: click.Context, name: str) -> str:
@@ -98,7 +121,7 @@ def _option(setting: Field[Any]) -> Callable[[F], F]:
     return click.option(
         flags(setting),
         name,
-        cls=_KeyOption if name in KEY_SETTINGS else None,
+        cls=_KeyOption if name in KEY_SETTINGS else _SettingOption,
         type=_type(default, bounds),
         default=default,
         show_default=not setting.metadata["secret"],
@@ -108,7 +131,15 @@ def _option(setting: Field[Any]) -> Callable[[F], F]:
     )
 
 
-class _KeyOption(click.RichOption):
+class _SettingOption(click.RichOption):
+    """A setting, whose errors name the place where its value was given."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        given_at = None if ctx is None or self.name is None else _given_at(ctx, self.name)
+        return given_at or super().get_error_hint(ctx)
+
+
+class _KeyOption(_SettingOption):
     """A setting whose empty variable is a mistake that must be told: click would take it for one that is not set."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:

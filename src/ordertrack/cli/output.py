@@ -26,15 +26,18 @@ from ordertrack.cli.hints import (
 from ordertrack.cli.terminal import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
+    EXIT_SIGNAL,
     Screen,
     print_data,
     print_json,
     say,
 )
 from ordertrack.client import OrdertrackClient, OrdertrackClientError, Status
+from ordertrack.client.server_url import server_url
 
 F = Callable[..., Any]
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that end a command besides SIGINT, which Python turns into KeyboardInterrupt."""
 _SILENCED, _NO_LOG = logging.getLogger("ordertrack.client"), logging.NullHandler()
 """The client's retries: the commands say them in their own words."""
 
@@ -131,21 +134,22 @@ def token_options(command: F) -> F:
 
 @contextmanager
 def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[OrdertrackClient, Remote]]:
-    """A client for the command's body. An error in it ends the command with one clear line; SIGTERM ends it as Ctrl-C
-    does, so that a picture on the terminal is put away.
+    """A client for the command's body. An error in it ends the command with one clear line; a signal of ENDING ends it
+    as Ctrl-C does, so that a picture on the terminal is put away.
 
     A person repeats a command sooner than `retries` would, save one that must not be done twice.
     """
     remote = Remote(url, as_json)
     token = sent_token()
     try:
-        client = OrdertrackClient(url, token=token, retries=retries, on_answer=remote.answered)
-    except ValueError:
-        wanted = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}."
+        server_url(url)
+    except ValueError as error:
+        wanted = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}, which {error}."
         raise click.BadParameter(wanted, param_hint="--url") from None
+    client = OrdertrackClient(url, token=token, retries=retries, on_answer=remote.answered)
     _SILENCED.addHandler(_NO_LOG)
     try:
-        with _ended_by_sigterm(), client:
+        with _ended_by_signals(), client:
             yield client, remote
     except OrdertrackClientError as error:
         if as_json:
@@ -158,18 +162,21 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(EXIT_TERMINATED)
+def _ended_by_signals() -> Iterator[None]:
+    """Leave out signals that are ignored, as SIGHUP is under `nohup`."""
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(EXIT_SIGNAL + number)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handled = [number for number in ENDING if in_main_thread and signal.getsignal(number) is signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -189,7 +196,8 @@ def sent_token() -> str | None:
         except (OSError, ValueError) as error:
             raise click.BadParameter(f"{file} cannot be read: {error}", param_hint="--token-file") from None
     if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise click.BadParameter("is no token: there are characters in it that no token has.", param_hint="--token")
+        wanted = "must be one word of ASCII letters, digits and punctuation, without spaces and line breaks."
+        raise click.BadParameter(wanted, param_hint="--token-file" if file else "--token")
     return token or None
 
 

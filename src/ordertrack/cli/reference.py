@@ -91,10 +91,11 @@ def access_page() -> str:
 _JSON = """\
 With `--json` every command prints one shape, one line of ASCII on standard output: `{"success": true, "data": ...}`.
 For a command that talks to a server it is the API's own answer (an update has further keys beside `data`). A refusal is
-`{"success": false, "error": "...", "message": "...", ...}` and status 1. `watch --json` prints a line for each update.
+`{"success": false, "error": "...", "message": "...", ...}` and status 1; of `serve` too, when it cannot start. `watch
+--json` prints a line for each update.
 
 Statuses: 0 done; 1 refused, not reachable, or the output could not be written; 2 wrong arguments or settings (said as
-text on standard error, also with `--json`); 130 interrupted; 143 terminated.
+text on standard error, also with `--json`); 128 and its number after a signal: 130 interrupted, 143 terminated.
 """
 
 

@@ -282,7 +282,7 @@ def _figures(figures: Stats) -> list[tuple[str, str]]:
     return [
         ("Server", f"ordertrack {figures.version}, node {figures.node}, up {duration_words(figures.uptime_s)}"),
         ("State", "draining: it is about to stop" if figures.draining else "taking polls"),
-        ("Held polls", f"{figures.active_connections} on {figures.orders_watched} orders"),
+        ("Held polls", f"{figures.active_connections} on {figures.orders_watched} order{_s(figures.orders_watched)}"),
         ("Polls", _counts(figures.polls_total)),
         ("Updates", str(figures.updates_total)),
         ("News after", f"p50 {_ms(latency.p50)}, p99 {_ms(latency.p99)}, longest {_ms(latency.max)}"),
@@ -297,6 +297,10 @@ def _figures(figures: Stats) -> list[tuple[str, str]]:
 def _counts(counts: dict[str, int]) -> str:
     some = [f"{count} {_plain(name)}" for name, count in counts.items() if count]
     return ", ".join(some) or "none"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _ms(value: float | None) -> str:

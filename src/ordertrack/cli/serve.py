@@ -20,13 +20,13 @@ from ordertrack.app import Service, build
 from ordertrack.cli.banner import banner, orders_to_try
 from ordertrack.cli.hints import command
 from ordertrack.cli.logs import configure_logging
-from ordertrack.cli.options import origin, settings_of, settings_options, value_words, warn_of_misspelt
-from ordertrack.cli.terminal import print_data, say, show
+from ordertrack.cli.options import origin, settings_of, settings_options, usage_errors, value_words, warn_of_misspelt
+from ordertrack.cli.terminal import end_refused, print_data, say, show
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.order import Order
 from ordertrack.http.server import listen, run_gate, run_uvicorn
 from ordertrack.ports.store import StoreCannotOpen
-from ordertrack.settings import InvalidSetting, Settings, declared
+from ordertrack.settings import Settings, declared
 
 EXIT_LIMIT_S = 1.8
 """How much longer than the drain window and the grace the process may take from SIGTERM to its end: 2 s, less what the
@@ -50,19 +50,17 @@ def serve(as_json: bool, **values: Any) -> None:
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
-        raise click.ClickException(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. "
-            "Is another server running there? Choose another port with --port."
-        ) from None
+        why = f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}."
+        todo = "Is another server running there? Choose another port with --port."
+        end_refused("cannot_listen", f"{why} {todo}", as_json)
     with listener:
         try:
-            asyncio.run(_serve(settings, listener, as_json))
-        except InvalidSetting as error:
-            raise click.UsageError(str(error)) from None
+            with usage_errors():
+                asyncio.run(_serve(settings, listener, as_json))
         except StoreCannotOpen as error:
-            raise click.ClickException(str(error)) from None
+            end_refused("store_cannot_open", str(error), as_json)
         except StoreUnavailable:
-            raise click.ClickException("The orders cannot be read: the log above says why.") from None
+            end_refused("store_unavailable", "The orders cannot be read: the log above says why.", as_json)
     if not as_json:
         say("Stopped. Nothing that was acknowledged is lost.")
 

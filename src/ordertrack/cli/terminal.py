@@ -13,7 +13,7 @@ import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import rich_click as click
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -22,7 +22,11 @@ from rich.text import Text
 
 from ordertrack.client.escape import escape
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_SIGNAL = 128
+"""Added to the number of the signal that ended a command."""
+UNBOUNDED_WIDTH = 100_000
+"""Columns of a line for a program, which is never folded or cut."""
 _OUTPUT_FAILED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -44,9 +48,19 @@ def print_data(data: object) -> None:
     print_json({"success": True, "data": data})
 
 
+def end_refused(code: str, message: str, as_json: bool) -> NoReturn:
+    """End the command with status 1 and the reason: as a line of text, or of JSON shaped as a server's refusal."""
+    if as_json:
+        print_json({"success": False, "error": code, "message": message})
+    else:
+        say(f"Error: {message}", err=True)
+    raise SystemExit(EXIT_FAILED) from None
+
+
 def show(renderable: RenderableType) -> None:
-    """Print a table or another picture to standard output."""
-    Screen().print(renderable)
+    """Print a table or another picture to standard output: as wide as a terminal or COLUMNS, or else as it needs."""
+    as_needed = sys.stdout is not None and not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    Screen(width=UNBOUNDED_WIDTH if as_needed else None).print(renderable)
 
 
 def is_interactive() -> bool:

@@ -15,6 +15,8 @@
 * After a loss the next request is a *probe*, answered at once: the radio is awake anyway, and nobody has to wait for a
   whole hold to learn that the line is back and what was missed.
 * Whatever comes back without news and too soon to have been held counts as trouble: no server can make us spin.
+* A planned stop is no trouble: a `drain` is waited out (`_drain_wait_s`), and the `reset` after it is handed out at
+  once. A `reset` that follows at once on another one is trouble: two histories answer under one address.
 * Trouble is waited out with full jitter and `Retry-After` (`_trouble`). Its count starts again only when a hold worked
   or news came; a probe that worked proves too little.
 * The position never goes back, except when the server says `reset`.
@@ -106,8 +108,11 @@ class Tracker:
         """What the consumer has; None until the first answer, also when a cursor was given."""
         self._failures = 0
         self._probe_next = True
-        self._calmed = False
-        """The latest answer was a drain or a reset: legitimate once, suspicious twice in a row."""
+        self._latest_reason: str | None = None
+        """The reason of the latest good answer; None after a refusal or a failure."""
+        self._reason_before: str | None = None
+        self._repetitions = 0
+        """How many answers in a row gave the reason of the answer before them."""
         self._asked: _Asked | None = None
         self._asked_at_s = 0.0
         self.ended = False
@@ -173,6 +178,7 @@ class Tracker:
         if self._asked is None:
             raise RuntimeError("no poll is under way")
         asked, self._asked = self._asked, None
+        self._reason_before, self._latest_reason = self._latest_reason, None
         return asked, now_s - self._asked_at_s
 
     def _answered(self, update: Update, asked: _Asked, took_s: float) -> Step:
@@ -197,11 +203,13 @@ class Tracker:
         return Step(wait_s=min(max(pause_s, MIN_SAVER_PAUSE_S), MAX_SAVER_PAUSE_S))
 
     def _next_live(self, update: Update, asked: _Asked, took_s: float, *, news: bool) -> Step:
-        calmed, self._calmed = self._calmed, update.reset or update.reason == "drain"
-        if calmed and self._calmed:
-            return self._trouble(UnexpectedAnswer(f"The server repeats {update.reason!r}", status=200))
-        if update.reason == "drain":
-            return Step(wait_s=self._random() * self._pace.drain_spread_s, failures=self._failures)
+        self._latest_reason = "reset" if update.reset else update.reason
+        repeated = self._latest_reason == self._reason_before
+        self._repetitions = self._repetitions + 1 if repeated else 0
+        if self._latest_reason == "drain":
+            return Step(wait_s=self._drain_wait_s())
+        if update.reset and repeated and took_s < self._pace.quick_s:
+            return self._trouble(UnexpectedAnswer("The server repeats 'reset'", status=200))
         if update.reason == "superseded":
             return self._trouble(UnexpectedAnswer("Another poll uses the same client_id", status=200))
         if news:
@@ -213,6 +221,13 @@ class Tracker:
             if update.reason == "timeout":
                 self._hold.worked(took_s)
         return Step()
+
+    def _drain_wait_s(self) -> float:
+        """Return a short random wait after a first `drain`; after each further one in a row, up to twice as long."""
+        if self._repetitions == 0:
+            return self._random() * self._pace.drain_spread_s
+        base_s, cap_s = self._pace.backoff_base_s, self._pace.backoff_cap_s
+        return backoff_s(self._repetitions, self._random, base_s=base_s, cap_s=cap_s)
 
     def _trouble(self, error: OrdertrackClientError, *, retry_after_s: float = 0.0, probe: bool = False) -> Step:
         self._failures += 1

@@ -24,6 +24,7 @@ from ordertrack.client.errors import (
     ServerUnreachable,
 )
 from ordertrack.client.hold import Pace
+from ordertrack.client.server_url import server_url
 from ordertrack.client.tracker import PollRequest, Step, Tracker
 from ordertrack.client.values import Mode
 
@@ -63,15 +64,11 @@ class HttpOptions(TypedDict):
 
 
 def http_options(base_url: str, token: str | None, headers: Mapping[str, str] | None) -> HttpOptions:
-    """Raises ValueError for a base_url that is not an http(s) URL with a host."""
-    if not base_url.startswith(("http://", "https://")):
-        raise ValueError(f"base_url starts with http:// or https://, not {base_url!r}")
+    """Return the options of httpx's clients. Raises: ValueError, for a `base_url` that is not a server's."""
     try:
-        host = httpx.URL(base_url).host
-    except httpx.InvalidURL as error:
-        raise ValueError(f"base_url {base_url!r} is not a URL: {error}") from None
-    if not host:
-        raise ValueError(f"base_url {base_url!r} names no host")
+        server_url(base_url)
+    except ValueError as error:
+        raise ValueError(f"base_url {base_url!r} {error}") from None
     own = {"user-agent": f"ordertrack-python/{_version()}", "accept": "application/json"}
     if token is not None:
         own["authorization"] = f"Bearer {token}"

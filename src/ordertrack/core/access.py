@@ -132,7 +132,7 @@ def check_change(principal: Principal, order: Order, change: Change) -> None:
     action = action_of(change)
     right = (action, change.to if isinstance(change, ChangeStatus) and action is Action.MOVE else None)
     if not _fits(GRANTS[principal.role, right], principal, order, change):
-        raise Forbidden(principal.role, action)
+        raise Forbidden(principal.role, *right)
 
 
 def action_of(change: Change) -> Action:

@@ -69,8 +69,11 @@ class Unauthenticated(OrdertrackError):
 
 @dataclass(eq=False)
 class Forbidden(OrdertrackError):
+    """`status` is the one that an order was to be moved to."""
+
     role: Role
     action: Action
+    status: Status | None = None
 
 
 @dataclass(eq=False)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ordertrack.core.errors import InvalidInput
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ordertrack.core.order import Order
 
 MAX_INT64 = 2**63 - 1
+Entry = TypeVar("Entry")
 
 
 class FeedKind(StrEnum):
@@ -71,26 +73,32 @@ class FeedChanges(NamedTuple):
 PAGE_ENTRIES = 100
 """Orders and departures in one answer: usually about 100 KB."""
 PAGE_BYTES = 1_000_000
-"""Bytes of JSON in one answer, about. An order with more is the only entry of its page."""
+"""Bytes of JSON in one page of a feed or a list, about. An order with more is the only entry of its page."""
 _ORDER_BYTES, _ITEM_BYTES, _EVENT_BYTES, _STEP_BYTES = 450, 60, 200, 12
 """JSON of an order, an item, an event and a step passed over, with long numbers and without texts."""
 
 
+def fitting(entries: Iterable[Entry], limit: int, what: Callable[[Entry], Order | int]) -> tuple[list[Entry], bool]:
+    """Return the first entries that fit on a page, at most `limit`, at most PAGE_BYTES, at least one; and whether there
+    are more. `what` gives an entry's order, or the id of an order that left. Only one more than fits is taken."""
+    shown: list[Entry] = []
+    size = 0
+    for entry in entries:
+        size += _json_bytes(what(entry))
+        if shown and (len(shown) == limit or size > PAGE_BYTES):
+            return shown, True
+        shown.append(entry)
+    return shown, False
+
+
 def page(version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0) -> FeedChanges:
-    """Return the oldest of `entries` that fit: at most `limit`, at most PAGE_BYTES, at least one.
+    """Return the oldest of `entries` that fit.
 
     An entry is the version of the feed and the order that changed then, or the id of an order that left. They come
-    oldest first. Only one more than fits is taken, so a store may read orders as they are asked for. The feed is at
-    `version`. No two entries have one version, so a page may end between any of them.
+    oldest first. A store may read orders as they are asked for (`fitting`). The feed is at `version`. No two entries
+    have one version, so a page may end between any of them.
     """
-    shown: list[tuple[int, Order | int]] = []
-    size, more = 0, False
-    for entry in entries:
-        size += _json_bytes(entry[1])
-        more = bool(shown) and (len(shown) == limit or size > PAGE_BYTES)
-        if more:
-            break
-        shown.append(entry)
+    shown, more = fitting(entries, limit, itemgetter(1))
     upto = shown[-1][0] if more else version
     return FeedChanges(
         version=upto,

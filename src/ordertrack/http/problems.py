@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ordertrack.core import errors as core
 from ordertrack.http import errors as http
 from ordertrack.http import names
+from ordertrack.http.permission_words import permission_words
 from ordertrack.http.wire.answers import encode
 from ordertrack.http.wire.problem_answers import Problem
 
@@ -32,8 +33,12 @@ class Kind(NamedTuple):
     fields: Callable[[Any], dict[str, Any]] = lambda error: {}
 
 
+def _count(count: float, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:g} {noun}s"
+
+
 def _seconds(count: float) -> str:
-    return "1 second" if count == 1 else f"{count:g} seconds"
+    return _count(count, "second")
 
 
 def _state(error: core.OrderConflict) -> dict[str, Any]:
@@ -126,7 +131,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "forbidden",
         403,
         "Forbidden",
-        lambda e: f"The role {e.role} may not do this: {e.action.replace('_', ' ')}.",
+        permission_words,
         lambda e: {"role": e.role, "action": e.action},
     ),
     http.CrossSite: Kind(
@@ -233,7 +238,8 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         429,
         "Too many held polls",
         lambda e: (
-            f"This {e.of} has {e.limit} held polls, which is the limit. Try again in {_seconds(e.retry_after_s)}."
+            f"This {e.of} has {_count(e.limit, 'held poll')}, which is the limit. "
+            f"Try again in {_seconds(e.retry_after_s)}."
         ),
     ),
     core.RateLimited: Kind(
@@ -241,7 +247,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         429,
         "Rate limit exceeded",
         lambda e: (
-            f"The limit of {e.requests} {e.budget} in {_seconds(e.window_s)} is reached. "
+            f"The limit of {e.budget}, {e.requests} in {_seconds(e.window_s)}, is reached. "
             f"Try again in {_seconds(e.retry_after_s)}."
         ),
         lambda e: {"budget": e.budget, "requests": e.requests, "window_s": e.window_s},

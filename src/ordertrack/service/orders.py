@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from ordertrack.core.access import Action, Parties, check_action, check_create, check_list
 from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.feed import fitting
 from ordertrack.core.link import for_link
 from ordertrack.core.order import Change, NewOrder, Order
 from ordertrack.core.principal import Principal, Role
@@ -46,10 +47,13 @@ class Orders:
         order = await checked(self._store, order_id, by, Action.READ)
         return for_link(order) if by.role is Role.LINK else order
 
-    async def some(self, wanted: OrderFilter, by: Principal) -> list[Order]:
-        """Raises Forbidden, InvalidInput."""
+    async def some(self, wanted: OrderFilter, by: Principal) -> tuple[list[Order], bool]:
+        """Return a page of orders, and whether there are more. Raises Forbidden, InvalidInput."""
         asked = Parties(wanted.customer_id, wanted.restaurant_id, wanted.courier_id)
-        return await self._store.orders(replace(wanted, **check_list(by, asked)._asdict()))
+        parties = check_list(by, asked)
+        # One more than the page: whether there is a next one must not be a guess.
+        found = await self._store.orders(replace(wanted, **parties._asdict(), limit=wanted.limit + 1))
+        return fitting(found, wanted.limit, lambda order: order)
 
     async def audit(self, order_id: int, by: Principal) -> Order:
         """The order, whose events say who did what from where. Raises Forbidden, OrderNotFound."""

@@ -8,7 +8,8 @@ import socket
 from collections.abc import Iterator
 from itertools import cycle
 from typing import NamedTuple
-from urllib.parse import urlsplit
+
+from ordertrack.client.server_url import server_url
 
 SOURCES = tuple(f"127.0.0.{n}" for n in range(2, 10))
 """One source address has about 28,000 ports, and closed connections keep theirs for a minute."""
@@ -27,11 +28,11 @@ class Target(NamedTuple):
 
 def loopback_target(url: str) -> Target:
     """Raises CannotLoad for anything but plain http to a loopback address: load is for no other machine."""
-    parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
     try:
-        host, port = parts.hostname or "", parts.port or 80
+        parts = server_url(url if "//" in url else f"http://{url}")
     except ValueError as error:
-        raise CannotLoad(f"{url} is not a URL: {error}") from None
+        raise CannotLoad(f"The URL {url} {error}.") from None
+    host, port = parts.host, parts.port or 80
     if parts.scheme != "http":
         raise CannotLoad(f"{url}: only plain http can be loaded.")
     host = "127.0.0.1" if host == "localhost" else host

@@ -44,7 +44,7 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     http.UnknownParameter("colour", ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")),
     _refused(sample(ROAD[1:4]), _status(Status.CANCELLED)),
     core.Unauthenticated("expired"),
-    core.Forbidden(Role.CUSTOMER, Action.MOVE),
+    core.Forbidden(Role.CUSTOMER, Action.CANCEL),
     http.CrossSite("https://shop.example"),
     core.OrderNotFound(9999),
     core.LinkNotFound(101, "7"),
