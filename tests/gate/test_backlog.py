@@ -74,3 +74,15 @@ def test_head_is_answered_without_a_body_whatever_fails(api: Api, gate: bool, wr
         received = connection.provoked_by(head + wrong, 0.5)
     assert received.startswith(b"HTTP/1.1 ")
     assert received.endswith(b"\r\n\r\n")
+
+
+def test_a_connection_goes_on_after_a_full_backlog(api: Api) -> None:
+    order_id = api.create()["id"]
+    connection = api.connect()
+    connection.request("GET", f"{ORDERS}/{order_id}/track?timeout=30")
+    api.until_held(1)
+    for _ in range(2):
+        connection.request("GET", f"{ORDERS}/{order_id}/track?timeout=0", {"X-Long": "x" * 9_000})
+    api.made(order_id, "preparing")
+    assert [connection.answer().status for _ in range(3)] == [200, 200, 200]
+    assert connection.ask("GET", f"{ORDERS}/{order_id}").status == 200

@@ -167,6 +167,8 @@ class Connections:
         connection.stage = Stage.IDLE
         timeout_s = LAST_CALL_S if self._is_stopping else self.timeouts.idle_s
         connection.expires_at_s = now_s + timeout_s
+        if connection.watched != READABLE:
+            self.watch(connection)  # a long backlog has been served
 
     def _count_out(self, connection: Connection) -> None:
         """The connection's request is answered, or never will be."""
