@@ -20,6 +20,7 @@ import uvicorn
 
 from ordertrack.http.asgi.protocol import HEAD_LIMIT, BoundedProtocol
 from ordertrack.http.asgi.transport import AsgiApp
+from ordertrack.http.gate.acceptor import ignore_new_connections
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.gate.timeouts import LAST_CALL_S, Timeouts
 
@@ -130,6 +131,7 @@ class _Uvicorn(uvicorn.Server):
 
 def _accepted(listener: socket.socket) -> list[socket.socket]:
     """Take what is in the backlog: the end of the listener would reset it."""
+    ignore_new_connections(listener)
     accepted: list[socket.socket] = []
     with contextlib.suppress(OSError):
         while len(accepted) < BACKLOG:

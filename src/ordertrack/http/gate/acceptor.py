@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import errno
 import socket
+import struct
+import sys
 from collections.abc import Callable
 
 import structlog
@@ -18,6 +22,8 @@ ACCEPTS_AT_THE_END = 4096
 """The whole backlog: connections that were made before the server stopped are served."""
 
 _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+_SO_ATTACH_FILTER, _BPF_RETURN = 26, 0x06
 
 log = structlog.get_logger("ordertrack.gate")
 
@@ -49,8 +55,9 @@ class Acceptor:
         """Take what is in the backlog, and listen no more."""
         if self._listener.fileno() >= 0:
             self._loop.remove_reader(self._listener.fileno())
+            ignore_new_connections(self._listener)
             self._accept(ACCEPTS_AT_THE_END)
-            self._listener.close()  # at once: a connection that is made between the two is reset
+            self._listener.close()
 
     def _accept_some(self) -> None:
         self._accept(ACCEPTS_PER_WAKE)
@@ -84,3 +91,16 @@ class Acceptor:
     def _resume(self) -> None:
         if self._listener.fileno() >= 0:
             self._loop.add_reader(self._listener.fileno(), self._accept_some)
+
+
+def ignore_new_connections(listener: socket.socket) -> None:
+    """Drop what arrives at the listening socket from now on; connections that were made are still in its backlog.
+
+    A connection that is made while the listener closes would be reset. A dropped SYN is sent again a second later, and
+    then nothing listens. Attaches a socket filter of one instruction, "return 0" (Linux, socket(7)).
+    """
+    if sys.platform == "linux":
+        instruction = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN, 0, 0, 0))
+        with contextlib.suppress(OSError):
+            program = struct.pack("HP", 1, ctypes.addressof(instruction))
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
