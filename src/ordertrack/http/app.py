@@ -121,8 +121,10 @@ class HttpApp:
     # From the head of a request to an admitted one
 
     def begin(self, request: Request, channel: Channel) -> Begun | Coroutine[Any, Any, Begun]:
-        """Decide whether the request may be served. Needs nothing of its body."""
+        """Decide whether the request may be served. Needs nothing of its body. Raises nothing, and neither does what
+        it returns."""
         channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
+        target: Target | None = None
         try:
             check_message(request)
             target = match_path(request.path)
@@ -132,8 +134,8 @@ class HttpApp:
                 if pause:
                     return self._begin_after(pause, request, target, channel)
             return self._admit(request, target) or self._admit_later(request, target, channel)
-        except OrdertrackError as error:
-            return self._refuse(request, channel, error)
+        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
+            return self._turn_away(request, target, channel, error)
 
     async def _begin_after(self, pause: float, request: Request, target: Target, channel: Channel) -> Begun:
         """Everything is decided after the pause, with what is true then."""
@@ -161,10 +163,8 @@ class HttpApp:
             budget = _budget(request, target)
             caller = await self._admission.later(budget, request.headers, request.peer, link)
             return self._admitted(request, target, caller)
-        except OrdertrackError as error:
-            return self._refuse(request, channel, error)
-        except Exception as error:  # noqa: BLE001 - a bug is answered with its number in the log
-            return self._refuse(request, channel, incident(request.method, request.path[:100], error))
+        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
+            return self._turn_away(request, target, channel, error)
 
     def _admitted(self, request: Request, target: Target, caller: Caller) -> Admitted:
         if isinstance(target, LinkTarget) and target.polls:
@@ -191,8 +191,8 @@ class HttpApp:
             assert caller is not None
             try:
                 outcome = self._poll.respond(request, target, caller.principal, channel)
-            except Exception as error:  # noqa: BLE001
-                return self._incident(request, error)
+            except Exception as error:  # noqa: BLE001 - `_problem` logs it
+                return self._problem(request, error)
             if isinstance(outcome, _OUTCOMES):
                 return outcome
             return self._guard(request, outcome)
@@ -207,10 +207,8 @@ class HttpApp:
     async def _guard(self, request: Request, work: Coroutine[Any, Any, Outcome]) -> Outcome:
         try:
             return await work
-        except OrdertrackError as error:
-            return self.refuse(error)
-        except Exception as error:  # noqa: BLE001
-            return self._incident(request, error)
+        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
+            return self._problem(request, error)
 
     # Refusals
 
@@ -218,16 +216,17 @@ class HttpApp:
         """Return an error as a response, and count it."""
         return refused(error, self.refusals)
 
-    def _refuse(self, request: Request, channel: Channel, error: OrdertrackError) -> Response:
-        if _is_poll(match_path(request.path)):
-            throttle = channel.throttle or PollThrottle()
-            throttle.record(path_key(request.path), self.clock.monotonic_s())
-            channel.throttle = throttle
-        return self.refuse(error)
+    def _turn_away(self, request: Request, target: Target | None, channel: Channel, error: Exception) -> Response:
+        """Refuse a request that is not admitted. A client that polls and takes it for an answer is slowed."""
+        if target is not None and _is_poll(target):
+            channel.throttle = channel.throttle or PollThrottle()
+            channel.throttle.record(path_key(request.path), self.clock.monotonic_s())
+        return self._problem(request, error)
 
-    def _incident(self, request: Request, error: Exception) -> Response:
-        """Return a bug as a response with its number in the log."""
-        return self.refuse(incident(request.method, request.path[:100], error))
+    def _problem(self, request: Request, error: Exception) -> Response:
+        """Return an error as a response. One that is not of the tree is a bug: the log has it under a number."""
+        known = error if isinstance(error, OrdertrackError) else incident(request.method, request.path, error)
+        return self.refuse(known)
 
 
 def _is_poll(target: Target) -> bool:

@@ -15,6 +15,7 @@ from ordertrack.http import names
 from ordertrack.http.errors import InvalidJson, MethodNotAllowed, NoSuchPage
 from ordertrack.http.problems import refusal
 from ordertrack.http.requests import AnyRequest
+from ordertrack.http.wire.paths import without_token
 
 WHICH_METHODS = "WHICH"
 """Stands for OPTIONS within the application: no route has it, so the router itself says which methods a path has.
@@ -52,9 +53,9 @@ class Failures:
 
 
 def incident(method: str, path: str, error: Exception) -> InternalError:
-    """A bug, logged under a name of its own."""
+    """Log a bug under a number of its own, without the token that its path may have."""
     number = secrets.token_hex(6)
-    log.error("internal error", incident=number, method=method, path=path, exc_info=error)
+    log.error("internal error", incident=number, method=method, path=without_token(path), exc_info=error)
     return InternalError(number)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import FeedKey
-from ordertrack.core.poll import Answer, PollRequest, Reason
+from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.core.principal import Principal
 from ordertrack.http import names
 from ordertrack.http.endpoints.outcome import Channel, Outcome, Outcomes
@@ -22,7 +22,7 @@ from ordertrack.service.tracking import HeldPoll, Tracking
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 DRAINED_PAUSE_S = 1.0
-"""A node that holds no polls any more answers a poll after this, so that clients which come back to it do not spin."""
+"""A node that holds no polls any more decides a poll after this, so that clients which come back to it do not spin."""
 
 
 class PollEndpoint:
@@ -43,7 +43,8 @@ class PollEndpoint:
                 poll = PollRequest()  # headers only: nothing to wait for
             elif poll.wait_s is not None:
                 channel.headers += ((names.PREFERENCE_APPLIED.encode(), b"wait=%d" % poll.wait_s),)
-            outcome = None if self._tracking.holds_none else self._tracking.poll_now(feed, poll, channel, by)
+            is_paused = self._tracking.holds_none and _may_be_held(poll)
+            outcome = None if is_paused else self._tracking.poll_now(feed, poll, channel, by)
         except OrdertrackError as error:
             return self._refuse(request, channel, error)
         if outcome is None:
@@ -53,11 +54,10 @@ class PollEndpoint:
     async def _respond_later(
         self, request: Request, feed: FeedKey, poll: PollRequest, by: Principal, channel: Channel
     ) -> Outcome:
+        if self._tracking.holds_none and _may_be_held(poll):
+            await asyncio.sleep(DRAINED_PAUSE_S)
         try:
             outcome = await self._tracking.poll(feed, poll, channel, by)
-            if isinstance(outcome, Answer) and outcome.reason is Reason.DRAIN:
-                await asyncio.sleep(DRAINED_PAUSE_S)
-                outcome = await self._tracking.poll(feed, poll, channel, by)
         except OrdertrackError as error:
             return self._refuse(request, channel, error)
         return self._recorded(outcome, request, poll, channel)
@@ -81,3 +81,8 @@ class PollEndpoint:
         throttle = channel.throttle or PollThrottle()
         throttle.record(key, self._clock.monotonic_s())
         channel.throttle = throttle
+
+
+def _may_be_held(poll: PollRequest) -> bool:
+    """A client that gets an answer to such a poll may ask again at once."""
+    return poll.timeout_s != 0 and (poll.timeout_s is not None or poll.has_position)

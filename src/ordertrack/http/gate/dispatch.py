@@ -90,15 +90,17 @@ class Dispatcher:
             while connection.data and connection.stage in READING and connection.fd >= 0:
                 if not self._take_next(connection):
                     break
-        except OrdertrackError as error:
-            self._refuse_framing(connection, error)
-        except Exception:
-            log.exception("a bug: the connection it met is closed")
-            self._connections.drop(connection)
+        except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
+            self._fail(connection, error)
         self.resume_reading(connection)
 
-    def _refuse_framing(self, connection: Connection, error: OrdertrackError) -> None:
-        """Answer what cannot be read further: where the next request begins is not known."""
+    def _fail(self, connection: Connection, error: Exception) -> None:
+        """Answer what cannot be read further, where the next request begins is not known; or end the connection that
+        met a bug."""
+        if not isinstance(error, OrdertrackError):
+            log.error("a bug: the connection it met is closed", exc_info=error)
+            self._connections.drop(connection)
+            return
         self._connections.counters.refused_head += isinstance(error, MalformedRequest | HeadTooLarge)
         self._connections.let_go(connection)
         connection.keep_alive = False
@@ -211,9 +213,6 @@ class Dispatcher:
     async def _run_async(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
         try:
             await work
-        except OrdertrackError as error:
-            self._refuse_framing(connection, error)
-        except Exception:
-            log.exception("a bug: the connection it met is closed")
-            self._connections.drop(connection)
+        except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
+            self._fail(connection, error)
         self.resume_reading(connection)

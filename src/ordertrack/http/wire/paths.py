@@ -27,6 +27,8 @@ _PATH = re.compile(
     rf"|(?P<public>(?P<page>/|{names.APIDOCS}(?:/.*)?)|{names.HEALTH}|{names.READY}|{names.OPENAPI})",
     re.DOTALL,
 )
+_LINK_START = re.compile(rf"{names.LINKS}/[^/]+")
+_LOGGED_CHARACTERS = 100
 _ORDER_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _PRINTABLE = re.compile(LINE)
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
@@ -77,10 +79,6 @@ class OtherTarget(NamedTuple):
     """It tells nothing of any order, so the caller need not be known."""
     is_page: bool = False
 
-    @property
-    def max_body_bytes(self) -> int:
-        return MAX_BULK_BODY_BYTES if self.path == names.BULK else MAX_BODY_BYTES
-
 
 Target = PollTarget | StatusTarget | LinkTarget | OtherTarget
 
@@ -101,7 +99,13 @@ def match_path(path: str) -> Target:
 
 
 def max_body_bytes(target: Target) -> int:
-    return target.max_body_bytes if isinstance(target, OtherTarget) else MAX_BODY_BYTES
+    """Return how long the body of a request for this target may be, in bytes."""
+    return MAX_BULK_BODY_BYTES if isinstance(target, OtherTarget) and target.path == names.BULK else MAX_BODY_BYTES
+
+
+def without_token(path: str) -> str:
+    """Return a path as it may be logged: what may be the token of a tracking link is left out."""
+    return _LINK_START.sub(f"{names.LINKS}/-", path)[:_LOGGED_CHARACTERS]
 
 
 def parse_order_id(text: str) -> int:

@@ -1,0 +1,68 @@
+"""What a bug in the application, or the end of the node, does to a request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from ordertrack.app import Service, build
+from ordertrack.core.poll import Reason
+from ordertrack.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "otl_AAAAAAAAAAAAAAAAAAAAAA"
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    service = build(Settings(database_url="memory:"))
+    await service.open()
+    yield service
+    await service.close()
+
+
+async def get(service: Service, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(service.asgi)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.get(path)
+
+
+def broken(*_: object) -> None:
+    raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("path", [f"/t/{TOKEN}/track", f"/t/{TOKEN}"])
+async def test_a_bug_on_a_link_logs_no_token(service: Service, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(service.links, "peek", broken)
+    with capture_logs() as logs:
+        answer = await get(service, path)
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
+    assert [entry["event"] for entry in logs] == ["internal error"]
+    assert TOKEN not in str(logs)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/orders/101/track", "/api/v1/orders/101", "/healthz"])
+async def test_a_bug_before_admission_is_answered(service: Service, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr("ordertrack.http.app.match_path", broken)
+    assert (await get(service, path)).json()["error"] == "internal_error"
+
+
+async def test_a_poll_of_a_drained_node_is_counted_once(service: Service) -> None:
+    await service.tracking.drain()
+    answer = await get(service, "/api/v1/orders/101/track?timeout=30")
+    assert answer.json()["reason"] == "drain"
+    assert service.tracking.statistics.polls == {Reason.DRAIN: 1}
+
+
+async def test_a_drained_node_answers_at_once_what_is_never_held(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the pause of the others set beyond the test's bound."""
+    monkeypatch.setattr("ordertrack.http.endpoints.poll.DRAINED_PAUSE_S", 1_000)
+    await service.tracking.drain()
+    for query in ("", "?timeout=0"):
+        assert (await get(service, f"/api/v1/orders/101/track{query}")).status_code == 200
