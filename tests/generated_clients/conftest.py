@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from support import missing
 from support.callers import AUDIENCE, SECRET
 from support.generators import BOUND_S, HERE, MODULES, PYTHON, Tools
 from support.server import Server
@@ -44,12 +45,12 @@ def node_tools(tools: Tools) -> Tools:
     """Skips where Node.js or its packages are missing."""
     node = shutil.which("node")
     if node is None:
-        pytest.skip("needs Node.js 20.19 or newer with npm, then `make generators`")
+        missing.skip("needs Node.js 20.19 or newer with npm, then `make generators`")
     version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=BOUND_S, check=True).stdout
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < LEAST_NODE:
-        pytest.skip(f"needs Node.js 20.19 or newer; this one is {version.strip()}")
+        missing.skip(f"needs Node.js 20.19 or newer; this one is {version.strip()}")
     if not (MODULES / ".installed").exists():
-        pytest.skip("needs `make generators`, which needs npm")
+        missing.skip("needs `make generators`, which needs npm")
     (tools.folder / "node_modules").symlink_to(MODULES)
     return tools
 
@@ -57,5 +58,5 @@ def node_tools(tools: Tools) -> Tools:
 @pytest.fixture(scope="session")
 def python_tools(tools: Tools) -> Tools:
     if not (PYTHON.parents[1] / ".installed").exists():
-        pytest.skip("needs `make generators`")
+        missing.skip("needs `make generators`")
     return tools

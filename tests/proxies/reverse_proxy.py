@@ -17,8 +17,7 @@ from string import Template
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import pytest
-
+from support import missing
 from support.http1 import Connection
 from support.server import BOUND_S, environment
 
@@ -133,7 +132,7 @@ class ReverseProxy:
         search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
         program = shutil.which(kind.program, path=search)
         if program is None:
-            pytest.skip(f"{kind.package} is not installed: make packages")
+            missing.skip(f"{kind.package} is not installed: make packages")
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.folder = folder
