@@ -50,7 +50,7 @@ HOW = """## How it is measured
 
 ## Your own server
 
-Start one with a data folder of its own, then hold a thousand polls and wake them all four times:
+Start one with a data folder of its own, then hold a thousand polls and wake each of them four times:
 
 ```bash
 ordertrack bench http://127.0.0.1:5001 --polls 1000 --orders 100 --json

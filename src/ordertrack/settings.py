@@ -194,7 +194,7 @@ class Settings:
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
-                f"{self.host} can be reached from other machines, and there is no access control: anybody could read "
+                f"{self.host} can be reached from other machines, and there is no access control: every client could read "
                 "and change every order. Listen on 127.0.0.1, or ask for tokens: ordertrack secret > ordertrack.secret "
                 f"&& ordertrack serve --host {self.host} --token-secret-file ordertrack.secret",
             )

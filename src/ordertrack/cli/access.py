@@ -71,7 +71,7 @@ class _Duration(click.ParamType[int]):
 @click.option("--customer-id", help="Which customer it is.")
 @click.option("--restaurant-id", help="Which restaurant it is.")
 @click.option("--courier-id", help="Which courier it is.")
-@click.option("--restaurants", metavar="1,2|*", help="Whose orders a service works on; `*` is everybody's.")
+@click.option("--restaurants", metavar="1,2|*", help="Restaurants whose orders a service works on; `*` for all.")
 @click.option("--name", help="Who signs the events, if not the id alone.")
 @click.option(
     "--expires", type=_Duration(), metavar="12h", default="12h", show_default=True, help="How long it is good for."

@@ -20,7 +20,7 @@ from ordertrack.client.load import CannotLoad, Report, run
 @token_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def bench(url: str, polls: int, orders: int, as_json: bool) -> None:
-    """Hold polls at the server at URL, wake them all four times, and check every answer.
+    """Load the server at URL: hold polls, wake each of them four times, and check every answer.
 
     Only for a server on this machine. It makes orders of the restaurant `ordertrack-bench` and has them delivered; so
     use a server with a data folder of its own, and an administrator's token where it wants one. Ends with status 1 when

@@ -230,7 +230,7 @@ def simulate(
     url: str,
     as_json: bool,
 ) -> None:
-    """Walk an order down its road, as a real restaurant would."""
+    """Simulate a delivery: the order gets each status in turn, after a real restaurant's times."""
     if stop and (speed is not None or timings or cancel_at):
         raise click.UsageError("--stop goes alone: it only stops what is running.")
     with connected(url, as_json) as (client, remote):

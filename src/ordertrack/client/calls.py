@@ -198,7 +198,7 @@ def simulate(
     timings: Mapping[str, float] | None = None,
     cancel_at: str | None = None,
 ) -> Call[list[SimulationStep]]:
-    """Let the server walk the order down its road, like a real restaurant would. Returns the steps to come.
+    """Let the server set each status in turn, after a real restaurant's times. Returns the steps to come.
 
     At `speed` 1 that takes 33 minutes (3 + 15 + 5 + 10); at 60, 33 seconds. `timings` replaces the seconds spent in
     single statuses, `cancel_at` cancels the order at the end of that status.
