@@ -194,9 +194,10 @@ class Settings:
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
-                f"{self.host} can be reached from other machines, and there is no access control: every client could read "
-                "and change every order. Listen on 127.0.0.1, or ask for tokens: ordertrack secret > ordertrack.secret "
-                f"&& ordertrack serve --host {self.host} --token-secret-file ordertrack.secret",
+                f"{self.host} can be reached from other machines, and there is no access control: any client could "
+                "read and change every order. Listen on 127.0.0.1, or ask for tokens: "
+                "ordertrack secret > ordertrack.secret && "
+                f"ordertrack serve --host {self.host} --token-secret-file ordertrack.secret",
             )
 
     def _check_tokens(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from support import missing
 from support.api import BOUND_S, ORDERS, ROAD, Api, Json, track
 
 INTERVALS = {"confirmed": 120, "preparing": 60, "ready": 30, "picked_up": 30}
 SCRIPT = Path(__file__).with_name("original_client.mjs")
-NODE = shutil.which("node")
 
 
 class OrderTracker:
@@ -112,12 +111,11 @@ def test_an_unmodified_client_can_read_an_error(api: Api):
 
 
 @pytest.mark.protocol("3.5", "3.2", "3.11", "3.21")
-@pytest.mark.skipif(NODE is None, reason="NO NODE ON THE PATH: the original JavaScript client was NOT run")
 def test_the_original_javascript_follows_an_order_to_its_end_and_stops(api: Api):
-    assert NODE is not None
+    missing.needs("node")
     order = _simulate(api, speed=3600, timings={"confirmed": 900})
     ran = subprocess.run(
-        [NODE, str(SCRIPT), api.url, str(order["id"])], capture_output=True, text=True, timeout=BOUND_S, check=True
+        ["node", str(SCRIPT), api.url, str(order["id"])], capture_output=True, text=True, timeout=BOUND_S, check=True
     )
     told = json.loads(ran.stdout)
     *shown, last = told["shown"]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import pytest
-
+from support import missing
 from support.server import BOUND_S, environment
 
 ROOT = Path(__file__).parents[2]
@@ -20,13 +21,24 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
+@contextmanager
+def running(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A program that does not outlive its test."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), **options)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=BOUND_S)
+
+
 def pasted(script: str, folder: Path) -> None:
     subprocess.run(["bash", "-euc", script], cwd=folder, env=environment({"HOME": str(folder)}), check=True,
                    timeout=BOUND_S)  # fmt: skip
 
 
-@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="SQLite's own tool is not installed")
 def test_a_backup_can_be_restored_after_a_crash(start, api_of, tmp_path: Path):
+    missing.needs("sqlite3")
     backup, restore = (script for script in blocks("docs/operating.md", "bash") if "ordertrack-backups" in script)
     server = start()
     first = api_of(server).create()
@@ -52,12 +64,12 @@ def test_the_program_of_the_readme_follows_an_order_to_its_end(start, api_of, tm
     (program,) = blocks("README.md", "python")
     file = tmp_path / "follow.py"
     file.write_text(program.replace("http://127.0.0.1:5001", server.url))
-    with subprocess.Popen([sys.executable, file], stdout=subprocess.PIPE, text=True, env=environment()) as following:
+    with running(sys.executable, file) as following:
         api.until_held(1)
         api.made(103, "picked_up")
         api.made(103, "delivered")
         out, _ = following.communicate(timeout=BOUND_S)
-    assert following.returncode == 0
+        assert following.returncode == 0
     assert [line.split()[0] for line in out.splitlines()][-1] == "delivered"
 
 
@@ -66,17 +78,16 @@ def test_the_program_of_the_readme_ends_quietly_on_ctrl_c(start, api_of, tmp_pat
     (program,) = blocks("README.md", "python")
     file = tmp_path / "follow.py"
     file.write_text(program.replace("http://127.0.0.1:5001", server.url))
-    with subprocess.Popen([sys.executable, file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env=environment()) as following:  # fmt: skip
+    with running(sys.executable, file, stderr=subprocess.STDOUT) as following:
         api_of(server).until_held(1)
         following.send_signal(signal.SIGINT)
         out, _ = following.communicate(timeout=BOUND_S)
-    assert following.returncode == 0
+        assert following.returncode == 0
     assert out.splitlines() == ["ready ['created', 'status_changed', 'status_changed']"]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_demo_of_the_readme_can_be_repeated(start, api_of, tmp_path: Path):
+    missing.needs("curl")
     server = start()
     wait, change = (script.replace("http://127.0.0.1:5001", server.url) for script in blocks("README.md", "bash")
                     if "timeout=30" in script or "-X PUT" in script)  # fmt: skip
@@ -90,8 +101,8 @@ def test_the_demo_of_the_readme_can_be_repeated(start, api_of, tmp_path: Path):
         assert b'"reason":"changed"' in answer
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_lines_of_the_readme_go_on_from_a_cursor(start, api_of, tmp_path: Path):
+    missing.needs("curl")
     server = start()
     api_of(server).made(101, "delivered")  # an ended order is not held
     (script,) = (script for script in blocks("README.md", "bash") if "cursor=$" in script)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import NoReturn
 
 import pytest
@@ -16,3 +17,9 @@ def skip(reason: str) -> NoReturn:
     if os.environ.get(ALL_NEEDED):
         pytest.fail(f"{reason} ({ALL_NEEDED} is set)")
     pytest.skip(reason)
+
+
+def needs(program: str) -> None:
+    """Go on if the program is there."""
+    if shutil.which(program) is None:
+        skip(f"{program} is not installed: make packages")

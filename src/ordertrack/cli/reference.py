@@ -77,8 +77,8 @@ def access_page() -> str:
         "A token names a role and whose orders are its own: a customer's, a restaurant's, those a courier is assigned",
         "to, those of the restaurants a service names. Any other order is answered like one that does not exist.",
         "What the table does not grant is `403 forbidden`; what it grants must still be a legal step of the order.",
-        "An undo has the time limit of `undo_window_s`, where nothing else is said. `anyone` is every client of a server",
-        "without a key for tokens.\n",
+        "An undo has the time limit of `undo_window_s`, where nothing else is said. `anyone` is every client of a",
+        "server without a key for tokens.\n",
         f"| action | {' | '.join(Role)} |",
         f"|---|{'---|' * len(Role)}",
     ]
