@@ -21,13 +21,11 @@ from litestar.types import ControllerRouterHandler
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import FeedKind
-from ordertrack.core.hub import Poll
-from ordertrack.core.poll import Answer
 from ordertrack.http.admission import Admission, Budget, Caller
 from ordertrack.http.cors import Cors
 from ordertrack.http.endpoints import poll, status_update
 from ordertrack.http.endpoints.framework import FrameworkEndpoint
-from ordertrack.http.endpoints.outcome import Channel, Outcome, Outcomes
+from ordertrack.http.endpoints.outcome import OUTCOMES, Channel, Outcome, Outcomes
 from ordertrack.http.endpoints.poll import PollEndpoint
 from ordertrack.http.endpoints.status_update import StatusEndpoint
 from ordertrack.http.errors import BodyTooLarge
@@ -58,7 +56,6 @@ from ordertrack.service.simulation import Simulator
 from ordertrack.service.tracking import Tracking
 
 _READS = ("GET", "HEAD")
-_OUTCOMES = (Poll, Answer, Response)
 _MAX_DIGITS = 18
 
 
@@ -193,7 +190,7 @@ class HttpApp:
                 outcome = self._poll.respond(request, target, caller.principal, channel)
             except Exception as error:  # noqa: BLE001 - `_problem` logs it
                 return self._problem(request, error)
-            if isinstance(outcome, _OUTCOMES):
+            if isinstance(outcome, OUTCOMES):
                 return outcome
             return self._guard(request, outcome)
         if isinstance(target, StatusTarget):

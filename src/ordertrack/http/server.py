@@ -18,11 +18,12 @@ from functools import partial
 import structlog
 import uvicorn
 
-from ordertrack.http.asgi.protocol import HEAD_LIMIT, BoundedProtocol
+from ordertrack.http.asgi.protocol import BoundedProtocol
 from ordertrack.http.asgi.transport import AsgiApp
 from ordertrack.http.gate.acceptor import ignore_new_connections
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.gate.timeouts import LAST_CALL_S, Timeouts
+from ordertrack.http.wire.message import MAX_HEAD_BYTES
 
 BACKLOG = 4096
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -73,13 +74,13 @@ async def run_uvicorn(
     timeouts: Timeouts,
     shutdown_grace_s: int,
 ) -> None:
-    """Do as `run_gate`, with uvicorn's h11 protocol, whose framing is as strict as the gate's."""
+    """Do as `run_gate`, with uvicorn's h11 protocol. It is more lenient than the gate where RFC 9112 allows it."""
     stopping = _stopping()
     ready()
     config = uvicorn.Config(
         app,
         http=partial(BoundedProtocol, timeouts, app.clock, app.refusals),  # type: ignore[arg-type]
-        h11_max_incomplete_event_size=HEAD_LIMIT,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,  # of heads in pieces; of others: asgi/transport.py
         ws="none",
         lifespan="off",
         log_config=None,

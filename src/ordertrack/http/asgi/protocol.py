@@ -13,7 +13,6 @@ from ordertrack.http.dates import http_date
 from ordertrack.http.errors import MalformedRequest
 from ordertrack.http.gate.timeouts import Timeouts
 from ordertrack.http.responses import Response, headers_of, refused
-from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.ports.clock import Clock
 
 
@@ -107,7 +106,3 @@ class BoundedProtocol(H11Protocol):
     def _abort(self) -> None:
         self._timer = None
         self.transport.abort()
-
-
-HEAD_LIMIT = MAX_HEAD_BYTES
-"""`h11_max_incomplete_event_size` of uvicorn: h11 compares only heads that have not come in one piece with it."""

@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted, HttpApp
 from ordertrack.http.asgi.types import Receive, Scope, Send
 from ordertrack.http.dates import http_date
+from ordertrack.http.endpoints.outcome import OUTCOMES
 from ordertrack.http.errors import BodyTooLarge, HeadTooLarge, InvalidJson
 from ordertrack.http.policy.loop_throttle import PollThrottle, ThrottleTable
 from ordertrack.http.poll_answers import PollAnswers
@@ -41,7 +41,7 @@ class AsgiApp:
         self.clock = app.clock
         self.refusals = app.refusals
         self._answers = PollAnswers(app.clock, app.tracking.max_timeout_s)
-        self._throttles = ThrottleTable()
+        self.throttles = ThrottleTable()
         self._on_startup, self._on_shutdown = on_startup, on_shutdown
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -67,7 +67,7 @@ class AsgiApp:
             await self._send(channel, self._app.refuse(error))
             return
         outcome = self._app.respond(begun, body, channel)
-        if not isinstance(outcome, Response | Answer | Poll):
+        if not isinstance(outcome, OUTCOMES):
             outcome = await outcome
         if isinstance(outcome, Response | Answer):
             await self._send(channel, outcome)
@@ -88,12 +88,6 @@ class AsgiApp:
 
     def refuse(self, error: OrdertrackError) -> Response:
         return self._app.refuse(error)
-
-    def throttle_of(self, client: object) -> PollThrottle | None:
-        return self._throttles.get(client)
-
-    def keep_throttle(self, client: object, throttle: PollThrottle | None) -> None:
-        self._throttles.put(client, throttle)
 
     async def _send(
         self, channel: _AsgiChannel, outcome: Response | Answer, committed_at_s: float | None = None
@@ -138,12 +132,12 @@ class _AsgiChannel:
 
     @property
     def throttle(self) -> PollThrottle | None:
-        return self._app.throttle_of(self._client)
+        return self._app.throttles.get(self._client)
 
     @throttle.setter
     def throttle(self, throttle: PollThrottle | None) -> None:
         if self._client is not None:
-            self._app.keep_throttle(self._client, throttle)
+            self._app.throttles.put(self._client, throttle)
 
     def answer(self, answer: Answer, committed_at_s: float | None) -> None:
         self._app.start_sending(self, answer, committed_at_s)

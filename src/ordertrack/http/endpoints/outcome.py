@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.policy.loop_throttle import PollThrottle
 from ordertrack.http.responses import HeaderPairs, Response
@@ -12,6 +13,8 @@ from ordertrack.service.tracking import HeldPoll, Waiter
 
 Outcome = Response | Answer | HeldPoll
 """A response; the answer of a poll, which the transport words; or a held poll, whose waiter is told later."""
+OUTCOMES = (Poll, Answer, Response)
+"""The same for isinstance, which takes no generic alias such as HeldPoll."""
 Outcomes = Outcome | Coroutine[Any, Any, Outcome]
 """An outcome, or what to wait for."""
 

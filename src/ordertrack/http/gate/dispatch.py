@@ -9,10 +9,9 @@ from typing import Any
 import structlog
 
 from ordertrack.core.errors import OrdertrackError, StoreBusy
-from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted, Begun, HttpApp
-from ordertrack.http.endpoints.outcome import Outcome
+from ordertrack.http.endpoints.outcome import OUTCOMES, Outcome
 from ordertrack.http.errors import HeadTooLarge, MalformedRequest
 from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
 from ordertrack.http.gate.connections import Connections
@@ -25,8 +24,6 @@ from ordertrack.http.wire.paths import StatusTarget
 MAX_UPLOADS_BYTES = 256 * 1024 * 1024
 """Bodies that have not come yet, of all connections together."""
 
-_BEGUN = (Admitted, Response)
-_OUTCOMES = (Poll, Answer, Response)
 
 log = structlog.get_logger("ordertrack.gate")
 
@@ -124,7 +121,7 @@ class Dispatcher:
         connection.stage = Stage.IDLE
         connection.expires_at_s = None
         begun = self._app.begin(head.request, connection)
-        if isinstance(begun, _BEGUN):
+        if isinstance(begun, Admitted | Response):
             self._serve(connection, head, begun)
         else:
             self._run(connection, self._begin_later(connection, head, begun))
@@ -180,7 +177,7 @@ class Dispatcher:
         if isinstance(admitted.target, StatusTarget):
             self._connections.prioritize(connection)
         outcome = self._app.respond(admitted, body, connection)
-        if isinstance(outcome, _OUTCOMES):
+        if isinstance(outcome, OUTCOMES):
             self._deliver(connection, outcome)
         else:
             self._run(connection, self._respond_later(connection, outcome))

@@ -1,7 +1,7 @@
 """One HTTP request as a value, and the rules of RFC 9110 and RFC 9112 that hold on every transport.
 
-`gate/framing.py` makes requests from bytes, `asgi/transport.py` from ASGI scopes. What both have to refuse is refused
-here, so that no server in front of the application can be more lenient than the other.
+`gate/framing.py` makes requests from bytes, `asgi/transport.py` from ASGI scopes. What can be seen in both is refused
+here, once. (What only the bytes show, such as a bare LF, is the framing's: the gate's or the ASGI server's.)
 """
 
 from __future__ import annotations
