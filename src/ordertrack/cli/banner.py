@@ -51,26 +51,29 @@ def banner(
         lines.append("There is no access control: every program on this machine may read and change every order.")
     signed = f' -H "Authorization: Bearer ${TOKEN_VARIABLE}"' if has_access_control else ""
     lines += ["", *_to_try(f"{url}/api/v1/orders", orders, command, at(url), signed)]
-    lines += ["The API, with a button for everything:", f"  {url}/apidocs/", "", "Stop with Ctrl-C."]
+    lines += ["The API, with a form for every request:", f"  {url}/apidocs/", "", "Stop with Ctrl-C."]
     return "\n".join(lines)
 
 
 def _to_try(api: str, orders: Sequence[Order], command: str, elsewhere: str, signed: str) -> list[str]:
     """`signed` is what curl needs besides."""
     if not orders:
-        return ["No order is on its way. Make one:", f"  {command} create --customer-id 1 --restaurant-id 1{elsewhere}"]
+        return [
+            "There is no active order. Create one:",
+            f"  {command} create --customer-id 1 --restaurant-id 1{elsewhere}",
+        ]
     watched, simulated, slow = orders[0], orders[min(1, len(orders) - 1)], orders[-1]
     step = watched.legal_next()[0]
     return [
-        f"Try it. In one terminal, wait for news of order {watched.id}:",
+        f"Try it. In one terminal, wait for the next change of order {watched.id}:",
         f'  curl{signed} "{api}/{watched.id}/track?timeout=30"',
-        "In another, be the kitchen; the first one answers at once:",
+        "In another, change its status; the first terminal is answered at once:",
         f'  curl{signed} -X PUT "{api}/{watched.id}/status" -H "Content-Type: application/json"'
         f""" -d '{{"status": "{step}"}}'""",
-        "Let an order go its way by itself, a minute a second, and watch it:",
+        "Simulate a delivery, one minute of it per second, and watch it:",
         f"  {command} simulate {simulated.id} --speed 60{elsewhere}",
         f"  {command} watch {simulated.id}{elsewhere}",
-        "The same in real time, and how the server is doing:",
+        "Simulate one in real time, and show the statistics of the server:",
         f'  curl{signed} -X POST "{api}/{slow.id}/simulate-workflow"',
         f'  curl{signed} "{api}/system/stats"',
     ]

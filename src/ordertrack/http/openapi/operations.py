@@ -77,8 +77,8 @@ def _party_poll(kind: FeedKind, path: str, summary: str, order: Order) -> Operat
 
 _PARTY_POLLS = (
     _party_poll(FeedKind.CUSTOMER, names.CUSTOMERS, "All orders of a customer in one poll", PREPARING),
-    _party_poll(FeedKind.RESTAURANT, names.RESTAURANTS, "The kitchen's board", PREPARING),
-    _party_poll(FeedKind.COURIER, names.COURIERS, "A courier's run", WITH_COURIER),
+    _party_poll(FeedKind.RESTAURANT, names.RESTAURANTS, "All orders of a restaurant in one poll", PREPARING),
+    _party_poll(FeedKind.COURIER, names.COURIERS, "All orders of a courier in one poll", WITH_COURIER),
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -87,7 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         f"{ORDER_PATH}/track",
         "trackOrder",
-        "What about my order? Answers when there is news",
+        "Wait for the next change of an order",
         "The long poll. Without a position and a `timeout` it answers at once; with an earlier answer's position it "
         "is held until the order changes or the time is up. PROTOCOL.md section 3 has the whole decision table.",
         answers.PollAnswer,
@@ -122,7 +122,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "put",
         f"{ORDER_PATH}/status",
         "setStatus",
-        "The kitchen or the courier taps",
+        "Change the status of an order",
         "Everybody who waits for the order is answered once it is durable. The same status again changes nothing.",
         answers.ChangeAnswer,
         answer_example=answers.ChangeAnswer(data=answers.order_view(PREPARING), changed=True),
@@ -177,7 +177,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "post",
         f"{ORDER_PATH}/simulate-workflow",
         "startSimulation",
-        "Let an order go its way by itself",
+        "Simulate a delivery of an order",
         "Without a body: confirmed 3 min, preparing 15 min, ready 5 min, picked_up 10 min, delivered, from the current "
         "status on. A change of status by anybody else ends it.",
         answers.SimulationAnswer,
