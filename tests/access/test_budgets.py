@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ordertrack.adapters.memory.store import MemoryStore
@@ -107,6 +107,7 @@ def test_charges_go_to_whom_was_admitted() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.protocol("7.12")
+@example(quota=Quota(1, 60), requests=[(0.0, 1, "no"), (1.0, 1, "wrong")])
 @given(
     quota=st.builds(Quota, st.integers(1, 700), st.just(60)),
     requests=st.lists(

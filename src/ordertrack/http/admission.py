@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from ordertrack.core.errors import RateLimited, Unauthenticated
 from ordertrack.core.principal import ANYONE, Principal, Role, anyone_at
-from ordertrack.core.rate import RateLimiter, Verdict
+from ordertrack.core.rate import Quota, RateLimiter
 from ordertrack.http import names
 from ordertrack.http.addresses import UNKNOWN, Addresses, budget_key, is_this_machine
 from ordertrack.http.parameters import header
@@ -98,9 +98,11 @@ class Admission:
             else:
                 principal = await self._tokens.verify(token)
         except Unauthenticated as error:
-            if error.why != "expired":
+            if error.why == "expired":
+                self._take(Budget.FAILURES, budget_key(address))
+            else:
                 self._take(Budget.GUESSES, budget_key(address))
-            self._take(Budget.FAILURES, budget_key(address))
+                self._take(Budget.FAILURES, budget_key(address), also=Budget.GUESSES)
             raise
         return self._admitted(budget, principal, address)
 
@@ -135,27 +137,35 @@ class Admission:
             self._take(budget, key)
         return Caller(principal, address)
 
-    def _take(self, budget: Budget, key: str) -> None:
-        """Raises: RateLimited."""
-        limiter = self._limiters.get(budget)
-        if limiter is not None:
-            self._hold_to(budget, limiter, limiter.take(key, self._clock.monotonic_s()))
+    def _take(self, budget: Budget, key: str, also: Budget | None = None) -> None:
+        """Take one request off a budget. A refusal names the time after which `also` has room again as well.
+
+        Raises: RateLimited.
+        """
+        limiter, now_s = self._limiters.get(budget), self._clock.monotonic_s()
+        if limiter is None or (verdict := limiter.take(key, now_s)).allowed:
+            return
+        other = None if also is None else self._limiters.get(also)
+        other_s = 0.0 if other is None else other.look(key, now_s).retry_after_s
+        raise _rate_limited(budget, limiter.quota, max(verdict.retry_after_s, other_s))
 
     def _check_guesses(self, address: str) -> None:
         """Raises: RateLimited."""
         limiter = self._limiters.get(Budget.GUESSES)
-        if limiter is not None:
-            self._hold_to(Budget.GUESSES, limiter, limiter.look(budget_key(address), self._clock.monotonic_s()))
-
-    @staticmethod
-    def _hold_to(budget: Budget, limiter: RateLimiter, verdict: Verdict) -> None:
+        if limiter is None:
+            return
+        verdict = limiter.look(budget_key(address), self._clock.monotonic_s())
         if not verdict.allowed:
-            raise RateLimited(
-                retry_after_s=max(1, math.ceil(verdict.retry_after_s)),
-                budget=budget.value,
-                requests=limiter.quota.requests,
-                window_s=limiter.quota.window_s,
-            )
+            raise _rate_limited(Budget.GUESSES, limiter.quota, verdict.retry_after_s)
+
+
+def _rate_limited(budget: Budget, quota: Quota, retry_after_s: float) -> RateLimited:
+    return RateLimited(
+        retry_after_s=max(1, math.ceil(retry_after_s)),
+        budget=budget.value,
+        requests=quota.requests,
+        window_s=quota.window_s,
+    )
 
 
 def _budget_of(principal: Principal, address: str) -> str | None:
