@@ -926,40 +926,40 @@ async def test_what_is_at_hand_never_falls_behind_what_was_announced(store: Stor
     ids = [(await placed(store, customer_id=f"c{n}")).id for n in range(4)]
     feeds = [RESTAURANT, *(FeedKey(FeedKind.CUSTOMER, f"c{n}") for n in range(4))]
     looks = 0
-    writing = True
+
+    def look() -> None:
+        nonlocal looks
+        for order_id in ids:
+            order = store.peek(order_id)
+            if order is not None:
+                looks += 1
+                assert order.version == listener.announced[order_id]
+        for feed in feeds:
+            version = store.peek_feed_version(feed)
+            if version is not None:
+                looks += 1
+                assert version == listener.feeds[feed]
+
+    async def change(batch: list[Change], now_ms: int) -> None:
+        await store.apply(batch, now_ms)
+        look()
 
     async def read(seed: int) -> None:
         dice = random.Random(seed)
-        while writing:
+        for _ in range(3):
             await store.order(dice.choice(ids))
+            look()
             await store.feed_version(dice.choice(feeds))
-            await asyncio.sleep(0)
+            look()
 
-    async def look() -> None:
-        nonlocal looks
-        while writing:
-            for order_id in ids:
-                order = store.peek(order_id)
-                if order is not None:
-                    looks += 1
-                    assert order.version == listener.announced[order_id]
-            for feed in feeds:
-                version = store.peek_feed_version(feed)
-                if version is not None:
-                    looks += 1
-                    assert version == listener.feeds[feed]
-            await asyncio.sleep(0)
-
-    async with asyncio.timeout(BOUND_S), asyncio.TaskGroup() as tasks:
-        for seed in range(3):
-            tasks.create_task(read(seed))
-        tasks.create_task(look())
-        dice = random.Random(9)
+    dice = random.Random(9)
+    async with asyncio.timeout(BOUND_S):
         for n in range(200):
             batch = [assign(dice.choice(ids), f"d{n}-{step}") for step in range(dice.randint(1, 4))]
-            await store.apply(batch, NOW_MS + n)
-            await asyncio.sleep(0)
-        writing = False
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(change(batch, NOW_MS + n))
+                for seed in range(3):
+                    tasks.create_task(read(3 * n + seed))
     assert looks > 200
 
 
