@@ -14,7 +14,7 @@ from bench.machine import QUIET_PERCENT, Noise, machine
 from bench.measures.common import QUICK, Figures, Size
 from bench.plan import MEASUREMENTS, contenders
 from bench.results_store import Results
-from ordertrack.client.load import CannotLoad
+from ordertrack.load import CannotLoad
 
 RESULTS = Results(Path(__file__).parent / "results")
 ISSUE = nchan367.NAME

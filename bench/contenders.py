@@ -22,17 +22,8 @@ from typing import Any, Protocol
 import jwt
 import psutil
 
-from ordertrack.client.load import (
-    Dialect,
-    Feed,
-    OrdertrackDialect,
-    Swarm,
-    Target,
-    loopback_target,
-    make_orders,
-    statistics,
-)
-from ordertrack.client.load.orders import NAME
+from ordertrack.load import Dialect, Feed, OrdertrackDialect, Swarm, Target, loopback_target, make_orders, statistics
+from ordertrack.load.orders import NAME
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
 READY_WITHIN_S = 30.0

@@ -10,7 +10,7 @@ from bench.measures import issue367
 from bench.measures.common import Figures, Size
 from bench.peers.nchan import Nchan
 from bench.results_store import Results
-from ordertrack.client.load import CannotLoad
+from ordertrack.load import CannotLoad
 
 NAME = "nchan-367"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "nchan-367.md"

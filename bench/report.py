@@ -27,7 +27,7 @@ the same load.
 """
 HOW = """## How it is measured
 
-* The load generator is `ordertrack.client.load`, the same as `ordertrack bench URL`: one process, one epoll, no
+* The load generator is `ordertrack.load`, the same as `ordertrack bench URL`: one process, one epoll, no
   threads. It checks every answer while it measures: the right order, exactly the next version, nobody woken twice
   or for nothing, nobody missing. `wrong`, `missing` and `late` (more than 2 s after the update was sent) must be
   nothing.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.contenders import POLLS_PER_ORDER, Contender, Running
-from ordertrack.client.load import Cooked, Feed, Kitchen, Swarm, open_polls
+from ordertrack.load import Cooked, Feed, Kitchen, Swarm, open_polls
 
 Figures = dict[str, int | float | dict[str, int] | None]
 

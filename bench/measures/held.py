@@ -6,7 +6,7 @@ import time
 
 from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.common import LONG_HOLD_S, Figures, Size
-from ordertrack.client.load import Swarm, open_polls
+from ordertrack.load import Swarm, open_polls
 
 
 def measure(contender: Contender, size: Size) -> Figures:

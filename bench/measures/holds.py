@@ -6,7 +6,7 @@ import time
 
 from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.common import Figures, Size
-from ordertrack.client.load import Swarm, open_polls
+from ordertrack.load import Swarm, open_polls
 
 AT_ONCE_CONNECTIONS = 64
 AT_ONCE_S = 5.0

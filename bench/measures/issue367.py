@@ -9,8 +9,8 @@ import time
 
 from bench.contenders import Contender
 from bench.measures.common import Figures, Size
-from ordertrack.client.load import Cooked, Feed, Kitchen, Swarm, milliseconds, open_polls
-from ordertrack.client.load.swarm import LATE_AFTER_S
+from ordertrack.load import Cooked, Feed, Kitchen, Swarm, milliseconds, open_polls
+from ordertrack.load.polls import LATE_AFTER_S
 
 CHANNELS = (1, 5_000, 10_000, 18_000)
 PUBLISHERS = 8

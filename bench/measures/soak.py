@@ -11,7 +11,7 @@ from collections import deque
 
 from bench.contenders import POLLS_PER_ORDER, Contender, Ordertrack
 from bench.measures.common import Figures, Size
-from ordertrack.client.load import Caller, Feed, Reply, Swarm, open_polls
+from ordertrack.load import Caller, Feed, Reply, Swarm, open_polls
 
 UPDATES_PER_S = 80
 ABORTS_PER_S = 40

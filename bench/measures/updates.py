@@ -6,7 +6,7 @@ import time
 
 from bench.contenders import Contender
 from bench.measures.common import Crowd, Figures, Size
-from ordertrack.client.load import Swarm, create_orders
+from ordertrack.load import Swarm, create_orders
 
 ORDERS = 10_000
 CALLERS = 32

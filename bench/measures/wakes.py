@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.contenders import Contender
 from bench.measures.common import Cost, Crowd, Figures, Size, held_crowd, median
-from ordertrack.client.load import ask_again, milliseconds
+from ordertrack.load import ask_again, milliseconds
 
 SWEEPS = 3
 BULK = 100

@@ -14,12 +14,14 @@ from collections.abc import Callable
 
 from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.common import Figures, Size
-from ordertrack.app import Service, build
-from ordertrack.client.load.dialect import request
+from ordertrack.app.build import build
+from ordertrack.app.service import Service
 from ordertrack.core.event import ROAD
-from ordertrack.core.order import ChangeStatus, NewOrder
+from ordertrack.core.order import NewOrder
+from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.server import listen
+from ordertrack.load.protocol import request
 from ordertrack.settings import Settings
 
 ORDERS, QUICK_ORDERS = 300, 40

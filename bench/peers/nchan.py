@@ -19,8 +19,8 @@ import msgspec
 import psutil
 
 from bench.contenders import READY_WITHIN_S, Running, Skipped, free_port, pinned, wait_for_port
-from ordertrack.client.load import Answer, Feed, Reply, Swarm, Target, WrongAnswer, call_all, request
-from ordertrack.client.load.dialect import HEADERS
+from ordertrack.load import Answer, Feed, Reply, Swarm, Target, WrongAnswer, call_all, request
+from ordertrack.load.protocol import HEADERS
 
 HERE = Path(__file__).parent
 UNPACKED = HERE.parent / ".peers" / "nchan"

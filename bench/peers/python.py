@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from bench.contenders import Running, Skipped, free_port, ordertrack_like, pinned, stop, wait_for_port
-from ordertrack.client.load import OrdertrackDialect, Target
+from ordertrack.load import OrdertrackDialect, Target
 
 HERE = Path(__file__).parent
 VENV = HERE.parent / ".venv-peers"

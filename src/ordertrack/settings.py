@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ordertrack.http.addresses import parse_networks
-from ordertrack.http.cors import parse_origins
+from ordertrack.http.policy.client_address import parse_networks
+from ordertrack.http.policy.cors import parse_origins
 from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 ENV_PREFIX = "ORDERTRACK_"

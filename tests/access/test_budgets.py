@@ -10,8 +10,8 @@ from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.errors import RateLimited, Unauthenticated
 from ordertrack.core.principal import ANYONE, Principal, Role
 from ordertrack.core.rate import Quota, RateLimiter
-from ordertrack.http.addresses import UNKNOWN, Addresses, parse_networks
-from ordertrack.http.admission import Admission, Budget
+from ordertrack.http.policy.admission import Admission, Budget
+from ordertrack.http.policy.client_address import UNKNOWN, Addresses, parse_networks
 from ordertrack.http.wire.message import Headers
 from ordertrack.service.links import Links
 

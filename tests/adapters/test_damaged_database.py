@@ -11,7 +11,7 @@ from ordertrack.adapters.sqlite.database import FILE_NAME
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.order import NewOrder
-from ordertrack.core.workflow import WorkflowOptions
+from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.store import StoreCannotOpen
 
 pytestmark = pytest.mark.anyio

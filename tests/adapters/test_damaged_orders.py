@@ -17,9 +17,11 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import InternalError, StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKey, FeedKind
-from ordertrack.core.order import AssignCourier, ChangeStatus, NewOrder, Order
-from ordertrack.core.workflow import WorkflowOptions
-from ordertrack.ports.store import Applied, Committed, OrderFilter
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import AssignCourier, ChangeStatus
+from ordertrack.core.simulation import WorkflowOptions
+from ordertrack.ports.commits import Applied, Committed
+from ordertrack.ports.store import OrderFilter
 
 pytestmark = pytest.mark.anyio
 

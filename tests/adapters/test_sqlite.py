@@ -25,9 +25,11 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrdertrackError, SimulationRunning, StoreBusy, StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKey, FeedKind
-from ordertrack.core.order import AssignCourier, ChangeStatus, Details, NewOrder, Order
-from ordertrack.core.workflow import WorkflowOptions
-from ordertrack.ports.store import Applied, Committed, Idempotency, OrderFilter, StoreCannotOpen
+from ordertrack.core.order import Details, NewOrder, Order
+from ordertrack.core.order_rules import AssignCourier, ChangeStatus
+from ordertrack.core.simulation import WorkflowOptions
+from ordertrack.ports.commits import Applied, Committed, Idempotency
+from ordertrack.ports.store import OrderFilter, StoreCannotOpen
 
 pytestmark = pytest.mark.anyio
 
@@ -163,7 +165,8 @@ import asyncio, sys
 from pathlib import Path
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
-from ordertrack.core.order import AssignCourier, NewOrder
+from ordertrack.core.order import NewOrder
+from ordertrack.core.order_rules import AssignCourier
 
 async def customer(store, n):
     order = (await store.create(NewOrder("c1", "r1"), n)).order

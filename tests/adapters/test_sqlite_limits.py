@@ -17,8 +17,10 @@ from ordertrack.adapters.sqlite.store import SqliteStore, _Open
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrderNotFound, OutcomeUnknown, StoreBusy, StoreUnavailable
 from ordertrack.core.feed import FeedKey, FeedKind
-from ordertrack.core.order import AssignCourier, NewOrder
-from ordertrack.ports.store import Committed, OrderFilter, StoreCannotOpen
+from ordertrack.core.order import NewOrder
+from ordertrack.core.order_rules import AssignCourier
+from ordertrack.ports.commits import Committed
+from ordertrack.ports.store import OrderFilter, StoreCannotOpen
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,10 @@ from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind
-from ordertrack.core.order import AssignCourier, Change, ChangeStatus, Details, NewOrder, Order
-from ordertrack.ports.store import Applied, OrderFilter
+from ordertrack.core.order import Details, NewOrder, Order
+from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
+from ordertrack.ports.commits import Applied
+from ordertrack.ports.store import OrderFilter
 
 pytestmark = pytest.mark.anyio
 

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ordertrack.adapters.system.clock import SystemClock
-from ordertrack.app import build
+from ordertrack.app.build import build
+from ordertrack.app.token_keys import access_control
 from ordertrack.cli.access import SECRET_FILE
 from ordertrack.cli.banner import banner
 from ordertrack.cli.main import main
@@ -29,7 +30,6 @@ from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.event import Status
 from ordertrack.core.order import NewOrder, create
 from ordertrack.core.principal import ALL, Principal, Role
-from ordertrack.keys import access_control
 from ordertrack.settings import InvalidSetting, Settings
 
 SECRET = "do-not-print-me-do-not-print-me-do-not"

@@ -12,8 +12,9 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.cli.banner import banner, orders_to_try
 from ordertrack.cli.hints import command
 from ordertrack.core.event import Status
-from ordertrack.core.order import ChangeStatus, NewOrder, Order
-from ordertrack.core.workflow import WorkflowOptions
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import ChangeStatus
+from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.service.samples import load_samples
 
 pytestmark = pytest.mark.anyio

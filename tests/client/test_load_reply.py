@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ordertrack.client.load import CannotLoad, Malformed, Target, loopback_target, percentile, room_for, split
-from ordertrack.client.load.target import sources
+from ordertrack.load import CannotLoad, Malformed, Target, loopback_target, percentile, room_for, split
+from ordertrack.load.target import sources
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\nETag: W/"x.2"\r\n\r\n{"a": 1}'
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ordertrack.client.load import Feed, Kitchen, OrdertrackDialect, Poll, Reply, Swarm, Target, WrongAnswer
+from ordertrack.load import Feed, Kitchen, OrdertrackDialect, Poll, Reply, Swarm, Target, WrongAnswer
 
 ORDER = 7
 TURN_S = 5.0

@@ -51,19 +51,12 @@ from ordertrack.core.errors import (
 )
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, page, party_feeds
-from ordertrack.core.order import AssignCourier, Change, ChangeStatus, Details, Item, NewOrder, Order, evolve
-from ordertrack.core.workflow import Step, WorkflowOptions
-from ordertrack.ports.store import (
-    IDEMPOTENCY_KEPT_MS,
-    MAX_LINKS,
-    Applied,
-    Committed,
-    History,
-    Idempotency,
-    Link,
-    OrderFilter,
-    Store,
-)
+from ordertrack.core.order import Details, Item, NewOrder, Order, evolve
+from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
+from ordertrack.core.simulation import Step, WorkflowOptions
+from ordertrack.core.tracking_link import MAX_LINKS, Link
+from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Idempotency
+from ordertrack.ports.store import History, OrderFilter, Store
 
 pytestmark = pytest.mark.anyio
 

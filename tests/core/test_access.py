@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from ordertrack.core.access import (
     GRANTS,
-    Action,
     Grant,
     Parties,
     check_action,
@@ -24,19 +23,9 @@ from ordertrack.core.access import (
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderConflict, OrderNotFound
 from ordertrack.core.event import ROAD, Event, EventType, Status
 from ordertrack.core.feed import FeedKey, FeedKind, order_feed
-from ordertrack.core.order import (
-    AssignCourier,
-    Change,
-    ChangeStatus,
-    Details,
-    Item,
-    NewOrder,
-    Order,
-    advance,
-    create,
-    evolve,
-)
-from ordertrack.core.principal import ALL, ANYONE, Principal, Role, role_of
+from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
+from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus, advance
+from ordertrack.core.principal import ALL, ANYONE, Action, Principal, Role, role_of
 
 START_MS = 1_795_342_530_000
 CUSTOMER = Principal(Role.CUSTOMER, "c", customer_id="c1")

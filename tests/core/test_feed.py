@@ -8,22 +8,13 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from ordertrack.core.cursor import MAX_INT64, Cursor, parse_cursor, version_at
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
-from ordertrack.core.feed import (
-    MAX_INT64,
-    Cursor,
-    FeedKey,
-    FeedKind,
-    format_time,
-    order_feed,
-    parse_cursor,
-    parse_time_ms,
-    party_feeds,
-    touched_feeds,
-    version_at,
-)
-from ordertrack.core.order import AssignCourier, ChangeStatus, NewOrder, Order, advance, create, evolve
+from ordertrack.core.feed import FeedKey, FeedKind, order_feed, party_feeds, touched_feeds
+from ordertrack.core.order import NewOrder, Order, create, evolve
+from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
+from ordertrack.core.timestamps import format_time, parse_time_ms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_1_MS = -62_135_596_800_000

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordertrack.core.event import ROAD, Status
-from ordertrack.core.link import for_link
-from ordertrack.core.order import AssignCourier, ChangeStatus, Details, Item, NewOrder, Order, advance, create, evolve
-from ordertrack.core.workflow import ACTOR as SIMULATOR
+from ordertrack.core.link_view import for_link
+from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
+from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
+from ordertrack.core.simulation import ACTOR as SIMULATOR
 
 SECRETS = ("c-secret", "A-secret", "Elm-secret", "note-secret", "item-secret", "name-secret", "addr-secret")
 

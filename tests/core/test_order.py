@@ -21,19 +21,8 @@ from ordertrack.core.errors import (
     VersionConflict,
 )
 from ordertrack.core.event import Event, EventType, Status
-from ordertrack.core.order import (
-    MAX_EVENTS,
-    AssignCourier,
-    Cancellation,
-    Change,
-    ChangeStatus,
-    NewOrder,
-    Order,
-    advance,
-    as_created,
-    create,
-    evolve,
-)
+from ordertrack.core.order import Cancellation, NewOrder, Order, as_created, create, evolve
+from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, advance
 
 START_MS = 1_795_342_530_000
 ROAD = ["confirmed", "preparing", "ready", "picked_up", "delivered"]

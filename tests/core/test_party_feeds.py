@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ordertrack.core.cursor import Cursor
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
-from ordertrack.core.feed import Cursor, FeedChanges, FeedKey, FeedKind, FeedState, order_feed, page
-from ordertrack.core.order import ChangeStatus, Details, NewOrder, Order, advance, create, evolve
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, order_feed, page
+from ordertrack.core.order import Details, NewOrder, Order, create, evolve
+from ordertrack.core.order_rules import ChangeStatus, advance
 from ordertrack.core.poll import (
     Answer,
     Hold,

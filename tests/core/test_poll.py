@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordertrack.core import poll
+from ordertrack.core.cursor import Cursor
 from ordertrack.core.event import Status
-from ordertrack.core.feed import Cursor
-from ordertrack.core.order import ChangeStatus, NewOrder, Order, advance, create, evolve
+from ordertrack.core.order import NewOrder, Order, create, evolve
+from ordertrack.core.order_rules import ChangeStatus, advance
 from ordertrack.core.poll import (
     NEXT_POLL_INTERVAL_S,
     Answer,

@@ -6,10 +6,12 @@ import math
 
 import pytest
 
+from ordertrack.core.apply_change import advance_simulated
 from ordertrack.core.errors import IllegalTransition, InvalidInput, OrderEnded, SimulationNotRunning
 from ordertrack.core.event import Status
-from ordertrack.core.order import AssignCourier, ChangeStatus, NewOrder, Order, advance, create, evolve
-from ordertrack.core.workflow import TIMINGS_S, Step, WorkflowOptions, advance_simulated, plan
+from ordertrack.core.order import NewOrder, Order, create, evolve
+from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
+from ordertrack.core.simulation import TIMINGS_S, Step, WorkflowOptions, plan
 
 NOW_MS = 1_795_342_530_000
 MINUTE_MS = 60_000

@@ -14,13 +14,13 @@ from ordertrack.adapters.jwt.keys import OneKey, secret_key
 from ordertrack.adapters.jwt.tokens import JwtTokens
 from ordertrack.core.errors import OrdertrackError, Unauthenticated
 from ordertrack.core.poll import PollRequest
-from ordertrack.http.addresses import UNKNOWN, Addresses, parse_networks
-from ordertrack.http.admission import bearer
 from ordertrack.http.gate.framing import Body, HeadReader
-from ordertrack.http.parameters import parse_poll
-from ordertrack.http.problems import problem
+from ordertrack.http.policy.admission import bearer
+from ordertrack.http.policy.client_address import UNKNOWN, Addresses, parse_networks
 from ordertrack.http.wire.message import Headers, check_message, parse_target
+from ordertrack.http.wire.parameters import parse_poll
 from ordertrack.http.wire.paths import PollTarget, match_path
+from ordertrack.http.wire.problems import problem
 
 SECRET = "a secret for mutated tokens alone, of 32 bytes and more"
 LIMIT_BYTES = 10_000

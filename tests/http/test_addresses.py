@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordertrack.http.addresses import UNKNOWN, Addresses, budget_key, parse_networks
+from ordertrack.http.policy.client_address import UNKNOWN, Addresses, budget_key, parse_networks
 from ordertrack.http.wire.message import Headers
 
 PROXIES = Addresses(parse_networks("10.0.0.0/8, 2001:db8::1"))

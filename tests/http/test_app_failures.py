@@ -8,7 +8,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from ordertrack.app import Service, build
+from ordertrack.app.build import build
+from ordertrack.app.service import Service
 from ordertrack.core.poll import Reason
 from ordertrack.settings import Settings
 

@@ -9,37 +9,37 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from ordertrack.http.errors import InvalidBody, InvalidJson
-from ordertrack.http.problems import problem
-from ordertrack.http.wire import requests
-from ordertrack.http.wire.decoding import MAX_QUOTED, decode
+from ordertrack.http.wire import bodies
+from ordertrack.http.wire.body_decoding import MAX_QUOTED, decode
+from ordertrack.http.wire.errors import InvalidBody, InvalidJson
+from ordertrack.http.wire.problems import problem
 
-VALID: dict[type[requests.Body], dict[str, Any]] = {
-    requests.StatusBody: {"status": "ready", "reason": "r", "occurred_at": "x", "expected_version": 1, "undo": True},
-    requests.CourierBody: {"courier_id": "7"},
-    requests.BulkStatusBody: {"updates": [{"order_id": 1, "status": "ready"}, {"order_id": 2, "status": "ready"}]},
-    requests.CreateOrderBody: {
+VALID: dict[type[bodies.Body], dict[str, Any]] = {
+    bodies.StatusBody: {"status": "ready", "reason": "r", "occurred_at": "x", "expected_version": 1, "undo": True},
+    bodies.CourierBody: {"courier_id": "7"},
+    bodies.BulkStatusBody: {"updates": [{"order_id": 1, "status": "ready"}, {"order_id": 2, "status": "ready"}]},
+    bodies.CreateOrderBody: {
         "customer_id": "1", "restaurant_id": 1, "courier_id": None, "reference": "A", "items": ["a", {"name": "b"}],
         "total": 1, "currency": "EUR", "address": "", "note": "",
     },
-    requests.SimulationBody: {"speed": 1, "timings": {"ready": 5}, "cancel_at": "ready"},
+    bodies.SimulationBody: {"speed": 1, "timings": {"ready": 5}, "cancel_at": "ready"},
 }  # fmt: skip
 
 
 class Place(NamedTuple):
     """An object within a body: `path` is empty for the body itself, `prefix` what its fields' paths begin with."""
 
-    body: type[requests.Body]
-    object: type[requests.Body]
+    body: type[bodies.Body]
+    object: type[bodies.Body]
     path: tuple[str | int, ...] = ()
     prefix: str = ""
 
 
 PLACES = [
     *(Place(type_, type_) for type_ in VALID),
-    Place(requests.BulkStatusBody, requests.OrderStatusBody, ("updates", 1), "updates[1]."),
-    Place(requests.CreateOrderBody, requests.ItemBody, ("items", 1), "items[1]."),
-    Place(requests.SimulationBody, requests.TimingsBody, ("timings",), "timings."),
+    Place(bodies.BulkStatusBody, bodies.OrderStatusBody, ("updates", 1), "updates[1]."),
+    Place(bodies.CreateOrderBody, bodies.ItemBody, ("items", 1), "items[1]."),
+    Place(bodies.SimulationBody, bodies.TimingsBody, ("timings",), "timings."),
 ]
 
 # Text as msgspec quotes it in its messages, and what could be mistaken for the place that a message names.
@@ -61,7 +61,7 @@ def _valid(place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
     return body, inner
 
 
-def _refusal(type_: type[requests.Body], body: object) -> InvalidBody:
+def _refusal(type_: type[bodies.Body], body: object) -> InvalidBody:
     with pytest.raises(InvalidBody) as caught:
         decode(type_, msgspec.json.encode(body))
     answer = msgspec.json.decode(problem(caught.value).body)
@@ -107,16 +107,16 @@ def test_missing_field_is_named(place: Place, name: str):
 
 
 @given(type_=st.sampled_from(list(VALID)), body=JSON.map(msgspec.json.encode) | st.binary())
-@example(requests.StatusBody, b'{"status": "` - at `$.x"}')
-@example(requests.StatusBody, b'{"status": 7, "status": "ready"}')
-@example(requests.CreateOrderBody, b'{"customer_id": "1", "restaurant_id": "1", "total": 1e400}')
-@example(requests.CreateOrderBody, b'{"unknown": 1e400}')
-@example(requests.CreateOrderBody, b'{"unknown": 1, nothing more')
-@example(requests.CreateOrderBody, b'{"note": "\\ud800"}')
-@example(requests.StatusBody, b"[" * 20_000)
-@example(requests.StatusBody, b'{"x":' * 10_000)
-@example(requests.StatusBody, b"[" * 20_000 + b"]" * 20_000)
-def test_any_body_is_read_or_refused(type_: type[requests.Body], body: bytes):
+@example(bodies.StatusBody, b'{"status": "` - at `$.x"}')
+@example(bodies.StatusBody, b'{"status": 7, "status": "ready"}')
+@example(bodies.CreateOrderBody, b'{"customer_id": "1", "restaurant_id": "1", "total": 1e400}')
+@example(bodies.CreateOrderBody, b'{"unknown": 1e400}')
+@example(bodies.CreateOrderBody, b'{"unknown": 1, nothing more')
+@example(bodies.CreateOrderBody, b'{"note": "\\ud800"}')
+@example(bodies.StatusBody, b"[" * 20_000)
+@example(bodies.StatusBody, b'{"x":' * 10_000)
+@example(bodies.StatusBody, b"[" * 20_000 + b"]" * 20_000)
+def test_any_body_is_read_or_refused(type_: type[bodies.Body], body: bytes):
     try:
         decode(type_, body)
     except (InvalidBody, InvalidJson) as error:
@@ -125,5 +125,5 @@ def test_any_body_is_read_or_refused(type_: type[requests.Body], body: bytes):
 
 def test_field_given_twice_is_refused_when_one_is_wrong():
     with pytest.raises(InvalidBody) as caught:
-        decode(requests.StatusBody, b'{"status": 7, "status": "ready"}')
+        decode(bodies.StatusBody, b'{"status": 7, "status": "ready"}')
     assert (caught.value.field, caught.value.detail) == ("body", "must be a JSON object with each field once")

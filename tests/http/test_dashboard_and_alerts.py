@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ordertrack.http.metrics.declarations import METRICS, PREFIX, Kind
-from ordertrack.http.problems import KINDS
+from ordertrack.http.wire.problems import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 DASHBOARD = json.loads((DOCS / "grafana" / "ordertrack.json").read_text(encoding="utf-8"))

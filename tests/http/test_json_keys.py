@@ -11,9 +11,9 @@ import msgspec
 import ordertrack.http
 from ordertrack.core.order import Cancellation, Item
 from ordertrack.http.openapi.operations import OPERATIONS
-from ordertrack.http.wire.problem_answers import Problem
-from ordertrack.service.monitoring import SystemStats
-from ordertrack.service.statistics import WakeLatency
+from ordertrack.http.wire.problem_view import Problem
+from ordertrack.service.monitoring.monitor import SystemStats
+from ordertrack.service.monitoring.statistics import WakeLatency
 
 HTTP = Path(ordertrack.http.__file__).parent
 AS_THEY_ARE = {Item, Cancellation, SystemStats, WakeLatency}

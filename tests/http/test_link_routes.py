@@ -15,11 +15,11 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import RateLimited
 from ordertrack.core.order import NewOrder
 from ordertrack.core.principal import Principal, Role
-from ordertrack.http.admission import Caller
-from ordertrack.http.failures import Failures
-from ordertrack.http.problems import problem
+from ordertrack.core.tracking_link import MAX_LINKS
+from ordertrack.http.policy.admission import Caller
+from ordertrack.http.routes.error_handlers import Failures
 from ordertrack.http.routes.links import links_router
-from ordertrack.ports.store import MAX_LINKS
+from ordertrack.http.wire.problems import problem
 from ordertrack.service.links import Links, is_link_token, new_link_token
 
 pytestmark = pytest.mark.anyio

@@ -12,17 +12,18 @@ from prometheus_client import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from ordertrack.app import Service, build
+from ordertrack.app.build import build
+from ordertrack.app.service import Service
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKind
 from ordertrack.core.poll import Reason
 from ordertrack.http.metrics.declarations import METRICS, PREFIX, Kind
 from ordertrack.http.metrics.exposition import OPENMETRICS_TYPE, TEXT_TYPE, scrape
 from ordertrack.http.openapi.document import openapi_document
-from ordertrack.http.problems import KINDS
+from ordertrack.http.wire.problems import KINDS
 from ordertrack.ports.process import ProcessView
-from ordertrack.service.monitoring import Figures
-from ordertrack.service.statistics import GateCounters, Histogram, Statistics
+from ordertrack.service.monitoring.monitor import Figures
+from ordertrack.service.monitoring.statistics import GateCounters, Histogram, Statistics
 from ordertrack.settings import Settings
 
 PROMETHEUS_ASKS = (

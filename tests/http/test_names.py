@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from ordertrack.http import names
+from ordertrack.http.wire import names
 
 FILE = Path(names.__file__)
 

@@ -9,7 +9,8 @@ from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.feed import PAGE_BYTES, FeedKey, FeedKind, FeedState, page
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.poll import Answer, Reason
-from ordertrack.http.wire.answers import encode, poll_answer
+from ordertrack.http.wire.order_views import encode
+from ordertrack.http.wire.poll_view import poll_answer
 
 BOARD = FeedKey(FeedKind.RESTAURANT, "r1")
 NOW_MS = 1_795_342_530_000

@@ -6,7 +6,7 @@ import pytest
 
 from ordertrack.core.errors import InvalidInput, OrderNotFound
 from ordertrack.core.feed import FeedKey, FeedKind
-from ordertrack.http.errors import MalformedRequest
+from ordertrack.http.wire.errors import MalformedRequest
 from ordertrack.http.wire.message import decoded, is_host, parse_target
 from ordertrack.http.wire.paths import LinkTarget, OtherTarget, PollTarget, StatusTarget, match_path
 

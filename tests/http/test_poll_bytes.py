@@ -10,8 +10,8 @@ import pytest
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState
 from ordertrack.core.order import NewOrder, create
 from ordertrack.core.poll import Answer, Reason
-from ordertrack.http.poll_answers import SHARED_FOR_MS, PollAnswers
-from ordertrack.http.responses import Response, bytes_of
+from ordertrack.http.endpoints.poll_responses import SHARED_FOR_MS, PollAnswers
+from ordertrack.http.wire.responses import Response, bytes_of
 
 DATE = b"Sun, 22 Nov 2026 10:15:30 GMT"
 ORDER = create(101, NewOrder("c1", "r1"), 1_795_342_530_000)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordertrack.http.parameters import parse_query
+from ordertrack.http.wire.parameters import parse_query
 
 PLAIN = st.from_regex(r"[a-z_]{1,3}=[A-Za-z0-9_.:-]{0,4}(&[a-z_]{1,3}=[A-Za-z0-9_.:-]{0,4}){0,4}", fullmatch=True)
 ODD = st.text("ab=&+%20;é/", max_size=12)

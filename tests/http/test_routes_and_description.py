@@ -6,9 +6,9 @@ import re
 
 from litestar.routes import HTTPRoute
 
-from ordertrack.app import build
-from ordertrack.http import names
+from ordertrack.app.build import build
 from ordertrack.http.openapi.document import openapi_document
+from ordertrack.http.wire import names
 from ordertrack.http.wire.paths import PollTarget, StatusTarget, match_path
 from ordertrack.settings import Settings
 

@@ -15,13 +15,13 @@ from msgspec import inspect
 
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.feed import FeedKind
-from ordertrack.http.errors import InvalidBody
 from ordertrack.http.openapi.document import openapi_document
-from ordertrack.http.parameters import parse_poll
-from ordertrack.http.wire import decoding, requests
+from ordertrack.http.wire import bodies, body_decoding
+from ordertrack.http.wire.bodies import Body
+from ordertrack.http.wire.errors import InvalidBody
 from ordertrack.http.wire.message import Headers
+from ordertrack.http.wire.parameters import parse_poll
 from ordertrack.http.wire.paths import PollTarget
-from ordertrack.http.wire.requests import Body
 
 SOURCE = Path(__file__).parents[2] / "src"
 CONTROL = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
@@ -64,14 +64,14 @@ GOOD = {"currency": "EUR", "occurred_at": "2026-11-22T10:15:30Z"}
 def read(body: type[Body], **fields: object) -> Body:
     names = body.__struct_fields__
     known = {name: value for name, value in REQUIRED.items() if name in names}
-    return decoding.decode(body, msgspec.json.encode(known | fields))
+    return body_decoding.decode(body, msgspec.json.encode(known | fields))
 
 
 def checked(body: type[Body], name: str, value: str) -> None:
     """Raises InvalidBody, InvalidInput."""
     made = read(body, **{name: value})
     if name == "occurred_at":
-        requests.parse_time_ms(name, made.occurred_at)  # type: ignore[attr-defined]
+        bodies.parse_time_ms(name, made.occurred_at)  # type: ignore[attr-defined]
 
 
 def test_the_fields_that_hold_text_are_found() -> None:
@@ -96,21 +96,21 @@ def test_no_text_has_a_control_character(name: str, body: type[Body]) -> None:
 
 def test_a_text_with_lines_takes_both_line_breaks() -> None:
     for text in ("a\nb", "a\r\nb", "a\n\n", "\r\n"):
-        checked(requests.CreateOrderBody, "note", text)
+        checked(bodies.CreateOrderBody, "note", text)
     for text in ("a\rb", "a\r", "a\n\rb", "a\tb"):
         with pytest.raises(InvalidBody, match="line breaks"):
-            checked(requests.CreateOrderBody, "note", text)
+            checked(bodies.CreateOrderBody, "note", text)
 
 
 def test_an_item_that_is_a_name_alone_has_none_either() -> None:
     for control in CONTROL:
         with pytest.raises(InvalidBody):
-            read(requests.CreateOrderBody, items=[f"a{control}b"])
+            read(bodies.CreateOrderBody, items=[f"a{control}b"])
 
 
 def test_what_a_body_takes_as_an_id_a_path_takes_too() -> None:
     for id_ in ("7", "a b", "é", "a\u00a0b", "a/b"):
-        read(requests.CreateOrderBody, customer_id=id_)
+        read(bodies.CreateOrderBody, customer_id=id_)
         assert PollTarget(FeedKind.CUSTOMER, quote(id_)).feed().id == id_
     for control in CONTROL:
         with pytest.raises(InvalidInput):

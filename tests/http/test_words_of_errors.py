@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from ordertrack.core.access import GRANTS, Action, Grant, Right
+from ordertrack.core.access import GRANTS, Grant, Right
 from ordertrack.core.errors import Forbidden, NodeFull, OrderConflict, OrdertrackError, RateLimited, TooManyPolls
-from ordertrack.core.principal import Role
+from ordertrack.core.principal import Action, Role
 from ordertrack.http.openapi.document import error_example
 from ordertrack.http.openapi.error_examples import EXAMPLES
 from ordertrack.http.openapi.operations import OPERATIONS
-from ordertrack.http.problems import KINDS, problem
-from ordertrack.http.wire.decoding import ALLOWED, WHOLE
+from ordertrack.http.wire.body_decoding import ALLOWED, WHOLE
+from ordertrack.http.wire.problems import KINDS, problem
 
 
 def fields(type_: msgspec.inspect.Type, name: str = WHOLE) -> Iterator[str]:

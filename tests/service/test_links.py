@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ordertrack.adapters.memory.store import MemoryStore
-from ordertrack.core.access import Action
 from ordertrack.core.errors import (
     Forbidden,
     LinkNotFound,
@@ -24,9 +23,11 @@ from ordertrack.core.errors import (
     Unauthenticated,
 )
 from ordertrack.core.event import Status
-from ordertrack.core.order import ChangeStatus, NewOrder, Order
-from ordertrack.core.principal import ALL, ANYONE, Principal, Role
-from ordertrack.ports.store import MAX_LINKS, Applied, Committed, Link
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import ChangeStatus
+from ordertrack.core.principal import ALL, ANYONE, Action, Principal, Role
+from ordertrack.core.tracking_link import MAX_LINKS, Link
+from ordertrack.ports.commits import Applied, Committed
 from ordertrack.service import links as service_links
 from ordertrack.service.links import BELIEVED_S, PREFIX, Links, is_link_token, new_link_token
 

@@ -12,13 +12,14 @@ from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKind, order_feed
 from ordertrack.core.hub import Caps, Hub
-from ordertrack.core.order import ChangeStatus, NewOrder
+from ordertrack.core.order import NewOrder
+from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.poll import PollRequest, Reason
 from ordertrack.ports.process import ProcessView
-from ordertrack.service.loop_watch import PERIOD_S, LoopWatch
-from ordertrack.service.monitoring import MIN_POLLS_TO_MEASURE, Monitor
-from ordertrack.service.statistics import KEPT_LAGS, KEPT_LATENCIES, Statistics, WakeLatency
-from ordertrack.service.tracking import Tracking
+from ordertrack.service.monitoring.loop_lag import PERIOD_S, LoopWatch
+from ordertrack.service.monitoring.monitor import MIN_POLLS_TO_MEASURE, Monitor
+from ordertrack.service.monitoring.statistics import KEPT_LAGS, KEPT_LATENCIES, Statistics, WakeLatency
+from ordertrack.service.tracking.tracking import Tracking
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,11 @@ import pytest
 from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.errors import IllegalTransition, OrderNotFound
 from ordertrack.core.event import Status
-from ordertrack.core.order import ChangeStatus, Details, NewOrder
+from ordertrack.core.order import Details, NewOrder
+from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.principal import ANYONE
-from ordertrack.ports.store import Applied, Idempotency, OrderFilter
+from ordertrack.ports.commits import Applied, Idempotency
+from ordertrack.ports.store import OrderFilter
 from ordertrack.service.orders import Orders
 
 pytestmark = pytest.mark.anyio

@@ -19,10 +19,11 @@ from ordertrack.core.errors import (
     StoreUnavailable,
 )
 from ordertrack.core.event import Status
-from ordertrack.core.order import MAX_EVENTS, AssignCourier, Change, ChangeStatus, NewOrder
-from ordertrack.core.workflow import Step, WorkflowOptions
+from ordertrack.core.order import NewOrder
+from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus
+from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Applied, Committed
+from ordertrack.ports.commits import Applied, Committed
 from ordertrack.service.simulation import MAX_SLEEP_S, MAX_STEPS_AT_ONCE, SPARE, Simulator
 
 pytestmark = pytest.mark.anyio

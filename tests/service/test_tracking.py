@@ -13,11 +13,13 @@ from ordertrack.core.deadlines import TICK_S
 from ordertrack.core.errors import NodeFull, OrderNotFound, StoreUnavailable, TooManyPolls, Unauthenticated
 from ordertrack.core.event import Status
 from ordertrack.core.feed import order_feed
-from ordertrack.core.order import AssignCourier, ChangeStatus, Order
+from ordertrack.core.order import Order
+from ordertrack.core.order_rules import AssignCourier, ChangeStatus
 from ordertrack.core.poll import Answer, PollRequest, Reason
 from ordertrack.core.principal import Principal, Role
+from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Committed, Link
+from ordertrack.ports.commits import Committed
 
 pytestmark = pytest.mark.anyio
 

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 from tracking_node import BOUND_S, Client, Node, at, bounded
 
+from ordertrack.core.cursor import Cursor
 from ordertrack.core.errors import InvalidInput, StoreUnavailable, TooManyPolls
 from ordertrack.core.event import Status
-from ordertrack.core.feed import PAGE_ENTRIES, Cursor, FeedChanges, FeedKey, FeedKind, FeedState, order_feed
-from ordertrack.core.order import AssignCourier, Change, ChangeStatus, Order
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, FeedKind, FeedState, order_feed
+from ordertrack.core.order import Order
+from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.core.poll import Answer, PollRequest, Reason
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Committed
-from ordertrack.service import tracking
+from ordertrack.ports.commits import Committed
+from ordertrack.service.tracking import tracking
 
 pytestmark = pytest.mark.anyio
 
@@ -455,7 +457,7 @@ async def test_in_a_storm_every_follower_ends_with_the_final_state_of_every_orde
 ) -> None:
     dice = random.Random(seed)
     limit = dice.randint(1, 4)
-    monkeypatch.setattr("ordertrack.service.feeds.PAGE_ENTRIES", limit)
+    monkeypatch.setattr("ordertrack.service.tracking.reads.PAGE_ENTRIES", limit)
     storm = Storm(node, dice)
     feeds = [CUSTOMER, BOARD, courier("d1"), courier("d2")]
     async with asyncio.timeout(BOUND_S), asyncio.TaskGroup() as tasks:

@@ -16,15 +16,17 @@ import pytest
 from ordertrack.adapters.sqlite import store as sqlite_store
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.core.cursor import Cursor
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.event import Status
-from ordertrack.core.feed import Cursor, FeedKey, FeedKind, FeedState, order_feed
+from ordertrack.core.feed import FeedKey, FeedKind, FeedState, order_feed
 from ordertrack.core.hub import Caps, Hub
-from ordertrack.core.order import AssignCourier, Change, ChangeStatus, NewOrder, Order
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.core.poll import Answer, PollRequest
-from ordertrack.service import feeds as feeds_at_work
-from ordertrack.service.statistics import Statistics
-from ordertrack.service.tracking import Tracking
+from ordertrack.service.monitoring.statistics import Statistics
+from ordertrack.service.tracking import reads as feeds_at_work
+from ordertrack.service.tracking.tracking import Tracking
 
 pytestmark = pytest.mark.anyio
 

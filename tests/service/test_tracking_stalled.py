@@ -13,8 +13,8 @@ from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, orde
 from ordertrack.core.order import Order
 from ordertrack.core.poll import Reason
 from ordertrack.ports.clock import Clock
-from ordertrack.service.feeds import MAX_READS_SOON
-from ordertrack.service.tracking import CLOSE_LIMIT_S
+from ordertrack.service.tracking.reads import MAX_READS_SOON
+from ordertrack.service.tracking.tracking import CLOSE_LIMIT_S
 
 pytestmark = pytest.mark.anyio
 

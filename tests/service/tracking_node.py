@@ -7,17 +7,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.core.cursor import Cursor
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.event import Status
-from ordertrack.core.feed import Cursor, FeedChanges, FeedKey, order_feed
+from ordertrack.core.feed import FeedChanges, FeedKey, order_feed
 from ordertrack.core.hub import Caps, Hub, Poll
-from ordertrack.core.order import Change, ChangeStatus, NewOrder, Order
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import Change, ChangeStatus
 from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Applied, CommitListener, Committed
-from ordertrack.service.statistics import Statistics
-from ordertrack.service.tracking import HeldPoll, Tracking
+from ordertrack.ports.commits import Applied, CommitListener, Committed
+from ordertrack.service.monitoring.statistics import Statistics
+from ordertrack.service.tracking.tracking import HeldPoll, Tracking
 
 EPOCH = "a1b2"
 BOUND_S = 1_000

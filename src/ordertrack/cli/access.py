@@ -13,13 +13,13 @@ from ordertrack.adapters.jwt.claims import EVERY_RESTAURANT, TOKEN_ROLES, claims
 from ordertrack.adapters.jwt.keys import Key
 from ordertrack.adapters.jwt.signing import new_secret, sign
 from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.app.token_keys import signing_key, token_rules
 from ordertrack.cli.hints import TOKEN_VARIABLE, command
 from ordertrack.cli.options import settings_of, settings_options, usage_errors
 from ordertrack.cli.output import duration_words
 from ordertrack.cli.terminal import make_private, print_data, say
 from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.principal import ALL, Principal, Role
-from ordertrack.keys import signing_key, token_rules
 from ordertrack.settings import Settings
 
 SECRET_FILE = "ordertrack.secret"

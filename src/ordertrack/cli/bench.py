@@ -10,7 +10,7 @@ from rich.table import Table
 from ordertrack.cli.numbers import WholeNumber
 from ordertrack.cli.output import sent_token, token_options
 from ordertrack.cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, end_refused, print_data, say, show
-from ordertrack.client.load import CannotLoad, Report, run
+from ordertrack.load import CannotLoad, Report, run
 
 
 @click.command()

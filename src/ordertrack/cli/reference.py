@@ -16,7 +16,7 @@ from ordertrack.core.access import GRANTS
 from ordertrack.core.principal import Role
 from ordertrack.http.metrics.declarations import METRICS
 from ordertrack.http.openapi.document import error_example
-from ordertrack.http.problems import KINDS
+from ordertrack.http.wire.problems import KINDS
 from ordertrack.settings import declared, variable
 
 _MADE_BY = "<!-- Made by `make docs`. Change the declarations, not this page. -->\n"

@@ -16,7 +16,8 @@ from typing import Any
 import rich_click as click
 from rich.table import Table
 
-from ordertrack.app import Service, build
+from ordertrack.app.build import build
+from ordertrack.app.service import Service
 from ordertrack.cli.banner import banner, orders_to_try
 from ordertrack.cli.hints import command
 from ordertrack.cli.logs import configure_logging

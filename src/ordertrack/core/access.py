@@ -18,23 +18,10 @@ from typing import NamedTuple
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderNotFound
 from ordertrack.core.event import ROAD, Event, EventType, Status
 from ordertrack.core.feed import FeedKey, FeedKind
-from ordertrack.core.order import TRANSITIONS, Change, ChangeStatus, Move, NewOrder, Order, undone_event
-from ordertrack.core.principal import ALL, Principal, Role, role_of
-
-
-class Action(StrEnum):
-    READ = "read"
-    TRACK = "track"
-    LIST = "list"
-    CREATE = "create"
-    MOVE = "move"
-    CANCEL = "cancel"
-    UNDO = "undo"
-    ASSIGN_COURIER = "assign_courier"
-    SIMULATE = "simulate"
-    LINK = "link"
-    STATS = "stats"
-    AUDIT = "audit"
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import Change, ChangeStatus, undone_event
+from ordertrack.core.principal import ALL, Action, Principal, Role, role_of
+from ordertrack.core.transitions import TRANSITIONS, Move
 
 
 class Grant(StrEnum):

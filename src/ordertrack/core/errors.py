@@ -36,10 +36,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ordertrack.core.access import Action
     from ordertrack.core.event import Status
     from ordertrack.core.order import Order
-    from ordertrack.core.principal import Role
+    from ordertrack.core.principal import Action, Role
 
 WhyUnauthenticated = Literal["missing", "malformed", "invalid", "expired"]
 """The reason: no token was sent; it has not the form of one; it is not accepted; it was accepted and has expired."""

@@ -9,9 +9,10 @@ from enum import StrEnum
 
 import msgspec
 
+from ordertrack.core.cursor import Cursor, version_at
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Event, Status
-from ordertrack.core.feed import Cursor, FeedKey, FeedKind, FeedState, version_at
+from ordertrack.core.feed import FeedKey, FeedKind, FeedState
 from ordertrack.core.order import Order
 
 State = Order | FeedState

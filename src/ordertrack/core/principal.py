@@ -84,3 +84,18 @@ def role_of(actor: str) -> Role | None:
     """Of the actor of an event; None when nobody with a token signed it."""
     role, colon, _name = actor.partition(":")
     return _ROLES.get(role) if colon else None
+
+
+class Action(StrEnum):
+    READ = "read"
+    TRACK = "track"
+    LIST = "list"
+    CREATE = "create"
+    MOVE = "move"
+    CANCEL = "cancel"
+    UNDO = "undo"
+    ASSIGN_COURIER = "assign_courier"
+    SIMULATE = "simulate"
+    LINK = "link"
+    STATS = "stats"
+    AUDIT = "audit"

@@ -21,23 +21,23 @@ from litestar.types import ControllerRouterHandler
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import FeedKind
-from ordertrack.http.admission import Admission, Budget, Caller
-from ordertrack.http.cors import Cors
 from ordertrack.http.endpoints import poll, status_update
 from ordertrack.http.endpoints.framework import FrameworkEndpoint
+from ordertrack.http.endpoints.incidents import incident
 from ordertrack.http.endpoints.outcome import OUTCOMES, Channel, Outcome, Outcomes
 from ordertrack.http.endpoints.poll import PollEndpoint
 from ordertrack.http.endpoints.status_update import StatusEndpoint
-from ordertrack.http.errors import BodyTooLarge
-from ordertrack.http.failures import Failures, incident
 from ordertrack.http.openapi.document import openapi_router
+from ordertrack.http.policy.admission import Admission, Budget, Caller
+from ordertrack.http.policy.cors import Cors
 from ordertrack.http.policy.loop_throttle import PollThrottle, path_key, pause_s
-from ordertrack.http.responses import Response, refused, which_methods
-from ordertrack.http.routes.changes import changes_router
+from ordertrack.http.routes.error_handlers import Failures
 from ordertrack.http.routes.links import links_router
 from ordertrack.http.routes.orders import orders_router
 from ordertrack.http.routes.simulations import simulations_router
 from ordertrack.http.routes.system import system_router
+from ordertrack.http.routes.updates import changes_router
+from ordertrack.http.wire.errors import BodyTooLarge
 from ordertrack.http.wire.message import CONTENT_LENGTH, METHODS, Request, check_message
 from ordertrack.http.wire.paths import (
     LinkTarget,
@@ -48,12 +48,13 @@ from ordertrack.http.wire.paths import (
     match_path,
     max_body_bytes,
 )
+from ordertrack.http.wire.responses import Response, refused, which_methods
 from ordertrack.ports.clock import Clock
 from ordertrack.service.links import Links
-from ordertrack.service.monitoring import Monitor
+from ordertrack.service.monitoring.monitor import Monitor
 from ordertrack.service.orders import Orders
 from ordertrack.service.simulation import Simulator
-from ordertrack.service.tracking import Tracking
+from ordertrack.service.tracking.tracking import Tracking
 
 _READS = ("GET", "HEAD")
 _MAX_DIGITS = 18

@@ -35,41 +35,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.event import Event, Status
+from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
-from ordertrack.core.order import Change, NewOrder, Order
-from ordertrack.core.workflow import Step, WorkflowOptions
-
-IDEMPOTENCY_KEPT_MS = 24 * 60 * 60 * 1000
-MAX_LINKS = 20
-"""Tracking links of one order that are not revoked: a household has a few, a runaway script has more."""
-
-
-class Idempotency(NamedTuple):
-    """`fingerprint` identifies the body that came with the key."""
-
-    key: str
-    fingerprint: str
-
-
-class Created(NamedTuple):
-    """`replayed` is True when the order had been created before, under the same idempotency key."""
-
-    order: Order
-    replayed: bool
-
-
-class Applied(NamedTuple):
-    """The order after a change; `event` is None when it was already so."""
-
-    order: Order
-    event: Event | None
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import Change
+from ordertrack.core.simulation import Step, WorkflowOptions
+from ordertrack.core.tracking_link import Link
+from ordertrack.ports.commits import Applied, CommitListener, Created, Idempotency
 
 
 class History(NamedTuple):
@@ -81,24 +59,8 @@ class History(NamedTuple):
     changes: Sequence[tuple[Change, int]] = ()
 
 
-class Committed(NamedTuple):
-    """An order as a commit left it, the feeds the commit bumped with their new versions, and the version the order
-    had before (0: it is new)."""
-
-    order: Order
-    feeds: Mapping[FeedKey, int]
-    previous_version: int
-
-
-CommitListener = Callable[[Sequence[Committed], float], None]
-"""Called with what was committed and when, in seconds of the monotonic clock. It must not raise."""
-
 SimulationListener = Callable[[int, tuple[Step, ...]], None]
 """Called with an order's id and the steps of its simulation that are left. It must not raise."""
-
-CommitMeter = Callable[[int, float], None]
-"""Called on the event loop with how many requests shared a commit and how many seconds it took until it was durable.
-It must not raise."""
 
 
 class OrderFilter(msgspec.Struct, frozen=True):
@@ -110,16 +72,6 @@ class OrderFilter(msgspec.Struct, frozen=True):
     courier_id: str | None = None
     statuses: tuple[Status, ...] = ()
     before_id: int | None = None
-
-
-class Link(msgspec.Struct, frozen=True):
-    """A tracking link. Times are milliseconds since 1970, UTC; `created_by` is an actor, as it signs events."""
-
-    id: int
-    order_id: int
-    created_at_ms: int
-    created_by: str
-    revoked_at_ms: int | None = None
 
 
 class Store(Protocol):

@@ -19,13 +19,14 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from ordertrack.core.access import Action
 from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.order import Order
-from ordertrack.core.principal import Principal, Role
+from ordertrack.core.principal import Action, Principal, Role
+from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Committed, Link, Store
-from ordertrack.service.foreign import checked
+from ordertrack.ports.commits import Committed
+from ordertrack.ports.store import Store
+from ordertrack.service.authorization import checked
 
 PREFIX = "otl_"
 """Tells what a token is: to this server, and to whoever searches logs and repositories for secrets."""

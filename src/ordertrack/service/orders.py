@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ordertrack.core.access import Action, Parties, check_action, check_create, check_list
+from ordertrack.core.access import Parties, check_action, check_create, check_list
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import fitting
-from ordertrack.core.link import for_link
-from ordertrack.core.order import Change, NewOrder, Order
-from ordertrack.core.principal import Principal, Role
+from ordertrack.core.link_view import for_link
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import Change
+from ordertrack.core.principal import Action, Principal, Role
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Applied, Created, Idempotency, OrderFilter, Store
-from ordertrack.service.foreign import checked
+from ordertrack.ports.commits import Applied, Created, Idempotency
+from ordertrack.ports.store import OrderFilter, Store
+from ordertrack.service.authorization import checked
 
 
 class Orders:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ordertrack.core.event import ROAD, Status
-from ordertrack.core.order import ChangeStatus, Details, Item, NewOrder
+from ordertrack.core.order import Details, Item, NewOrder
+from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import History, Store
 

@@ -13,14 +13,13 @@ import heapq
 
 import structlog
 
-from ordertrack.core.access import Action
 from ordertrack.core.errors import OrdertrackError, Overloaded
-from ordertrack.core.order import ChangeStatus
-from ordertrack.core.principal import ANYONE, Principal
-from ordertrack.core.workflow import ACTOR, Step, WorkflowOptions
+from ordertrack.core.order_rules import ChangeStatus
+from ordertrack.core.principal import ANYONE, Action, Principal
+from ordertrack.core.simulation import ACTOR, Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Store
-from ordertrack.service.foreign import checked
+from ordertrack.service.authorization import checked
 
 MAX_SLEEP_S = 60.0
 """The wall clock may jump, and steps are due by the wall clock: look again at least this often."""

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ordertrack.core.cursor import MAX_INT64
 from ordertrack.core.errors import Unauthenticated
-from ordertrack.core.feed import MAX_INT64
 from ordertrack.core.principal import ALL, Principal, Role
 
 MAX_RESTAURANTS = 1_000

@@ -8,6 +8,7 @@ from operator import itemgetter
 
 from msgspec.structs import replace
 
+from ordertrack.core.apply_change import advance_simulated
 from ordertrack.core.errors import (
     IdempotencyKeyReused,
     LinkNotFound,
@@ -21,22 +22,13 @@ from ordertrack.core.errors import (
 )
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, page, party_feeds, touched_feeds
-from ordertrack.core.order import Change, NewOrder, Order, advance, as_created, create, evolve
-from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, plan
+from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
+from ordertrack.core.order_rules import Change, advance
+from ordertrack.core.simulation import Step, WorkflowOptions, plan
+from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import (
-    IDEMPOTENCY_KEPT_MS,
-    MAX_LINKS,
-    Applied,
-    CommitListener,
-    Committed,
-    Created,
-    History,
-    Idempotency,
-    Link,
-    OrderFilter,
-    SimulationListener,
-)
+from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, CommitListener, Committed, Created, Idempotency
+from ordertrack.ports.store import History, OrderFilter, SimulationListener
 
 
 class MemoryStore:

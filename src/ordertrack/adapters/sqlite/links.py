@@ -7,7 +7,7 @@ import sqlite3
 from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.core.errors import LinkNotFound, StoreUnavailable, TooManyLinks
 from ordertrack.core.order import Order
-from ordertrack.ports.store import MAX_LINKS, Link
+from ordertrack.core.tracking_link import MAX_LINKS, Link
 
 DRAWN_AGAIN_AFTER_S = 1
 

@@ -18,7 +18,7 @@ from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.core.errors import InternalError
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.order import Details, Order
-from ordertrack.core.workflow import Step
+from ordertrack.core.simulation import Step
 
 Row = tuple[Any, ...]
 log = structlog.get_logger("ordertrack.sqlite")

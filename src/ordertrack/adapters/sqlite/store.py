@@ -17,33 +17,25 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
+from ordertrack.adapters.shared.commit_cache import AtHand
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
 from ordertrack.adapters.sqlite.feeds import read_changes, read_party
 from ordertrack.adapters.sqlite.links import find_link, read_links
 from ordertrack.adapters.sqlite.lists import count_by_status, read_orders
 from ordertrack.adapters.sqlite.readers import Readers
-from ordertrack.adapters.sqlite.recent import AtHand
 from ordertrack.adapters.sqlite.rows import read_order, read_steps
 from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS, Changed
 from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Writer
 from ordertrack.core.errors import OrderNotFound, OrdertrackError, StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
-from ordertrack.core.order import Change, NewOrder, Order
-from ordertrack.core.workflow import Step, WorkflowOptions
+from ordertrack.core.order import NewOrder, Order
+from ordertrack.core.order_rules import Change
+from ordertrack.core.simulation import Step, WorkflowOptions
+from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import (
-    Applied,
-    CommitListener,
-    CommitMeter,
-    Created,
-    History,
-    Idempotency,
-    Link,
-    OrderFilter,
-    SimulationListener,
-    StoreCannotOpen,
-)
+from ordertrack.ports.commits import Applied, CommitListener, CommitMeter, Created, Idempotency
+from ordertrack.ports.store import History, OrderFilter, SimulationListener, StoreCannotOpen
 
 READERS = 2
 """For polls and single orders. Lists have one of their own: one that looks at a million orders delays other lists, and

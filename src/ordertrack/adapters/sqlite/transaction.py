@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ordertrack.adapters.shared.commit_cache import Recent
 from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.feeds import Party, read_party
 from ordertrack.adapters.sqlite.links import insert_link, revoke_link
-from ordertrack.adapters.sqlite.recent import Recent
 from ordertrack.adapters.sqlite.rows import Row, event_row, order_parameters, read_order, read_steps, step_row
+from ordertrack.core.apply_change import advance_simulated
+from ordertrack.core.cursor import MAX_INT64
 from ordertrack.core.errors import (
     IdempotencyKeyReused,
     OrderNotFound,
@@ -26,10 +28,13 @@ from ordertrack.core.errors import (
     SimulationRunning,
 )
 from ordertrack.core.event import Event, Status
-from ordertrack.core.feed import MAX_INT64, FeedKey, FeedKind, party_feeds
-from ordertrack.core.order import Change, NewOrder, Order, as_created, create, evolve
-from ordertrack.core.workflow import Step, WorkflowOptions, advance_simulated, plan
-from ordertrack.ports.store import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, History, Idempotency, Link
+from ordertrack.core.feed import FeedKey, FeedKind, party_feeds
+from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
+from ordertrack.core.order_rules import Change
+from ordertrack.core.simulation import Step, WorkflowOptions, plan
+from ordertrack.core.tracking_link import Link
+from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
+from ordertrack.ports.store import History
 
 CACHED_ORDERS = 10_000
 CACHED_FEEDS = 50_000

@@ -38,7 +38,7 @@ from ordertrack.adapters.sqlite.rows import is_medium_failure
 from ordertrack.adapters.sqlite.transaction import Changed, Transaction
 from ordertrack.core.errors import InternalError, OrdertrackError, OutcomeUnknown, StoreBusy, StoreUnavailable
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import CommitMeter
+from ordertrack.ports.commits import CommitMeter
 
 MAX_WAITING = 10_000
 """Requests waiting for a commit before more are refused: about two seconds of work."""

@@ -9,10 +9,9 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from ordertrack.http.dates import http_date
-from ordertrack.http.errors import MalformedRequest
 from ordertrack.http.gate.timeouts import Timeouts
-from ordertrack.http.responses import Response, headers_of, refused
+from ordertrack.http.wire.errors import MalformedRequest
+from ordertrack.http.wire.responses import Response, headers_of, http_date, refused
 from ordertrack.ports.clock import Clock
 
 

@@ -15,13 +15,12 @@ from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted, HttpApp
 from ordertrack.http.asgi.types import Receive, Scope, Send
-from ordertrack.http.dates import http_date
 from ordertrack.http.endpoints.outcome import OUTCOMES
-from ordertrack.http.errors import BodyTooLarge, HeadTooLarge, InvalidJson
+from ordertrack.http.endpoints.poll_responses import PollAnswers
 from ordertrack.http.policy.loop_throttle import PollThrottle, ThrottleTable
-from ordertrack.http.poll_answers import PollAnswers
-from ordertrack.http.responses import CLOSE, HeaderPairs, Response, headers_of, with_headers
+from ordertrack.http.wire.errors import BodyTooLarge, HeadTooLarge, InvalidJson
 from ordertrack.http.wire.message import MAX_HEAD_BYTES, Headers, Request, body_length, encoded, parse_target
+from ordertrack.http.wire.responses import CLOSE, HeaderPairs, Response, headers_of, http_date, with_headers
 
 log = structlog.get_logger("ordertrack.http")
 

@@ -10,13 +10,12 @@ from typing import Any
 
 from litestar import Litestar
 
-from ordertrack.http.admission import Caller
-from ordertrack.http.errors import NoSuchPage
-from ordertrack.http.failures import WHICH_METHODS
+from ordertrack.http.policy.admission import CALLER, Caller
 from ordertrack.http.policy.security_headers import SECURE, SECURE_PAGE
-from ordertrack.http.requests import CALLER
-from ordertrack.http.responses import Response
+from ordertrack.http.routes.error_handlers import WHICH_METHODS
+from ordertrack.http.wire.errors import NoSuchPage
 from ordertrack.http.wire.message import CONTENT_LENGTH, Request, decoded
+from ordertrack.http.wire.responses import Response
 
 
 class FrameworkEndpoint:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.policy.loop_throttle import PollThrottle
-from ordertrack.http.responses import HeaderPairs, Response
-from ordertrack.service.tracking import HeldPoll, Waiter
+from ordertrack.http.wire.responses import HeaderPairs, Response
+from ordertrack.service.tracking.tracking import HeldPoll, Waiter
 
 Outcome = Response | Answer | HeldPoll
 """A response; the answer of a poll, which the transport words; or a held poll, whose waiter is told later."""

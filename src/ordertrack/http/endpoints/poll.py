@@ -9,16 +9,16 @@ from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import FeedKey
 from ordertrack.core.poll import Answer, PollRequest
 from ordertrack.core.principal import Principal
-from ordertrack.http import names
 from ordertrack.http.endpoints.outcome import Channel, Outcome, Outcomes
-from ordertrack.http.errors import MethodNotAllowed
-from ordertrack.http.parameters import parse_poll
 from ordertrack.http.policy.loop_throttle import PollThrottle, path_key, position_key
-from ordertrack.http.responses import Response, refused
+from ordertrack.http.wire import names
+from ordertrack.http.wire.errors import MethodNotAllowed
 from ordertrack.http.wire.message import Request
+from ordertrack.http.wire.parameters import parse_poll
 from ordertrack.http.wire.paths import PollTarget
+from ordertrack.http.wire.responses import Response, refused
 from ordertrack.ports.clock import Clock
-from ordertrack.service.tracking import HeldPoll, Tracking
+from ordertrack.service.tracking.tracking import HeldPoll, Tracking
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 DRAINED_PAUSE_S = 1.0

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from ordertrack.http import names
-from ordertrack.http.admission import Caller
-from ordertrack.http.errors import MethodNotAllowed
-from ordertrack.http.parameters import header, parse_if_match
-from ordertrack.http.requests import check_json, check_query
-from ordertrack.http.responses import JSON, Response, encoded
-from ordertrack.http.routes.headers import version_headers
-from ordertrack.http.wire import answers, requests
-from ordertrack.http.wire.answers import encode
-from ordertrack.http.wire.decoding import decode
+from ordertrack.http.policy.admission import Caller
+from ordertrack.http.wire import bodies, names, order_views
+from ordertrack.http.wire.body_decoding import check_json, decode
+from ordertrack.http.wire.errors import MethodNotAllowed
+from ordertrack.http.wire.etag import parse_if_match, version_headers
 from ordertrack.http.wire.message import Request
+from ordertrack.http.wire.order_views import encode
+from ordertrack.http.wire.parameters import check_query, header
 from ordertrack.http.wire.paths import StatusTarget, parse_order_id
+from ordertrack.http.wire.responses import JSON, Response, encoded
 from ordertrack.service.orders import Orders
 
 METHODS = ("OPTIONS", "PUT")
@@ -35,7 +33,7 @@ class StatusEndpoint:
         check_json(header(request.headers, names.CONTENT_TYPE))
         epoch = self._orders.epoch
         if_match = parse_if_match(header(request.headers, names.IF_MATCH), epoch)
-        change = decode(requests.StatusBody, body).change(order_id, *caller, self._undo_window_ms, if_match)
+        change = decode(bodies.StatusBody, body).change(order_id, *caller, self._undo_window_ms, if_match)
         order, event = await self._orders.change(change)
-        answer = answers.ChangeAnswer(data=answers.encoded_order(order), changed=event is not None)
+        answer = order_views.ChangeAnswer(data=order_views.encoded_order(order), changed=event is not None)
         return Response(200, (JSON, *encoded(version_headers(epoch, order))), encode(answer))

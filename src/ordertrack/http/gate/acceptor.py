@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ordertrack.service.statistics import GateCounters
+from ordertrack.service.monitoring.statistics import GateCounters
 
 ACCEPT_PAUSE_S = 1.0
 ACCEPTS_PER_WAKE = 256

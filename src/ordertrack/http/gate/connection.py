@@ -13,8 +13,8 @@ from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted
 from ordertrack.http.gate.framing import Body
 from ordertrack.http.policy.loop_throttle import PollThrottle
-from ordertrack.http.responses import HeaderPairs
-from ordertrack.service.tracking import HeldPoll
+from ordertrack.http.wire.responses import HeaderPairs
+from ordertrack.service.tracking.tracking import HeldPoll
 
 
 class Stage(Enum):

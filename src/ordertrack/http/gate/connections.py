@@ -16,8 +16,8 @@ from ordertrack.http.gate.connection import Connection, Owner, Stage
 from ordertrack.http.gate.timeouts import LAST_CALL_S, LINGER_S, MIN_WAIT_S, Timeouts
 from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.ports.clock import Clock
-from ordertrack.service.statistics import GateCounters
-from ordertrack.service.tracking import HeldPoll
+from ordertrack.service.monitoring.statistics import GateCounters
+from ordertrack.service.tracking.tracking import HeldPoll
 
 SWEEP_S = 0.5
 PEERS_SHARED = 64

@@ -12,14 +12,14 @@ from ordertrack.core.errors import OrdertrackError, StoreBusy
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted, Begun, HttpApp
 from ordertrack.http.endpoints.outcome import OUTCOMES, Outcome
-from ordertrack.http.errors import HeadTooLarge, MalformedRequest
 from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
 from ordertrack.http.gate.connections import Connections
 from ordertrack.http.gate.framing import Body, Head, HeadReader, without_empty_lines
 from ordertrack.http.gate.writer import Writer
-from ordertrack.http.responses import Response
+from ordertrack.http.wire.errors import HeadTooLarge, MalformedRequest
 from ordertrack.http.wire.message import CHUNKED
 from ordertrack.http.wire.paths import StatusTarget
+from ordertrack.http.wire.responses import Response
 
 MAX_UPLOADS_BYTES = 256 * 1024 * 1024
 """Bodies that have not come yet, of all connections together."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ordertrack.http import names
-from ordertrack.http.errors import BodyTooLarge, HeadTooLarge, MalformedRequest
+from ordertrack.http.wire import names
+from ordertrack.http.wire.errors import BodyTooLarge, HeadTooLarge, MalformedRequest
 from ordertrack.http.wire.message import (
     CHUNKED,
     EXPECT,

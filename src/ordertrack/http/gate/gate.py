@@ -41,7 +41,7 @@ from ordertrack.http.gate.connection import READING, Connection, Stage
 from ordertrack.http.gate.connections import EPOLLIN, EPOLLOUT, Connections
 from ordertrack.http.gate.dispatch import Dispatcher
 from ordertrack.http.gate.timeouts import Timeouts
-from ordertrack.service.statistics import GateCounters
+from ordertrack.service.monitoring.statistics import GateCounters
 
 READ_BYTES = 64 * 1024
 EVENTS_PER_WAKE = 64

@@ -7,11 +7,10 @@ import os
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import HttpApp
-from ordertrack.http.dates import http_date
+from ordertrack.http.endpoints.poll_responses import PollAnswers
 from ordertrack.http.gate.connection import Connection, Stage
 from ordertrack.http.gate.connections import Connections
-from ordertrack.http.poll_answers import PollAnswers
-from ordertrack.http.responses import CLOSE, Response, bytes_of, with_headers
+from ordertrack.http.wire.responses import CLOSE, Response, bytes_of, http_date, with_headers
 
 MIN_READ_BYTES = 64 * 1024
 """A peer that takes this much of its answer is reading it."""

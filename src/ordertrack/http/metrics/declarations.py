@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from ordertrack.core.poll import Reason
-from ordertrack.http.problems import KINDS
-from ordertrack.service.monitoring import Figures
-from ordertrack.service.statistics import Histogram
+from ordertrack.http.wire.problems import KINDS
+from ordertrack.service.monitoring.monitor import Figures
+from ordertrack.service.monitoring.statistics import Histogram
 
 
 class Kind(StrEnum):

@@ -15,11 +15,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from ordertrack.http import names
 from ordertrack.http.metrics import declarations
 from ordertrack.http.metrics.declarations import METRICS, Kind
-from ordertrack.service.monitoring import Figures
-from ordertrack.service.statistics import Histogram
+from ordertrack.http.wire import names
+from ordertrack.service.monitoring.monitor import Figures
+from ordertrack.service.monitoring.statistics import Histogram
 
 OPENMETRICS = "application/openmetrics-text"
 OPENMETRICS_TYPE = f"{OPENMETRICS}; version=1.0.0; charset=utf-8"

@@ -14,14 +14,14 @@ from litestar import Response, Router, get
 from msgspec import UNSET
 
 from ordertrack.core import errors as core
-from ordertrack.http import errors as http
-from ordertrack.http import names
 from ordertrack.http.openapi.error_examples import EXAMPLES
 from ordertrack.http.openapi.operations import OPERATIONS
 from ordertrack.http.openapi.parts import TAGS, Access, Json, Operation
-from ordertrack.http.problems import KINDS, problem
+from ordertrack.http.wire import errors as http
+from ordertrack.http.wire import names
 from ordertrack.http.wire.patterns import in_schema
-from ordertrack.http.wire.problem_answers import Problem
+from ordertrack.http.wire.problem_view import Problem
+from ordertrack.http.wire.problems import KINDS, problem
 
 _SCHEMAS = "#/components/schemas/"
 

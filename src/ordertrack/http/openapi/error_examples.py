@@ -6,16 +6,16 @@ from __future__ import annotations
 import msgspec
 
 from ordertrack.core import errors as core
-from ordertrack.core.access import Action
 from ordertrack.core.event import ROAD, Status
-from ordertrack.core.order import MAX_EVENTS, AssignCourier, Change, ChangeStatus, Order, advance
-from ordertrack.core.principal import Role
-from ordertrack.http import errors as http
+from ordertrack.core.order import Order
+from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, advance
+from ordertrack.core.principal import Action, Role
+from ordertrack.core.tracking_link import MAX_LINKS
 from ordertrack.http.openapi.parts import PREPARING, sample
-from ordertrack.http.wire.decoding import ALLOWED
+from ordertrack.http.wire import errors as http
+from ordertrack.http.wire.body_decoding import ALLOWED
 from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.http.wire.paths import MAX_BODY_BYTES
-from ordertrack.ports.store import MAX_LINKS
 
 _RETRY_AFTER_S = 5
 _UNDO_WINDOW_MS = 120_000

@@ -6,11 +6,10 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState
-from ordertrack.core.link import for_link
+from ordertrack.core.link_view import for_link
 from ordertrack.core.order import Order
 from ordertrack.core.poll import Answer, Reason
-from ordertrack.http import errors as http
-from ordertrack.http import names
+from ordertrack.core.tracking_link import MAX_LINKS
 from ordertrack.http.openapi.parts import (
     BODY,
     BULK_RESULTS,
@@ -41,8 +40,8 @@ from ordertrack.http.openapi.parts import (
     Operation,
     parameter,
 )
-from ordertrack.http.wire import answers, link_answers, requests
-from ordertrack.ports.store import MAX_LINKS
+from ordertrack.http.wire import bodies, link_views, names, order_views, poll_view, stats_view
+from ordertrack.http.wire import errors as http
 
 
 def _party_poll(kind: FeedKind, path: str, summary: str, order: Order) -> Operation:
@@ -56,8 +55,8 @@ def _party_poll(kind: FeedKind, path: str, summary: str, order: Order) -> Operat
         "Begin without a position and a `timeout`: that answers the orders that have not ended. Go on with the "
         "answer's `cursor`: then the poll is held until one of them changes or another one comes. An id that nobody "
         "has used is an empty feed. PROTOCOL.md section 3.",
-        answers.FeedPollAnswer,
-        answer_example=answers.poll_answer(Answer(state, Reason.CHANGED, 11), EPOCH, 120, order.updated_at_ms + 8),
+        poll_view.FeedPollAnswer,
+        answer_example=poll_view.poll_answer(Answer(state, Reason.CHANGED, 11), EPOCH, 120, order.updated_at_ms + 8),
         parameters=(
             parameter(
                 f"{kind}_id",
@@ -90,8 +89,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "Wait for the next change of an order",
         "The long poll. Without a position and a `timeout` it answers at once; with an earlier answer's position it "
         "is held until the order changes or the time is up. PROTOCOL.md section 3 has the whole decision table.",
-        answers.PollAnswer,
-        answer_example=answers.poll_answer(
+        poll_view.PollAnswer,
+        answer_example=poll_view.poll_answer(
             Answer(PREPARING, Reason.CHANGED, 1), EPOCH, 120, PREPARING.updated_at_ms + 8
         ),
         parameters=(ORDER_ID, *LAST_UPDATE, *POLL_PARAMETERS),
@@ -107,8 +106,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "trackLink",
         "The poll of a tracking link's order",
         "As the poll of an order. It shows nothing of the people. PROTOCOL.md section 7.",
-        answers.PollAnswer,
-        answer_example=answers.poll_answer(
+        poll_view.PollAnswer,
+        answer_example=poll_view.poll_answer(
             Answer(for_link(PREPARING), Reason.CHANGED, 1), EPOCH, 120, PREPARING.updated_at_ms + 8
         ),
         parameters=(LINK_TOKEN, *LAST_UPDATE, *POLL_PARAMETERS),
@@ -124,9 +123,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "setStatus",
         "Change the status of an order",
         "Everybody who waits for the order is answered once it is durable. The same status again changes nothing.",
-        answers.ChangeAnswer,
-        answer_example=answers.ChangeAnswer(data=answers.order_view(PREPARING), changed=True),
-        body=requests.StatusBody,
+        order_views.ChangeAnswer,
+        answer_example=order_views.ChangeAnswer(data=order_views.order_view(PREPARING), changed=True),
+        body=bodies.StatusBody,
         examples={
             "next": {"status": "preparing"},
             "cancel": {"status": "cancelled", "reason": "sold out"},
@@ -151,9 +150,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "setCourier",
         "Assign a courier, or replace the one there is",
         "The status stays: the customer's stepper never goes back for it.",
-        answers.ChangeAnswer,
-        answer_example=answers.ChangeAnswer(data=answers.order_view(WITH_COURIER), changed=True),
-        body=requests.CourierBody,
+        order_views.ChangeAnswer,
+        answer_example=order_views.ChangeAnswer(data=order_views.order_view(WITH_COURIER), changed=True),
+        body=bodies.CourierBody,
         examples={"assign": {"courier_id": "7"}},
         parameters=(ORDER_ID, IF_MATCH),
         headers=("ETag",),
@@ -166,9 +165,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "setStatuses",
         "Up to 1,000 changes of status with one durable commit",
         "They are made in order; each succeeds or fails for itself, and `results` has one entry each.",
-        answers.BulkAnswer,
-        answer_example=answers.BulkAnswer(data=answers.BulkView(BULK_RESULTS)),
-        body=requests.BulkStatusBody,
+        order_views.BulkAnswer,
+        answer_example=order_views.BulkAnswer(data=order_views.BulkView(BULK_RESULTS)),
+        body=bodies.BulkStatusBody,
         examples={"two": {"updates": [{"order_id": 101, "status": "preparing"}, {"order_id": 999, "status": "ready"}]}},
         errors=(*BODY, http.UnknownParameter, *WRITE),
     ),
@@ -180,10 +179,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "Simulate a delivery of an order",
         "Without a body: confirmed 3 min, preparing 15 min, ready 5 min, picked_up 10 min, delivered, from the current "
         "status on. A change of status by anybody else ends it.",
-        answers.SimulationAnswer,
+        order_views.SimulationAnswer,
         status=202,
-        answer_example=answers.SimulationAnswer(data=answers.simulation_view(101, STEPS)),
-        body=requests.SimulationBody,
+        answer_example=order_views.SimulationAnswer(data=order_views.simulation_view(101, STEPS)),
+        body=bodies.SimulationBody,
         body_required=False,
         examples={
             "a minute a second": {"speed": 60},
@@ -206,8 +205,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "stopSimulation",
         "Stop a simulation",
         "Answers the steps that will not happen.",
-        answers.SimulationAnswer,
-        answer_example=answers.SimulationAnswer(data=answers.simulation_view(101, STEPS[1:])),
+        order_views.SimulationAnswer,
+        answer_example=order_views.SimulationAnswer(data=order_views.simulation_view(101, STEPS[1:])),
         parameters=(ORDER_ID,),
         errors=(http.UnknownParameter, core.InvalidInput, core.OrderNotFound, core.SimulationNotRunning, *WRITE),
     ),
@@ -218,10 +217,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "createOrder",
         "A new order",
         "It starts as `confirmed`. With an `Idempotency-Key`, a repeated request has the same answer for 24 hours.",
-        answers.OrderAnswer,
+        order_views.OrderAnswer,
         status=201,
-        answer_example=answers.OrderAnswer(data=answers.order_view(CONFIRMED)),
-        body=requests.CreateOrderBody,
+        answer_example=order_views.OrderAnswer(data=order_views.order_view(CONFIRMED)),
+        body=bodies.CreateOrderBody,
         examples={
             "small": {"customer_id": "1", "restaurant_id": "1"},
             "full": {
@@ -250,8 +249,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "listOrders",
         "Orders, newest first",
         "Filters narrow it down; an unknown one is refused. Follow `next_cursor` until it is null.",
-        answers.OrdersAnswer,
-        answer_example=answers.OrdersAnswer(data=answers.OrdersView([answers.order_view(PREPARING)], None)),
+        order_views.OrdersAnswer,
+        answer_example=order_views.OrdersAnswer(data=order_views.OrdersView([order_views.order_view(PREPARING)], None)),
         parameters=LIST_PARAMETERS,
         errors=(core.InvalidInput, http.UnknownParameter, core.StoreUnavailable),
     ),
@@ -262,8 +261,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "getOrder",
         "One order",
         "Never held.",
-        answers.OrderAnswer,
-        answer_example=answers.OrderAnswer(data=answers.order_view(PREPARING)),
+        order_views.OrderAnswer,
+        answer_example=order_views.OrderAnswer(data=order_views.order_view(PREPARING)),
         parameters=(ORDER_ID, IF_NONE_MATCH),
         headers=("ETag",),
         errors=(core.OrderNotFound, core.StoreUnavailable),
@@ -276,9 +275,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "listEvents",
         "The order's log",
         "Every event after a version, oldest first. Never held.",
-        answers.EventsAnswer,
-        answer_example=answers.EventsAnswer(
-            data=answers.EventsView(101, 2, f"{EPOCH}.2", [answers.event_view(e) for e in PREPARING.timeline])
+        order_views.EventsAnswer,
+        answer_example=order_views.EventsAnswer(
+            data=order_views.EventsView(101, 2, f"{EPOCH}.2", [order_views.event_view(e) for e in PREPARING.timeline])
         ),
         parameters=(
             ORDER_ID,
@@ -293,11 +292,14 @@ OPERATIONS: tuple[Operation, ...] = (
         "auditOrder",
         "Who did what to this order, and from where",
         "The order's log with the address each change was asked from. For administrators.",
-        answers.AuditAnswer,
-        answer_example=answers.AuditAnswer(
-            data=answers.AuditView(
+        order_views.AuditAnswer,
+        answer_example=order_views.AuditAnswer(
+            data=order_views.AuditView(
                 101,
-                [answers.audit_entry(msgspec.structs.replace(e, origin="198.51.100.7")) for e in PREPARING.timeline],
+                [
+                    order_views.audit_entry(msgspec.structs.replace(e, origin="198.51.100.7"))
+                    for e in PREPARING.timeline
+                ],
             )
         ),
         parameters=(ORDER_ID,),
@@ -311,9 +313,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "A link to follow this order, for somebody without an account",
         f"Whoever has the token may poll this order and see its way, and nothing of the people. It is shown this once. "
         f"An order has at most {MAX_LINKS} links that are not revoked.",
-        link_answers.MadeLinkAnswer,
+        link_views.MadeLinkAnswer,
         status=201,
-        answer_example=link_answers.MadeLinkAnswer(data=link_answers.made_link_view(LINK, TOKEN)),
+        answer_example=link_views.MadeLinkAnswer(data=link_views.made_link_view(LINK, TOKEN)),
         parameters=(ORDER_ID,),
         errors=(*LINKS, core.TooManyLinks, *WRITE),
     ),
@@ -324,8 +326,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "listLinks",
         "The order's tracking links",
         "Without their tokens, which are kept nowhere.",
-        link_answers.LinksAnswer,
-        answer_example=link_answers.LinksAnswer(data=link_answers.links_view(101, [LINK])),
+        link_views.LinksAnswer,
+        answer_example=link_views.LinksAnswer(data=link_views.links_view(101, [LINK])),
         parameters=(ORDER_ID,),
         errors=(*LINKS, core.StoreUnavailable),
     ),
@@ -336,8 +338,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "revokeLink",
         "Make a tracking link worthless",
         "At once, also for the polls that are held with it. A link that is revoked already stays as it is.",
-        link_answers.LinkAnswer,
-        answer_example=link_answers.LinkAnswer(data=link_answers.link_view(REVOKED_LINK)),
+        link_views.LinkAnswer,
+        answer_example=link_views.LinkAnswer(data=link_views.link_view(REVOKED_LINK)),
         parameters=(ORDER_ID, LINK_ID),
         errors=(*LINKS, core.LinkNotFound, *WRITE),
     ),
@@ -348,8 +350,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "getLinkedOrder",
         "The order of a tracking link",
         "It shows nothing of the people. Never held.",
-        answers.OrderAnswer,
-        answer_example=answers.OrderAnswer(data=answers.order_view(for_link(PREPARING))),
+        order_views.OrderAnswer,
+        answer_example=order_views.OrderAnswer(data=order_views.order_view(for_link(PREPARING))),
         parameters=(LINK_TOKEN, IF_NONE_MATCH),
         headers=("ETag",),
         errors=(http.NoSuchPage, core.OrderNotFound, core.StoreUnavailable),
@@ -363,7 +365,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "systemStats",
         "How this node is doing",
         "Held polls, wake-up latency, orders by status. PROTOCOL.md section 6.",
-        answers.StatsAnswer,
+        stats_view.StatsAnswer,
         errors=(core.StoreUnavailable,),
     ),
     Operation(
@@ -382,7 +384,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "healthz",
         "Is the process alive?",
         "200 as long as it answers.",
-        answers.HealthAnswer,
+        stats_view.HealthAnswer,
         access=Access.PUBLIC,
     ),
     Operation(
@@ -392,7 +394,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "readyz",
         "Does this node want new work?",
         "503 while it drains.",
-        answers.HealthAnswer,
+        stats_view.HealthAnswer,
         errors=(http.NotReady,),
         access=Access.PUBLIC,
     ),

@@ -10,14 +10,14 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.core.event import ROAD, Event, Status
-from ordertrack.core.feed import format_time
-from ordertrack.core.order import AssignCourier, ChangeStatus, Details, Item, NewOrder, Order, advance, create, evolve
+from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
+from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
 from ordertrack.core.poll import DEFAULT_TIMEOUT_S
-from ordertrack.core.workflow import WorkflowOptions, plan
-from ordertrack.http import errors as http
-from ordertrack.http import names
-from ordertrack.http.wire import answers, requests
-from ordertrack.ports.store import Link
+from ordertrack.core.simulation import WorkflowOptions, plan
+from ordertrack.core.timestamps import format_time
+from ordertrack.core.tracking_link import Link
+from ordertrack.http.wire import bodies, names, order_views
+from ordertrack.http.wire import errors as http
 from ordertrack.service.links import new_link_token
 
 AT_MS = 1_795_256_100_000
@@ -61,7 +61,7 @@ class Operation(NamedTuple):
     answer: type[msgspec.Struct] | None
     status: int = 200
     answer_example: Any = None
-    body: type[requests.Body] | None = None
+    body: type[bodies.Body] | None = None
     body_required: bool = True
     examples: Json = {}  # noqa: RUF012 - never changed
     parameters: Sequence[Json] = ()
@@ -95,8 +95,8 @@ CONFIRMED, PREPARING = sample(()), sample(ROAD[1:2])
 WITH_COURIER = after(PREPARING, advance(PREPARING, AssignCourier(101, "7", "anonymous"), AT_MS + 90_000))
 STEPS = plan(CONFIRMED, WorkflowOptions(speed=60), AT_MS)
 BULK_RESULTS = [
-    answers.BulkResult(101, True, True, Status.PREPARING, 2, format_time(PREPARING.updated_at_ms)),
-    answers.BulkResult(999, False, error="order_not_found", message="There is no such order."),
+    order_views.BulkResult(101, True, True, Status.PREPARING, 2, format_time(PREPARING.updated_at_ms)),
+    order_views.BulkResult(999, False, error="order_not_found", message="There is no such order."),
 ]
 
 LINK = Link(7, 101, AT_MS, "service:shop")

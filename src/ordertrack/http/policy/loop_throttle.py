@@ -12,8 +12,8 @@ from collections.abc import Hashable
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import PollRequest
-from ordertrack.http.parameters import parse_poll
 from ordertrack.http.wire.message import Request
+from ordertrack.http.wire.parameters import parse_poll
 
 WINDOW_S = 1.0
 FREE_ANSWERS = 2

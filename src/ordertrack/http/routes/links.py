@@ -8,10 +8,10 @@ from typing import TypeVar
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath
 
-from ordertrack.core.feed import MAX_INT64
-from ordertrack.http import names
-from ordertrack.http.requests import AnyRequest, caller_of, known_query
-from ordertrack.http.wire import link_answers as answers
+from ordertrack.core.cursor import MAX_INT64
+from ordertrack.http.routes.request import AnyRequest, caller_of, known_query
+from ordertrack.http.wire import link_views as answers
+from ordertrack.http.wire import names
 from ordertrack.http.wire.paths import parse_order_id
 from ordertrack.service.links import Links
 

@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
+from ordertrack.core.cursor import MAX_INT64, Cursor
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
-from ordertrack.core.feed import MAX_INT64, Cursor
 from ordertrack.core.order import Order
-from ordertrack.http import names
-from ordertrack.http.parameters import names_version, single
-from ordertrack.http.requests import AnyRequest, caller_of, idempotency, known_query, read_json
-from ordertrack.http.routes.headers import version_headers
-from ordertrack.http.wire import answers, requests
-from ordertrack.http.wire.decoding import decode
+from ordertrack.http.routes.request import AnyRequest, caller_of, idempotency, known_query, read_json
+from ordertrack.http.wire import bodies, names, order_views
+from ordertrack.http.wire.body_decoding import decode
+from ordertrack.http.wire.etag import names_version, version_headers
+from ordertrack.http.wire.parameters import single
 from ordertrack.http.wire.paths import parse_order_id
 from ordertrack.ports.store import OrderFilter
 from ordertrack.service.orders import Orders
@@ -29,59 +28,59 @@ _PAGE_CURSOR = re.compile(r"o([1-9][0-9]{0,18})", re.ASCII)
 
 def orders_router(orders: Orders) -> Router:
     @post(names.ORDERS, status_code=201)
-    async def create(request: AnyRequest) -> Response[answers.OrderAnswer]:
+    async def create(request: AnyRequest) -> Response[order_views.OrderAnswer]:
         known_query(request)
         body = await read_json(request)
         by, origin = caller_of(request)
-        new = decode(requests.CreateOrderBody, body).new_order(by, origin)
+        new = decode(bodies.CreateOrderBody, body).new_order(by, origin)
         created = await orders.create(new, by, idempotency(request, body, by))
         location = f"{names.ORDERS}/{created.order.id}"
         return _order(created.order, status=201, headers={names.LOCATION: location})
 
     @get(names.ORDERS)
-    async def some(request: AnyRequest) -> Response[answers.OrdersAnswer]:
+    async def some(request: AnyRequest) -> Response[order_views.OrdersAnswer]:
         wanted = _order_filter(known_query(request, *_FILTERS))
         page, more = await orders.some(wanted, caller_of(request).principal)
         next_cursor = f"o{page[-1].id}" if more else None
-        view = answers.OrdersView([answers.order_view(order) for order in page], next_cursor)
-        return _fresh(answers.OrdersAnswer(data=view))
+        view = order_views.OrdersView([order_views.order_view(order) for order in page], next_cursor)
+        return _fresh(order_views.OrdersAnswer(data=view))
 
     @get(f"{names.ORDERS}/{{order_id:str}}")
-    async def one(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.OrderAnswer | None]:
+    async def one(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.OrderAnswer | None]:
         order = await orders.one(parse_order_id(order_id), caller_of(request).principal)
         if names_version(request.headers.get(names.IF_NONE_MATCH), Cursor(orders.epoch, order.version)):
             return Response(None, status_code=304, headers=version_headers(orders.epoch, order))
         return _order(order)  # type: ignore[return-value]
 
     @get(f"{names.ORDERS}/{{order_id:str}}/events")
-    async def events(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.EventsAnswer]:
+    async def events(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.EventsAnswer]:
         after = _number(known_query(request, "after"), "after", default=0, least=0, most=MAX_INT64)
         order = await orders.one(parse_order_id(order_id), caller_of(request).principal)
-        view = answers.EventsView(
+        view = order_views.EventsView(
             order_id=order.id,
             version=order.version,
-            cursor=answers.cursor_of(orders.epoch, order),
-            events=[answers.event_view(event) for event in order.events_after(after)],
+            cursor=order_views.cursor_of(orders.epoch, order),
+            events=[order_views.event_view(event) for event in order.events_after(after)],
         )
-        return _fresh(answers.EventsAnswer(data=view))
+        return _fresh(order_views.EventsAnswer(data=view))
 
     @get(f"{names.ORDERS}/{{order_id:str}}/audit")
-    async def audit(request: AnyRequest, order_id: FromPath[str]) -> Response[answers.AuditAnswer]:
+    async def audit(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.AuditAnswer]:
         known_query(request)
         order = await orders.audit(parse_order_id(order_id), caller_of(request).principal)
-        entries = [answers.audit_entry(event) for event in order.timeline]
-        return _fresh(answers.AuditAnswer(data=answers.AuditView(order.id, entries)))
+        entries = [order_views.audit_entry(event) for event in order.timeline]
+        return _fresh(order_views.AuditAnswer(data=order_views.AuditView(order.id, entries)))
 
     def _order(
         order: Order, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> Response[answers.OrderAnswer]:
-        answer = answers.OrderAnswer(data=answers.order_view(order))
+    ) -> Response[order_views.OrderAnswer]:
+        answer = order_views.OrderAnswer(data=order_views.order_view(order))
         return Response(answer, status_code=status, headers={**version_headers(orders.epoch, order), **(headers or {})})
 
     return Router("/", route_handlers=[create, some, one, events, audit])
 
 
-def _fresh(answer: answers.OrdersAnswer | answers.EventsAnswer | answers.AuditAnswer) -> Response:  # type: ignore[type-arg]
+def _fresh(answer: order_views.OrdersAnswer | order_views.EventsAnswer | order_views.AuditAnswer) -> Response:  # type: ignore[type-arg]
     return Response(answer, headers={names.CACHE_CONTROL: names.NO_STORE})
 
 

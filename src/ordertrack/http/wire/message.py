@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from ordertrack.http import names
-from ordertrack.http.errors import (
+from ordertrack.http.wire import names
+from ordertrack.http.wire.errors import (
     ExpectationFailed,
     MalformedRequest,
     UnknownMethod,

@@ -6,10 +6,11 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from ordertrack.core.cursor import MAX_INT64
 from ordertrack.core.errors import InvalidInput, OrderNotFound
-from ordertrack.core.feed import MAX_INT64, FeedKey, FeedKind, order_feed
+from ordertrack.core.feed import FeedKey, FeedKind, order_feed
 from ordertrack.core.text import LINE
-from ordertrack.http import names
+from ordertrack.http.wire import names
 
 MAX_PARTY_ID = 64
 MAX_BODY_BYTES = 64 * 1024

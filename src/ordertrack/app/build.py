@@ -1,0 +1,104 @@
+"""The composition root: settings in, a service out. It connects and decides nothing."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import socket
+
+from ordertrack import __version__
+from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.adapters.sqlite.store import SqliteStore
+from ordertrack.adapters.system.clock import SystemClock
+from ordertrack.adapters.system.process import PsutilProcess
+from ordertrack.app.service import Service
+from ordertrack.app.token_keys import access_control
+from ordertrack.core.hub import FULL_RETRY_AFTER_S, Caps, Hub
+from ordertrack.core.rate import Quota, RateLimiter
+from ordertrack.http.app import HttpApp
+from ordertrack.http.policy.admission import Admission, Budget
+from ordertrack.http.policy.client_address import Addresses, parse_networks
+from ordertrack.http.policy.cors import Cors, parse_origins
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.commits import CommitMeter
+from ordertrack.ports.store import Store
+from ordertrack.service.links import Links, new_link_token
+from ordertrack.service.monitoring.loop_lag import LoopWatch
+from ordertrack.service.monitoring.monitor import Monitor
+from ordertrack.service.monitoring.statistics import Statistics
+from ordertrack.service.orders import Orders
+from ordertrack.service.simulation import Simulator
+from ordertrack.service.tracking.tracking import Tracking, Waiter
+from ordertrack.settings import Settings
+from ordertrack.web.pages import pages
+
+GUESSES_PER_FAILURE = 10
+"""So many times the failures that are answered as such are verified before nothing unknown is."""
+MAX_BUDGETS = 100_000
+"""Of each kind; of more, those that asked least recently start anew."""
+
+
+def build(settings: Settings) -> Service:
+    """Raises InvalidSetting for a key that cannot be used."""
+    clock = SystemClock()
+    tokens = access_control(settings, clock)
+    statistics = Statistics()
+    store = _store(settings, clock, statistics.commit)
+    caps = Caps(
+        per_feed=settings.max_connections_per_order,
+        per_client=settings.max_polls_per_client,
+        total=settings.max_held_polls,
+        reserved=settings.max_held_polls * settings.resuming_reserve_percent // 100,
+    )
+    hub: Hub[Waiter] = Hub(caps, full_retry_after_s=lambda: random.randint(*FULL_RETRY_AFTER_S))
+    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=settings.longest_hold_s, draw=random.random)
+    simulator = Simulator(store, clock)
+    links = Links(
+        store,
+        clock,
+        draw_token=lambda: new_link_token(secrets.token_bytes(16)),
+        kept_after_end_s=settings.link_kept_h * 3600,
+        revoked=tracking.revoked,
+    )
+    addresses = Addresses(parse_networks(settings.trusted_proxies))
+    admission = Admission(tokens, links, _limiters(settings), addresses, clock)
+    node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
+    monitor = Monitor(store, tracking, PsutilProcess(), clock, node=node, version=__version__)
+
+    http = HttpApp(
+        orders=Orders(store, clock),
+        tracking=tracking,
+        admission=admission,
+        cors=Cors(parse_origins(settings.cors_origins)),
+        links=links,
+        simulator=simulator,
+        monitor=monitor,
+        clock=clock,
+        undo_window_ms=round(settings.undo_window_s * 1000),
+        version=__version__,
+        pages=pages(),
+    )
+    loop_watch = LoopWatch(statistics.lagged)
+    return Service(settings, store, clock, tracking, simulator, links, loop_watch, http, tokens)
+
+
+def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:
+    """Those that are not boundless."""
+    per_minute = {
+        Budget.POLLS: settings.polls_per_minute,
+        Budget.READS: settings.reads_per_minute,
+        Budget.WRITES: settings.writes_per_minute,
+        Budget.FAILURES: settings.failed_authentications_per_minute,
+        Budget.GUESSES: settings.failed_authentications_per_minute * GUESSES_PER_FAILURE,
+    }
+    return {
+        budget: RateLimiter(Quota(requests, 60), max_keys=MAX_BUDGETS)
+        for budget, requests in per_minute.items()
+        if requests
+    }
+
+
+def _store(settings: Settings, clock: Clock, meter: CommitMeter) -> Store:
+    if settings.database_url == "memory:":
+        return MemoryStore(secrets.token_hex(4), clock)
+    return SqliteStore(settings.data_dir, clock, meter)

@@ -1,0 +1,188 @@
+"""Decide whether a change is legal: `advance` returns its event, None, or raises. Pure."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import msgspec
+
+from ordertrack.core.errors import (
+    IllegalTransition,
+    OrderEnded,
+    OrderLogFull,
+    PreconditionFailed,
+    ReasonRequired,
+    UndoWindowPassed,
+    VersionConflict,
+)
+from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.order import Order
+from ordertrack.core.principal import ANYONE, Principal
+from ordertrack.core.transitions import FORWARD_MOVES, TRANSITIONS, Move
+
+MAX_EVENTS = 500
+"""Events an order may have before only its end is accepted: a real order has 5 to 20, a runaway script has more."""
+
+
+class ChangeStatus(msgspec.Struct, frozen=True):
+    """`{"status": ...}` as asked for. `if_match` holds the versions an `If-Match` header named; `undo_window_ms` is
+    the caller's (None: no limit); `simulated` is set on a step of a workflow simulation: its `seq` and `due_at_ms`.
+    `by` is who asks, and `actor` what the event is signed with."""
+
+    order_id: int
+    to: Status
+    actor: str
+    reason: str | None = None
+    occurred_at_ms: int | None = None
+    expected_version: int | None = None
+    if_match: frozenset[int] | None = None
+    undo: bool = False
+    undo_window_ms: int | None = None
+    simulated: tuple[int, int] | None = None
+    by: Principal = ANYONE
+    origin: str | None = None
+
+
+class AssignCourier(msgspec.Struct, frozen=True):
+    """Assign a courier or replace the one there is; the status stays."""
+
+    order_id: int
+    courier_id: str
+    actor: str
+    expected_version: int | None = None
+    if_match: frozenset[int] | None = None
+    by: Principal = ANYONE
+    origin: str | None = None
+
+
+Change = ChangeStatus | AssignCourier
+
+
+def advance(order: Order, change: Change, now_ms: int) -> Event | None:
+    """Which event `change` is on this order, or None when it is already so.
+
+    Raises an `OrderConflict` when the rules do not allow it.
+    """
+    match change:
+        case ChangeStatus():
+            return _change_status(order, change, now_ms)
+        case AssignCourier():
+            return _assign_courier(order, change, now_ms)
+        case _:
+            assert_never(change)
+
+
+def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | None:
+    move = TRANSITIONS[order.status, change.to]
+    already_so = move is Move.SAME
+    _check_condition(order, change, already_so=already_so)
+    if already_so:
+        return None
+    undone: Event | None = None
+    if change.undo:
+        undone = _undoable(order, change, now_ms)
+    elif move not in FORWARD_MOVES:
+        raise IllegalTransition(order, change.to, undo_possible=_undo_possible(order, change, now_ms))
+    if move is Move.CANCEL_WITH_REASON and not change.reason:
+        raise ReasonRequired(order, change.to)
+    _check_room(order, ends=change.to.ended)
+    recorded_at_ms = _next_time(order, now_ms)
+    at_ms = recorded_at_ms if change.occurred_at_ms is None else min(change.occurred_at_ms, recorded_at_ms)
+    return Event(
+        version=order.version + 1,
+        type=EventType.REVERTED if undone else EventType.STATUS_CHANGED,
+        status=change.to,
+        at_ms=at_ms,
+        recorded_at_ms=recorded_at_ms,
+        actor=change.actor,
+        reason=change.reason,
+        skipped=_skipped(order.status, change.to) if move is Move.SKIP else (),
+        undoes=undone.version if undone else None,
+        origin=change.origin,
+    )
+
+
+def _undoable(order: Order, change: ChangeStatus, now_ms: int) -> Event:
+    """The event that an undo to `change.to` undoes. Raises IllegalTransition, UndoWindowPassed."""
+    if TRANSITIONS[order.status, change.to] not in (Move.BACK, Move.RESTORE):
+        raise IllegalTransition(order, change.to, undo=True)
+    undone = undone_event(order, change.to)
+    if change.undo_window_ms is not None and now_ms - undone.recorded_at_ms > change.undo_window_ms:
+        raise UndoWindowPassed(order, change.to, change.undo_window_ms, undone.version)
+    return undone
+
+
+def _undo_possible(order: Order, change: ChangeStatus, now_ms: int) -> bool:
+    try:
+        _undoable(order, change, now_ms)
+    except (IllegalTransition, UndoWindowPassed):
+        return False
+    return order.version < MAX_EVENTS
+
+
+def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event | None:
+    already_so = order.courier_id == change.courier_id
+    _check_condition(order, change, already_so=already_so)
+    if already_so:
+        return None
+    if order.status.ended:
+        raise OrderEnded(order)
+    _check_room(order, ends=False)
+    recorded_at_ms = _next_time(order, now_ms)
+    return Event(
+        version=order.version + 1,
+        type=EventType.COURIER_ASSIGNED,
+        status=order.status,
+        at_ms=recorded_at_ms,
+        recorded_at_ms=recorded_at_ms,
+        actor=change.actor,
+        courier_id=change.courier_id,
+        origin=change.origin,
+    )
+
+
+def undone_event(order: Order, to: Status) -> Event:
+    """The event that going back to `to` would undo.
+
+    From `cancelled` it is the cancellation, and only the status before it can be restored. On the road it is the
+    latest event that passed from `to` (or from before it, when `to` was skipped) to beyond it: the earliest of those
+    undone, so a window measured from it covers them all.
+    Raises IllegalTransition when `to` is not where a cancelled order came from.
+    """
+    if order.status is Status.CANCELLED:
+        *before, last = [e for e in order.timeline if e.type is not EventType.COURIER_ASSIGNED]
+        if before[-1].status is not to:
+            raise IllegalTransition(order, to, undo=True)
+        return last
+    undone = order.timeline[-1]
+    for event in reversed(order.timeline):
+        if event.status is not Status.CANCELLED and ROAD.index(event.status) <= ROAD.index(to):
+            break
+        if event.type is not EventType.COURIER_ASSIGNED:
+            undone = event
+    return undone
+
+
+def _check_condition(order: Order, change: Change, *, already_so: bool) -> None:
+    """RFC 9110, 13.1.1: a condition that only fails because this very change was already made is not a failure."""
+    if change.if_match is None and change.expected_version is None:
+        return
+    fitting = {order.version, order.version - 1} if already_so else {order.version}
+    if change.if_match is not None and not change.if_match & fitting:
+        raise PreconditionFailed(order)
+    if change.expected_version is not None and change.expected_version not in fitting:
+        raise VersionConflict(order, change.expected_version)
+
+
+def _check_room(order: Order, *, ends: bool) -> None:
+    if order.version >= MAX_EVENTS and not ends:
+        raise OrderLogFull(order, MAX_EVENTS)
+
+
+def _next_time(order: Order, now_ms: int) -> int:
+    """Strictly increasing per order, so that echoing `updated_at` is a faithful position."""
+    return max(now_ms, order.updated_at_ms + 1)
+
+
+def _skipped(start: Status, to: Status) -> tuple[Status, ...]:
+    return ROAD[ROAD.index(start) + 1 : ROAD.index(to)]

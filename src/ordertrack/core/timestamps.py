@@ -1,0 +1,78 @@
+"""Times as text: RFC 3339 in UTC with milliseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ordertrack.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    pass
+
+
+_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<clock>\d\d:\d\d)(?:(?P<seconds>:\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?P<zone>[Zz]|[+\- ]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_MS = timedelta(milliseconds=1)
+
+
+_FIRST_MS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MS
+
+
+_LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
+"""The years 1 to 9999: what can be written."""
+
+
+def parse_time_ms(field: str, text: str) -> int:
+    """ISO 8601 to milliseconds since 1970, rounded down.
+
+    The zone may be `Z`, an offset, an offset whose `+` a query string turned into a space, or missing (= UTC).
+    A time that its offset puts outside the years 1 to 9999 becomes the nearest that `format_time` can write.
+    Raises InvalidInput, which names `field`.
+    """
+    match = _TIME.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError(text)
+        local = datetime.fromisoformat(f"{match['date']}T{match['clock']}{match['seconds'] or ''}").replace(tzinfo=UTC)
+        offset = _offset(match["zone"])
+    except ValueError:
+        allowed = "an ISO 8601 time such as 2026-11-22T10:15:30.123Z (an offset like +01:00, or none for UTC)"
+        raise InvalidInput(field, allowed) from None
+    fraction_ms = int((match["fraction"] or "0").ljust(3, "0")[:3])
+    at_ms = (local - _EPOCH - offset) // _MS + fraction_ms
+    return min(max(at_ms, _FIRST_MS), _LAST_MS)
+
+
+def _offset(zone: str | None) -> timedelta:
+    if zone is None or zone in "Zz":
+        return timedelta(0)
+    hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
+    if hours > 23 or minutes > 59:
+        raise ValueError(zone)
+    return timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
+
+
+def format_time(at_ms: int) -> str:
+    """`2026-11-22T10:15:30.123Z`: always milliseconds, always `Z`.
+
+    Milliseconds because JavaScript's `Date` drops finer digits, and a truncated echo would look old for ever.
+    """
+    seconds, ms = divmod(at_ms, 1000)
+    return f"{_second_text(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second_text(seconds: int) -> str:
+    """An order's times are written with every answer about it, and orders share seconds."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat().removesuffix("+00:00")

@@ -1,0 +1,52 @@
+"""The table of legal status transitions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from ordertrack.core.event import Status
+
+
+class Move(StrEnum):
+    """What a step from one status to another is."""
+
+    SAME = "same"
+    NEXT = "next"
+    SKIP = "skip"
+    CANCEL = "cancel"
+    CANCEL_WITH_REASON = "cancel_with_reason"
+    BACK = "back"
+    RESTORE = "restore"
+    NO = "no"
+
+
+_, S, N, K, C, R, B, U = (
+    Move.NO,
+    Move.SAME,
+    Move.NEXT,
+    Move.SKIP,
+    Move.CANCEL,
+    Move.CANCEL_WITH_REASON,
+    Move.BACK,
+    Move.RESTORE,
+)
+
+
+_TABLE = {
+    # from \ to        confirmed preparing ready picked_up delivered cancelled
+    Status.CONFIRMED: (S, N, K, K, K, C),
+    Status.PREPARING: (B, S, N, K, K, C),
+    Status.READY:     (B, B, S, N, K, C),
+    Status.PICKED_UP: (B, B, B, S, N, R),
+    Status.DELIVERED: (B, B, B, B, S, _),
+    Status.CANCELLED: (U, U, U, U, _, S),
+}  # fmt: skip
+
+
+TRANSITIONS: dict[tuple[Status, Status], Move] = {
+    (start, to): move for start, row in _TABLE.items() for to, move in zip(Status, row, strict=True)
+}
+"""All 36 cells. `BACK` and `RESTORE` need `undo`; every other move refuses it."""
+
+
+FORWARD_MOVES = frozenset({Move.NEXT, Move.SKIP, Move.CANCEL, Move.CANCEL_WITH_REASON})

@@ -1,0 +1,89 @@
+"""Answers of polls as responses. A change wakes many polls, and many phones ask for the same: what is told to all of
+them is made once."""
+
+from __future__ import annotations
+
+from ordertrack.core.poll import Answer
+from ordertrack.http.wire import names
+from ordertrack.http.wire.order_views import encode
+from ordertrack.http.wire.poll_view import poll_answer, position_of
+from ordertrack.http.wire.responses import (
+    CLOSE,
+    JSON,
+    NO_STORE,
+    HeaderPairs,
+    Response,
+    bytes_of,
+    http_date,
+    with_headers,
+)
+from ordertrack.ports.clock import Clock
+
+SHARED_FOR_MS = 100
+"""Polls answered together share one response, and with it its `server_time`."""
+MAX_SHARED = 128
+
+_Key = tuple[int, int | None, str, bool, bool]
+
+
+class _Shared:
+    """A response and what it was made of; with the date it is written with, as bytes."""
+
+    __slots__ = ("answer", "closing", "date", "made_at_ms", "response", "written")
+
+    def __init__(self, answer: Answer, closing: bool, made_at_ms: int, response: Response) -> None:
+        self.answer = answer  # keeps its state alive: the key is the state's identity
+        self.closing = closing
+        self.made_at_ms = made_at_ms
+        self.response = response
+        self.date = b""
+        self.written = b""
+
+    def fresh(self, now_ms: int) -> bool:
+        return 0 <= now_ms - self.made_at_ms < SHARED_FOR_MS
+
+
+class PollAnswers:
+    def __init__(self, clock: Clock, max_timeout_s: float) -> None:
+        self._clock = clock
+        self._max_timeout_s = max_timeout_s
+        self._shared: dict[_Key, _Shared] = {}
+        self._latest: _Shared | None = None
+
+    def response(self, answer: Answer, epoch: str, *, closing: bool) -> Response:
+        """`closing`: this server is going away, and the client shall not come back on this connection."""
+        return self._made(answer, epoch, closing, self._clock.now_ms()).response
+
+    def written(self, answer: Answer, epoch: str, added: HeaderPairs, closing: bool, keep_alive: bool) -> bytes:
+        """Return the whole response as bytes, with the headers that depend on its request."""
+        now_ms = self._clock.now_ms()
+        shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms)
+        if added or not keep_alive:
+            return bytes_of(with_headers(shared.response, added), date, keep_alive=keep_alive)
+        if shared.date is not date:
+            shared.date, shared.written = date, bytes_of(shared.response, date, keep_alive=True)
+        return shared.written
+
+    def _made(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> _Shared:
+        """Made just now of the very same state, or new."""
+        latest = self._latest
+        if latest is not None and latest.answer is answer and latest.closing is closing and latest.fresh(now_ms):
+            return latest
+        key = (id(answer.state), answer.position, answer.reason, answer.not_modified, closing)
+        shared = self._shared.get(key)
+        if shared is None or not shared.fresh(now_ms):
+            shared = _Shared(answer, closing, now_ms, self._new(answer, epoch, closing, now_ms))
+            self._shared.pop(key, None)  # so that what is oldest comes first
+            self._shared[key] = shared
+            if len(self._shared) > MAX_SHARED:
+                del self._shared[next(iter(self._shared))]
+        self._latest = shared
+        return shared
+
+    def _new(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> Response:
+        headers: HeaderPairs = ((names.ETAG.encode(), f'W/"{position_of(answer, epoch)}"'.encode()), NO_STORE)
+        if closing:
+            headers = (*headers, CLOSE)
+        if answer.not_modified:
+            return Response(304, headers, b"")
+        return Response(200, (JSON, *headers), encode(poll_answer(answer, epoch, self._max_timeout_s, now_ms)))

@@ -1,0 +1,193 @@
+"""Decide who is asking and whether they may ask now, before anything else of a request is looked at.
+
+Whose budget a request takes from:
+
+1. A customer's, restaurant's, courier's or link's: the principal's own.
+2. Services and administrators have none: they hold the platform's own keys.
+3. Without access control: the address's. Programs on this machine have none, so that the server can be tried out and
+   measured; a client of a trusted proxy has the address that the proxy gives.
+
+Failed attempts have a budget by address. When it is spent only further failures are refused, since a whole town may
+share an address. Far beyond it (`Budget.GUESSES`) tokens that are not known yet are no longer verified; a missing or an
+expired token is no guess.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from ordertrack.core.errors import RateLimited, Unauthenticated
+from ordertrack.core.principal import ANYONE, Principal, Role, anyone_at
+from ordertrack.core.rate import Quota, RateLimiter
+from ordertrack.http.policy.client_address import UNKNOWN, Addresses, budget_key, is_this_machine
+from ordertrack.http.wire import names
+from ordertrack.http.wire.message import Headers
+from ordertrack.http.wire.parameters import header
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.tokens import Tokens
+from ordertrack.service.links import Links, is_link_token
+
+MAX_TOKEN_BYTES = 8 * 1024
+_UNLIMITED = (Role.SERVICE, Role.ADMIN)
+
+
+class Budget(StrEnum):
+    POLLS = "polls"
+    READS = "reads"
+    WRITES = "writes"
+    FAILURES = "failed-authentications"
+    GUESSES = "guesses"
+
+
+class Caller(NamedTuple):
+    principal: Principal
+    address: str
+
+
+class Admission:
+    """`tokens` None: no access control, every principal is ANYONE or a link's. A budget that is not among the
+    `limiters` is boundless."""
+
+    def __init__(
+        self,
+        tokens: Tokens | None,
+        links: Links,
+        limiters: Mapping[Budget, RateLimiter],
+        addresses: Addresses,
+        clock: Clock,
+    ) -> None:
+        self._tokens = tokens
+        self._links = links
+        self._limiters = limiters
+        self._addresses = addresses
+        self._clock = clock
+
+    def now(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller | None:
+        """Return who asks, without waiting for anything; None when that takes `later`. `link` is a token from the path.
+
+        Raises: Unauthenticated, RateLimited.
+        """
+        token, address = self._token(headers, link), self._addresses.client(peer, headers)
+        if token is None:
+            if self._tokens is None:
+                return self._admitted(budget, self._anyone(peer, address), address)
+            self._take(Budget.FAILURES, budget_key(address))
+            raise Unauthenticated("missing")
+        if self._tokens is None or is_link_token(token):
+            principal = self._links.peek(token)
+        else:
+            principal = self._tokens.peek(token)
+        if principal is None:
+            self._check_guesses(address)
+            return None
+        return self._admitted(budget, principal, address)
+
+    async def later(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller:
+        """Return who asks. Raises: Unauthenticated, RateLimited, TokensUnavailable, StoreUnavailable."""
+        known = self.now(budget, headers, peer, link)
+        if known is not None:
+            return known
+        token, address = self._token(headers, link), self._addresses.client(peer, headers)
+        assert token is not None
+        try:
+            if self._tokens is None or is_link_token(token):
+                principal = await self._links.resolve(token)
+            else:
+                principal = await self._tokens.verify(token)
+        except Unauthenticated as error:
+            if error.why == "expired":
+                self._take(Budget.FAILURES, budget_key(address))
+            else:
+                self._take(Budget.GUESSES, budget_key(address))
+                self._take(Budget.FAILURES, budget_key(address), also=Budget.GUESSES)
+            raise
+        return self._admitted(budget, principal, address)
+
+    def _token(self, headers: Headers, link: str | None) -> str | None:
+        """Return the token that says who asks; without access control only a link's does. Raises: Unauthenticated."""
+        if link is not None:
+            return link
+        if self._tokens is not None:
+            return bearer(headers)
+        authorization = header(headers, names.AUTHORIZATION)
+        if authorization is None:
+            return None
+        _, _, token = authorization.partition(" ")
+        return token if is_link_token(token) else None
+
+    def charge(self, budget: Budget, principal: Principal, count: int, address: str = UNKNOWN) -> None:
+        """Charge `count` more to a request that was admitted, at most the whole budget. It delays the next requests of
+        the same budget and never refuses this one."""
+        limiter, key = self._limiters.get(budget), _budget_of(principal, address)
+        if limiter is not None and key is not None:
+            limiter.charge(key, self._clock.monotonic_s(), count)
+
+    def _anyone(self, peer: str | None, address: str) -> Principal:
+        """A client whose address a trusted proxy named can be told from others behind it."""
+        is_direct = not self._addresses.has_proxies or address == self._addresses.client(peer, Headers())
+        return ANYONE if is_direct else anyone_at(address)
+
+    def _admitted(self, budget: Budget, principal: Principal, address: str) -> Caller:
+        """Raises: RateLimited."""
+        key = _budget_of(principal, address)
+        if key is not None:
+            self._take(budget, key)
+        return Caller(principal, address)
+
+    def _take(self, budget: Budget, key: str, also: Budget | None = None) -> None:
+        """Take one request off a budget. A refusal names the time after which `also` has room again as well.
+
+        Raises: RateLimited.
+        """
+        limiter, now_s = self._limiters.get(budget), self._clock.monotonic_s()
+        if limiter is None or (verdict := limiter.take(key, now_s)).allowed:
+            return
+        other = None if also is None else self._limiters.get(also)
+        other_s = 0.0 if other is None else other.look(key, now_s).retry_after_s
+        raise _rate_limited(budget, limiter.quota, max(verdict.retry_after_s, other_s))
+
+    def _check_guesses(self, address: str) -> None:
+        """Raises: RateLimited."""
+        limiter = self._limiters.get(Budget.GUESSES)
+        if limiter is None:
+            return
+        verdict = limiter.look(budget_key(address), self._clock.monotonic_s())
+        if not verdict.allowed:
+            raise _rate_limited(Budget.GUESSES, limiter.quota, verdict.retry_after_s)
+
+
+def _rate_limited(budget: Budget, quota: Quota, retry_after_s: float) -> RateLimited:
+    return RateLimited(
+        retry_after_s=max(1, math.ceil(retry_after_s)),
+        budget=budget.value,
+        requests=quota.requests,
+        window_s=quota.window_s,
+    )
+
+
+def _budget_of(principal: Principal, address: str) -> str | None:
+    """Return the key of the budget that a request takes from; None when it takes from none."""
+    if principal.role in _UNLIMITED:
+        return None
+    if principal.role is Role.ANYONE:
+        return None if is_this_machine(address) else budget_key(address)
+    return principal.actor
+
+
+def bearer(headers: Headers) -> str | None:
+    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1); None without one. Raises: Unauthenticated."""
+    value = header(headers, names.AUTHORIZATION)
+    if value is None:
+        return None
+    scheme, _, token = value.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_BYTES or not token.isascii():
+        raise Unauthenticated("malformed")
+    return token
+
+
+CALLER = "caller"
+"""Where the scope of an admitted request has its Caller."""

@@ -1,0 +1,71 @@
+"""Pages of other sites that may ask, in a browser (Fetch standard, 3.2 "CORS protocol"). Off unless origins are set.
+
+Cookies are not read, so `Access-Control-Allow-Credentials` is never sent: a page has to have a token to send.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ordertrack.http.wire import names
+from ordertrack.http.wire.errors import CrossSite
+from ordertrack.http.wire.message import Headers
+from ordertrack.http.wire.parameters import header
+from ordertrack.http.wire.responses import HeaderPairs
+
+PREFLIGHT_KEPT_S = 7_200
+"""What browsers keep the answer to a preflight for at most (Chromium's limit)."""
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+_METHODS = "GET, HEAD, POST, PUT, DELETE"
+_REQUEST_HEADERS = ", ".join(
+    (names.AUTHORIZATION, names.CONTENT_TYPE, names.IF_MATCH, names.IF_NONE_MATCH, names.IDEMPOTENCY_KEY, names.PREFER)
+)
+_ANSWER_HEADERS = ", ".join(
+    (
+        names.ETAG,
+        names.LOCATION,
+        names.PREFERENCE_APPLIED,
+        names.RATELIMIT,
+        names.RATELIMIT_POLICY,
+        names.RETRY_AFTER,
+    )
+)
+"""What a page may read of an answer besides what browsers show anyway."""
+
+
+class Cors:
+    def __init__(self, origins: frozenset[str]) -> None:
+        self._origins = origins
+
+    def check_change(self, request_headers: Headers) -> None:
+        """A change must not come from a page of another site that may not ask: some can be made without a preflight
+        (Fetch Metadata, 2.3). Clients that are not browsers do not send the header. Raises: CrossSite."""
+        site = header(request_headers, names.SEC_FETCH_SITE)
+        if site in ("cross-site", "same-site") and header(request_headers, names.ORIGIN) not in self._origins:
+            raise CrossSite(header(request_headers, names.ORIGIN) or "")
+
+    def headers(self, request_headers: Headers, *, preflight: bool) -> HeaderPairs:
+        """Return what to add to an answer; nothing for an origin that may not ask, which its browser takes for a no."""
+        if not self._origins:
+            return ()
+        vary = (names.VARY.encode(), names.ORIGIN.encode())
+        origin = header(request_headers, names.ORIGIN)
+        if origin not in self._origins:
+            return (vary,)
+        added = {names.ALLOW_ORIGIN: origin, names.EXPOSE_HEADERS: _ANSWER_HEADERS}
+        if preflight:
+            added |= {
+                names.ALLOW_METHODS: _METHODS,
+                names.ALLOW_HEADERS: _REQUEST_HEADERS,
+                names.MAX_AGE: str(PREFLIGHT_KEPT_S),
+            }
+        return (vary, *((name.encode(), value.encode()) for name, value in added.items()))
+
+
+def parse_origins(text: str) -> frozenset[str]:
+    """Parse comma-separated origins. Raises: ValueError, which names the wrong one."""
+    origins = [part.strip() for part in text.split(",") if part.strip()]
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin such as https://shop.example")
+    return frozenset(origins)

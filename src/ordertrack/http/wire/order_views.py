@@ -1,0 +1,231 @@
+"""Answer bodies: values of the core as the client sees them. PROTOCOL.md says what each key means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ordertrack.core.cursor import Cursor
+from ordertrack.core.event import Event, EventType, Status
+from ordertrack.core.link_view import REDACTED_ID
+from ordertrack.core.order import Cancellation, Item, Order
+from ordertrack.core.principal import Action, Role
+from ordertrack.core.simulation import Step
+from ordertrack.core.timestamps import format_time
+from ordertrack.http.wire.patterns import whole
+
+Time = Annotated[
+    str,
+    Meta(
+        pattern=whole(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
+        description="UTC, always milliseconds, always `Z`.",
+        examples=["2026-11-22T10:15:30.123Z"],
+    ),
+]
+Success = Annotated[bool, Meta(extra_json_schema={"const": True})]
+"""Not `Literal[True]`: its schema is `{"enum": [true]}`, which some generators of clients cannot read."""
+CursorText = Annotated[str, Meta(description="Opaque: echo it unchanged.", examples=["a1b2c3d4.3"])]
+
+
+class EventView(Struct):
+    """One entry of an order's log. `status` is the order's status after it."""
+
+    version: int
+    type: EventType
+    status: Status
+    at: Annotated[Time, Meta(description="When it happened, as told by whoever did it.")]
+    recorded_at: Annotated[Time, Meta(description="When it was recorded: the order's `updated_at` at this version.")]
+    actor: str
+    reason: str | None
+    skipped: Annotated[list[Status], Meta(description="Steps that were passed over.")] | UnsetType = UNSET
+    courier_id: str | UnsetType = UNSET
+    undoes: Annotated[int, Meta(description="The version this event takes back.")] | UnsetType = UNSET
+
+
+class OrderView(Struct):
+    """An order as it stands."""
+
+    id: int
+    reference: str | None
+    customer_id: Annotated[str | None, Meta(description="Null in what a tracking link shows.")]
+    restaurant_id: str
+    courier_id: str | None
+    status: Status
+    items: list[Item]
+    total: float | int | None
+    currency: str | None
+    address: str | None
+    note: str | None
+    version: int
+    created_at: Time
+    updated_at: Time
+    timeline: list[EventView]
+    cancellation: Cancellation | None
+
+
+class StepView(Struct):
+    """A simulated step to come."""
+
+    status: Status
+    at: Time
+    reason: str | None
+
+
+class SimulationView(Struct):
+    order_id: int
+    steps: list[StepView]
+
+
+class OrdersView(Struct):
+    orders: list[OrderView]
+    next_cursor: str | None
+
+
+class EventsView(Struct):
+    order_id: int
+    version: int
+    cursor: CursorText
+    events: list[EventView]
+
+
+class AuditEntry(EventView, kw_only=True):
+    """An event, with where it was asked from."""
+
+    origin: Annotated[str | None, Meta(description="The address; null when it was the server itself.")]
+
+
+class AuditView(Struct):
+    order_id: int
+    entries: list[AuditEntry]
+
+
+class BulkResult(Struct):
+    """What became of one change. Without success, the keys of a problem."""
+
+    order_id: int
+    success: bool
+    changed: bool | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+    version: int | UnsetType = UNSET
+    updated_at: Time | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    field: str | UnsetType = UNSET
+    current_status: Status | UnsetType = UNSET
+    current_version: int | UnsetType = UNSET
+    legal_next: list[Status] | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    action: Action | UnsetType = UNSET
+
+
+class BulkView(Struct):
+    results: list[BulkResult]
+
+
+class OrderAnswer(Struct, kw_only=True):
+    success: Success = True
+    data: OrderView
+
+
+class ChangeAnswer(Struct, kw_only=True):
+    """`changed` is false when it was already so: no event, no new version, nobody woken."""
+
+    success: Success = True
+    data: OrderView
+    changed: bool
+
+
+class OrdersAnswer(Struct, kw_only=True):
+    success: Success = True
+    data: OrdersView
+
+
+class EventsAnswer(Struct, kw_only=True):
+    success: Success = True
+    data: EventsView
+
+
+class BulkAnswer(Struct, kw_only=True):
+    success: Success = True
+    data: BulkView
+
+
+class SimulationAnswer(Struct, kw_only=True):
+    success: Success = True
+    data: SimulationView
+
+
+class AuditAnswer(Struct, kw_only=True):
+    success: Success = True
+    data: AuditView
+
+
+def event_view(event: Event) -> EventView:
+    return EventView(
+        version=event.version,
+        type=event.type,
+        status=event.status,
+        at=format_time(event.at_ms),
+        recorded_at=format_time(event.recorded_at_ms),
+        actor=event.actor,
+        reason=event.reason,
+        skipped=list(event.skipped) or UNSET,
+        courier_id=UNSET if event.courier_id is None else event.courier_id,
+        undoes=UNSET if event.undoes is None else event.undoes,
+    )
+
+
+def audit_entry(event: Event) -> AuditEntry:
+    return AuditEntry(**msgspec.structs.asdict(event_view(event)), origin=event.origin)
+
+
+def order_view(order: Order) -> OrderView:
+    details = order.details
+    return OrderView(
+        id=order.id,
+        reference=order.reference,
+        customer_id=None if order.customer_id == REDACTED_ID else order.customer_id,
+        restaurant_id=order.restaurant_id,
+        courier_id=order.courier_id,
+        status=order.status,
+        items=list(details.items),
+        total=details.total,
+        currency=details.currency,
+        address=details.address,
+        note=details.note,
+        version=order.version,
+        created_at=format_time(order.created_at_ms),
+        updated_at=format_time(order.updated_at_ms),
+        timeline=[event_view(event) for event in order.timeline],
+        cancellation=order.cancellation,
+    )
+
+
+class _Encoded:
+    """The order that was encoded last: a change is told to all who wait for it, and then to whoever made it."""
+
+    order: Order | None = None
+    data = msgspec.Raw()
+
+    def of(self, order: Order) -> OrderView:
+        if self.order is not order:
+            self.order, self.data = order, msgspec.Raw(encode(order_view(order)))
+        return self.data  # type: ignore[return-value]  # encodes to the same
+
+
+encoded_order = _Encoded().of
+
+
+def simulation_view(order_id: int, steps: Sequence[Step]) -> SimulationView:
+    return SimulationView(order_id, [StepView(s.status, format_time(s.due_at_ms), s.reason) for s in steps])
+
+
+def cursor_of(epoch: str, order: Order) -> str:
+    return str(Cursor(epoch, order.version))
+
+
+def encode(value: Any) -> bytes:
+    return msgspec.json.encode(value)

@@ -1,0 +1,97 @@
+"""JSON answers of polls."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from msgspec import Meta, Struct
+
+from ordertrack.core.cursor import Cursor
+from ordertrack.core.feed import FeedState
+from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, Answer, Reason, has_ended, next_poll_interval_s
+from ordertrack.core.timestamps import format_time
+from ordertrack.http.wire.order_views import (
+    CursorText,
+    EventView,
+    OrderView,
+    Success,
+    Time,
+    encoded_order,
+    event_view,
+    order_view,
+)
+
+D = TypeVar("D")
+
+
+class _PollAnswer(Struct, Generic[D], kw_only=True):
+    """What every poll is answered. The first five keys are the original contract's."""
+
+    success: Success = True
+    data: D
+    has_update: bool
+    next_poll_interval: Annotated[int, Meta(description="Seconds. 0 means stop, and nothing else does.")]
+    battery_tip: str
+    cursor: CursorText
+    reason: Reason
+    reset: Annotated[bool, Meta(description="Forget what you knew: this is another history.")]
+    terminal: Annotated[bool, Meta(description="The order has ended; nothing more will come.")]
+    events: Annotated[list[EventView], Meta(description="What you had not seen, oldest first, at most the newest 50.")]
+    events_truncated: Annotated[bool, Meta(description="True when older ones were left out of `events`.")]
+    max_timeout: Annotated[float | int, Meta(description="The longest hold this server grants, in seconds.")]
+    server_time: Time
+
+
+class PollAnswer(_PollAnswer[OrderView], kw_only=True):
+    """What a poll of an order is answered."""
+
+
+class FeedView(Struct):
+    orders: Annotated[list[OrderView], Meta(description="What changed, the oldest change first, at most 100.")]
+
+
+class FeedPollAnswer(_PollAnswer[FeedView], kw_only=True):
+    """What a poll of a customer, a restaurant or a courier is answered. A feed never ends, and each order carries its
+    own events: `terminal` is false and `events` is empty."""
+
+    left: Annotated[list[int], Meta(description="Orders that are no longer this courier's.")]
+    more: Annotated[bool, Meta(description="There is more already: poll again at once with this `cursor`.")]
+
+
+def battery_tip(next_poll_interval_s: int) -> str:
+    if next_poll_interval_s == 0:
+        return "Order complete: stop polling"
+    return f"Next poll in {next_poll_interval_s} seconds"
+
+
+def position_of(answer: Answer, epoch: str) -> Cursor:
+    """What the client has with this answer. Without news of a party's feed that is what it had."""
+    state = answer.state
+    if isinstance(state, FeedState):
+        if not answer.has_update and answer.position is not None:
+            return Cursor(epoch, answer.position)
+        return Cursor(epoch, state.version, state.changes.snapshot)
+    return Cursor(epoch, state.version)
+
+
+def poll_answer(answer: Answer, epoch: str, max_timeout_s: float, now_ms: int) -> PollAnswer | FeedPollAnswer:
+    """`data` of an order's answer is only good for encoding."""
+    state, events = answer.state, answer.events
+    interval_s = next_poll_interval_s(state)
+    common: dict[str, Any] = {
+        "has_update": answer.has_update,
+        "next_poll_interval": interval_s,
+        "battery_tip": battery_tip(interval_s),
+        "cursor": str(position_of(answer, epoch)),
+        "reason": answer.reason,
+        "reset": answer.reason is Reason.RESET,
+        "terminal": has_ended(state),
+        "events": [event_view(event) for event in events[-MAX_EVENTS_IN_ANSWER:]],
+        "events_truncated": len(events) > MAX_EVENTS_IN_ANSWER,
+        "max_timeout": int(max_timeout_s) if max_timeout_s == int(max_timeout_s) else max_timeout_s,
+        "server_time": format_time(now_ms),
+    }
+    if isinstance(state, FeedState):
+        orders, changes = [order_view(order) for order in state.changes.orders], state.changes
+        return FeedPollAnswer(data=FeedView(orders), left=list(changes.left), more=changes.more, **common)
+    return PollAnswer(data=encoded_order(state), **common)

@@ -1,0 +1,88 @@
+"""Responses as values, ready to be written, whoever holds the connection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import NamedTuple
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.http.wire import errors, names
+from ordertrack.http.wire.problems import refusal
+
+HeaderPairs = tuple[tuple[bytes, bytes], ...]
+
+CLOSE = (names.CONNECTION.encode(), b"close")
+JSON = (names.CONTENT_TYPE.encode(), names.JSON.encode())
+NO_STORE = (names.CACHE_CONTROL.encode(), names.NO_STORE.encode())
+_DATE, _CONTENT_LENGTH = names.DATE.encode(), names.CONTENT_LENGTH.encode()
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_WITHOUT_LENGTH = frozenset((204, 304))
+
+
+class Response(NamedTuple):
+    """Header names are in lower case. Date and length are added when it is written."""
+
+    status: int
+    headers: HeaderPairs
+    body: bytes
+
+
+def encoded(headers: Mapping[str, str]) -> HeaderPairs:
+    return tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
+
+
+_ENDS_CONNECTION = (
+    errors.MalformedRequest, errors.HeadTooLarge, errors.UnsupportedTransferCoding, errors.UnsupportedVersion,
+)  # fmt: skip
+"""After these it is not certain where the next request begins (RFC 9112, 2.2 and 6.1)."""
+
+
+def refused(error: OrdertrackError, counts: Counter[str]) -> Response:
+    """Return the error as a response, and count it by its code."""
+    status, headers, body = refusal(error, counts)
+    pairs = encoded(headers)
+    return Response(status, (*pairs, CLOSE) if isinstance(error, _ENDS_CONNECTION) else pairs, body)
+
+
+def with_headers(response: Response, added: HeaderPairs) -> Response:
+    return response._replace(headers=(*response.headers, *added)) if added else response
+
+
+def which_methods(methods: tuple[str, ...]) -> Response:
+    """Return the answer to OPTIONS."""
+    return Response(204, ((names.ALLOW.encode(), ", ".join(methods).encode()),), b"")
+
+
+def headers_of(response: Response, date: bytes) -> list[tuple[bytes, bytes]]:
+    """All headers but those about the connection."""
+    headers = [*response.headers, (_DATE, date)]
+    if response.status not in _WITHOUT_LENGTH:
+        headers.append((_CONTENT_LENGTH, b"%d" % len(response.body)))
+    return headers
+
+
+def bytes_of(response: Response, date: bytes, *, keep_alive: bool, head_only: bool = False) -> bytes:
+    """Return the whole response as bytes of HTTP/1.1; for HEAD without its body."""
+    parts = [_STATUS_LINES[response.status]]
+    for name, value in headers_of(response, date):
+        parts += (name, b": ", value, b"\r\n")
+    if not keep_alive and CLOSE not in response.headers:
+        parts.append(b"connection: close\r\n")
+    parts.append(b"\r\n")
+    if not head_only:
+        parts.append(response.body)
+    return b"".join(parts)
+
+
+def http_date(now_ms: int) -> bytes:
+    """Of the answer, not of the request: a held poll's two are up to minutes apart."""
+    return _of_second(now_ms // 1000)
+
+
+@lru_cache(maxsize=1)
+def _of_second(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()

@@ -1,0 +1,145 @@
+"""What an operator wants to know about this node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from ordertrack.core.errors import Overloaded
+from ordertrack.core.event import Status
+from ordertrack.core.feed import FeedKind
+from ordertrack.core.poll import Reason
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.process import ProcessFigures, ProcessView
+from ordertrack.ports.store import Store
+from ordertrack.service.monitoring.statistics import Statistics, WakeLatency
+from ordertrack.service.tracking.tracking import Tracking
+
+MIN_POLLS_TO_MEASURE = 100
+"""Below this many held polls, memory per poll would say more about everything else."""
+
+
+class SystemStats(msgspec.Struct, frozen=True):
+    """Section 6 of PROTOCOL.md."""
+
+    active_connections: int
+    orders_watched: int
+    max_connections_per_order: int
+    polls_total: dict[str, int]
+    updates_total: int
+    wake_latency_ms: WakeLatency
+    lost_wakeups_total: int
+    bytes_per_held_poll: int | None
+    cpu_percent: float
+    memory_mb: float
+    uptime_s: float
+    orders_by_status: dict[str, int]
+    simulations_running: int
+    draining: bool
+    node: str
+    nodes: list[str]
+    store: str
+    signal: str
+    version: str
+
+
+class Figures(NamedTuple):
+    """All that can be told of this node at one moment; what is counted as it happens is in `statistics`.
+
+    `orders_by_status` is empty when the store cannot say.
+    """
+
+    statistics: Statistics
+    polls_held: Mapping[FeedKind, int]
+    max_polls_held: int
+    feeds_watched: int
+    commits_waiting: int
+    orders_left_out: int
+    store_in_trouble: bool
+    orders_by_status: Mapping[Status, int]
+    simulations_running: int
+    draining: bool
+    process: ProcessView
+    version: str
+
+
+class Monitor:
+    def __init__(
+        self,
+        store: Store,
+        tracking: Tracking,
+        process: ProcessFigures,
+        clock: Clock,
+        *,
+        node: str,
+        version: str,
+    ) -> None:
+        self._store = store
+        self._tracking = tracking
+        self._process = process
+        self._clock = clock
+        self._node = node
+        self._version = version
+        self._started_at_s = clock.monotonic_s()
+        self._idle_memory_bytes = process.memory_bytes()
+
+    async def not_ready(self) -> str | None:
+        """None when new requests are welcome, else why not, in words that go on from "This node is"."""
+        return "draining" if self._tracking.hub.draining else self._store.trouble
+
+    async def figures(self, simulations_running: int) -> Figures:
+        """For machines that watch. They want to know most when the store is in trouble, so that is no error here."""
+        hub = self._tracking.hub
+        try:
+            by_status = await self._store.orders_by_status()
+        except Overloaded:
+            by_status = {}
+        return Figures(
+            statistics=self._tracking.statistics,
+            polls_held=hub.held_by_kind,
+            max_polls_held=hub.caps.total,
+            feeds_watched=hub.feeds_watched,
+            commits_waiting=self._store.waiting,
+            orders_left_out=self._store.left_out,
+            store_in_trouble=self._store.trouble is not None,
+            orders_by_status=by_status,
+            simulations_running=simulations_running,
+            draining=hub.draining,
+            process=self._process.view(),
+            version=self._version,
+        )
+
+    async def snapshot(self, simulations_running: int) -> SystemStats:
+        hub, statistics = self._tracking.hub, self._tracking.statistics
+        memory_bytes = self._process.memory_bytes()
+        if hub.held == 0:
+            self._idle_memory_bytes = memory_bytes
+        by_status = await self._store.orders_by_status()
+        return SystemStats(
+            active_connections=hub.held,
+            orders_watched=hub.feeds_watched,
+            max_connections_per_order=hub.caps.per_feed,
+            polls_total={reason.value: statistics.polls[reason] for reason in Reason},
+            updates_total=statistics.updates,
+            wake_latency_ms=statistics.wake_latency_ms(),
+            lost_wakeups_total=statistics.lost_wakeups,
+            bytes_per_held_poll=self._bytes_per_held_poll(memory_bytes, hub.held),
+            cpu_percent=self._process.cpu_percent(),
+            memory_mb=round(memory_bytes / 1e6, 1),
+            uptime_s=round(self._clock.monotonic_s() - self._started_at_s, 1),
+            orders_by_status={status.value: by_status[status] for status in Status},
+            simulations_running=simulations_running,
+            draining=hub.draining,
+            node=self._node,
+            nodes=[self._node],
+            store=self._store.name,
+            signal="in-process",
+            version=self._version,
+        )
+
+    def _bytes_per_held_poll(self, memory_bytes: int, held: int) -> int | None:
+        if held < MIN_POLLS_TO_MEASURE:
+            return None
+        return max(0, memory_bytes - self._idle_memory_bytes) // held
