@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -15,9 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.append(str(Path(__file__).parent))
-
-from jwt_tokens import (
+from adapters.tokens import (
     CLAIMS,
     ED25519,
     NOW_S,
@@ -36,7 +32,6 @@ from jwt_tokens import (
     rsa_public,
     signed,
 )
-
 from ordertrack.adapters.jwt.claims import ClaimNames, Rules, claims_of
 from ordertrack.adapters.jwt.keys import OneKey, WeakKey, jwk_key, pem_key, secret_key
 from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES

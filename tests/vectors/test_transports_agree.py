@@ -13,12 +13,12 @@ import pytest
 from support.api import eventually, track
 from support.callers import AUDIENCE, CLAIMS, SECRET, bearer, token
 from support.http1 import Answer, Connection
-from vectors.conftest import TRANSPORTS, running
-from vectors.test_vectors import VECTORS
-from vectors.vector_differences import names
-from vectors.vector_exchange import exchange
-from vectors.vector_outcomes import UNFINISHED, Vector
-from vectors.vector_table import OPEN, SHOP, WITH_TOKENS, Row
+from vectors.differences import names
+from vectors.every import VECTORS
+from vectors.exchange import exchange
+from vectors.outcomes import UNFINISHED, Vector
+from vectors.subjects import TRANSPORTS, running
+from vectors.table import OPEN, SHOP, WITH_TOKENS, Row
 
 NOT_COMPARED = ("date", "connection", "content-length")
 """Headers whose value depends on the moment, on the length of a time or number, or on the connection."""

@@ -10,15 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.http1 import Answer
-from vectors.conftest import Subject
-from vectors.vector_bodies import BODIES
-from vectors.vector_differences import DIFFERENCES, names, under_h11
-from vectors.vector_exchange import Exchange, cut, exchange
-from vectors.vector_heads import HEADS
-from vectors.vector_outcomes import UNFINISHED, After, Outcome, Vector, error_code
-from vectors.vector_targets import HOSTS, TARGETS
+from vectors.differences import DIFFERENCES, names, under_h11
+from vectors.every import VECTORS
+from vectors.exchange import Exchange, cut, exchange
+from vectors.outcomes import UNFINISHED, After, Outcome, Vector, error_code
+from vectors.subjects import Subject
 
-VECTORS = [*HEADS, *TARGETS, *HOSTS, *BODIES]
 SHORT_BYTES = 1_500
 """Longer vectors come in as many pieces, but of more than one byte."""
 every_vector = pytest.mark.parametrize("vector", VECTORS, ids=[vector.name for vector in VECTORS])
