@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from reverse_proxy import KINDS
 
+from proxies.reverse_proxy import KINDS
 from support.api import JSON, ORDERS, eventually
 from support.http1 import BOUND_S, Connection
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from client_servers import RealServer, real_server
 
+from client.servers import RealServer, real_server
 from ordertrack.cli.bench import bench
 from ordertrack.client import OrdertrackClient
 
