@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderNotFound
-from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import Change, ChangeStatus, undone_event
@@ -210,7 +210,7 @@ def _fits(grant: Grant, principal: Principal, order: Order, change: Change) -> b
                 return _own_steps(principal, order, change, undone)
             if order.status is Status.CANCELLED:
                 return role_of(undone[-1].actor) is Role.RESTAURANT
-            passed = ROAD[ROAD.index(change.to) + 1 : ROAD.index(order.status) + 1]
+            passed = PROGRESSION[PROGRESSION.index(change.to) + 1 : PROGRESSION.index(order.status) + 1]
             return all(_fits(GRANTS[principal.role, (Action.MOVE, to)], principal, order, change) for to in passed)
 
 
