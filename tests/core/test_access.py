@@ -17,7 +17,7 @@ from ordertrack.core.access import (
     check_feed,
     check_list,
     check_order,
-    sees,
+    owns,
     undo_window_ms,
 )
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderConflict, OrderNotFound
@@ -163,7 +163,7 @@ def test_every_cell_is_decided() -> None:
 def test_an_order_of_somebody_else_looks_like_a_missing_one_whatever_is_asked(
     principal: Principal, order: Order
 ) -> None:
-    assert not sees(principal, order)
+    assert not owns(principal, order)
     asked: list[Change] = [*map(change, Status), *map(undo, Status), AssignCourier(7, "k2", "x")]
     for one in asked:
         with pytest.raises(OrderNotFound) as told:
@@ -177,7 +177,7 @@ def test_an_order_of_somebody_else_looks_like_a_missing_one_whatever_is_asked(
 
 
 def test_an_order_without_a_courier_is_no_couriers() -> None:
-    assert not sees(COURIER, new_order(courier_id=None))
+    assert not owns(COURIER, new_order(courier_id=None))
 
 
 def test_a_courier_who_lost_the_order_no_longer_sees_it() -> None:

@@ -55,7 +55,7 @@ class Step(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-def plan(order: Order, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
+def plan_steps(order: Order, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
     """The steps from the order's current status on. Raises OrderEnded, or InvalidInput for a `cancel_at` behind it."""
     if order.status.ended:
         raise OrderEnded(order)

@@ -17,9 +17,9 @@
     answer; OutcomeUnknown then says that a change may have been made, or may still be made and announced.
 11. `peek` and `peek_feed_version` are called on the event loop, wait for nothing and raise nothing. They give what was
     last announced, and within the listener what is just being announced; or None when it is not at hand.
-12. `feed_changes` gives the oldest changes first, as many as `core.feed.page` puts on a page: at most `limit`, at most
-    about PAGE_BYTES. All are of one moment. The pages after a version, each asked for with the `version` of the one
-    before, leave out nothing: what changes meanwhile comes again at the end.
+12. `feed_changes` gives the oldest changes first, as many as `core.feed.build_page` puts on a page: at most `limit`, at
+    most about PAGE_BYTES. All are of one moment. The pages after a version, each asked for with the `version` of the
+    one before, leave out nothing: what changes meanwhile comes again at the end.
     A page of a snapshot leaves out what had ended or left when the snapshot began.
 13. What one commit tells of a feed is what `feed_changes` gives after the version the feed had before it.
 14. A tracking link is found by the hash of its token, whatever became of it: one that was revoked says so. Revoked once
@@ -136,7 +136,7 @@ class Store(Protocol):
     async def orders_by_status(self) -> dict[Status, int]: ...
 
     async def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
-        """Raises OrderNotFound, SimulationRunning, and what `workflow.plan` raises."""
+        """Raises OrderNotFound, SimulationRunning, and what `core.simulation.plan_steps` raises."""
 
     async def stop_simulation(self, order_id: int) -> tuple[Step, ...]:
         """The steps that will not happen. Raises OrderNotFound, SimulationNotRunning."""

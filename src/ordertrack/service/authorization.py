@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from ordertrack.core.access import check_feed, check_order, sees
+from ordertrack.core.access import check_feed, check_order, owns
 from ordertrack.core.errors import OrderNotFound
 from ordertrack.core.feed import FeedKey, FeedKind, FeedState
 from ordertrack.core.order import Order
@@ -28,7 +28,7 @@ def check_party(by: Principal, feed: FeedKey) -> None:
 
 def may_see(by: Principal, state: State) -> bool:
     """Tell whether `by` may see an order. A party's feed was checked before."""
-    return isinstance(state, FeedState) or sees(by, state)
+    return isinstance(state, FeedState) or owns(by, state)
 
 
 async def checked(store: Store, order_id: int, by: Principal, action: Action) -> Order:

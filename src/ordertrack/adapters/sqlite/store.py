@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from ordertrack.adapters.shared.commit_cache import AtHand
+from ordertrack.adapters.shared.commit_cache import CommitCache
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
 from ordertrack.adapters.sqlite.feeds import read_changes, read_party
 from ordertrack.adapters.sqlite.links import find_link, read_links
@@ -69,8 +69,8 @@ class SqliteStore:
         self._data_dir = data_dir
         self._clock = clock
         self._meter = meter
-        self._orders: AtHand[int, Order] = AtHand(CACHED_ORDERS)
-        self._feed_versions: AtHand[FeedKey, int] = AtHand(CACHED_FEEDS)
+        self._orders: CommitCache[int, Order] = CommitCache(CACHED_ORDERS)
+        self._feed_versions: CommitCache[FeedKey, int] = CommitCache(CACHED_FEEDS)
         self._counts: Counter[Status] = Counter()
         self._listener: CommitListener = lambda committed, committed_at_s: None
         self._simulations: SimulationListener = lambda order_id, steps: None
