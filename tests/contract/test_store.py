@@ -56,7 +56,8 @@ from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Idempotency
-from ordertrack.ports.store import History, OrderFilter, Store
+from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -15,12 +15,12 @@ from ordertrack.core.order_rules import Change
 from ordertrack.core.principal import Action, Principal, Role
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Created, Idempotency
-from ordertrack.ports.store import OrderFilter, Store
+from ordertrack.ports.order_store import OrderFilter, OrderStore
 from ordertrack.service.authorization import checked
 
 
 class Orders:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: OrderStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 

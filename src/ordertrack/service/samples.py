@@ -6,7 +6,7 @@ from ordertrack.core.event import PROGRESSION, Status
 from ordertrack.core.order import Details, Item, NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import History, Store
+from ordertrack.ports.order_store import History, OrderStore
 
 _ACTOR = "sample"
 _STEP_MS = 3 * 60 * 1000
@@ -24,7 +24,7 @@ SAMPLES: dict[int, tuple[Status, NewOrder]] = {
 }
 
 
-async def load_samples(store: Store, clock: Clock) -> bool:
+async def load_samples(store: OrderStore, clock: Clock) -> bool:
     """Load them into an empty store, all or none. False when there is an order already."""
     if sum((await store.orders_by_status()).values()):
         return False

@@ -28,7 +28,8 @@ from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, CommitListener, Committed, Created, Idempotency
-from ordertrack.ports.store import History, OrderFilter, SimulationListener
+from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.simulation_store import SimulationListener
 
 
 class MemoryStore:

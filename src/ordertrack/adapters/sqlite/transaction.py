@@ -34,7 +34,7 @@ from ordertrack.core.order_rules import Change
 from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
-from ordertrack.ports.store import History
+from ordertrack.ports.order_store import History
 
 CACHED_ORDERS = 10_000
 CACHED_FEEDS = 50_000

@@ -43,7 +43,7 @@ from ordertrack.core.principal import ANYONE, Principal, Role
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
-from ordertrack.ports.store import Store
+from ordertrack.ports.feed_store import FeedStore
 from ordertrack.service.authorization import check_party, look_nowhere, may_see
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking.deadline_timer import Alarm
@@ -73,7 +73,7 @@ HeldPoll = Poll[Waiter]
 class Tracking:
     def __init__(
         self,
-        store: Store,
+        store: FeedStore,
         hub: Hub[Waiter],
         clock: Clock,
         statistics: Statistics,
