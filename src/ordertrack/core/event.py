@@ -25,7 +25,7 @@ class Status(StrEnum):
         return self is Status.DELIVERED or self is Status.CANCELLED
 
 
-ROAD = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_UP, Status.DELIVERED)
+PROGRESSION = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_UP, Status.DELIVERED)
 """The way from kitchen to door, in order; `cancelled` is beside it."""
 
 

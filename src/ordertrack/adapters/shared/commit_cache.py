@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Recent(Generic[K, V]):
+class LruCache(Generic[K, V]):
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._values: OrderedDict[K, V] = OrderedDict()
@@ -43,11 +43,11 @@ class _Reading(Generic[V]):
     newest: V | None = None
 
 
-class AtHand(Generic[K, V]):
+class CommitCache(Generic[K, V]):
     """Values as commits left them, on the event loop; those that are not here are read from the file."""
 
     def __init__(self, limit: int) -> None:
-        self._recent: Recent[K, V] = Recent(limit)
+        self._recent: LruCache[K, V] = LruCache(limit)
         self._reading: dict[K, _Reading[V]] = {}
 
     def get(self, key: K) -> V | None:

@@ -81,7 +81,7 @@ class OpenFiles:
         self._paths = (os.fspath(path), f"{path}-wal")
         self._identities = self._look()
 
-    def still_there(self) -> bool:
+    def is_intact(self) -> bool:
         """False when a path leads to no file or to another one. Takes a few microseconds."""
         try:
             return self._look() == self._identities

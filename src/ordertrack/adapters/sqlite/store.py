@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from ordertrack.adapters.shared.commit_cache import AtHand
+from ordertrack.adapters.shared.commit_cache import CommitCache
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
 from ordertrack.adapters.sqlite.feeds import read_changes, read_party
 from ordertrack.adapters.sqlite.links import find_link, read_links
@@ -35,7 +35,9 @@ from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, CommitMeter, Created, Idempotency
-from ordertrack.ports.store import History, OrderFilter, SimulationListener, StoreCannotOpen
+from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.simulation_store import SimulationListener
+from ordertrack.ports.store import StoreCannotOpen
 
 READERS = 2
 """For polls and single orders. Lists have one of their own: one that looks at a million orders delays other lists, and
@@ -69,8 +71,8 @@ class SqliteStore:
         self._data_dir = data_dir
         self._clock = clock
         self._meter = meter
-        self._orders: AtHand[int, Order] = AtHand(CACHED_ORDERS)
-        self._feed_versions: AtHand[FeedKey, int] = AtHand(CACHED_FEEDS)
+        self._orders: CommitCache[int, Order] = CommitCache(CACHED_ORDERS)
+        self._feed_versions: CommitCache[FeedKey, int] = CommitCache(CACHED_FEEDS)
         self._counts: Counter[Status] = Counter()
         self._listener: CommitListener = lambda committed, committed_at_s: None
         self._simulations: SimulationListener = lambda order_id, steps: None

@@ -159,7 +159,7 @@ class Writer:
         return batch
 
     def _check_files(self) -> None:
-        is_cut_off = not self._files.still_there()
+        is_cut_off = not self._files.is_intact()
         if is_cut_off != self.is_cut_off:
             self.is_cut_off = is_cut_off
             if is_cut_off:
