@@ -35,7 +35,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -111,7 +111,7 @@ class Store(Protocol):
     ) -> Created:
         """Raises ReferenceTaken, IdempotencyKeyReused."""
 
-    async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
+    def apply(self, changes: Sequence[Change], now_ms: int) -> Awaitable[list[Applied | OrdertrackError]]:
         """One commit, one result each, in order."""
 
     async def order(self, order_id: int) -> Order:
