@@ -21,7 +21,7 @@ from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus
 from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.commits import Applied, Committed
-from ordertrack.ports.store import OrderFilter
+from ordertrack.ports.order_store import OrderFilter
 
 pytestmark = pytest.mark.anyio
 

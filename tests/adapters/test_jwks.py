@@ -107,7 +107,7 @@ class Setup:
     def __init__(self, url: str, timeout_s: float = BOUND_S) -> None:
         self.clock = StillClock()
         self.keys = PublishedKeys(url, self.clock, refresh_s=3_600, timeout_s=timeout_s)
-        self.tokens = JwtTokens(self.keys, Rules(), self.clock, max_remembered=100)
+        self.tokens = JwtTokens(self.keys, Rules(), self.clock, max_cached=100)
 
     async def accepts(self, token: str) -> bool:
         try:

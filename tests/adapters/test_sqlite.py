@@ -29,7 +29,8 @@ from ordertrack.core.order import Details, NewOrder, Order
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus
 from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.commits import Applied, Committed, Idempotency
-from ordertrack.ports.store import OrderFilter, StoreCannotOpen
+from ordertrack.ports.order_store import OrderFilter
+from ordertrack.ports.store import StoreCannotOpen
 
 pytestmark = pytest.mark.anyio
 

@@ -20,7 +20,8 @@ from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder
 from ordertrack.core.order_rules import AssignCourier
 from ordertrack.ports.commits import Committed
-from ordertrack.ports.store import OrderFilter, StoreCannotOpen
+from ordertrack.ports.order_store import OrderFilter
+from ordertrack.ports.store import StoreCannotOpen
 
 pytestmark = pytest.mark.anyio
 

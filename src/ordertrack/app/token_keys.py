@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ordertrack.adapters.jwt.claims import ClaimNames, Rules
 from ordertrack.adapters.jwt.jwks import PublishedKeys
-from ordertrack.adapters.jwt.keys import Key, KeySource, OneKey, pem_key, secret_key
+from ordertrack.adapters.jwt.keys import Key, KeySource, StaticKey, pem_key, secret_key
 from ordertrack.adapters.jwt.tokens import JwtTokens
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.tokens import Tokens
@@ -23,8 +23,8 @@ def access_control(settings: Settings, clock: Clock) -> Tokens | None:
     if settings.token_jwks_url is not None:
         keys = PublishedKeys(settings.token_jwks_url, clock, refresh_s=settings.token_jwks_refresh_s)
     else:
-        keys = OneKey(signing_key(settings) or _public_key(settings))
-    return JwtTokens(keys, token_rules(settings), clock, max_remembered=settings.max_remembered_tokens)
+        keys = StaticKey(signing_key(settings) or _public_key(settings))
+    return JwtTokens(keys, token_rules(settings), clock, max_cached=settings.max_remembered_tokens)
 
 
 def signing_key(settings: Settings) -> Key | None:

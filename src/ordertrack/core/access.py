@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderNotFound
-from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import Change, ChangeStatus, undone_event
@@ -67,7 +67,7 @@ GRANTS: dict[tuple[Role, Right], Grant] = {
 _MAY_SOMETIMES = frozenset((role, right[0]) for (role, right), grant in GRANTS.items() if grant is not Grant.NO)
 
 
-def sees(principal: Principal, order: Order) -> bool:
+def owns(principal: Principal, order: Order) -> bool:
     """Whether the order is the principal's own."""
     match principal.role:
         case Role.CUSTOMER:
@@ -95,7 +95,7 @@ def check_order(principal: Principal, order: Order, action: Action) -> None:
 
     Raises OrderNotFound, Forbidden.
     """
-    if not sees(principal, order):
+    if not owns(principal, order):
         raise OrderNotFound(order.id)
     check_action(principal, action)
 
@@ -114,11 +114,11 @@ def check_create(principal: Principal, new: NewOrder) -> None:
 
 def check_change(principal: Principal, order: Order, change: Change) -> None:
     """Raises OrderNotFound, Forbidden; a step that the rules of the order refuse anyway is left to them."""
-    if not sees(principal, order):
+    if not owns(principal, order):
         raise OrderNotFound(order.id)
     action = action_of(change)
     right = (action, change.to if isinstance(change, ChangeStatus) and action is Action.MOVE else None)
-    if not _fits(GRANTS[principal.role, right], principal, order, change):
+    if not _grant_allows(GRANTS[principal.role, right], principal, order, change):
         raise Forbidden(principal.role, *right)
 
 
@@ -188,7 +188,7 @@ def check_list(principal: Principal, asked: Parties) -> Parties:
     return Parties(*(theirs if mine is None else mine for mine, theirs in zip(own, asked, strict=True)))
 
 
-def _fits(grant: Grant, principal: Principal, order: Order, change: Change) -> bool:
+def _grant_allows(grant: Grant, principal: Principal, order: Order, change: Change) -> bool:
     """A cancellation of what is cancelled already is a repetition, and stays one."""
     match grant:
         case Grant.NO:
@@ -210,8 +210,10 @@ def _fits(grant: Grant, principal: Principal, order: Order, change: Change) -> b
                 return _own_steps(principal, order, change, undone)
             if order.status is Status.CANCELLED:
                 return role_of(undone[-1].actor) is Role.RESTAURANT
-            passed = ROAD[ROAD.index(change.to) + 1 : ROAD.index(order.status) + 1]
-            return all(_fits(GRANTS[principal.role, (Action.MOVE, to)], principal, order, change) for to in passed)
+            passed = PROGRESSION[PROGRESSION.index(change.to) + 1 : PROGRESSION.index(order.status) + 1]
+            return all(
+                _grant_allows(GRANTS[principal.role, (Action.MOVE, to)], principal, order, change) for to in passed
+            )
 
 
 def _assigned_by(order: Order) -> str:

@@ -37,7 +37,7 @@ T = TypeVar("T", bound=Due)
 
 
 class Deadlines(Generic[T]):
-    """An item has at most one deadline: `add` only what was never added, was removed, or was given back by `due`."""
+    """An item has at most one deadline: add only an item that is new, was removed, or was returned by `pop_due`."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, _Bucket] = {}
@@ -65,7 +65,7 @@ class Deadlines(Generic[T]):
         if earlier is later:  # only a bucket is its own neighbour on both sides
             self._drop(cast(_Bucket, earlier))
 
-    def due(self, now_s: float) -> list[T]:
+    def pop_due(self, now_s: float) -> list[T]:
         """Take out what is due, earliest tick first."""
         due: list[T] = []
         while (next_s := self.next_s()) is not None and next_s <= now_s:

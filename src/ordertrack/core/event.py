@@ -26,7 +26,7 @@ class Status(StrEnum):
         self.ended = value in ("delivered", "cancelled")
 
 
-ROAD = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_UP, Status.DELIVERED)
+PROGRESSION = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_UP, Status.DELIVERED)
 """The way from kitchen to door, in order; `cancelled` is beside it."""
 
 

@@ -71,7 +71,7 @@ _ORDER_BYTES, _ITEM_BYTES, _EVENT_BYTES, _STEP_BYTES = 450, 60, 200, 12
 """JSON of an order, an item, an event and a step passed over, with long numbers and without texts."""
 
 
-def fitting(entries: Iterable[Entry], limit: int, what: Callable[[Entry], Order | int]) -> tuple[list[Entry], bool]:
+def fill_page(entries: Iterable[Entry], limit: int, what: Callable[[Entry], Order | int]) -> tuple[list[Entry], bool]:
     """Return the first entries that fit on a page, at most `limit`, at most PAGE_BYTES, at least one; and whether there
     are more. `what` gives an entry's order, or the id of an order that left. Only one more than fits is taken."""
     shown: list[Entry] = []
@@ -84,14 +84,16 @@ def fitting(entries: Iterable[Entry], limit: int, what: Callable[[Entry], Order 
     return shown, False
 
 
-def page(version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0) -> FeedChanges:
+def build_page(
+    version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0
+) -> FeedChanges:
     """Return the oldest of `entries` that fit.
 
     An entry is the version of the feed and the order that changed then, or the id of an order that left. They come
-    oldest first. A store may read orders as they are asked for (`fitting`). The feed is at `version`. No two entries
+    oldest first. A store may read orders as they are asked for (`fill_page`). The feed is at `version`. No two entries
     have one version, so a page may end between any of them.
     """
-    shown, more = fitting(entries, limit, itemgetter(1))
+    shown, more = fill_page(entries, limit, itemgetter(1))
     upto = shown[-1][0] if more else version
     return FeedChanges(
         version=upto,

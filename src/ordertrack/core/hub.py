@@ -221,7 +221,7 @@ class Hub(Generic[W]):
 
     def expire(self, now_s: float) -> list[Poll[W]]:
         """Polls whose time is up. They are reading again: still joined, so that news is not missed meanwhile."""
-        due = self._deadlines.due(now_s)
+        due = self._deadlines.pop_due(now_s)
         for poll in due:
             self._uncount(poll)
             poll.announced = 0

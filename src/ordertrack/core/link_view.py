@@ -24,7 +24,7 @@ ANONYMOUS_ACTOR = "anonymous"
 """The actor of an event that no known role signed."""
 
 
-def for_link(order: Order) -> Order:
+def redact_for_link(order: Order) -> Order:
     """The order as a link shows it. Versions and their number are the order's, so positions keep their meaning."""
     courier_id = order.courier_id if order.status is Status.PICKED_UP else None
     return replace(

@@ -15,7 +15,7 @@ from ordertrack.core.errors import (
     UndoWindowPassed,
     VersionConflict,
 )
-from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.order import Order
 from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.core.transitions import FORWARD_MOVES, TRANSITIONS, Move
@@ -156,7 +156,7 @@ def undone_event(order: Order, to: Status) -> Event:
         return last
     undone = order.timeline[-1]
     for event in reversed(order.timeline):
-        if event.status is not Status.CANCELLED and ROAD.index(event.status) <= ROAD.index(to):
+        if event.status is not Status.CANCELLED and PROGRESSION.index(event.status) <= PROGRESSION.index(to):
             break
         if event.type is not EventType.COURIER_ASSIGNED:
             undone = event
@@ -185,4 +185,4 @@ def _next_time(order: Order, now_ms: int) -> int:
 
 
 def _skipped(start: Status, to: Status) -> tuple[Status, ...]:
-    return ROAD[ROAD.index(start) + 1 : ROAD.index(to)]
+    return PROGRESSION[PROGRESSION.index(start) + 1 : PROGRESSION.index(to)]

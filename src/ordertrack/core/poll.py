@@ -127,7 +127,7 @@ def hold_s(request: PollRequest, max_timeout_s: float) -> float:
     return min(asked_s, max_timeout_s, asked_s if request.wait_s is None else request.wait_s)
 
 
-def check(request: PollRequest, feed: FeedKey) -> None:
+def check_request(request: PollRequest, feed: FeedKey) -> None:
     """Whether this feed can be asked for like this. Raises InvalidInput."""
     if feed.kind is FeedKind.ORDER:
         if request.cursor is not None and request.cursor.snapshot:

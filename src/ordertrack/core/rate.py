@@ -55,7 +55,7 @@ class RateLimiter:
 
     def take(self, key: Hashable, now_s: float) -> Verdict:
         """Take one request off the key's budget, if it has room for one."""
-        verdict = self.look(key, now_s)
+        verdict = self.peek(key, now_s)
         if verdict.allowed:
             self._keep(key, now_s + verdict.reset_s)
         return verdict
@@ -67,7 +67,7 @@ class RateLimiter:
         if more > 0:
             self._keep(key, max(self._whole_at_s.get(key, now_s), now_s) + more * self.quota.interval_s)
 
-    def look(self, key: Hashable, now_s: float) -> Verdict:
+    def peek(self, key: Hashable, now_s: float) -> Verdict:
         """Return what `take` would; nothing is taken."""
         quota = self.quota
         before_s = max(self._whole_at_s.get(key, now_s), now_s) - now_s

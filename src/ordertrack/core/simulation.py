@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ordertrack.core.errors import InvalidInput, OrderEnded
-from ordertrack.core.event import ROAD, Status
+from ordertrack.core.event import PROGRESSION, Status
 from ordertrack.core.order import Order
 
 ACTOR = "simulator"
@@ -55,16 +55,16 @@ class Step(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-def plan(order: Order, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
+def plan_steps(order: Order, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
     """The steps from the order's current status on. Raises OrderEnded, or InvalidInput for a `cancel_at` behind it."""
     if order.status.ended:
         raise OrderEnded(order)
-    start = ROAD.index(order.status)
-    if options.cancel_at is not None and ROAD.index(options.cancel_at) < start:
+    start = PROGRESSION.index(order.status)
+    if options.cancel_at is not None and PROGRESSION.index(options.cancel_at) < start:
         raise InvalidInput("cancel_at", f"a status not before the order's current one, {order.status}")
     steps: list[Step] = []
     due_at_ms = float(now_ms)
-    for status, following in zip(ROAD[start:], ROAD[start + 1 :], strict=False):
+    for status, following in zip(PROGRESSION[start:], PROGRESSION[start + 1 :], strict=False):
         due_at_ms += options.timings_s.get(status, TIMINGS_S[status]) / options.speed * 1000
         cancelled = status is options.cancel_at
         steps.append(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 
-from ordertrack.core.access import check_feed, check_order, sees
+from ordertrack.core.access import check_feed, check_order, owns
 from ordertrack.core.errors import OrderNotFound
 from ordertrack.core.feed import FeedKey, FeedKind, FeedState
 from ordertrack.core.order import Order
 from ordertrack.core.poll import State
 from ordertrack.core.principal import Action, Principal
-from ordertrack.ports.store import Store
+from ordertrack.ports.order_store import OrderReader
 
 NOWHERE = 0
 """Ids begin at 1."""
@@ -28,10 +28,10 @@ def check_party(by: Principal, feed: FeedKey) -> None:
 
 def may_see(by: Principal, state: State) -> bool:
     """Tell whether `by` may see an order. A party's feed was checked before."""
-    return isinstance(state, FeedState) or sees(by, state)
+    return isinstance(state, FeedState) or owns(by, state)
 
 
-async def checked(store: Store, order_id: int, by: Principal, action: Action) -> Order:
+async def checked(store: OrderReader, order_id: int, by: Principal, action: Action) -> Order:
     """The order, when `by` may do this with it. Raises OrderNotFound, Forbidden, StoreUnavailable."""
     at_hand = store.peek(order_id) is not None
     order = await store.order(order_id)
@@ -44,7 +44,7 @@ async def checked(store: Store, order_id: int, by: Principal, action: Action) ->
     return order
 
 
-async def look_nowhere(store: Store) -> None:
+async def look_nowhere(store: OrderReader) -> None:
     """Raises StoreUnavailable."""
     with contextlib.suppress(OrderNotFound):
         await store.order(NOWHERE)

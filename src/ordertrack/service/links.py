@@ -25,7 +25,7 @@ from ordertrack.core.principal import Action, Principal, Role
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
-from ordertrack.ports.store import Store
+from ordertrack.ports.link_store import LinkStore
 from ordertrack.service.authorization import checked
 
 PREFIX = "otl_"
@@ -58,7 +58,7 @@ class _Verified(NamedTuple):
 class Links:
     def __init__(
         self,
-        store: Store,
+        store: LinkStore,
         clock: Clock,
         draw_token: Callable[[], str],
         kept_after_end_s: float,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ordertrack.core.event import ROAD, Status
+from ordertrack.core.event import PROGRESSION, Status
 from ordertrack.core.order import Details, Item, NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import History, Store
+from ordertrack.ports.order_store import History, OrderStore
 
 _ACTOR = "sample"
 _STEP_MS = 3 * 60 * 1000
@@ -24,7 +24,7 @@ SAMPLES: dict[int, tuple[Status, NewOrder]] = {
 }
 
 
-async def load_samples(store: Store, clock: Clock) -> bool:
+async def load_samples(store: OrderStore, clock: Clock) -> bool:
     """Load them into an empty store, all or none. False when there is an order already."""
     if sum((await store.orders_by_status()).values()):
         return False
@@ -34,7 +34,7 @@ async def load_samples(store: Store, clock: Clock) -> bool:
 
 def _history(order_id: int, status: Status, new: NewOrder, now_ms: int) -> History:
     """An order that has just become `status`, a step every _STEP_MS."""
-    way = ROAD[1 : ROAD.index(status) + 1]
+    way = PROGRESSION[1 : PROGRESSION.index(status) + 1]
     started_at_ms = now_ms - _STEP_MS * len(way)
     changes = [
         (ChangeStatus(order_id, to, _ACTOR), started_at_ms + step * _STEP_MS) for step, to in enumerate(way, start=1)

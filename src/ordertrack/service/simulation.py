@@ -18,7 +18,7 @@ from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.principal import ANYONE, Action, Principal
 from ordertrack.core.simulation import ACTOR, Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Store
+from ordertrack.ports.simulation_store import SimulationStore
 from ordertrack.service.authorization import checked
 
 MAX_SLEEP_S = 60.0
@@ -33,7 +33,7 @@ log = structlog.get_logger("ordertrack.simulation")
 
 
 class Simulator:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: SimulationStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._next: dict[int, tuple[Step, ...]] = {}

@@ -61,7 +61,7 @@ class PublishedKeys:
         """A token that names no key is taken for the only one of its algorithm there is."""
         return self._alone.get(algorithm) if kid is None else self._keys.get((algorithm, kid))
 
-    async def look_again(self) -> None:
+    async def refetch(self) -> None:
         """Raises TokensUnavailable."""
         if self._fetching is not None or self._clock.monotonic_s() >= self._not_before_s:
             await self.fetch()

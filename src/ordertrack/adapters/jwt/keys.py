@@ -53,11 +53,11 @@ class KeySource(Protocol):
 
     def find(self, algorithm: str, kid: str | None) -> Key | None: ...
 
-    async def look_again(self) -> None:
+    async def refetch(self) -> None:
         """After `find` found nothing. Raises TokensUnavailable."""
 
 
-class OneKey:
+class StaticKey:
     """A key that is configured and stays. It has no id: whatever `kid` a token names, this is the key."""
 
     generation = 0
@@ -75,7 +75,7 @@ class OneKey:
     def find(self, algorithm: str, kid: str | None) -> Key | None:
         return self._key if algorithm == self._key.algorithm else None
 
-    async def look_again(self) -> None:
+    async def refetch(self) -> None:
         pass
 
 

@@ -20,17 +20,17 @@ _JWS.register_algorithm(ED25519, OKPAlgorithm())
 
 
 class JwtTokens:
-    """Remembers up to `max_remembered` accepted tokens by their SHA-256, the least recently used go first.
+    """Remembers up to `max_cached` accepted tokens by their SHA-256, the least recently used go first.
 
     A signature is checked on the event loop: that takes a fraction of a millisecond, no longer than the way to another
     thread and back.
     """
 
-    def __init__(self, keys: KeySource, rules: Rules, clock: Clock, *, max_remembered: int) -> None:
+    def __init__(self, keys: KeySource, rules: Rules, clock: Clock, *, max_cached: int) -> None:
         self._keys = keys
         self._rules = rules
         self._clock = clock
-        self._max_remembered = max_remembered
+        self._max_remembered = max_cached
         self._remembered: OrderedDict[bytes, Principal] = OrderedDict()
         self._generation = keys.generation
 
@@ -61,7 +61,7 @@ class JwtTokens:
             raise Unauthenticated("invalid")
         key = self._keys.find(algorithm, header.kid)
         if key is None:
-            await self._keys.look_again()
+            await self._keys.refetch()
             key = self._keys.find(algorithm, header.kid)
         if key is None:
             raise Unauthenticated("invalid")

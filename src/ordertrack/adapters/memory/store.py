@@ -21,14 +21,15 @@ from ordertrack.core.errors import (
     TooManyLinks,
 )
 from ordertrack.core.event import Status
-from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, page, party_feeds, touched_feeds
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, build_page, party_feeds, touched_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
 from ordertrack.core.order_rules import Change, advance
-from ordertrack.core.simulation import Step, WorkflowOptions, plan
+from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, CommitListener, Committed, Created, Idempotency
-from ordertrack.ports.store import History, OrderFilter, SimulationListener
+from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.simulation_store import SimulationListener
 
 
 class MemoryStore:
@@ -185,7 +186,7 @@ class MemoryStore:
             here = feed in party_feeds(order)
             if version > max(after, snapshot) or (version > after and here and not order.status.ended):
                 entries.append((version, order if here else order_id))
-        return page(current, sorted(entries, key=itemgetter(0)), limit=limit, snapshot=snapshot)
+        return build_page(current, sorted(entries, key=itemgetter(0)), limit=limit, snapshot=snapshot)
 
     async def orders_by_status(self) -> dict[Status, int]:
         counts = Counter(order.status for order in self._orders.values())
@@ -195,7 +196,7 @@ class MemoryStore:
         order = await self.order(order_id)
         if order_id in self._steps:
             raise SimulationRunning(order)
-        steps = plan(order, options, now_ms)
+        steps = plan_steps(order, options, now_ms)
         self._set_steps(order_id, steps)
         return steps
 

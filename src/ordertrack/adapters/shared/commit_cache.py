@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Recent(OrderedDict[K, V]):
+class LruCache(OrderedDict[K, V]):
     """`use` and `put` count as a use of the value; `get` and `in` do not."""
 
     def __init__(self, limit: int) -> None:
@@ -43,7 +43,7 @@ class CommitCache(Generic[K, V]):
     """Values as commits left them, for the event loop; those that are not here are read from the file."""
 
     def __init__(self, limit: int) -> None:
-        self._recent: Recent[K, V] = Recent(limit)
+        self._recent: LruCache[K, V] = LruCache(limit)
         self._reading: dict[K, _Reading[V]] = {}
 
     def get(self, key: K) -> V | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.rows import read_undamaged
-from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, page
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, build_page
 from ordertrack.core.order import Order
 
 _COLUMNS = {
@@ -60,7 +60,7 @@ def read_changes(
     if feed.kind is FeedKind.COURIER:
         departures = connection.execute(SQL["departures"], {**wanted, "after": max(after, snapshot)})
         pages.append(departures)
-    return page(party.version, merge(*pages, key=itemgetter(0)), limit=limit, snapshot=snapshot)
+    return build_page(party.version, merge(*pages, key=itemgetter(0)), limit=limit, snapshot=snapshot)
 
 
 def _entries(

@@ -11,7 +11,7 @@ from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.rows import read_undamaged
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
-from ordertrack.ports.store import OrderFilter
+from ordertrack.ports.order_store import OrderFilter
 
 PARTY_IDS = ("customer_id", "restaurant_id", "courier_id")
 BY_STATUS = SQL["orders_by_status"].format(last_status=SQL["last_status"])

@@ -36,7 +36,9 @@ from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, CommitMeter, Created, Idempotency
-from ordertrack.ports.store import History, OrderFilter, SimulationListener, StoreCannotOpen
+from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.simulation_store import SimulationListener
+from ordertrack.ports.store import StoreCannotOpen
 
 READERS = 2
 """For polls and single orders. Lists have one of their own: one that looks at a million orders delays other lists, and

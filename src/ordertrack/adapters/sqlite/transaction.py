@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ordertrack.adapters.shared.commit_cache import Recent
+from ordertrack.adapters.shared.commit_cache import LruCache
 from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.feeds import Party, read_party
 from ordertrack.adapters.sqlite.links import insert_link, revoke_link
@@ -31,10 +31,10 @@ from ordertrack.core.event import Event, Status
 from ordertrack.core.feed import FeedKey, FeedKind, party_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
 from ordertrack.core.order_rules import Change
-from ordertrack.core.simulation import Step, WorkflowOptions, plan
+from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
-from ordertrack.ports.store import History
+from ordertrack.ports.order_store import History
 
 CACHED_ORDERS = 10_000
 CACHED_FEEDS = 50_000
@@ -64,7 +64,7 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._orders: Recent[int, Order] = Recent(CACHED_ORDERS)
+        self._orders: LruCache[int, Order] = LruCache(CACHED_ORDERS)
         self._feeds: dict[FeedKey, _Feed] = {}
         self._feeds_of: dict[int, tuple[_Feed, ...]] = {}
         self._known_steps: dict[int, tuple[Step, ...]] | None = None
@@ -149,7 +149,7 @@ class Transaction:
         order = self._order(order_id)
         if order_id in self._steps:
             raise SimulationRunning(order)
-        steps = plan(order, options, now_ms)
+        steps = plan_steps(order, options, now_ms)
         self._connection.execute(SQL["delete_steps"], (order_id, MAX_INT64))  # damaged ones, which nothing else knows
         self._connection.executemany(SQL["insert_step"], map(step_row, steps))
         self._set_steps(order_id, steps)

@@ -6,7 +6,7 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState
-from ordertrack.core.link_view import for_link
+from ordertrack.core.link_view import redact_for_link
 from ordertrack.core.order import Order
 from ordertrack.core.poll import Answer, Reason
 from ordertrack.core.tracking_link import MAX_LINKS
@@ -108,7 +108,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "As the poll of an order. It shows nothing of the people. PROTOCOL.md section 7.",
         poll_view.PollAnswer,
         answer_example=poll_view.poll_answer(
-            Answer(for_link(PREPARING), Reason.CHANGED, 1), EPOCH, 120, PREPARING.updated_at_ms + 8
+            Answer(redact_for_link(PREPARING), Reason.CHANGED, 1), EPOCH, 120, PREPARING.updated_at_ms + 8
         ),
         parameters=(LINK_TOKEN, *LAST_UPDATE, *POLL_PARAMETERS),
         headers=POLL_HEADERS,
@@ -351,7 +351,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "The order of a tracking link",
         "It shows nothing of the people. Never held.",
         order_views.OrderAnswer,
-        answer_example=order_views.OrderAnswer(data=order_views.order_view(for_link(PREPARING))),
+        answer_example=order_views.OrderAnswer(data=order_views.order_view(redact_for_link(PREPARING))),
         parameters=(LINK_TOKEN, IF_NONE_MATCH),
         headers=("ETag",),
         errors=(http.NoSuchPage, core.OrderNotFound, core.StoreUnavailable),

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ordertrack.core import errors as core
-from ordertrack.core.event import ROAD, Event, Status
+from ordertrack.core.event import PROGRESSION, Event, Status
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
 from ordertrack.core.poll import DEFAULT_TIMEOUT_S
-from ordertrack.core.simulation import WorkflowOptions, plan
+from ordertrack.core.simulation import WorkflowOptions, plan_steps
 from ordertrack.core.timestamps import format_time
 from ordertrack.core.tracking_link import Link
 from ordertrack.http.wire import bodies, names, order_views
@@ -91,9 +91,9 @@ def after(order: Order, event: Event | None) -> Order:
     return order if event is None else evolve(order, event)
 
 
-CONFIRMED, PREPARING = sample(()), sample(ROAD[1:2])
+CONFIRMED, PREPARING = sample(()), sample(PROGRESSION[1:2])
 WITH_COURIER = after(PREPARING, advance(PREPARING, AssignCourier(101, "7", "anonymous"), AT_MS + 90_000))
-STEPS = plan(CONFIRMED, WorkflowOptions(speed=60), AT_MS)
+STEPS = plan_steps(CONFIRMED, WorkflowOptions(speed=60), AT_MS)
 BULK_RESULTS = [
     order_views.BulkResult(101, True, True, Status.PREPARING, 2, format_time(PREPARING.updated_at_ms)),
     order_views.BulkResult(999, False, error="order_not_found", message="There is no such order."),

@@ -146,7 +146,7 @@ class Admission:
         if limiter is None or (verdict := limiter.take(key, now_s)).allowed:
             return
         other = None if also is None else self._limiters.get(also)
-        other_s = 0.0 if other is None else other.look(key, now_s).retry_after_s
+        other_s = 0.0 if other is None else other.peek(key, now_s).retry_after_s
         raise _rate_limited(budget, limiter.quota, max(verdict.retry_after_s, other_s))
 
     def _check_guesses(self, address: str) -> None:
@@ -154,7 +154,7 @@ class Admission:
         limiter = self._limiters.get(Budget.GUESSES)
         if limiter is None:
             return
-        verdict = limiter.look(budget_key(address), self._clock.monotonic_s())
+        verdict = limiter.peek(budget_key(address), self._clock.monotonic_s())
         if not verdict.allowed:
             raise _rate_limited(Budget.GUESSES, limiter.quota, verdict.retry_after_s)
 

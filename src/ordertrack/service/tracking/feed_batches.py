@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from ordertrack.core.feed import PAGE_ENTRIES, FeedKey, FeedState, page, party_feeds
+from ordertrack.core.feed import PAGE_ENTRIES, FeedKey, FeedState, build_page, party_feeds
 from ordertrack.core.order import Order
 from ordertrack.ports.commits import Committed
 
@@ -34,7 +34,7 @@ class Told:
             return None
         if position not in self._states:
             missed = sorted((entry for entry in self._entries if entry[0] > position), key=itemgetter(0))
-            self._states[position] = FeedState(self.feed, page(self.version, missed, limit=PAGE_ENTRIES))
+            self._states[position] = FeedState(self.feed, build_page(self.version, missed, limit=PAGE_ENTRIES))
         return self._states[position]
 
 

@@ -24,7 +24,7 @@ from ordertrack.core.errors import (
 )
 from ordertrack.core.feed import FeedKey, FeedState, order_feed
 from ordertrack.core.hub import Held, Hub, Parking, Poll
-from ordertrack.core.link_view import for_link
+from ordertrack.core.link_view import redact_for_link
 from ordertrack.core.order import Order
 from ordertrack.core.poll import (
     Answer,
@@ -32,7 +32,7 @@ from ordertrack.core.poll import (
     PollRequest,
     Reason,
     State,
-    check,
+    check_request,
     decide,
     decide_at,
     decide_drained,
@@ -43,7 +43,7 @@ from ordertrack.core.principal import ANYONE, Principal, Role
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
-from ordertrack.ports.store import Store
+from ordertrack.ports.feed_store import FeedStore
 from ordertrack.service.authorization import check_party, look_nowhere, may_see
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking.deadline_timer import Alarm
@@ -73,7 +73,7 @@ HeldPoll = Poll[Waiter]
 class Tracking:
     def __init__(
         self,
-        store: Store,
+        store: FeedStore,
         hub: Hub[Waiter],
         clock: Clock,
         statistics: Statistics,
@@ -111,7 +111,7 @@ class Tracking:
         What is read and answered in one turn of the event loop has no gap to fall into: only a poll that is held, or
         has to read more, joins first.
         """
-        check(request, feed)
+        check_request(request, feed)
         check_party(by, feed)
         state = self._feeds.at_hand(feed)
         if state is None or not may_see(by, state):
@@ -201,7 +201,7 @@ class Tracking:
         if by.role is not Role.LINK or isinstance(answer.state, FeedState):
             return answer
         if self._for_links[0] is not answer.state:
-            self._for_links = (answer.state, for_link(answer.state))
+            self._for_links = (answer.state, redact_for_link(answer.state))
         return msgspec.structs.replace(answer, state=self._for_links[1])
 
     def _hold_s(self, request: PollRequest, by: Principal) -> float:
@@ -215,7 +215,7 @@ class Tracking:
 
     def _joined(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> HeldPoll:
         """Raises: InvalidInput, Forbidden."""
-        check(request, feed)
+        check_request(request, feed)
         check_party(by, feed)
         ends_at_s = self._clock.monotonic_s() + self._hold_s(request, by)
         poll: HeldPoll = Poll(
