@@ -104,7 +104,7 @@ async def writer_busy(store: SqliteStore) -> AsyncIterator[None]:
         under_way.set()
         assert go_on.wait(BOUND_S)
 
-    blocking = asyncio.create_task(writer_of(store).submit(job))
+    blocking = writer_of(store).submit(job)
     assert await asyncio.to_thread(under_way.wait, BOUND_S)
     try:
         yield
@@ -458,7 +458,7 @@ async def test_a_commit_that_fails_keeps_nothing_and_the_next_one_goes_on_as_bef
         fill_the_disk(store)
         async with writer_busy(store):
             doomed: list[asyncio.Task[Any]] = [
-                asyncio.create_task(store.apply([to(order, "preparing")], NOW_MS)),
+                asyncio.ensure_future(store.apply([to(order, "preparing")], NOW_MS)),
                 asyncio.create_task(store.start_simulation(simulated.id, WorkflowOptions(), NOW_MS)),
                 asyncio.create_task(store.create(BIG, NOW_MS, idempotency=Idempotency("key", "body"))),
             ]
@@ -498,7 +498,7 @@ async def test_a_medium_that_fails_even_while_a_commit_is_taken_back_leaves_no_f
         async with writer_busy_and_failing(store):
             doomed = [
                 asyncio.create_task(store.start_simulation(order.id, WorkflowOptions(), NOW_MS)),
-                asyncio.create_task(store.apply([AssignCourier(order.id, "d1", "test")], NOW_MS)),
+                asyncio.ensure_future(store.apply([AssignCourier(order.id, "d1", "test")], NOW_MS)),
             ]
         outcomes = await asyncio.gather(*doomed, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 2
@@ -596,7 +596,7 @@ async def test_a_read_of_what_was_just_committed_waits_for_its_announcement(tmp_
     async with opened(tmp_path, listener) as store:  # nothing is in its caches
         slow = SlowLoop()
         writer_of(store)._loop = slow  # type: ignore[assignment]
-        change = asyncio.create_task(
+        change = asyncio.ensure_future(
             writer_of(store).submit(lambda tx: tx.apply([AssignCourier(order.id, "d1", "test")], NOW_MS))
         )
         assert await asyncio.to_thread(slow.committed.wait, BOUND_S)

@@ -424,7 +424,7 @@ async def test_the_listener_is_told_every_version_of_every_order_in_commit_order
 async def test_the_listener_is_told_even_when_the_caller_has_gone(store: Store, listener: Listener) -> None:
     """Clause 5: whatever became of the caller."""
     order = await placed(store)
-    caller = asyncio.create_task(store.apply([to(order, "preparing")], NOW_MS))
+    caller = asyncio.ensure_future(store.apply([to(order, "preparing")], NOW_MS))
     await asyncio.sleep(0)  # it has begun
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)

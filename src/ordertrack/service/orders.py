@@ -35,7 +35,7 @@ class Orders:
 
     async def change(self, change: Change) -> Applied:
         """Raises OrderNotFound, Forbidden, an OrderConflict, StoreBusy, StoreUnavailable."""
-        (result,) = await self.change_all([change])
+        (result,) = await self._store.apply([change], self._clock.now_ms())
         if isinstance(result, OrdertrackError):
             raise result
         return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,28 +11,24 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class LruCache(Generic[K, V]):
+class LruCache(OrderedDict[K, V]):
+    """`use` and `put` count as a use of the value; `get` and `in` do not."""
+
     def __init__(self, limit: int) -> None:
+        super().__init__()
         self._limit = limit
-        self._values: OrderedDict[K, V] = OrderedDict()
 
-    def __contains__(self, key: K) -> bool:
-        return key in self._values
-
-    def get(self, key: K) -> V | None:
-        value = self._values.get(key)
+    def use(self, key: K) -> V | None:
+        value = self.get(key)
         if value is not None:
-            self._values.move_to_end(key)
+            self.move_to_end(key)
         return value
 
     def put(self, key: K, value: V) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._limit:
-            self._values.popitem(last=False)
-
-    def clear(self) -> None:
-        self._values.clear()
+        self[key] = value
+        self.move_to_end(key)
+        if len(self) > self._limit:
+            self.popitem(last=False)
 
 
 @dataclass(slots=True)
@@ -44,25 +40,26 @@ class _Reading(Generic[V]):
 
 
 class CommitCache(Generic[K, V]):
-    """Values as commits left them, on the event loop; those that are not here are read from the file."""
+    """Values as commits left them, for the event loop; those that are not here are read from the file."""
 
     def __init__(self, limit: int) -> None:
         self._recent: LruCache[K, V] = LruCache(limit)
         self._reading: dict[K, _Reading[V]] = {}
 
     def get(self, key: K) -> V | None:
-        return self._recent.get(key)
+        return self._recent.use(key)
 
-    def commit(self, key: K, value: V, *, only_if_used: bool = False) -> None:
-        """A commit left this. `only_if_used`: not worth a place unless somebody asked for it before."""
-        if not only_if_used or key in self._recent:
-            self._recent.put(key, value)
-        if key in self._reading:
-            self._reading[key].newest = value
+    def commit(self, values: Mapping[K, V], *, only_if_used: bool = False) -> None:
+        """Keep what a commit left; with `only_if_used` only what was asked for before."""
+        for key, value in values.items():
+            if not only_if_used or key in self._recent:
+                self._recent.put(key, value)
+            if key in self._reading:
+                self._reading[key].newest = value
 
     async def read(self, key: K, load: Callable[[], Awaitable[V | None]]) -> V | None:
         """The value, from here or loaded; None when there is none."""
-        value = self._recent.get(key)
+        value = self._recent.use(key)
         if value is not None:
             return value
         reading = self._reading.setdefault(key, _Reading())

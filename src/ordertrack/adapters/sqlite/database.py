@@ -70,28 +70,6 @@ def _lock_folder(descriptor: int) -> None:
         return
 
 
-class OpenFiles:
-    """The database file and its write-ahead log, as they were when this was made. Both must exist then.
-
-    A process goes on writing into files that were deleted, and what it writes there is lost.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Raises OSError."""
-        self._paths = (os.fspath(path), f"{path}-wal")
-        self._identities = self._look()
-
-    def is_intact(self) -> bool:
-        """False when a path leads to no file or to another one. Takes a few microseconds."""
-        try:
-            return self._look() == self._identities
-        except OSError:
-            return False
-
-    def _look(self) -> list[tuple[int, int]]:
-        return [(status.st_dev, status.st_ino) for status in map(os.stat, self._paths)]
-
-
 def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = True) -> sqlite3.Connection:
     """Connect, for one thread at a time. `busy_timeout` comes first, since switching to WAL can itself be busy.
 

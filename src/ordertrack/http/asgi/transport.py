@@ -95,7 +95,7 @@ class AsgiApp:
         if isinstance(outcome, Answer):
             outcome = self._answers.response(outcome, self._tracking.epoch, closing=closing)
         response = with_headers(outcome, channel.headers)
-        headers = headers_of(response, http_date(self.clock.now_ms()))
+        headers = headers_of(response, http_date(self.clock.now_ms() // 1000))
         if closing and CLOSE not in headers:
             headers.append(CLOSE)
         try:

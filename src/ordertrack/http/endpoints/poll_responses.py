@@ -57,7 +57,7 @@ class PollAnswers:
     def written(self, answer: Answer, epoch: str, added: HeaderPairs, closing: bool, keep_alive: bool) -> bytes:
         """Return the whole response as bytes, with the headers that depend on its request."""
         now_ms = self._clock.now_ms()
-        shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms)
+        shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms // 1000)
         if added or not keep_alive:
             return bytes_of(with_headers(shared.response, added), date, keep_alive=keep_alive)
         if shared.date is not date:

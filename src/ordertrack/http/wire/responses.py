@@ -78,11 +78,7 @@ def bytes_of(response: Response, date: bytes, *, keep_alive: bool, head_only: bo
     return b"".join(parts)
 
 
-def http_date(now_ms: int) -> bytes:
-    """Of the answer, not of the request: a held poll's two are up to minutes apart."""
-    return _of_second(now_ms // 1000)
-
-
 @lru_cache(maxsize=1)
-def _of_second(seconds: int) -> bytes:
-    return formatdate(seconds, usegmt=True).encode()
+def http_date(second: int) -> bytes:
+    """Return the date of an answer, which may be minutes after its request. `second` counts from 1970."""
+    return formatdate(second, usegmt=True).encode()
