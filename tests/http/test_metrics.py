@@ -20,6 +20,7 @@ from ordertrack.core.poll import Reason
 from ordertrack.http.metrics.declarations import METRICS, PREFIX, Kind
 from ordertrack.http.metrics.exposition import OPENMETRICS_TYPE, TEXT_TYPE, scrape
 from ordertrack.http.openapi.document import openapi_document
+from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire.problems import KINDS
 from ordertrack.ports.process import ProcessView
 from ordertrack.service.monitoring.monitor import Figures
@@ -227,7 +228,7 @@ def _client(service: Service) -> httpx.AsyncClient:
 @pytest.mark.anyio
 async def test_every_problem_answered_is_counted_by_its_code_wherever_it_was_answered():
     service = _service()
-    openapi_document("1")  # the examples in it are no answers
+    openapi_document("1", OPERATIONS)  # the examples in it are no answers
     async with _client(service) as client:
         answers = [
             await client.get("/api/v1/orders/999/track"),  # the poll route

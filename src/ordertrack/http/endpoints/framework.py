@@ -12,9 +12,8 @@ from litestar import Litestar
 
 from ordertrack.http.policy.admission import CALLER, Caller
 from ordertrack.http.policy.security_headers import SECURE, SECURE_PAGE
-from ordertrack.http.routes.error_handlers import WHICH_METHODS
 from ordertrack.http.wire.errors import NoSuchPage
-from ordertrack.http.wire.message import CONTENT_LENGTH, Request, decoded
+from ordertrack.http.wire.message import CONTENT_LENGTH, WHICH_METHODS, Request, decoded
 from ordertrack.http.wire.responses import Response
 
 

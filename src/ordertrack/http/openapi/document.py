@@ -7,16 +7,14 @@ clients from the document and run them against a server.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
-from litestar import Response, Router, get
 from msgspec import UNSET
 
 from ordertrack.core import errors as core
 from ordertrack.http.openapi.error_examples import EXAMPLES
-from ordertrack.http.openapi.operations import OPERATIONS
-from ordertrack.http.openapi.parts import TAGS, Access, Json, Operation
+from ordertrack.http.openapi.shared import TAGS, Access, Json, Operation
 from ordertrack.http.wire import errors as http
 from ordertrack.http.wire import names
 from ordertrack.http.wire.patterns import in_schema
@@ -26,12 +24,12 @@ from ordertrack.http.wire.problems import KINDS, problem
 _SCHEMAS = "#/components/schemas/"
 
 
-def openapi_document(version: str) -> Json:
+def openapi_document(version: str, operations: Sequence[Operation]) -> Json:
     """Return the whole document (OpenAPI 3.1)."""
-    bodies = _schemas({op.body for op in OPERATIONS if op.body})
-    answers = _schemas({op.answer for op in OPERATIONS if op.answer} | {Problem})
+    bodies = _schemas({op.body for op in operations if op.body})
+    answers = _schemas({op.answer for op in operations if op.answer} | {Problem})
     paths: Json = {}
-    for operation in OPERATIONS:
+    for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
     return {
         "openapi": "3.1.0",
@@ -149,13 +147,3 @@ def error_example(error: type[core.OrdertrackError]) -> Json:
     """Return the answer to an example of this error."""
     example: Json = msgspec.json.decode(problem(EXAMPLES[error]).body)
     return example
-
-
-def openapi_router(version: str) -> Router:
-    document = msgspec.json.encode(openapi_document(version))
-
-    @get("/openapi.json")
-    async def openapi() -> Response[bytes]:
-        return Response(document, media_type=names.JSON)
-
-    return Router("/", route_handlers=[openapi])

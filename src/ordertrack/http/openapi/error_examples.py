@@ -11,7 +11,7 @@ from ordertrack.core.order import Order
 from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, advance
 from ordertrack.core.principal import Action, Role
 from ordertrack.core.tracking_link import MAX_LINKS
-from ordertrack.http.openapi.parts import PREPARING, sample
+from ordertrack.http.openapi.shared import PREPARING, sample
 from ordertrack.http.wire import errors as http
 from ordertrack.http.wire.body_decoding import ALLOWED
 from ordertrack.http.wire.message import MAX_HEAD_BYTES

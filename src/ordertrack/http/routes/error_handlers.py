@@ -13,11 +13,8 @@ from ordertrack.http.endpoints.incidents import incident
 from ordertrack.http.routes.request import AnyRequest
 from ordertrack.http.wire import names
 from ordertrack.http.wire.errors import InvalidJson, MethodNotAllowed, NoSuchPage
+from ordertrack.http.wire.message import WHICH_METHODS
 from ordertrack.http.wire.problems import refusal
-
-WHICH_METHODS = "WHICH"
-"""Stands for OPTIONS within the application: no route has it, so the router itself says which methods a path has.
-(Litestar's own answer to OPTIONS names only the first of two handlers of a path.)"""
 
 
 class Failures:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
+from ordertrack.core import errors as core
 from ordertrack.core.cursor import MAX_INT64, Cursor
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
+from ordertrack.http.openapi import shared
+from ordertrack.http.openapi.shared import Operation, parameter
 from ordertrack.http.routes.request import AnyRequest, caller_of, idempotency, known_query, read_json
 from ordertrack.http.wire import bodies, names, order_views
+from ordertrack.http.wire import errors as http
 from ordertrack.http.wire.body_decoding import decode
 from ordertrack.http.wire.etag import names_version, version_headers
 from ordertrack.http.wire.parameters import single
@@ -24,6 +29,117 @@ from ordertrack.service.orders import Orders
 DEFAULT_PAGE, MAX_PAGE = 50, 100
 _FILTERS = ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")
 _PAGE_CURSOR = re.compile(r"o([1-9][0-9]{0,18})", re.ASCII)
+
+_LIST_PARAMETERS = (
+    *(
+        parameter(f"{party}_id", {"type": "string"}, f"Of this {party}.")
+        for party in ("customer", "restaurant", "courier")
+    ),
+    parameter("status", {"type": "array", "items": {"enum": list(Status)}}, "In one of these; may be repeated."),
+    parameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}, "At most this many."),
+    parameter("cursor", {"type": "string"}, "The `next_cursor` of the page before."),
+)
+_CREATE_ERRORS = (http.UnknownParameter, core.ReferenceTaken, core.IdempotencyKeyReused)
+_READ_LOG_ERRORS = (core.InvalidInput, http.UnknownParameter, core.OrderNotFound, core.StoreUnavailable)
+_EXAMPLE = order_views.order_view(shared.PREPARING)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "Orders",
+        "post",
+        names.ORDERS,
+        "createOrder",
+        "A new order",
+        "It starts as `confirmed`. With an `Idempotency-Key`, a repeated request has the same answer for 24 hours.",
+        order_views.OrderAnswer,
+        status=201,
+        answer_example=order_views.OrderAnswer(data=order_views.order_view(shared.CONFIRMED)),
+        body=bodies.CreateOrderBody,
+        examples={
+            "small": {"customer_id": "1", "restaurant_id": "1"},
+            "full": {
+                "customer_id": 1,
+                "restaurant_id": "1",
+                "reference": "A-1042",
+                "items": [{"name": "Margherita", "quantity": 2, "price": 9.5}, "Lemonade"],
+                "total": 22.0,
+                "currency": "EUR",
+                "address": "12 Mill Lane",
+                "note": "Ring twice",
+            },
+        },
+        parameters=(
+            parameter(
+                "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255}, "Makes a retry safe.", "header"
+            ),
+        ),
+        headers=("ETag", "Location"),
+        errors=(*shared.BODY_ERRORS, *_CREATE_ERRORS, *shared.WRITE_ERRORS),
+    ),
+    Operation(
+        "Orders",
+        "get",
+        names.ORDERS,
+        "listOrders",
+        "Orders, newest first",
+        "Filters narrow it down; an unknown one is refused. Follow `next_cursor` until it is null.",
+        order_views.OrdersAnswer,
+        answer_example=order_views.OrdersAnswer(data=order_views.OrdersView([_EXAMPLE], None)),
+        parameters=_LIST_PARAMETERS,
+        errors=(core.InvalidInput, http.UnknownParameter, core.StoreUnavailable),
+    ),
+    Operation(
+        "Orders",
+        "get",
+        shared.ORDER_PATH,
+        "getOrder",
+        "One order",
+        "Never held.",
+        order_views.OrderAnswer,
+        answer_example=order_views.OrderAnswer(data=_EXAMPLE),
+        parameters=(shared.ORDER_ID, shared.IF_NONE_MATCH),
+        headers=("ETag",),
+        errors=(core.OrderNotFound, core.StoreUnavailable),
+        not_modified=True,
+    ),
+    Operation(
+        "Orders",
+        "get",
+        f"{shared.ORDER_PATH}/events",
+        "listEvents",
+        "The order's log",
+        "Every event after a version, oldest first. Never held.",
+        order_views.EventsAnswer,
+        answer_example=order_views.EventsAnswer(
+            data=order_views.EventsView(101, 2, f"{shared.EPOCH}.2", _EXAMPLE.timeline)
+        ),
+        parameters=(
+            shared.ORDER_ID,
+            parameter("after", {"type": "integer", "minimum": 0, "default": 0}, "The version you have."),
+        ),
+        errors=_READ_LOG_ERRORS,
+    ),
+    Operation(
+        "Orders",
+        "get",
+        f"{shared.ORDER_PATH}/audit",
+        "auditOrder",
+        "Who did what to this order, and from where",
+        "The order's log with the address each change was asked from. For administrators.",
+        order_views.AuditAnswer,
+        answer_example=order_views.AuditAnswer(
+            data=order_views.AuditView(
+                101,
+                [
+                    order_views.audit_entry(msgspec.structs.replace(e, origin="198.51.100.7"))
+                    for e in shared.PREPARING.timeline
+                ],
+            )
+        ),
+        parameters=(shared.ORDER_ID,),
+        errors=_READ_LOG_ERRORS,
+    ),
+)
 
 
 def orders_router(orders: Orders) -> Router:

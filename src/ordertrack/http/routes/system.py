@@ -4,16 +4,62 @@ from __future__ import annotations
 
 from litestar import Response, Router, get
 
+from ordertrack.core import errors as core
 from ordertrack.core.access import check_action
 from ordertrack.core.principal import Action
 from ordertrack.http.metrics.exposition import scrape
+from ordertrack.http.openapi.shared import Access, Operation
 from ordertrack.http.routes.request import AnyRequest, caller_of
+from ordertrack.http.wire import errors as http
 from ordertrack.http.wire import names, stats_view
 from ordertrack.http.wire.errors import NotReady
 from ordertrack.service.monitoring.monitor import Monitor
 from ordertrack.service.simulation import Simulator
 
 READY_RETRY_AFTER_S = 5
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "System",
+        "get",
+        f"{names.ORDERS}/system/stats",
+        "systemStats",
+        "How this node is doing",
+        "Held polls, wake-up latency, orders by status. PROTOCOL.md section 6.",
+        stats_view.StatsAnswer,
+        errors=(core.StoreUnavailable,),
+    ),
+    Operation(
+        "System",
+        "get",
+        "/metrics",
+        "metrics",
+        "The same for Prometheus, and more",
+        "Its text format; OpenMetrics when `Accept` asks for it. docs/reference/metrics.md lists them all.",
+        None,
+    ),
+    Operation(
+        "System",
+        "get",
+        "/healthz",
+        "healthz",
+        "Is the process alive?",
+        "200 as long as it answers.",
+        stats_view.HealthAnswer,
+        access=Access.PUBLIC,
+    ),
+    Operation(
+        "System",
+        "get",
+        "/readyz",
+        "readyz",
+        "Does this node want new work?",
+        "503 while it drains.",
+        stats_view.HealthAnswer,
+        errors=(http.NotReady,),
+        access=Access.PUBLIC,
+    ),
+)
 
 
 def system_router(monitor: Monitor, simulator: Simulator) -> Router:

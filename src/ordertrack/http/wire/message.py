@@ -22,6 +22,9 @@ from ordertrack.http.wire.errors import (
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 """Recognized methods. PATCH is recognized and allowed nowhere: 405 rather than 501 (RFC 9110, 15.6.2)."""
+WHICH_METHODS = "WHICH"
+"""Replaces OPTIONS in requests to the framework: no route has it, so the router refuses it and names the
+methods of the path. (Litestar's own answer to OPTIONS names only the first of two handlers of a path.)"""
 VERSIONS = frozenset(("1.1", "1.0"))
 MAX_HEAD_BYTES = 16 * 1024
 """Request line and headers, with the empty line. As node's limit, and twice nginx's and Apache's for one line."""
