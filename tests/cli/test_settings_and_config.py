@@ -220,5 +220,5 @@ def test_a_blank_secret_file_is_refused(tmp_path: Path, content: str) -> None:
     words = ["serve", "--port=0", "--data-dir", str(tmp_path / "data"), "--token-secret-file", str(file)]
     result = CliRunner().invoke(main, words, env={"ORDERTRACK_CONFIG": None, "COLUMNS": "400"})
     assert result.exit_code == 2
-    assert f"{file} is empty. Make a secret: ordertrack secret > {file}" in result.stderr
+    assert f"{file} is empty. Create a secret: ordertrack secret > {file}" in result.stderr
     assert not (tmp_path / "data").exists()

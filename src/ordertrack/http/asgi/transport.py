@@ -106,7 +106,7 @@ class AsgiApp:
             log.debug("client gone while it was answered", error=str(error))
             return
         if committed_at_s is not None:
-            self._tracking.statistics.woke(self.clock.monotonic_s() - committed_at_s)
+            self._tracking.statistics.record_wake_latency(self.clock.monotonic_s() - committed_at_s)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

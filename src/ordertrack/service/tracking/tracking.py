@@ -44,7 +44,7 @@ from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
 from ordertrack.ports.feed_store import FeedStore
-from ordertrack.service.authorization import check_party, look_nowhere, may_see
+from ordertrack.service.authorization import check_party, may_see, pad_lookup_time
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking.deadline_timer import Alarm
 from ordertrack.service.tracking.feed_batches import Told, told
@@ -141,7 +141,7 @@ class Tracking:
         except NotAtHand as cold:
             return await self._feeds.later(steps, cold.wanted)
         except OrderNotFound as foreign:
-            await look_nowhere(self._store)
+            await pad_lookup_time(self._store)
             raise foreign from None
 
     def leave(self, poll: HeldPoll) -> None:
