@@ -16,6 +16,9 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+# Hundreds of processes start in a run: each would compile all our modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell without job control, and nohup, start programs with these ignored; the programs of a test would inherit that.
 for number, default in (
     (signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL), (signal.SIGQUIT, signal.SIG_DFL),
