@@ -48,7 +48,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
         await store.create(NewOrder("c1", "r1", "d1"), NOW_MS)
     await store.close()
     await store.open(lambda commits, committed_at_s: None)
-    store._orders._recent.clear()
+    store._orders._cache.clear()
     async with asyncio.timeout(BOUND_S):
         yield store
     await store.close()

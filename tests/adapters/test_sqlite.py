@@ -650,11 +650,11 @@ async def test_a_slow_read_does_not_hide_what_was_committed_meanwhile(tmp_path: 
         slow.go_on.set()
         assert await read == changed
         assert await store.order(order.id) == changed
-        assert store._orders._reading == {}
+        assert store._orders._pending == {}
 
 
 async def test_readers_of_a_missing_order_leave_nothing_behind(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         outcomes = await asyncio.gather(*(store.order(404) for _ in range(5)), return_exceptions=True)
         assert all(isinstance(outcome, OrdertrackError) for outcome in outcomes)
-        assert store._orders._reading == {}
+        assert store._orders._pending == {}
