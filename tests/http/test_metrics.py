@@ -17,7 +17,7 @@ from ordertrack.app.service import Service
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKind
 from ordertrack.core.poll import Reason
-from ordertrack.http.metrics.declarations import METRICS, PREFIX, Kind
+from ordertrack.http.metrics.declarations import METRICS, PREFIX, MetricKind
 from ordertrack.http.metrics.exposition import OPENMETRICS_TYPE, TEXT_TYPE, scrape
 from ordertrack.http.openapi.document import openapi_document
 from ordertrack.http.routes.description import OPERATIONS
@@ -130,7 +130,7 @@ def test_names_follow_the_conventions_of_prometheus():
     assert len(set(names)) == len(names)
     for metric in METRICS:
         assert re.fullmatch(PREFIX + r"[a-z]+(_[a-z]+)*", metric.name)
-        assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER), metric.name
+        assert metric.name.endswith("_total") == (metric.kind is MetricKind.COUNTER), metric.name
         assert metric.name.removesuffix("_total").endswith(metric.unit), metric.name
         assert metric.unit in ("", "seconds", "bytes", "requests")
         assert metric.help.endswith("."), metric.name

@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class LruCache(OrderedDict[K, V]):
-    """At most `limit` values; the least recently used one is evicted. `use` and `put` use a value; `get` and `in` do not."""
+    """At most `limit` values; the least recently used one is evicted. `use` and `put` count as a use."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()

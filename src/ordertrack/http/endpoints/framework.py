@@ -13,7 +13,7 @@ from litestar import Litestar
 from ordertrack.http.policy.admission import CALLER, Caller
 from ordertrack.http.policy.security_headers import SECURE, SECURE_PAGE
 from ordertrack.http.wire.errors import NoSuchPage
-from ordertrack.http.wire.message import CONTENT_LENGTH, WHICH_METHODS, Request, decoded
+from ordertrack.http.wire.message import CONTENT_LENGTH, WHICH_METHODS, Request, percent_decode
 from ordertrack.http.wire.responses import Response
 
 
@@ -41,7 +41,7 @@ class FrameworkEndpoint:
             "scheme": "http",
             "method": method,
             "root_path": "",
-            "path": decoded(path),
+            "path": percent_decode(path),
             "raw_path": path.encode(),
             "query_string": request.query_string,
             "headers": list(request.headers.items()),

@@ -19,18 +19,18 @@ _LAST_UPDATE = parameter(
     example="2025-01-12T20:30:00",
 )
 _PARAMETERS = (
-    parameter(names.CURSOR, {"type": "string"}, "The `cursor` of your last answer. Goes before all other positions."),
+    parameter(names.CURSOR, {"type": "string"}, "The `cursor` of your last answer. Precedes all other positions."),
     parameter(
         names.TIMEOUT,
         {"type": "number", "minimum": 0},  # no `default`: generated clients would send it with every first poll
-        f"Seconds to wait for news; 0 answers at once. Clamped to the server's `max_timeout`. Left out it is "
-        f"{DEFAULT_TIMEOUT_S:g} with a position, and without one the answer comes at once.",
+        f"Seconds to wait for news; 0 answers at once. At most the server's `max_timeout`. Default: "
+        f"{DEFAULT_TIMEOUT_S:g} with a position, 0 without one.",
         example=0,
     ),
     parameter(
         names.CLIENT_ID,
         {"type": "string", "maxLength": 64},
-        "Names this client: its newest poll ends its older one of the same.",
+        "Names this client: a new poll of it ends its older one.",
     ),
     parameter("If-None-Match", {"type": "string"}, "The position as an ETag: no news is then 304.", "header"),
     parameter("Prefer", {"type": "string"}, "`wait=N` waits at most N seconds (RFC 7240).", "header"),
@@ -51,9 +51,9 @@ def _party_poll(kind: FeedKind, path: str, summary: str, order: Order) -> Operat
         f"{path}/{{{kind}_id}}/track",
         f"track{kind.capitalize()}",
         summary,
-        "Begin without a position and a `timeout`: that answers the orders that have not ended. Go on with the "
-        "answer's `cursor`: then the poll is held until one of them changes or another one comes. An id that nobody "
-        "has used is an empty feed. PROTOCOL.md section 3.",
+        "Without a position and a `timeout` it answers the orders that have not ended. With the `cursor` of that "
+        "answer the poll is held until an order of the feed changes or a new one is added. An id that no "
+        "order has is an empty feed. PROTOCOL.md section 3.",
         poll_view.FeedPollAnswer,
         answer_example=_example(answer, order),
         parameters=(
@@ -80,8 +80,8 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{shared.ORDER_PATH}/track",
         "trackOrder",
         "Wait for the next change of an order",
-        "The long poll. Without a position and a `timeout` it answers at once; with an earlier answer's position it "
-        "is held until the order changes or the time is up. PROTOCOL.md section 3 has the whole decision table.",
+        "The long poll. Without a position and a `timeout` it answers at once; with the position of an earlier answer "
+        "it is held until the order changes or the time is up. PROTOCOL.md section 3 has the decision table.",
         poll_view.PollAnswer,
         answer_example=_example(Answer(shared.PREPARING, Reason.CHANGED, 1), shared.PREPARING),
         parameters=(shared.ORDER_ID, _LAST_UPDATE, *_PARAMETERS),
@@ -98,7 +98,7 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{names.LINKS}/{{token}}/track",
         "trackLink",
         "The poll of a tracking link's order",
-        "As the poll of an order. It shows nothing of the people. PROTOCOL.md section 7.",
+        "As the poll of an order, without personal data. PROTOCOL.md section 7.",
         poll_view.PollAnswer,
         answer_example=_example(Answer(redact_for_link(shared.PREPARING), Reason.CHANGED, 1), shared.PREPARING),
         parameters=(shared.LINK_TOKEN, _LAST_UPDATE, *_PARAMETERS),

@@ -16,7 +16,7 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{shared.ORDER_PATH}/status",
         "setStatus",
         "Change the status of an order",
-        "Everybody who waits for the order is answered once it is durable. The same status again changes nothing.",
+        "All polls of the order are answered once the change is durable. Repeating a status changes nothing.",
         order_views.ChangeAnswer,
         answer_example=order_views.ChangeAnswer(data=order_views.order_view(shared.PREPARING), changed=True),
         body=bodies.StatusBody,

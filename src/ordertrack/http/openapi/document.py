@@ -1,7 +1,7 @@
 """`/openapi.json`: every endpoint with its parameters, bodies, examples and errors (OpenAPI 3.1).
 
-Schemas come from the types that read and write the wire, errors from the table of problems, examples from running the
-core: what can drift is only the table of operations, and a test holds it against the routes. Other tests generate
+Schemas are made from the structs of `wire`, errors from the table of problems, examples by running the core. Only the
+descriptions beside the handlers can differ from the code: a test compares them with the routes. Other tests generate
 clients from the document and run them against a server.
 """
 
@@ -38,7 +38,7 @@ def openapi_document(version: str, operations: Sequence[Operation]) -> Json:
             "version": version,
             "description": "Live order tracking over plain HTTP. A poll is held until the order changes.",
         },
-        "servers": [{"url": "/", "description": "The server that this document comes from."}],
+        "servers": [{"url": "/", "description": "The server of this document."}],
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
         "components": {
@@ -48,7 +48,7 @@ def openapi_document(version: str, operations: Sequence[Operation]) -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "A JWT, or the token of a tracking link. Not asked for by a server without a key.",
+                    "description": "A JWT, or the token of a tracking link. Not needed on a server without keys.",
                 }
             },
         },
@@ -70,7 +70,7 @@ def _schemas(types: Iterable[type[msgspec.Struct]]) -> dict[str, Json]:
 
 
 def _optional(bodies: dict[str, Json]) -> dict[str, Json]:
-    """Say defaults in words: openapi-typescript makes a field with a `default` a required one."""
+    """Move defaults into descriptions: openapi-typescript makes a field with a `default` a required one."""
     for schema in bodies.values():
         for field in schema.get("properties", {}).values():
             default = field.pop("default", None)
@@ -82,7 +82,7 @@ def _optional(bodies: dict[str, Json]) -> dict[str, Json]:
 
 
 def _always_whole(answers: dict[str, Json]) -> dict[str, Json]:
-    """Require the fields that have a default: it is written too. Only UNSET, which is no default, is left out."""
+    """Require the fields with a default, which are always written. A field whose default is UNSET may be left out."""
     for schema in answers.values():
         if "properties" not in schema:
             continue
@@ -106,7 +106,7 @@ def _operation(operation: Operation) -> Json:
     }
     described["security"] = [{_BEARER: []}] if operation.access is Access.TOKEN else []
     if operation.not_modified:
-        described["responses"]["304"] = {"description": "Nothing new since the ETag you sent."}
+        described["responses"]["304"] = {"description": "Not modified since the ETag of the request."}
     if operation.body is not None:
         content: Json = {"schema": {"$ref": _SCHEMAS + operation.body.__name__}}
         content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
@@ -116,12 +116,12 @@ def _operation(operation: Operation) -> Json:
 
 def _success(operation: Operation) -> Json:
     if operation.answer is None:
-        return {"description": "Done.", "content": {names.TEXT: {"schema": {"type": "string"}}}}
+        return {"description": "Success.", "content": {names.TEXT: {"schema": {"type": "string"}}}}
     content: Json = {"schema": {"$ref": _SCHEMAS + operation.answer.__name__}}
     if operation.answer_example is not None:
         content["example"] = msgspec.json.decode(msgspec.json.encode(operation.answer_example))
     headers = {name: {"schema": {"type": "string"}} for name in operation.headers}
-    return {"description": "Done.", "headers": headers, "content": {names.JSON: content}}
+    return {"description": "Success.", "headers": headers, "content": {names.JSON: content}}
 
 
 def _failures(operation: Operation) -> Json:
@@ -144,6 +144,6 @@ def _failures(operation: Operation) -> Json:
 
 
 def error_example(error: type[core.OrdertrackError]) -> Json:
-    """Return the answer to an example of this error."""
+    """Return the body of an example of this error."""
     example: Json = msgspec.json.decode(problem(EXAMPLES[error]).body)
     return example

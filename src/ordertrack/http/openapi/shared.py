@@ -1,4 +1,4 @@
-"""What the operations of the API are described with: examples made by the core, parameters, errors in common."""
+"""Common parts of the descriptions of operations: their type, parameters, errors, and examples made by the core."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Json = dict[str, Any]
 TAGS = {
     "Tracking": "Follow an order, or all orders of a customer, a restaurant or a courier.",
     "Changes": "Change the status or the courier of orders.",
-    "Simulation": "Let an order go through its statuses by itself.",
+    "Simulation": "Simulate the way of an order through its statuses.",
     "Orders": "Create and read orders.",
     "Links": "Tracking links: follow one order without an account.",
     "System": "Statistics, metrics and health.",
@@ -42,7 +42,7 @@ TAGS = {
 
 
 class Access(StrEnum):
-    """How the caller of an operation is known: by a token, by the link's token in the path, or not at all."""
+    """Credentials of an operation: a bearer token, the link's token in the path, or none."""
 
     TOKEN = "token"
     LINK = "link"
@@ -50,7 +50,7 @@ class Access(StrEnum):
 
 
 class Operation(NamedTuple):
-    """`examples` are bodies to try; `answer_example` is made by the core; `answer` None is plain text."""
+    """`examples` are request bodies, `answer_example` is made by the core; `answer` None is plain text."""
 
     tag: str
     method: str
@@ -75,14 +75,15 @@ def parameter(name: str, schema: Json, description: str, where: str = "query", *
     return {"name": name, "in": where, "description": description, "schema": schema, **more}
 
 
-def sample(way: Sequence[Status]) -> Order:
+def sample(statuses: Sequence[Status]) -> Order:
+    """Return an order that went through these statuses, one a minute."""
     new = NewOrder(
         customer_id="1",
         restaurant_id="1",
         details=Details((Item("Margherita", 2), Item("Lemonade", 2)), total=27.0, currency="EUR"),
     )
     order = create(101, new, AT_MS)
-    for minutes, status in enumerate(way, start=1):
+    for minutes, status in enumerate(statuses, start=1):
         order = after(order, advance(order, ChangeStatus(101, status, "anonymous"), AT_MS + minutes * 60_000))
     return order
 

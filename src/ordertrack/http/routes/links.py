@@ -1,4 +1,4 @@
-"""Tracking links: make one, list them, revoke one."""
+"""Tracking links: make, list, revoke."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROUTE = f"{names.ORDERS}/{{order_id:str}}{names.LINKS_SUFFIX}"
 _PATH = f"{shared.ORDER_PATH}{names.LINKS_SUFFIX}"
 _LINK_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _NO_LINK = 0
-"""What no link has, for whatever is no id. Nothing is raised for it: whose the order is must be asked first."""
+"""The id of no link, in place of text that is not an id: the caller's permission is checked before the id."""
 
 _ERRORS = (http.UnknownParameter, core.InvalidInput, core.Forbidden, core.OrderNotFound)
 _LINK = Link(7, 101, shared.AT_MS, "service:shop")
@@ -40,9 +40,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "post",
         _PATH,
         "makeLink",
-        "A link to follow this order, for somebody without an account",
-        f"Whoever has the token may poll this order and see its way, and nothing of the people. It is shown this once. "
-        f"An order has at most {MAX_LINKS} links that are not revoked.",
+        "Make a link that shows this order without an account",
+        f"With its token a client can poll this order, without personal data. The token is shown only once. An order "
+        f"has at most {MAX_LINKS} links that are not revoked.",
         link_views.MadeLinkAnswer,
         status=201,
         answer_example=link_views.MadeLinkAnswer(data=link_views.made_link_view(_LINK, shared.TOKEN)),
@@ -54,8 +54,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         _PATH,
         "listLinks",
-        "The order's tracking links",
-        "Without their tokens, which are kept nowhere.",
+        "List the order's tracking links",
+        "Without their tokens, which are not stored.",
         link_views.LinksAnswer,
         answer_example=link_views.LinksAnswer(data=link_views.links_view(101, [_LINK])),
         parameters=(shared.ORDER_ID,),
@@ -66,8 +66,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "delete",
         f"{_PATH}/{{link_id}}",
         "revokeLink",
-        "Make a tracking link worthless",
-        "At once, also for the polls that are held with it. A link that is revoked already stays as it is.",
+        "Revoke a tracking link",
+        "Takes effect at once, and ends the polls that are held with it. Revoking a link again changes nothing.",
         link_views.LinkAnswer,
         answer_example=link_views.LinkAnswer(data=link_views.link_view(_REVOKED)),
         parameters=(shared.ORDER_ID, _LINK_PARAMETER),
@@ -78,8 +78,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         f"{names.LINKS}/{{token}}",
         "getLinkedOrder",
-        "The order of a tracking link",
-        "It shows nothing of the people. Never held.",
+        "Read the order of a tracking link",
+        "Without personal data. Never held.",
         order_views.OrderAnswer,
         answer_example=order_views.OrderAnswer(data=order_views.order_view(redact_for_link(shared.PREPARING))),
         parameters=(shared.LINK_TOKEN, shared.IF_NONE_MATCH),
@@ -93,33 +93,33 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def links_router(links: Links) -> Router:
     @post(_ROUTE, status_code=201)
-    async def make(request: AnyRequest, order_id: FromPath[str]) -> Response[link_views.MadeLinkAnswer]:
+    async def make_link(request: AnyRequest, order_id: FromPath[str]) -> Response[link_views.MadeLinkAnswer]:
         known_query(request)
         link, token = await links.make(parse_order_id(order_id), caller_of(request).principal)
-        return _fresh(link_views.MadeLinkAnswer(data=link_views.made_link_view(link, token)), 201)
+        return _uncached(link_views.MadeLinkAnswer(data=link_views.made_link_view(link, token)), 201)
 
     @get(_ROUTE)
-    async def all_(request: AnyRequest, order_id: FromPath[str]) -> Response[link_views.LinksAnswer]:
+    async def list_links(request: AnyRequest, order_id: FromPath[str]) -> Response[link_views.LinksAnswer]:
         known_query(request)
         id_ = parse_order_id(order_id)
-        return _fresh(
+        return _uncached(
             link_views.LinksAnswer(data=link_views.links_view(id_, await links.all(id_, caller_of(request).principal)))
         )
 
     @delete(f"{_ROUTE}/{{link_id:str}}", status_code=200)
-    async def revoke(
+    async def revoke_link(
         request: AnyRequest, order_id: FromPath[str], link_id: FromPath[str]
     ) -> Response[link_views.LinkAnswer]:
         known_query(request)
         link = await links.revoke(parse_order_id(order_id), _link_id(link_id), caller_of(request).principal)
-        return _fresh(link_views.LinkAnswer(data=link_views.link_view(link)))
+        return _uncached(link_views.LinkAnswer(data=link_views.link_view(link)))
 
-    return Router("/", route_handlers=[make, all_, revoke])
+    return Router("/", route_handlers=[make_link, list_links, revoke_link])
 
 
 def _link_id(text: str) -> int:
     return int(text) if _LINK_ID.fullmatch(text) and int(text) <= MAX_INT64 else _NO_LINK
 
 
-def _fresh(answer: A, status: int = 200) -> Response[A]:
+def _uncached(answer: A, status: int = 200) -> Response[A]:
     return Response(answer, status_code=status, headers={names.CACHE_CONTROL: names.NO_STORE})

@@ -15,7 +15,7 @@ from ordertrack.http.wire import errors as http
 from ordertrack.http.wire.paths import parse_order_id
 from ordertrack.service.simulation import Simulator
 
-_PATH = f"{names.ORDERS}/{{order_id:str}}/simulate-workflow"
+_ROUTE = f"{names.ORDERS}/{{order_id:str}}/simulate-workflow"
 
 _STEPS = plan_steps(shared.CONFIRMED, WorkflowOptions(speed=60), shared.AT_MS)
 OPERATIONS: tuple[Operation, ...] = (
@@ -26,7 +26,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "startSimulation",
         "Simulate a delivery of an order",
         "Without a body: confirmed 3 min, preparing 15 min, ready 5 min, picked_up 10 min, delivered, from the current "
-        "status on. A change of status by anybody else ends it.",
+        "status on. Any other change of status ends it.",
         order_views.SimulationAnswer,
         status=202,
         answer_example=order_views.SimulationAnswer(data=order_views.simulation_view(101, _STEPS)),
@@ -52,7 +52,7 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{shared.ORDER_PATH}/simulate-workflow",
         "stopSimulation",
         "Stop a simulation",
-        "Answers the steps that will not happen.",
+        "Returns the steps that were still to come.",
         order_views.SimulationAnswer,
         answer_example=order_views.SimulationAnswer(data=order_views.simulation_view(101, _STEPS[1:])),
         parameters=(shared.ORDER_ID,),
@@ -68,8 +68,8 @@ OPERATIONS: tuple[Operation, ...] = (
 
 
 def simulations_router(simulator: Simulator) -> Router:
-    @post(_PATH, status_code=202)
-    async def start(request: AnyRequest, order_id: FromPath[str]) -> order_views.SimulationAnswer:
+    @post(_ROUTE, status_code=202)
+    async def start_simulation(request: AnyRequest, order_id: FromPath[str]) -> order_views.SimulationAnswer:
         known_query(request)
         id_ = parse_order_id(order_id)
         options = bodies.SimulationBody()
@@ -78,11 +78,11 @@ def simulations_router(simulator: Simulator) -> Router:
         steps = await simulator.start(id_, options.options(), caller_of(request).principal)
         return order_views.SimulationAnswer(data=order_views.simulation_view(id_, steps))
 
-    @delete(_PATH, status_code=200)
-    async def stop(request: AnyRequest, order_id: FromPath[str]) -> order_views.SimulationAnswer:
+    @delete(_ROUTE, status_code=200)
+    async def stop_simulation(request: AnyRequest, order_id: FromPath[str]) -> order_views.SimulationAnswer:
         known_query(request)
         id_ = parse_order_id(order_id)
         steps = await simulator.stop(id_, caller_of(request).principal)
         return order_views.SimulationAnswer(data=order_views.simulation_view(id_, steps))
 
-    return Router("/", route_handlers=[start, stop])
+    return Router("/", route_handlers=[start_simulation, stop_simulation])

@@ -1,4 +1,4 @@
-"""For operators: figures, health, readiness."""
+"""Statistics, metrics, health and readiness, for operators."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         f"{names.ORDERS}/system/stats",
         "systemStats",
-        "How this node is doing",
+        "Read the statistics of this node",
         "Held polls, wake-up latency, orders by status. PROTOCOL.md section 6.",
         stats_view.StatsAnswer,
         errors=(core.StoreUnavailable,),
@@ -34,8 +34,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         "/metrics",
         "metrics",
-        "The same for Prometheus, and more",
-        "Its text format; OpenMetrics when `Accept` asks for it. docs/reference/metrics.md lists them all.",
+        "Read the metrics of this node",
+        "Prometheus text format; OpenMetrics when `Accept` asks for it. docs/reference/metrics.md lists all metrics.",
         None,
     ),
     Operation(
@@ -43,8 +43,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         "/healthz",
         "healthz",
-        "Is the process alive?",
-        "200 as long as it answers.",
+        "Check that the process is alive",
+        "200 while the process answers.",
         stats_view.HealthAnswer,
         access=Access.PUBLIC,
     ),
@@ -53,8 +53,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "get",
         "/readyz",
         "readyz",
-        "Does this node want new work?",
-        "503 while it drains.",
+        "Check that this node takes new work",
+        "503 with the reason when it does not.",
         stats_view.HealthAnswer,
         errors=(http.NotReady,),
         access=Access.PUBLIC,

@@ -1,4 +1,4 @@
-"""Changes of orders besides one change of status (`http/endpoints/status_update.py`): bulk updates, couriers."""
+"""Bulk updates, and the courier of an order. One change of status: `http/endpoints/status_update.py`."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "put",
         f"{shared.ORDER_PATH}/courier",
         "setCourier",
-        "Assign a courier, or replace the one there is",
-        "The status stays: the customer's stepper never goes back for it.",
+        "Assign or replace the courier of an order",
+        "The status stays the same.",
         order_views.ChangeAnswer,
         answer_example=order_views.ChangeAnswer(data=order_views.order_view(shared.WITH_COURIER), changed=True),
         body=bodies.CourierBody,
@@ -48,8 +48,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "post",
         f"{names.API}/status-updates",
         "setStatuses",
-        "Up to 1,000 changes of status with one durable commit",
-        "They are made in order; each succeeds or fails for itself, and `results` has one entry each.",
+        "Make up to 1,000 changes of status in one durable commit",
+        "They are made in order. Each one succeeds or fails independently; `results` has one entry for each.",
         order_views.BulkAnswer,
         answer_example=order_views.BulkAnswer(data=order_views.BulkView(_BULK_RESULTS)),
         body=bodies.BulkStatusBody,
@@ -73,7 +73,7 @@ def changes_router(orders: Orders, admission: Admission, undo_window_ms: int) ->
         body = await read_body(request, bodies.BulkStatusBody)
         by, origin = caller_of(request)
         check_action(by, Action.MOVE)
-        admission.charge(Budget.WRITES, by, len(body.updates) - 1, origin)  # one was taken when it was admitted
+        admission.charge(Budget.WRITES, by, len(body.updates) - 1, origin)  # admission took the first one
         changes = body.changes(by, origin, undo_window_ms)
         results = await orders.change_all(changes)
         view = [_bulk_result(change, result) for change, result in zip(changes, results, strict=True)]
