@@ -16,6 +16,7 @@ from ordertrack.http.wire.responses import HeaderPairs
 PREFLIGHT_KEPT_S = 7_200
 """What browsers keep the answer to a preflight for at most (Chromium's limit)."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+_SEC_FETCH_SITE = names.SEC_FETCH_SITE.encode()
 _METHODS = "GET, HEAD, POST, PUT, DELETE"
 _REQUEST_HEADERS = ", ".join(
     (names.AUTHORIZATION, names.CONTENT_TYPE, names.IF_MATCH, names.IF_NONE_MATCH, names.IDEMPOTENCY_KEY, names.PREFER)
@@ -40,8 +41,8 @@ class Cors:
     def check_change(self, request_headers: Headers) -> None:
         """A change must not come from a page of another site that may not ask: some can be made without a preflight
         (Fetch Metadata, 2.3). Clients that are not browsers do not send the header. Raises: CrossSite."""
-        site = header(request_headers, names.SEC_FETCH_SITE)
-        if site in ("cross-site", "same-site") and header(request_headers, names.ORIGIN) not in self._origins:
+        site = request_headers.get(_SEC_FETCH_SITE)
+        if site in (b"cross-site", b"same-site") and header(request_headers, names.ORIGIN) not in self._origins:
             raise CrossSite(header(request_headers, names.ORIGIN) or "")
 
     def headers(self, request_headers: Headers, *, preflight: bool) -> HeaderPairs:

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from ordertrack.core.cursor import Cursor
 from ordertrack.core.feed import FeedState
-from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, Answer, Reason, has_ended, next_poll_interval_s
+from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, NEWS, Answer, Reason, next_poll_interval_s
 from ordertrack.core.timestamps import format_time
 from ordertrack.http.wire.order_views import (
     CursorText,
@@ -58,34 +58,29 @@ class FeedPollAnswer(_PollAnswer[FeedView], kw_only=True):
     more: Annotated[bool, Meta(description="There is more already: poll again at once with this `cursor`.")]
 
 
-def battery_tip(next_poll_interval_s: int) -> str:
-    if next_poll_interval_s == 0:
-        return "Order complete: stop polling"
-    return f"Next poll in {next_poll_interval_s} seconds"
-
-
 def position_of(answer: Answer, epoch: str) -> Cursor:
-    """What the client has with this answer. Without news of a party's feed that is what it had."""
+    """Return the position of a client that has this answer. Without news of a party's feed it is the one it had."""
     state = answer.state
     if isinstance(state, FeedState):
-        if not answer.has_update and answer.position is not None:
+        if answer.reason not in NEWS and answer.position is not None:
             return Cursor(epoch, answer.position)
         return Cursor(epoch, state.version, state.changes.snapshot)
     return Cursor(epoch, state.version)
 
 
 def poll_answer(answer: Answer, epoch: str, max_timeout_s: float, now_ms: int) -> PollAnswer | FeedPollAnswer:
-    """`data` of an order's answer is only good for encoding."""
-    state, events = answer.state, answer.events
+    """Return the answer's body. The `data` of an order's answer is only good for encoding."""
+    state, has_update = answer.state, answer.reason in NEWS
+    events = state.timeline[answer.position or 0 :] if has_update and not isinstance(state, FeedState) else ()
     interval_s = next_poll_interval_s(state)
     common: dict[str, Any] = {
-        "has_update": answer.has_update,
+        "has_update": has_update,
         "next_poll_interval": interval_s,
-        "battery_tip": battery_tip(interval_s),
+        "battery_tip": f"Next poll in {interval_s} seconds" if interval_s else "Order complete: stop polling",
         "cursor": str(position_of(answer, epoch)),
         "reason": answer.reason,
         "reset": answer.reason is Reason.RESET,
-        "terminal": has_ended(state),
+        "terminal": not isinstance(state, FeedState) and state.status.ended,
         "events": [event_view(event) for event in events[-MAX_EVENTS_IN_ANSWER:]],
         "events_truncated": len(events) > MAX_EVENTS_IN_ANSWER,
         "max_timeout": int(max_timeout_s) if max_timeout_s == int(max_timeout_s) else max_timeout_s,
