@@ -1,4 +1,4 @@
-"""Timelines of the workflow simulator: which status follows when."""
+"""Schedules of simulated workflows: the statuses of an order and their times."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ TIMINGS_S: dict[Status, float] = {
     Status.READY: 5 * 60,
     Status.PICKED_UP: 10 * 60,
 }
-"""Seconds an order stays in each status at speed 1: the original contract's 3 + 15 + 5 + 10 minutes."""
+"""Seconds in each status at speed 1, as in the original contract: 3 + 15 + 5 + 10 minutes."""
 MIN_SPEED, MAX_SPEED = 0.1, 3600.0
 MAX_TIMING_S = 24 * 60 * 60.0
 
 
 class WorkflowOptions(msgspec.Struct, frozen=True):
-    """`speed` divides the times; `timings_s` replaces single ones; the order is cancelled at the end of `cancel_at`.
+    """`speed` divides the times; `timings_s` overrides some of them; the order is cancelled at the end of `cancel_at`.
 
-    Raises InvalidInput for values out of bounds.
+    Raises: InvalidInput for values out of bounds.
     """
 
     speed: float = 1.0
@@ -46,7 +46,7 @@ class WorkflowOptions(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """`order_id` becomes `status` at `due_at_ms` (milliseconds since 1970). `seq` counts the steps from 0."""
+    """A change of `order_id` to `status` at `due_at_ms` (milliseconds since 1970). `seq` counts the steps from 0."""
 
     order_id: int
     seq: int
@@ -56,7 +56,10 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def plan_steps(order: Order, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
-    """The steps from the order's current status on. Raises OrderEnded, or InvalidInput for a `cancel_at` behind it."""
+    """Return the steps after the order's current status.
+
+    Raises: OrderEnded; InvalidInput when the order is past `cancel_at`.
+    """
     if order.status.ended:
         raise OrderEnded(order)
     start = PROGRESSION.index(order.status)
