@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -24,7 +25,7 @@ class Orders:
         self._store = store
         self._clock = clock
 
-    @property
+    @cached_property
     def epoch(self) -> str:
         return self._store.epoch
 

@@ -61,7 +61,8 @@ class AsgiApp:
             await self._send(channel, begun)
             return
         try:
-            body = b"" if request.method in ("GET", "HEAD") else await receive_body(receive, begun.max_body_bytes)
+            has_body = request.method not in ("GET", "HEAD")
+            body = await receive_body(receive, begun.target.max_body_bytes) if has_body else b""
         except OrdertrackError as error:
             await self._send(channel, self._app.refuse(error))
             return
