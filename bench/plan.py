@@ -35,12 +35,12 @@ class Measurement(NamedTuple):
     measure: Callable[[Contender, Size], Figures]
 
 
-EVERYBODY = (GATE, ASGI, NCHAN, FASTAPI, FLASK)
+ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK)
 MEASUREMENTS: dict[str, Measurement] = {
-    "held": Measurement("A held poll", (*EVERYBODY, GATE_TOKENS), held.measure),
-    "wakes-single": Measurement("Wake-ups, single updates", (*EVERYBODY, GATE_DURABLE, GATE_TOKENS), wakes.single),
+    "held": Measurement("A held poll", (*ALL_SERVERS, GATE_TOKENS), held.measure),
+    "wakes-single": Measurement("Wake-ups, single updates", (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS), wakes.single),
     "wakes-crowded": Measurement(
-        "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.crowded
+        "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.parallel
     ),
     "wakes-bulk": Measurement("Wake-ups, updates in hundreds", (GATE, ASGI, GATE_DURABLE), wakes.bulk),
     "wakes-steady": Measurement("Wake-ups with re-polls", (GATE, ASGI, NCHAN, FASTAPI), wakes.steady),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from client_drivers import Driver
-from client_servers import Act, answers, closes, half_answers, resets, scripted, stays_silent
-from client_wire_answers import problem, update
 
+from client.drivers import Driver
+from client.servers import Act, answers, closes, half_answers, resets, scripted, stays_silent
+from client.wire_answers import problem, update
 from ordertrack.client import (
     Connection,
     ConnectionLost,

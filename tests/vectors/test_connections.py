@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from support.http1 import Connection
-from vectors.conftest import TRANSPORTS, Subject, running
-from vectors.vector_exchange import is_marked
-from vectors.vector_messages import (
+from vectors.exchange import is_marked
+from vectors.messages import (
     BEFORE,
     BEFORE_STATUSES,
     CANARY,
@@ -31,6 +30,7 @@ from vectors.vector_messages import (
     length,
     put,
 )
+from vectors.subjects import TRANSPORTS, Subject, running
 
 ROUNDS = 20
 """Repetitions of a test whose outcome may depend on the moment."""

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from client_drivers import Driver
-from client_servers import Act, answers, half_answers, resets, scripted
-from client_wire_answers import TIME, event, order, problem, update
 
+from client.drivers import Driver
+from client.servers import Act, answers, half_answers, resets, scripted
+from client.wire_answers import TIME, event, order, problem, update
 from ordertrack.client import (
     AsyncOrdertrackClient,
     Conflict,

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from client_drivers import Driver
-from client_servers import WAIT_S, Act, Connected, ScriptedServer, answers, resets, scripted, stays_silent
-from client_wire_answers import problem, update
 
+from client.drivers import Driver
+from client.servers import WAIT_S, Act, Connected, ScriptedServer, answers, resets, scripted, stays_silent
+from client.wire_answers import problem, update
 from ordertrack.client import (
     AsyncOrdertrackClient,
     ClientClosed,

@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from support.api import ROAD, Api, Json
+from support.api import PROGRESSION, Api, Json
 
 ENDS = ("delivered", "cancelled")
-ACTIVE = ROAD[:-1]
+ACTIVE = PROGRESSION[:-1]
 
 
 NEEDS_A_PROXY = pytest.mark.skipif(
@@ -29,7 +29,7 @@ def _cursor(api: Api, order: Json, version: int | None = None) -> str:
 
 
 @pytest.mark.protocol("3.5", "3.20")
-@pytest.mark.parametrize("status", [*ROAD, "cancelled"])
+@pytest.mark.parametrize("status", [*PROGRESSION, "cancelled"])
 def test_a_poll_without_position_and_timeout_is_a_snapshot(api: Api, status: str):
     order = api.at(status)
     answer = api.poll(order["id"]).json()
@@ -94,7 +94,7 @@ def test_an_ended_order_too_is_reset_for_a_cursor_of_another_epoch(api: Api):
 
 
 @pytest.mark.protocol("3.8", "3.20")
-@pytest.mark.parametrize("status", [*ROAD[1:], "cancelled"])
+@pytest.mark.parametrize("status", [*PROGRESSION[1:], "cancelled"])
 @pytest.mark.parametrize("query", [{}, {"timeout": 30}, {"timeout": 0}])
 def test_a_poll_that_is_behind_gets_what_it_missed_at_once(api: Api, status: str, query: Json):
     order = api.at(status)

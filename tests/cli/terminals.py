@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from client_servers import WAIT_S, RealServer
+
+from client.servers import WAIT_S, RealServer
 
 pty = pytest.importorskip("pty", reason="a terminal to test with")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")

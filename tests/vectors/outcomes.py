@@ -1,7 +1,7 @@
 """Vectors: the bytes of a request, with the outcome they must have.
 
 Both transports are held to it: the gate, which parses HTTP itself, and uvicorn with h11 (`--gate off`).
-`vector_differences.py` lists where h11 does otherwise.
+`differences.py` lists where h11 does otherwise.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vectors.vector_messages import CREATE, HEALTH, JSON, ORDER, POLL_TARGET, SAME, STATUS, TRACK, get, length, put
-from vectors.vector_outcomes import Vector, declined, refused, served, served_last
+from vectors.messages import CREATE, HEALTH, JSON, ORDER, POLL_TARGET, SAME, STATUS, TRACK, get, length, put
+from vectors.outcomes import Vector, declined, refused, served, served_last
 
 TARGETS = [
     *(

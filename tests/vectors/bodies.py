@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vectors.vector_messages import (
+from vectors.messages import (
     BULK_PATH,
     CHUNKED,
     CREATE,
@@ -21,7 +21,7 @@ from vectors.vector_messages import (
     length,
     put,
 )
-from vectors.vector_outcomes import UNFINISHED, Vector, bad_coding, declined, refused, served, served_last
+from vectors.outcomes import UNFINISHED, Vector, bad_coding, declined, refused, served, served_last
 
 _N = len(SAME)
 _BULK = b'{"updates": [{"order_id": 101, "status": "confirmed"}]}'

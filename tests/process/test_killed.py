@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.api import BULK, JSON, ORDERS, ROAD, Api, Json, encoded, track
+from support.api import BULK, JSON, ORDERS, PROGRESSION, Api, Json, encoded, track
 from support.http1 import Connection
 from support.server import Server
 
@@ -63,7 +63,7 @@ class Storm:
             return
 
     def _change(self, chance: random.Random) -> Json:
-        return {"status": chance.choice(ROAD), "undo": chance.random() < 0.6}
+        return {"status": chance.choice(PROGRESSION), "undo": chance.random() < 0.6}
 
     def _single(self, connection: Connection, chance: random.Random) -> list[Json]:
         target = f"{ORDERS}/{chance.choice(self._order_ids)}/status"

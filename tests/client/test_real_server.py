@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from client_servers import WAIT_S, RealServer, real_server
 
+from client.servers import WAIT_S, RealServer, real_server
 from ordertrack.client import (
     AsyncOrdertrackClient,
     Conflict,

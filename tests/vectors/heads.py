@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vectors.vector_messages import (
+from vectors.messages import (
     CREATE,
     HARM,
     HEALTH,
@@ -19,7 +19,7 @@ from vectors.vector_messages import (
     length,
     put,
 )
-from vectors.vector_outcomes import Vector, declined, refused, served, served_last
+from vectors.outcomes import Vector, declined, refused, served, served_last
 
 MAX_HEAD_BYTES = 16_384
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from vectors.vector_messages import HARM, SAME, STATUS, VICTIM_STATUS
-from vectors.vector_outcomes import CODES, UNFINISHED, After, Outcome, Vector, refused, served
+from vectors.messages import HARM, SAME, STATUS, VICTIM_STATUS
+from vectors.outcomes import CODES, UNFINISHED, After, Outcome, Vector, refused, served
 
 
 class Difference(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.api import ORDERS, ROAD, Api, Json
+from support.api import ORDERS, PROGRESSION, Api, Json
 
 
 def _start(api: Api, order_id: int, **options: object) -> list[Json]:
@@ -37,7 +37,7 @@ def test_late_steps_follow_at_once_and_in_order_after_a_restart(start, api_of, h
     getattr(server, how)()
     api = api_of(start())
     events = _watched(api, 101, cursor, until="picked_up")
-    assert [event["status"] for event in events] == list(ROAD[1:4])
+    assert [event["status"] for event in events] == list(PROGRESSION[1:4])
     assert {event["actor"] for event in events} == {"simulator"}
     assert [event["version"] for event in events] == [2, 3, 4]
     assert all(event["recorded_at"] >= step["at"] for event, step in zip(events, steps, strict=False))
@@ -55,7 +55,7 @@ def test_steps_that_are_not_due_are_not_made_early_by_a_restart(start, api_of):
     server.kill()
     api = api_of(start())
     events = _watched(api, 101, cursor, until="delivered")
-    assert [event["status"] for event in events] == list(ROAD[1:])
+    assert [event["status"] for event in events] == list(PROGRESSION[1:])
     assert events[0]["recorded_at"] >= steps[0]["at"]
 
 
@@ -65,13 +65,15 @@ def test_many_simulations_killed_half_way_all_come_to_their_end_without_a_step_l
     api = api_of(server)
     ids = [api.create()["id"] for _ in range(30)]
     for n, id_ in enumerate(ids):
-        _start(api, id_, timings=dict.fromkeys(ROAD[:-1], 0.1 + n / 100))
+        _start(api, id_, timings=dict.fromkeys(PROGRESSION[:-1], 0.1 + n / 100))
     _watched(api, ids[5], api.cursor(ids[5]).split(".")[0] + ".1", until="preparing")
     server.kill()
     api = api_of(start())
     for id_ in ids:
         epoch = api.cursor(id_).split(".")[0]
-        assert [event["status"] for event in _watched(api, id_, f"{epoch}.1", until="delivered")] == list(ROAD[1:])
+        assert [event["status"] for event in _watched(api, id_, f"{epoch}.1", until="delivered")] == list(
+            PROGRESSION[1:]
+        )
         assert api.order(id_)["version"] == 5
     assert api.stats()["simulations_running"] == 0
 

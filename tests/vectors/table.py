@@ -185,7 +185,13 @@ READS_AND_PAGES = [
     ),
 ]  # fmt: skip
 
-OPEN = [*EVERYWHERE, *BROWSERS, *WRITES, *POLLS, *READS_AND_PAGES]
+OPEN = {
+    "everywhere": EVERYWHERE,
+    "browsers": BROWSERS,
+    "writes": WRITES,
+    "polls": POLLS,
+    "reads and pages": READS_AND_PAGES,
+}
 """For servers without access control, in this order: some change what later ones see."""
 
 _ADMIN = bearer(token(CLAIMS["admin"], expires_in_s=3_600))
@@ -197,13 +203,13 @@ TOKENS: tuple[Mapping[str, str], ...] = (
     bearer(token(CLAIMS["admin"]) + "x"), bearer("a.b.c"),
     *(bearer(token(claims, expires_in_s=3_600)) for claims in (*CLAIMS.values(), *STRANGERS.values())),
 )  # fmt: skip
-WITH_TOKENS = [
-    *(
+WITH_TOKENS = {
+    "tokens": [
         row._replace(headers={**row.headers, **who})
         for row in (*CHANGES, *READS, *(Row("GET", path) for path in PATHS))
         for who in TOKENS
-    ),
-    *(row._replace(headers={**_ADMIN, **row.headers}) for row in BROWSERS),
-    *(row._replace(headers={**row.headers, "Origin": SHOP}) for row in READS),
-]
+    ],
+    "browsers": [row._replace(headers={**_ADMIN, **row.headers}) for row in BROWSERS],
+    "the shop's pages": [row._replace(headers={**row.headers, "Origin": SHOP}) for row in READS],
+}
 """For servers with access control and a shop's origin."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from client_servers import RealServer, real_server
 
+from client.servers import RealServer, real_server
 from ordertrack.cli.bench import bench
 from ordertrack.client import OrdertrackClient
 
@@ -36,14 +36,14 @@ def test_every_answer_of_the_real_server_is_right(server: RealServer):
 def test_a_person_gets_a_table_that_says_that_all_is_right(server: RealServer):
     result = CliRunner().invoke(bench, [server.url, "--polls", "10", "--orders", "5"])
     assert result.exit_code == 0, result.output
-    assert "40: every one right" in result.stdout
+    assert "40: all correct" in result.stdout
     assert "opening 10 polls" in result.stderr
 
 
 def test_more_polls_an_order_than_the_server_holds_are_refused_at_once(server: RealServer):
     result = CliRunner().invoke(bench, [server.url, "--polls", "11", "--orders", "1"])
     assert result.exit_code == 1
-    assert "The server holds 10 polls an order" in result.stderr
+    assert "The server holds 10 polls per order" in result.stderr
 
 
 def test_a_server_that_refuses_to_hold_is_said_at_once(tmp_path: Path):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from support.http1 import Answer, Connection
-from vectors.vector_messages import BEFORE, BEFORE_STATUSES, CANARY
-from vectors.vector_outcomes import UNFINISHED, After, Vector
+from vectors.messages import BEFORE, BEFORE_STATUSES, CANARY
+from vectors.outcomes import UNFINISHED, After, Vector
 
 ENOUGH = 20
 """More answers than any vector may get."""
