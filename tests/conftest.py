@@ -47,6 +47,7 @@ SLOWEST_FIRST = (
 )  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)  # before the hook of xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group tests that share a server, else those of a file. `--dist loadgroup` runs each group in one process."""
 
