@@ -7,7 +7,7 @@ GENERATORS := tests/generated_clients
 # Processes that run tests: twice the cores of a small machine, since many tests wait. One that
 # is ended by faulthandler_timeout ends the run: xdist can wait for ever for what its replacement was to do.
 WORKERS ?= 4
-PARALLEL := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
+PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
 .PHONY: help setup packages serve test test-fast generators conformance lint bench fuzz docs lock clean
@@ -39,7 +39,7 @@ test: setup packages generators lint ## run the checks and all tests
 	@$(BIN)/python -m pytest $(PARALLEL)
 
 test-fast: setup ## run the tests of core, service and contract: what to run while typing
-	@$(BIN)/python -m pytest --numprocesses logical --dist loadgroup tests/core tests/service tests/contract
+	@$(BIN)/python -m pytest --numprocesses logical tests/core tests/service tests/contract
 
 generators: $(GENERATORS)/.venv/.installed $(GENERATORS)/node_modules/.installed ## install what the tests of generated clients use (npm is optional)
 
