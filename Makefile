@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 GENERATORS := tests/generated_clients
-# Processes that run tests: twice the cores of a small machine, since many tests wait. One that
-# is ended by faulthandler_timeout ends the run: xdist can wait for ever for what its replacement was to do.
+# Processes that run tests: twice the cores of a small machine, since many tests wait. One that faulthandler_timeout
+# ends is not replaced: xdist may wait for ever for the tests of its replacement.
 WORKERS ?= 4
 PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 

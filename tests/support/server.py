@@ -1,4 +1,4 @@
-"""A server of ours in a process of its own, as an operator would start it."""
+"""A server of ours in a process of its own."""
 
 from __future__ import annotations
 
