@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+
+from support.groups import Groups
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=2_000)
@@ -40,23 +43,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-SERVERS = {"access": "server", "conformance": "url", "gate": "server", "proxies": "proxy", "vectors": "subject"}
-"""Folders, each with the fixture that starts one server or proxy per parameter for all of its tests."""
 SLOWEST_FIRST = (
     "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client", "gate",
 )  # fmt: skip
+"""Folders. In a parallel run the last to start should be short."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group tests that share a server, else those of a file. `--dist loadgroup` runs each group in one process."""
-
     def rank(item: pytest.Item) -> int:
         folder = item.path.parent.name
         return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
 
     items.sort(key=rank)
-    for item in items:
-        folder = item.path.parent.name
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        shared = params.get(SERVERS.get(folder, ""), item.path.stem)
-        item.add_marker(pytest.mark.xdist_group(f"{folder}/{shared}"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)

@@ -18,7 +18,7 @@ from support.http1 import Connection
 By = Callable[[str], Caller]
 Make = Callable[[str | None], Caller]
 ORDERS = "/api/v1/orders"
-BUSY_S = 10.0
+BUSY_S = 30.0
 """Far below a hold: what is answered within it was not waited for."""
 
 

@@ -25,7 +25,7 @@ from ordertrack.ports.store import StoreCannotOpen
 
 pytestmark = pytest.mark.anyio
 
-NOW_MS, BOUND_S, LIMIT_S = 1_795_342_530_000, 20, 0.2
+NOW_MS, BOUND_S, LIMIT_S = 1_795_342_530_000, 60, 0.2
 COLD = FeedKey(FeedKind.COURIER, "cold")
 LISTS = OrderFilter(limit=5)
 

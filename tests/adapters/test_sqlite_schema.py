@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 PlanOf = Callable[[str], str]
 NOW_MS = 1_795_342_530_000
-BOUND_S = 20
+BOUND_S = 60
 C1, C2, R1 = FeedKey(FeedKind.CUSTOMER, "c1"), FeedKey(FeedKind.CUSTOMER, "c2"), FeedKey(FeedKind.RESTAURANT, "r1")
 D1, D2 = FeedKey(FeedKind.COURIER, "d1"), FeedKey(FeedKind.COURIER, "d2")
 

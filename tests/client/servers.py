@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +18,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from support import ports
+from support.forked import Forked
+from support.server import environment
 
 WAIT_S = 60.0
 """The bound on every wait: only ever reached by a failing test."""
@@ -163,20 +162,15 @@ class RealServer:
         self._data_dir = data_dir
         self._options = options
         self._port = ports.unused()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Forked | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "ordertrack", "serve", "--json", f"--port={self._port}"]
-        self._process = subprocess.Popen(
-            [*command, f"--data-dir={self._data_dir}", "--log-level=error", *self._options],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("ORDERTRACK_")},
-        )
+        arguments = ("serve", "--json", f"--port={self._port}", f"--data-dir={self._data_dir}", "--log-level=error")
+        self._process = Forked([*arguments, *self._options], environment())
         next(lines_of(self._process))  # it listens
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
@@ -185,16 +179,15 @@ class RealServer:
         process, self._process = self._process, None
         process.send_signal(how)
         process.wait(WAIT_S)
-        if process.stdout is not None:
-            process.stdout.close()
+        process.stdout.close()
+        process.stderr.close()
 
 
-def lines_of(process: subprocess.Popen[str]) -> Iterator[str]:
+def lines_of(process: Forked) -> Iterator[str]:
     """The lines a process prints, each waited for at most WAIT_S."""
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
-        assert process.stdout is not None
         for line in process.stdout:
             lines.put(line.rstrip("\n"))
         lines.put("")

@@ -112,8 +112,8 @@ def test_a_long_answer_reaches_a_client_that_reads_slowly(api: Api) -> None:
     request = f"GET {track(order_id)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     count = 40
     connection.sendall(request * count)
-    received = b""
-    while received.count(b"HTTP/1.1 200 OK") < count or not received.endswith(b"}"):
+    received = bytearray()
+    while not received.endswith(b"}") or received.count(b"HTTP/1.1 200 OK") < count:
         data = connection.recv(4096)
         assert data, "the connection ended early"
         received += data

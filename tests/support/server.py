@@ -1,4 +1,4 @@
-"""A server of ours in a process of its own, as an operator would start it."""
+"""A server of ours in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from support.forked import Forked
 
 COMMAND = (sys.executable, "-m", "ordertrack")
 BOUND_S = 60.0
@@ -37,12 +39,15 @@ class Server:
     def __init__(self, data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -> None:
         self.data_dir = data_dir
         self._lines: list[str] = []
-        command: Sequence[str] = [
-            *COMMAND, "serve", "--port", "0", "--json", "--data-dir", str(data_dir), *flags,
-        ]  # fmt: skip
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(env)
-        )
+        arguments = ("serve", "--port", "0", "--json", "--data-dir", str(data_dir), *flags)
+        self.process: Forked | subprocess.Popen[str]
+        if env is None:
+            self.process = Forked(arguments, environment())
+        else:  # Python itself may read the variables when it starts
+            pipe = subprocess.PIPE
+            self.process = subprocess.Popen(
+                [*COMMAND, *arguments], stdout=pipe, stderr=pipe, text=True, env=environment(env)
+            )
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
         try:
