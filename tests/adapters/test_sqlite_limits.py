@@ -13,6 +13,7 @@ import pytest
 
 from ordertrack.adapters.sqlite import store as sqlite_store
 from ordertrack.adapters.sqlite import writer as sqlite_writer
+from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.store import SqliteStore, _Open
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrderNotFound, OutcomeUnknown, StoreBusy, StoreUnavailable
@@ -126,7 +127,7 @@ async def test_stalled_readers_collect_no_work(store: SqliteStore, stall: Stall)
 
 
 async def test_a_list_that_takes_long_delays_no_poll(store: SqliteStore, stall: Stall) -> None:
-    stall.beginning = "-- Ids alone"
+    stall.beginning = SQL["orders"].partition(" WHERE")[0]
     listing = asyncio.create_task(store.orders(LISTS))
     assert await asyncio.to_thread(stall.waiting.acquire, timeout=BOUND_S)
     with pytest.raises(OrderNotFound):
