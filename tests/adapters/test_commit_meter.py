@@ -27,7 +27,7 @@ async def _store(folder: Path, told: Told) -> SqliteStore:
     return store
 
 
-async def test_a_commit_is_told_with_the_requests_that_shared_it(tmp_path: Path) -> None:
+async def test_the_meter_gets_the_requests_of_each_commit(tmp_path: Path) -> None:
     told: Told = []
     store = await _store(tmp_path, told)
     await asyncio.gather(*(store.create(NewOrder("c1", "r1"), NOW_MS) for _ in range(50)))
@@ -37,7 +37,7 @@ async def test_a_commit_is_told_with_the_requests_that_shared_it(tmp_path: Path)
     await store.close()
 
 
-async def test_a_commit_that_failed_is_not_told_as_one(tmp_path: Path) -> None:
+async def test_the_meter_ignores_a_failed_commit(tmp_path: Path) -> None:
     told: Told = []
     store = await _store(tmp_path, told)
 

@@ -37,7 +37,7 @@ async def used(folder: Path) -> Path:
         "DROP TABLE orders",
     ],
 )
-async def test_rows_that_mean_nothing_are_noticed_before_the_server_is_ready(tmp_path: Path, damage: str) -> None:
+async def test_invalid_rows_are_found_at_the_start(tmp_path: Path, damage: str) -> None:
     file = await used(tmp_path)
     with sqlite3.connect(file) as database:
         database.execute("PRAGMA foreign_keys = OFF")
@@ -47,7 +47,7 @@ async def test_rows_that_mean_nothing_are_noticed_before_the_server_is_ready(tmp
     await refused(tmp_path)
 
 
-async def test_pages_that_were_overwritten_are_noticed_and_left_as_they_are(tmp_path: Path) -> None:
+async def test_overwritten_pages_are_found_and_left_unchanged(tmp_path: Path) -> None:
     file = await used(tmp_path)
     content = file.read_bytes()
     damaged = content[:100] + b"\xff" * 4000 + content[4100:]

@@ -102,7 +102,7 @@ async def test_only_changes_of_the_damaged_order_fail(store: SqliteStore, what: 
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])
-async def test_pages_leave_out_nothing_but_what_is_damaged(store: SqliteStore, limit: int) -> None:
+async def test_pages_leave_out_only_damaged_orders(store: SqliteStore, limit: int) -> None:
     damage(store, DAMAGES["json"])
     damage(store, DAMAGES["json"].replace("3", "5"))
     listed: list[int] = []

@@ -134,7 +134,7 @@ def new(**changes: Any) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-async def test_a_token_is_checked_with_the_published_key_that_it_names(issuer: Issuer, algorithm: str) -> None:
+async def test_a_token_is_verified_with_the_key_it_names(issuer: Issuer, algorithm: str) -> None:
     issuer.document = published(OLD, jwk("ES256", "a"), jwk("EdDSA", "b"), {"kty": "oct", "k": "AAAA", "kid": "c"})
     kid = {"RS256": "old", "ES256": "a", "EdDSA": "b"}[algorithm]
     async with using(issuer) as setup:
@@ -144,7 +144,7 @@ async def test_a_token_is_checked_with_the_published_key_that_it_names(issuer: I
     assert issuer.asked == ["/keys"]
 
 
-async def test_the_keys_are_fetched_when_the_server_starts_and_not_by_peek(issuer: Issuer) -> None:
+async def test_keys_are_fetched_at_the_start_not_by_peek(issuer: Issuer) -> None:
     async with using(issuer) as setup:
         assert setup.tokens.peek(old()) is None
         assert issuer.asked == []
@@ -154,7 +154,7 @@ async def test_the_keys_are_fetched_when_the_server_starts_and_not_by_peek(issue
         assert issuer.asked == ["/keys"]
 
 
-async def test_a_token_without_a_kid_needs_the_key_to_be_the_only_one(issuer: Issuer) -> None:
+async def test_a_token_without_a_kid_needs_a_single_key(issuer: Issuer) -> None:
     for keys in ((OLD, NEW), (NEW, OLD)):
         issuer.document = published(*keys)
         async with using(issuer) as setup:
@@ -162,7 +162,7 @@ async def test_a_token_without_a_kid_needs_the_key_to_be_the_only_one(issuer: Is
             assert not await setup.accepts(signed("RS256"))
 
 
-async def test_a_new_key_is_fetched_when_a_token_names_it_but_not_more_often_than_the_cool_down(issuer: Issuer) -> None:
+async def test_an_unknown_key_is_fetched_once_per_cool_down(issuer: Issuer) -> None:
     async with using(issuer) as setup:
         assert await setup.accepts(old())
         issuer.document = published(OLD, NEW)
@@ -174,7 +174,7 @@ async def test_a_new_key_is_fetched_when_a_token_names_it_but_not_more_often_tha
         assert len(issuer.asked) == 2
 
 
-async def test_made_up_keys_cause_one_fetch_per_cool_down_however_many_there_are(issuer: Issuer) -> None:
+async def test_many_unknown_keys_share_one_fetch_per_cool_down(issuer: Issuer) -> None:
     async with using(issuer) as setup:
         assert await setup.accepts(old())
         setup.clock.up_s += COOL_DOWN_S
@@ -213,7 +213,7 @@ async def test_a_key_of_one_algorithm_is_not_found_under_another(issuer: Issuer)
         assert not await setup.accepts(f"{base64url(header)}.{base64url(b'{}')}.{'A' * 86}")
 
 
-async def test_what_a_withdrawn_key_signed_is_refused_and_forgotten(issuer: Issuer) -> None:
+async def test_tokens_of_a_withdrawn_key_are_refused(issuer: Issuer) -> None:
     async with using(issuer) as setup:
         token = old()
         assert await setup.accepts(token)
@@ -249,7 +249,7 @@ BAD: list[tuple[int, bytes]] = [
 
 
 @pytest.mark.parametrize(("status", "document"), BAD, ids=lambda value: repr(value)[:40])
-async def test_an_answer_that_is_no_key_set_changes_nothing(issuer: Issuer, status: int, document: bytes) -> None:
+async def test_a_response_without_a_key_set_changes_nothing(issuer: Issuer, status: int, document: bytes) -> None:
     async with using(issuer) as setup:
         token = old()
         assert await setup.accepts(token)
@@ -261,7 +261,7 @@ async def test_an_answer_that_is_no_key_set_changes_nothing(issuer: Issuer, stat
     assert issuer.asked == ["/keys", "/keys"]
 
 
-async def test_a_key_that_cannot_be_used_does_not_spoil_the_others(issuer: Issuer) -> None:
+async def test_an_unusable_key_does_not_affect_the_others(issuer: Issuer) -> None:
     issuer.document = published({"kty": "?"}, {**NEW, "n": "!"}, {"kty": "EC", "crv": "P-521", "kid": "x"}, OLD, NEW)
     async with using(issuer) as setup:
         assert await setup.accepts(old())
@@ -296,7 +296,7 @@ async def test_when_all_published_keys_are_weak_the_log_says_why(issuer: Issuer)
     assert "weak is an RSA key with the ROCA weakness" in warning["why"]
 
 
-async def test_without_any_key_the_caller_is_told_to_come_again(issuer: Issuer) -> None:
+async def test_without_keys_tokens_are_unavailable(issuer: Issuer) -> None:
     issuer.status = 500
     async with using(issuer) as setup:
         for _ in range(3):
@@ -309,14 +309,14 @@ async def test_without_any_key_the_caller_is_told_to_come_again(issuer: Issuer) 
         assert await setup.accepts(old())
 
 
-async def test_a_server_that_is_not_there_is_a_failed_fetch() -> None:
+async def test_an_unreachable_issuer_is_a_failed_fetch() -> None:
     setup = Setup("http://127.0.0.1:9/keys")
     with pytest.raises(TokensUnavailable):
         await setup.tokens.verify(old())
     await setup.tokens.close()
 
 
-async def test_a_server_that_does_not_answer_is_given_up(issuer: Issuer) -> None:
+async def test_a_silent_issuer_is_given_up(issuer: Issuer) -> None:
     issuer.gate.clear()
     setup = Setup(issuer.url, timeout_s=0.05)
     async with asyncio.timeout(BOUND_S):
@@ -326,9 +326,7 @@ async def test_a_server_that_does_not_answer_is_given_up(issuer: Issuer) -> None
 
 
 @pytest.mark.parametrize(("chunk", "pause_s", "timeout_s"), [(b" " * 65_536, 0.0, BOUND_S), (b" ", 0.01, 0.2)])
-async def test_a_document_without_an_end_is_given_up(
-    issuer: Issuer, chunk: bytes, pause_s: float, timeout_s: float
-) -> None:
+async def test_an_endless_document_is_given_up(issuer: Issuer, chunk: bytes, pause_s: float, timeout_s: float) -> None:
     """By its size, and by its time though every read is quick."""
     issuer.endless, issuer.pause_s = chunk, pause_s
     setup = Setup(issuer.url, timeout_s)
@@ -338,7 +336,7 @@ async def test_a_document_without_an_end_is_given_up(
     await setup.tokens.close()
 
 
-async def test_any_number_of_callers_wait_for_one_fetch_and_one_who_leaves_does_not_stop_it(issuer: Issuer) -> None:
+async def test_callers_share_a_fetch_and_a_cancelled_one_leaves_it(issuer: Issuer) -> None:
     issuer.gate.clear()
     async with using(issuer) as setup:
         callers = [asyncio.create_task(setup.tokens.verify(old(sub=f"n{number}"))) for number in range(20)]

@@ -66,7 +66,7 @@ async def refused(token: str, by: JwtTokens | None = None) -> str:
     return told.value.why
 
 
-async def test_a_good_token_is_a_principal_and_is_known_from_then_on() -> None:
+async def test_an_accepted_token_is_cached() -> None:
     checking, token = tokens(), hs256()
     assert checking.peek(token) is None
     principal = await checking.verify(token)
@@ -91,7 +91,7 @@ async def test_a_good_token_is_a_principal_and_is_known_from_then_on() -> None:
         ({"role": "admin", "nbf": NOW_S + 30, "iat": NOW_S + 9_000}, Principal(Role.ADMIN, "Max")),
     ],
 )
-async def test_who_a_token_makes_its_holder(claims: dict[str, Any], principal: Principal) -> None:
+async def test_a_token_gives_the_principal_of_its_claims(claims: dict[str, Any], principal: Principal) -> None:
     made = await tokens().verify(hs256(claims))
     assert made.expires_at_s == NOW_S + 3_630
     assert (made.role, made.name, made.customer_id, made.restaurant_id, made.courier_id, made.restaurants) == (
@@ -127,7 +127,7 @@ async def test_claims_may_have_other_names() -> None:
     ],
     ids=str,
 )  # fmt: skip
-async def test_a_claim_that_is_not_as_it_must_be_is_refused(claims: dict[str, Any]) -> None:
+async def test_a_malformed_claim_is_refused(claims: dict[str, Any]) -> None:
     assert await refused(hs256(claims)) == "invalid"
 
 
@@ -144,7 +144,7 @@ async def test_a_token_expires_and_is_then_forgotten() -> None:
     assert checking.peek(token) is None
 
 
-async def test_leeway_is_given_to_both_ends() -> None:
+async def test_leeway_applies_to_nbf_and_exp() -> None:
     late, early = hs256(exp=NOW_S - 29), hs256(nbf=NOW_S + 30)
     assert (await tokens().verify(late)).expires_at_s == NOW_S + 1
     await tokens().verify(early)
@@ -154,7 +154,7 @@ async def test_leeway_is_given_to_both_ends() -> None:
 
 
 @pytest.mark.parametrize("aud", ["ordertrack", ["other", "ordertrack"]])
-async def test_the_audience_and_the_issuer_are_checked_where_they_are_configured(aud: object) -> None:
+async def test_configured_audience_and_issuer_are_checked(aud: object) -> None:
     rules = Rules(audience="ordertrack", issuer="https://id.example")
     principal = await tokens(rules).verify(hs256(aud=aud, iss="https://id.example"))
     assert principal.name == "Max"
@@ -172,7 +172,7 @@ async def test_the_audience_and_the_issuer_are_checked_where_they_are_configured
     ],
     ids=str,
 )  # fmt: skip
-async def test_a_token_for_or_of_somebody_else_is_refused(claims: dict[str, Any]) -> None:
+async def test_a_foreign_audience_or_issuer_is_refused(claims: dict[str, Any]) -> None:
     rules = Rules(audience="ordertrack", issuer="https://id.example")
     assert await refused(hs256(claims), tokens(rules)) == "invalid"
 
@@ -253,14 +253,14 @@ async def test_an_algorithm_that_is_no_name_is_refused(alg: object) -> None:
     ],
     ids=str,
 )  # fmt: skip
-async def test_a_header_that_wants_to_be_read_differently_is_refused(header: dict[str, Any]) -> None:
+async def test_a_header_with_keys_or_extensions_is_refused(header: dict[str, Any]) -> None:
     assert await refused(hs256(header=header)) == "invalid"
 
 
 @pytest.mark.parametrize(
     "header", [{"typ": "jwt"}, {"typ": "at+jwt"}, {"cty": "x"}, {"x5t": "abc"}, {"kid": "../../dev/null"}]
 )
-async def test_a_header_that_says_no_more_than_it_may_is_accepted(header: dict[str, Any]) -> None:
+async def test_a_header_with_harmless_fields_is_accepted(header: dict[str, Any]) -> None:
     assert (await tokens().verify(hs256(header=header))).courier_id == "7"
 
 
@@ -287,7 +287,7 @@ async def test_a_changed_token_is_refused() -> None:
     ],
     ids=lambda token: repr(token[:24]),
 )  # fmt: skip
-async def test_what_is_no_token_is_refused_as_malformed(token: str) -> None:
+async def test_a_malformed_token_is_refused(token: str) -> None:
     assert await refused(token) == "malformed"
 
 
@@ -304,7 +304,7 @@ GOOD = json.dumps(CLAIMS)[1:-1]
     ],
     ids=lambda payload: repr(payload[:24]),
 )  # fmt: skip
-async def test_claims_that_two_readers_could_read_differently_are_refused(payload: bytes) -> None:
+async def test_ambiguous_claims_are_refused(payload: bytes) -> None:
     token = raw(b'{"alg":"HS256"}', payload)
     if payload:
         assert await refused(token) == "invalid"
@@ -313,7 +313,7 @@ async def test_claims_that_two_readers_could_read_differently_are_refused(payloa
 
 
 @given(token=st.text(max_size=200) | st.from_regex(r"[\w-]{1,60}\.[\w-]{1,60}\.[\w-]{1,60}", fullmatch=True))
-async def test_no_text_is_anything_but_refused(token: str) -> None:
+async def test_random_text_is_refused(token: str) -> None:
     assert await refused(token) in ("malformed", "invalid")
 
 
@@ -328,7 +328,7 @@ async def test_no_text_is_anything_but_refused(token: str) -> None:
         | st.sampled_from(["admin", "service", "courier", "*"]),
     )
 )
-async def test_whatever_is_claimed_gives_a_role_that_has_tokens_or_is_refused(
+async def test_random_claims_give_a_token_role_or_are_refused(
     claims: dict[str, Any],
 ) -> None:
     try:
@@ -340,7 +340,7 @@ async def test_whatever_is_claimed_gives_a_role_that_has_tokens_or_is_refused(
         assert 1 <= len(principal.name) <= 64
 
 
-async def test_only_so_many_tokens_are_remembered_the_ones_used_last() -> None:
+async def test_the_cache_keeps_the_tokens_used_last() -> None:
     checking = tokens(max_cached=2)
     first, second, third = (hs256(sub=name) for name in "abc")
     await checking.verify(first)
@@ -352,7 +352,7 @@ async def test_only_so_many_tokens_are_remembered_the_ones_used_last() -> None:
     assert checking.peek(third) is not None
 
 
-async def test_a_token_is_kept_nowhere() -> None:
+async def test_a_token_is_not_stored() -> None:
     checking, token = tokens(), hs256()
     await checking.verify(token)
     assert token not in repr(vars(checking))
@@ -362,7 +362,7 @@ async def test_a_token_is_kept_nowhere() -> None:
     ("secret", "why"),
     [("", "has 0 bytes"), ("x" * 31, "has 31 bytes"), (public_pem(RSA).decode(), "PEM"), ("é" * 15, "has 30 bytes")],
 )
-def test_a_secret_that_is_none_is_refused(secret: str, why: str) -> None:
+def test_an_unsuitable_secret_is_refused(secret: str, why: str) -> None:
     with pytest.raises(ValueError, match=why) as told:
         secret_key(secret)
     assert not secret or secret not in str(told.value)
@@ -383,7 +383,7 @@ def _pem(private: Any) -> bytes:
         (public_pem(dsa.generate_private_key(1024)), "kind"),
     ],
 )
-def test_a_public_key_that_is_none_of_ours_is_refused(pem: bytes, why: str) -> None:
+def test_an_unsupported_public_key_is_refused(pem: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         pem_key(pem)
 
@@ -457,7 +457,7 @@ def private_jwk(algorithm: str) -> dict[str, Any]:
     ],
     ids=lambda published: str(published)[:60],
 )  # fmt: skip
-def test_a_published_key_that_is_none_of_ours_is_refused(published: dict[str, Any]) -> None:
+def test_an_unsupported_published_key_is_refused(published: dict[str, Any]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         jwk_key(published)
 
@@ -473,17 +473,17 @@ def test_a_published_key_that_is_none_of_ours_is_refused(published: dict[str, An
         Principal(Role.ADMIN, "a", expires_at_s=NOW_S + 90),
     ],
 )
-async def test_a_token_we_sign_is_one_we_accept(principal: Principal) -> None:
+async def test_a_signed_token_is_accepted(principal: Principal) -> None:
     rules = Rules(audience="ordertrack", issuer="here", names=ClaimNames("r", "n", "c", "x", "k", "s"))
     token = sign(principal, secret_key(SECRET), rules, NOW_S, NOW_S + 60)
     assert await tokens(rules).verify(token) == principal
     assert "aud" not in claims_of(principal, Rules(), NOW_S, NOW_S + 60)
 
 
-def test_a_new_secret_is_one_that_is_taken_and_never_the_same() -> None:
+def test_new_secrets_are_valid_and_different() -> None:
     assert secret_key(new_secret()).algorithm == "HS256"
     assert len({new_secret() for _ in range(50)}) == 50
 
 
-def test_the_keys_of_these_tests_are_of_three_kinds() -> None:
+def test_the_test_keys_have_three_kinds() -> None:
     assert {pem_key(public_pem(key)).algorithm for key in (RSA, P256, ED25519)} == {"RS256", "ES256", "EdDSA"}

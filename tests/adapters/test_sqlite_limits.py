@@ -93,7 +93,7 @@ def assign(store: SqliteStore, courier_id: str) -> asyncio.Task[Any]:
     return asyncio.create_task(store.apply([AssignCourier(1, courier_id, "test")], NOW_MS))
 
 
-async def test_a_read_that_does_not_return_is_unavailable(store: SqliteStore, stall: Stall) -> None:
+async def test_a_stalled_read_is_store_unavailable(store: SqliteStore, stall: Stall) -> None:
     stall.beginning = "SELECT"
     assert store.trouble is None
     for read in (lambda: store.feed_version(COLD), lambda: store.order(77), lambda: store.orders(LISTS)):
@@ -126,7 +126,7 @@ async def test_stalled_readers_collect_no_work(store: SqliteStore, stall: Stall)
     assert len([statement for statement in begun if statement.startswith("BEGIN")]) <= 2, "the callers had gone"
 
 
-async def test_a_list_that_takes_long_delays_no_poll(store: SqliteStore, stall: Stall) -> None:
+async def test_a_slow_list_delays_no_poll(store: SqliteStore, stall: Stall) -> None:
     stall.beginning = SQL["orders"].partition(" WHERE")[0]
     listing = asyncio.create_task(store.orders(LISTS))
     assert await asyncio.to_thread(stall.waiting.acquire, timeout=BOUND_S)
@@ -139,7 +139,7 @@ async def test_a_list_that_takes_long_delays_no_poll(store: SqliteStore, stall: 
     await asyncio.wait([listing])
 
 
-async def test_a_query_without_end_gives_its_reader_back(store: SqliteStore) -> None:
+async def test_an_endless_query_is_interrupted(store: SqliteStore) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     readers = open_parts(store).readers
     for _ in range(3):

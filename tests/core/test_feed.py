@@ -33,7 +33,7 @@ def ms(text: str) -> int:
     version=st.integers(0, MAX_INT64 - 1),
     further=st.integers(1, MAX_INT64),
 )
-def test_a_cursor_comes_back_as_it_was_given(epoch: str, version: int, further: int) -> None:
+def test_a_cursor_survives_a_round_trip(epoch: str, version: int, further: int) -> None:
     assert parse_cursor(str(Cursor(epoch, version))) == Cursor(epoch, version)
     within = Cursor(epoch, version, min(version + further, MAX_INT64))
     assert parse_cursor(str(within)) == within
@@ -72,7 +72,7 @@ def test_a_cursor_comes_back_as_it_was_given(epoch: str, version: int, further: 
         "null",
     ],
 )
-def test_what_is_not_a_cursor_is_refused(text: str) -> None:
+def test_a_malformed_cursor_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         parse_cursor(text)
     assert refused.value.field == "cursor"
@@ -130,7 +130,7 @@ def test_any_text_is_a_cursor_or_refused(text: str) -> None:
         ("9999-12-31T22:59:59.999-01:00", YEAR_9999_END_MS),
     ],
 )
-def test_a_time_is_read_in_every_way_clients_write_it(text: str, expected: int) -> None:
+def test_every_common_time_format_is_parsed(text: str, expected: int) -> None:
     assert ms(text) == expected
 
 
@@ -143,7 +143,7 @@ def test_a_time_is_read_in_every_way_clients_write_it(text: str, expected: int) 
         "9999-12-31T23:59:59-23:59",
     ],
 )
-def test_a_time_that_its_offset_puts_outside_the_calendar_can_still_be_written(text: str) -> None:
+def test_a_time_beyond_the_calendar_is_clamped(text: str) -> None:
     """It may come as `occurred_at` and then stands in every answer about the order."""
     assert format_time(ms(text)) in ("0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z")
 
@@ -191,14 +191,14 @@ def test_a_time_that_its_offset_puts_outside_the_calendar_can_still_be_written(t
         "2026-11-22T10:15:30.١٢٣Z",
     ],
 )
-def test_what_is_not_a_time_is_refused_by_the_name_of_its_field(text: str) -> None:
+def test_a_malformed_time_is_refused_with_its_field(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         parse_time_ms("occurred_at", text)
     assert refused.value.field == "occurred_at"
 
 
 @given(st.text("0123456789-+:.,TtZz ", max_size=35))
-def test_any_text_is_a_time_that_can_be_written_or_refused(text: str) -> None:
+def test_any_text_is_a_writable_time_or_refused(text: str) -> None:
     try:
         at_ms = ms(text)
     except InvalidInput:
@@ -211,7 +211,7 @@ def test_any_text_is_a_time_that_can_be_written_or_refused(text: str) -> None:
 @example(YEAR_9999_END_MS)
 @example(-1)
 @example(0)
-def test_a_time_comes_back_as_it_was_written(at_ms: int) -> None:
+def test_a_time_survives_a_round_trip(at_ms: int) -> None:
     text = format_time(at_ms)
     assert len(text) == len("2026-11-22T10:15:30.123Z")
     assert text[10] + text[19] + text[23] == "T.Z"
@@ -222,7 +222,7 @@ def test_a_time_comes_back_as_it_was_written(at_ms: int) -> None:
     st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 12, 31)),  # noqa: DTZ001
     st.integers(-23 * 60 - 59, 23 * 60 + 59),
 )
-def test_a_time_with_an_offset_is_what_python_says_it_is(local: datetime, offset_min: int) -> None:
+def test_an_offset_is_parsed_as_by_python(local: datetime, offset_min: int) -> None:
     aware = local.replace(tzinfo=timezone(timedelta(minutes=offset_min)))
     expected = (aware - EPOCH) // timedelta(milliseconds=1)
     text = aware.isoformat()
@@ -246,12 +246,12 @@ def order_recorded_at(*times_ms: int) -> Order:
     ("last_update_ms", "version"),
     [(0, 0), (999, 0), (1_000, 1), (1_001, 1), (2_999, 1), (3_000, 2), (3_001, 3), (3_002, 3), (10**15, 3)],
 )
-def test_a_last_update_names_the_newest_version_not_after_it(last_update_ms: int, version: int) -> None:
+def test_last_update_is_the_newest_version_at_that_time(last_update_ms: int, version: int) -> None:
     assert version_at(order_recorded_at(1_000, 3_000, 3_000), last_update_ms) == version
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=12))
-def test_echoing_updated_at_names_exactly_the_version_it_came_with(times_ms: list[int]) -> None:
+def test_an_echoed_updated_at_is_its_own_version(times_ms: list[int]) -> None:
     order = order_recorded_at(*times_ms)
     for event in order.timeline:
         assert version_at(order, ms(format_time(event.recorded_at_ms))) == event.version
@@ -260,14 +260,14 @@ def test_echoing_updated_at_names_exactly_the_version_it_came_with(times_ms: lis
 # Whose feeds a change touches
 
 
-def test_an_order_is_on_the_feeds_of_its_parties() -> None:
+def test_an_order_is_in_the_feeds_of_its_parties() -> None:
     order = create(7, NewOrder(customer_id="c1", restaurant_id="r1"), 0)
     customer, restaurant = FeedKey(FeedKind.CUSTOMER, "c1"), FeedKey(FeedKind.RESTAURANT, "r1")
     assert order_feed(order.id) == FeedKey(FeedKind.ORDER, "7")
     assert set(party_feeds(order)) == set(touched_feeds(None, order)) == {customer, restaurant}
 
 
-def test_a_replaced_courier_hears_of_it_and_one_who_stays_hears_once() -> None:
+def test_a_replaced_couriers_feed_is_touched_too() -> None:
     before = order_recorded_at(1_000, 2_000)
     event = advance(before, AssignCourier(7, "d9", "test"), 3_000)
     assert event is not None

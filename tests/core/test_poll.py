@@ -146,7 +146,7 @@ def test_a_poll_is_held(request_: PollRequest, order: Order, expected: Hold) -> 
         pytest.param(2, ACTIVE, 28.0, True, "changed", id="overtaken"),
     ],
 )
-def test_a_poll_whose_deadline_has_come(
+def test_an_expired_poll_is_decided_again(
     position: int, order: Order, left_s: float, waited: bool, expected: str | Hold
 ) -> None:
     decision = decide_at(position, order, left_s, waited=waited)
@@ -167,7 +167,7 @@ def test_a_poll_whose_deadline_has_come(
         pytest.param(4, ACTIVE, "reset", id="ahead"),
     ],
 )
-def test_a_node_that_goes_away_says_so_only_when_it_has_no_news(position: int, order: Order, reason: str) -> None:
+def test_a_drained_poll_gets_its_news_first(position: int, order: Order, reason: str) -> None:
     answer = decide_drained(position, order)
     assert (answer.reason, answer.order) == (reason, order)
 
@@ -188,12 +188,12 @@ def test_a_node_that_goes_away_says_so_only_when_it_has_no_news(position: int, o
         pytest.param(asked(any_etag=True, last_update_ms=BEFORE_MS), 3, id="If-None-Match: * before last_update"),
     ],
 )
-def test_cursor_comes_before_if_none_match_comes_before_last_update(request_: PollRequest, position: int) -> None:
+def test_positions_have_an_order_of_precedence(request_: PollRequest, position: int) -> None:
     decision = decided(request_, ACTIVE)
     assert decision.position == position
 
 
-def test_a_cursor_of_another_epoch_is_not_saved_by_a_good_etag() -> None:
+def test_a_foreign_cursor_resets_despite_a_valid_etag() -> None:
     decision = decided(asked(cursor=cursor(3, "ffff"), etag=cursor(3)), ACTIVE)
     assert isinstance(decision, Answer)
     assert decision.reason == "reset"
@@ -215,9 +215,7 @@ def test_a_cursor_of_another_epoch_is_not_saved_by_a_good_etag() -> None:
         pytest.param(asked(timeout_s=0.0), False, id="no position"),
     ],
 )
-def test_nothing_new_is_a_304_only_when_the_position_came_as_if_none_match(
-    request_: PollRequest, not_modified: bool
-) -> None:
+def test_only_if_none_match_gives_a_304(request_: PollRequest, not_modified: bool) -> None:
     answer = decided(request_, ACTIVE)
     assert isinstance(answer, Answer)
     assert (answer.reason, answer.not_modified) == ("timeout", not_modified)
@@ -232,7 +230,7 @@ def test_nothing_new_is_a_304_only_when_the_position_came_as_if_none_match(
         pytest.param(asked(etag=cursor(3)), ENDED, id="terminal"),
     ],
 )
-def test_a_conditional_poll_that_has_something_to_say_is_no_304(request_: PollRequest, order: Order) -> None:
+def test_a_conditional_poll_with_news_is_no_304(request_: PollRequest, order: Order) -> None:
     answer = decided(request_, order)
     assert isinstance(answer, Answer)
     assert answer.not_modified is False
@@ -264,7 +262,7 @@ def test_a_held_conditional_poll_is_a_304_at_its_deadline() -> None:
         (60.0, 0.0, 0.0),
     ],
 )
-def test_the_hold_is_the_least_of_what_was_asked_for_and_what_is_allowed(
+def test_the_hold_is_the_least_of_request_and_limit(
     timeout_s: float | None, wait_s: float | None, expected: float
 ) -> None:
     assert hold_s(asked(timeout_s=timeout_s, wait_s=wait_s), MAX_TIMEOUT_S) == expected
@@ -274,7 +272,7 @@ def test_the_default_hold_is_clamped_too() -> None:
     assert hold_s(asked(), 20.0) == 20.0
 
 
-def test_the_next_poll_intervals_are_exactly_those_of_the_original_contract() -> None:
+def test_intervals_equal_the_original_contract() -> None:
     assert {status.value: seconds for status, seconds in NEXT_POLL_INTERVAL_S.items()} == {
         "confirmed": 120,
         "preparing": 60,
@@ -328,11 +326,11 @@ def test_neither_news_nor_an_ended_order_is_held(request: PollRequest, order: Or
     ("position", "order", "reason"),
     [(2, ACTIVE, "changed"), (2, ENDED, "changed"), (3, ENDED, "terminal"), (4, ENDED, "reset")],
 )
-def test_a_commit_that_ends_a_hold(position: int, order: Order, reason: str) -> None:
+def test_a_commit_ends_a_hold_with_its_reason(position: int, order: Order, reason: str) -> None:
     assert decide_news(position, order).reason == reason
 
 
-def test_the_rows_cited_in_the_code_are_in_the_protocol() -> None:
+def test_cited_requirements_are_in_the_protocol() -> None:
     source = Path(poll.__file__).read_text(encoding="utf-8")
     cited = set(re.findall(r"\b3\.\d+\b", source))
     assert cited >= {f"3.{n}" for n in range(5, 17)} - {"3.14", "3.13"}

@@ -16,7 +16,7 @@ def limiter(requests: int = 3, window_s: int = 6, max_keys: int = 100) -> RateLi
     return RateLimiter(Quota(requests, window_s), max_keys=max_keys)
 
 
-def test_a_whole_budget_may_be_spent_at_once_and_comes_back_bit_by_bit() -> None:
+def test_a_full_budget_is_one_burst_and_refills_gradually() -> None:
     limit = limiter(3, 6)
     assert [limit.take("me", 10.0).remaining for _ in range(3)] == [2, 1, 0]
     refused = limit.take("me", 10.0)
@@ -26,13 +26,13 @@ def test_a_whole_budget_may_be_spent_at_once_and_comes_back_bit_by_bit() -> None
     assert limit.take("me", 18.0).remaining == 2
 
 
-def test_one_key_spends_nothing_of_another() -> None:
+def test_keys_have_separate_budgets() -> None:
     limit = limiter(1)
     assert limit.take("me", 0.0).allowed
     assert limit.take("you", 0.0).allowed
 
 
-def test_looking_at_a_budget_takes_nothing_of_it() -> None:
+def test_peek_takes_nothing_from_the_budget() -> None:
     limit = limiter(2)
     for _ in range(3):
         looked = limit.peek("me", 0.0)
@@ -40,7 +40,7 @@ def test_looking_at_a_budget_takes_nothing_of_it() -> None:
         assert looked == limit.take("me", 0.0)
 
 
-def test_a_costly_request_delays_the_next_one_not_itself() -> None:
+def test_a_charge_delays_the_next_request() -> None:
     limit = limiter(3, 6)
     assert limit.take("me", 0.0).allowed
     limit.charge("me", 0.0, 1)
@@ -57,7 +57,7 @@ def test_one_request_costs_at_most_the_quota() -> None:
     assert limit.peek("me", 0.0).reset_s == 6.0
 
 
-def test_memory_is_bounded_by_forgetting_who_asked_least_recently() -> None:
+def test_the_least_recent_key_is_evicted() -> None:
     limit = limiter(1, 60, max_keys=2)
     for key in ("a", "b", "c"):
         assert limit.take(key, 0.0).allowed
@@ -67,9 +67,7 @@ def test_memory_is_bounded_by_forgetting_who_asked_least_recently() -> None:
 
 
 @given(quotas, gaps)
-def test_no_window_ever_sees_more_than_twice_the_quota_and_no_second_more_than_once(
-    quota: Quota, gaps: list[float]
-) -> None:
+def test_a_window_admits_at_most_twice_the_quota(quota: Quota, gaps: list[float]) -> None:
     """A burst of the whole budget, then what trickles back while the window lasts: the bound of the algorithm."""
     limit, now_s, allowed = RateLimiter(quota, max_keys=9), 0.0, []
     for gap_s in gaps:
@@ -82,7 +80,7 @@ def test_no_window_ever_sees_more_than_twice_the_quota_and_no_second_more_than_o
 
 
 @given(quotas, st.integers(1, 100))
-def test_who_keeps_to_the_rate_is_never_refused(quota: Quota, count: int) -> None:
+def test_requests_at_the_rate_are_never_refused(quota: Quota, count: int) -> None:
     limit = RateLimiter(quota, max_keys=9)
     assert all(limit.take("me", n * quota.interval_s).allowed for n in range(count))
 
@@ -104,7 +102,7 @@ def test_a_refused_request_succeeds_after_retry_after(
 
 
 @given(quotas, st.lists(st.tuples(st.floats(0.0, 8.0), costs), min_size=1, max_size=60))
-def test_costs_in_the_long_run_keep_to_the_rate(quota: Quota, requests: list[tuple[float, int]]) -> None:
+def test_charges_keep_the_rate_in_the_long_run(quota: Quota, requests: list[tuple[float, int]]) -> None:
     """Two quotas may be spent at once, one of them in advance; from then on it is the rate."""
     limit, now_s, spent = RateLimiter(quota, max_keys=9), 0.0, 0
     for gap_s, cost in requests:
