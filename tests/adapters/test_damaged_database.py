@@ -1,4 +1,4 @@
-"""A damaged database is refused with a message for the person who started the server, never with a traceback."""
+"""A damaged database is refused with a message for the operator and without a traceback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def used(folder: Path) -> Path:
-    """The file of a store in which something has happened."""
+    """The file of a store with orders."""
     store = SqliteStore(folder, SystemClock())
     await store.open(lambda committed, committed_at_s: None)
     order = (await store.create(NewOrder("c1", "r1"), 0)).order

@@ -1,4 +1,4 @@
-"""Tokens: what is accepted, what it makes of whom, and everything that must not be accepted."""
+"""Tokens: accepted ones and their principals, and all kinds of refused ones."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def tokens(rules: Rules = PLAIN, max_cached: int = 100, clock: StillClock | None
 async def refused(token: str, by: JwtTokens | None = None) -> str:
     checking = by or tokens()
     assert checking.peek(token) is None
-    with pytest.raises(Unauthenticated) as told:
+    with pytest.raises(Unauthenticated) as refused:
         await checking.verify(token)
     assert checking.peek(token) is None
-    assert len(token) < 10 or token not in str(told.value)
-    return told.value.why
+    assert len(token) < 10 or token not in str(refused.value)
+    return refused.value.why
 
 
 async def test_an_accepted_token_is_cached() -> None:
@@ -185,19 +185,19 @@ def _public_key_tokens(private: Any) -> JwtTokens:
 async def test_a_public_key_checks_tokens_of_its_own_algorithm(algorithm: str) -> None:
     checking = _public_key_tokens(PRIVATE[algorithm])
     assert (await checking.verify(signed(algorithm))).courier_id == "7"
-    assert (await checking.verify(signed(algorithm, kid="whatever"))).courier_id == "7"
+    assert (await checking.verify(signed(algorithm, kid="any"))).courier_id == "7"
     for other in set(PRIVATE) - {algorithm}:
         assert await refused(signed(other), checking) == "invalid"
 
 
 def _ed25519(header: dict[str, Any], private: Any = ED25519) -> str:
-    """A token signed with an Ed25519 key, whatever its header says."""
+    """Return a token signed with an Ed25519 key for any header."""
     signed = f"{base64url(json.dumps(header).encode())}.{base64url(json.dumps(CLAIMS).encode())}"
     return f"{signed}.{base64url(private.sign(signed.encode()))}"
 
 
 async def test_ed25519_by_its_fully_specified_name() -> None:
-    """RFC 9864: `EdDSA` says neither curve; `Ed25519` is its only meaning here."""
+    """RFC 9864: `EdDSA` names no curve; here it means only Ed25519."""
     checking = _public_key_tokens(ED25519)
     assert (await checking.verify(_ed25519({"alg": "Ed25519"}))).courier_id == "7"
     assert (await checking.verify(_ed25519({"alg": "EdDSA"}))).courier_id == "7"
@@ -363,9 +363,9 @@ async def test_a_token_is_not_stored() -> None:
     [("", "has 0 bytes"), ("x" * 31, "has 31 bytes"), (public_pem(RSA).decode(), "PEM"), ("é" * 15, "has 30 bytes")],
 )
 def test_an_unsuitable_secret_is_refused(secret: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why) as told:
+    with pytest.raises(ValueError, match=why) as refused:
         secret_key(secret)
-    assert not secret or secret not in str(told.value)
+    assert not secret or secret not in str(refused.value)
 
 
 def _pem(private: Any) -> bytes:
@@ -390,9 +390,9 @@ def test_an_unsupported_public_key_is_refused(pem: bytes, why: str) -> None:
 
 def test_a_key_with_the_roca_weakness_is_refused() -> None:
     weak = rsa_public(roca_modulus(2048))
-    with pytest.raises(ValueError, match="ROCA") as told:
+    with pytest.raises(ValueError, match="ROCA") as refused:
         pem_key(pem_of(weak))
-    assert "CVE-2017-15361" in str(told.value)
+    assert "CVE-2017-15361" in str(refused.value)
     with pytest.raises(WeakKey):
         jwk_key(jwt.PyJWS().get_algorithm_by_name("RS256").to_jwk(weak, as_dict=True))
 
@@ -436,7 +436,7 @@ def test_a_published_key_has_one_algorithm(algorithm: str) -> None:
 
 
 def private_jwk(algorithm: str) -> dict[str, Any]:
-    """As an issuer would publish it by mistake."""
+    """Return a private key as a JWK, which an issuer may publish by mistake."""
     made: dict[str, Any] = jwt.PyJWS().get_algorithm_by_name(algorithm).to_jwk(PRIVATE[algorithm], as_dict=True)
     assert "d" in made
     return {name: value for name, value in made.items() if name != "key_ops"}

@@ -1,4 +1,4 @@
-"""What the SQLite store promises beyond the contract: the file, the lock, the disk, and the races inside."""
+"""The SQLite store beyond the contract: its file, its lock, a failing disk, and races between threads."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 NOW_MS = 1_795_342_530_000
 BOUND_S = 20
 NOT_YET_S = 0.1
-"""How long a test watches that something does not happen."""
+"""Seconds for which a test checks that something does not happen."""
 CUSTOMER = FeedKey(FeedKind.CUSTOMER, "c1")
 NEW = NewOrder("c1", "r1")
 BIG = NewOrder("c1", "r1", details=Details(note="x" * 300_000))
@@ -65,7 +65,7 @@ async def opened(folder: Path, listener: Any = None) -> AsyncIterator[SqliteStor
 
 
 async def cannot_open(folder: Path) -> str:
-    """The message for the person who started the server."""
+    """Return the message of the error, for the operator."""
     with pytest.raises(StoreCannotOpen) as refused:
         await SqliteStore(folder, SystemClock()).open(Listener())
     return str(refused.value)
@@ -97,7 +97,7 @@ def readers_of(store: SqliteStore) -> sqlite_readers.Readers:
 
 @asynccontextmanager
 async def writer_busy(store: SqliteStore) -> AsyncIterator[None]:
-    """Inside, changes queue up behind a commit that is under way; after it they are done together."""
+    """Queue changes behind a commit in progress; they share the next commit."""
     under_way, go_on = threading.Event(), threading.Event()
 
     def job(transaction: object) -> None:
@@ -116,7 +116,7 @@ async def writer_busy(store: SqliteStore) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def writer_busy_and_failing(store: SqliteStore) -> AsyncIterator[None]:
-    """The same where even the commit under way fails."""
+    """Do the same with a commit in progress that fails."""
     with suppress(StoreUnavailable):
         async with writer_busy(store):
             yield
@@ -126,7 +126,7 @@ async def writer_busy_and_failing(store: SqliteStore) -> AsyncIterator[None]:
 
 
 async def test_reopening_restores_everything(tmp_path: Path) -> None:
-    """Clauses 1, 8 and 9 of the contract, across processes as far as the file can tell."""
+    """Clauses 1, 8 and 9 of the contract, over the file."""
     key = Idempotency("key", "body")
     async with opened(tmp_path) as store:
         epoch = store.epoch
@@ -403,7 +403,7 @@ async def test_a_commit_has_a_limit_of_changes(tmp_path: Path, monkeypatch: pyte
 
 
 async def test_one_commit_announces_each_of_its_orders_once(tmp_path: Path) -> None:
-    """Clause 5, for changes that came from different callers."""
+    """Clause 5, for changes of different callers."""
     listener = Listener()
     async with opened(tmp_path, listener) as store:
         order, other = await placed(store), await placed(store)
@@ -447,7 +447,7 @@ def empty_the_disk(store: SqliteStore) -> None:
 
 
 async def test_a_failed_commit_keeps_nothing(tmp_path: Path) -> None:
-    """Clause 10: all requests of the commit fail, and what was planned in it is forgotten."""
+    """Clause 10: all requests of the commit fail, and its decisions are dropped."""
     listener = Listener()
     async with opened(tmp_path, listener) as store:
         order, simulated = await placed(store), await placed(store)
@@ -481,7 +481,7 @@ async def test_a_failed_commit_keeps_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("refuses", ["ROLLBACK", "simulation_steps"])
 async def test_a_failed_rollback_leaves_no_stale_cache(tmp_path: Path, refuses: str) -> None:
-    """SQLite's authorizer plays the medium: it refuses the COMMIT, and then the ROLLBACK or the reading after it."""
+    """SQLite's authorizer stands for the medium: it refuses the COMMIT, then the ROLLBACK or the read after it."""
 
     def authorize(action: int, first: str | None, *_: object) -> int:
         refused = first in ("COMMIT", refuses) and (first != "simulation_steps" or action == sqlite3.SQLITE_READ)
@@ -552,7 +552,7 @@ async def test_a_closed_store_is_unavailable_at_once(tmp_path: Path, was_opened:
 
 
 async def test_a_raising_listener_does_not_fail_changes(tmp_path: Path) -> None:
-    """The contract forbids it to raise; handing its error to a caller whose change is durable would be worse."""
+    """The contract forbids it to raise. Its error must not reach a caller whose change is durable."""
 
     def raises(commits: Sequence[Committed], committed_at_s: float) -> None:
         raise RuntimeError("on purpose")
@@ -566,7 +566,7 @@ async def test_a_raising_listener_does_not_fail_changes(tmp_path: Path) -> None:
 
 
 class SlowLoop:
-    """The event loop as the writer thread sees it, with a hold-up between a commit and its announcement."""
+    """The event loop for the writer thread, with a pause between a commit and its announcement."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -583,7 +583,7 @@ class SlowLoop:
 
 
 async def test_a_read_waits_for_the_announcement_of_a_commit(tmp_path: Path) -> None:
-    """Clause 5, in the moment between COMMIT and the listener."""
+    """Clause 5, between COMMIT and the listener."""
     async with opened(tmp_path) as store:
         order = await placed(store)
     listener = Listener()
@@ -615,7 +615,7 @@ async def test_a_read_waits_for_the_announcement_of_a_commit(tmp_path: Path) -> 
 
 
 class SlowReaders:
-    """The writer's lock, with readers held up once they have read and before they return."""
+    """The writer's lock, which pauses readers between their read and their return."""
 
     def __init__(self, lock: threading.Lock) -> None:
         self._lock = lock

@@ -1,4 +1,4 @@
-"""The disk, or SQLite, takes too long: callers are answered at their limits, and nothing piles up meanwhile."""
+"""A slow disk or query: callers get their results at the limits, and no work accumulates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LISTS = OrderFilter(limit=5)
 
 
 class Stall:
-    """Holds up the threads that run statements with this beginning, as a disk does: inside the driver."""
+    """Block the threads that run statements with this beginning inside the driver, as a disk does."""
 
     def __init__(self) -> None:
         self.beginning = "nothing"
@@ -65,7 +65,7 @@ def stall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stall]:
 
 @pytest.fixture
 async def store(tmp_path: Path, stall: Stall, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqliteStore]:
-    """With one order, and the limits of this file."""
+    """A store with one order and short limits."""
     monkeypatch.setattr(sqlite_store, "READ_LIMIT_S", LIMIT_S)
     monkeypatch.setattr(sqlite_store, "LIST_LIMIT_S", LIMIT_S)
     monkeypatch.setattr(sqlite_store, "MAX_READS_WAITING", 3)
@@ -150,7 +150,7 @@ async def test_an_endless_query_is_interrupted(store: SqliteStore) -> None:
 
 
 async def test_an_unconfirmed_change_is_made_and_announced(store: SqliteStore, stall: Stall) -> None:
-    """Contract clause 10: its outcome is unknown; that of those behind it is not."""
+    """Contract clause 10: its outcome is unknown; the changes behind it are refused."""
     commits: list[Committed] = []
     store._listener = lambda committed, committed_at_s: commits.extend(committed)
     stall.beginning = "COMMIT"

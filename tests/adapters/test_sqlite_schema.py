@@ -68,7 +68,7 @@ INSERT INTO departures VALUES ('d1', 1, 5);
 INSERT INTO feeds VALUES
     ('customer', 'c1', 5), ('customer', 'c2', 2), ('restaurant', 'r1', 6), ('courier', 'd1', 5), ('courier', 'd2', 1);
 """
-"""Three orders as schema 2 kept them."""
+"""Three orders in schema 2."""
 
 
 SCHEMA_3 = """
@@ -84,7 +84,7 @@ INSERT INTO parties VALUES (1, 'customer', 'c1'), (2, 'restaurant', 'r1'), (3, '
 INSERT INTO feed_entries VALUES
     (1, 1, 1), (1, 2, 2), (1, 3, 1), (1, 4, 2), (2, 1, 1), (2, 2, 2), (2, 3, 1), (2, 4, 2), (3, 1, 1), (3, 2, 1);
 """
-"""Two orders as schema 3 kept them: without the addresses of events, and without links."""
+"""Two orders in schema 3: without addresses of events, and without links."""
 
 
 def make_schema(number: int, rows: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

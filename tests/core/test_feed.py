@@ -1,4 +1,4 @@
-"""Feeds, and the two ways a client names the version it has: PROTOCOL.md sections 3 and 4."""
+"""Feeds and positions in them, cursors and times: PROTOCOL.md sections 3 and 4."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_every_common_time_format_is_parsed(text: str, expected: int) -> None:
     ],
 )
 def test_a_time_beyond_the_calendar_is_clamped(text: str) -> None:
-    """It may come as `occurred_at` and then stands in every answer about the order."""
+    """Such a time may come as `occurred_at` and is then part of every response about the order."""
     assert format_time(ms(text)) in ("0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z")
 
 
@@ -257,7 +257,7 @@ def test_an_echoed_updated_at_is_its_own_version(times_ms: list[int]) -> None:
         assert version_at(order, ms(format_time(event.recorded_at_ms))) == event.version
 
 
-# Whose feeds a change touches
+# Feeds of a change
 
 
 def test_an_order_is_in_the_feeds_of_its_parties() -> None:

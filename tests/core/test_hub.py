@@ -1,4 +1,4 @@
-"""Who waits for which feed: no wake-up is lost, no poll is answered twice, and a poll that left leaves nothing."""
+"""The hub: no wake-up is lost, no poll is answered twice, and a removed poll leaves no state."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINK, OTHER_LINK = (Principal(Role.LINK, name, order_id=1) for name in "12")
 
 
 def joined(hub: Hub[str], feed: FeedKey = FEED, client_id: str | None = None, by: Principal = ANYONE) -> Poll[str]:
-    poll = Poll(feed, "somebody", ends_at_s=30.0, client_id=client_id, by=by)
+    poll = Poll(feed, "client", ends_at_s=30.0, client_id=client_id, by=by)
     hub.join(poll)
     return poll
 
@@ -52,13 +52,13 @@ def parked(
 
 
 def entries(hub: Hub[Any]) -> int:
-    """Entries in all containers of a hub, its counts by kind aside."""
+    """Return the number of entries in all containers of a hub, without its counts by kind."""
     containers = [*vars(hub).values(), *vars(hub._deadlines).values()]
     return sum(len(each) for each in containers if isinstance(each, dict | list | set) and each is not hub.held_by_kind)
 
 
 def assert_empty(hub: Hub[Any]) -> None:
-    """It has no poll and nothing of a poll, and nothing will be due."""
+    """Assert that the hub has no poll, no state of one and no deadline."""
     assert hub.joined == hub.held == hub.feeds_watched == sum(hub.held_by_kind.values()) == 0
     assert hub.next_deadline_s() is None
     assert entries(hub) == 0
@@ -127,7 +127,7 @@ def test_news_before_a_hold_does_not_count_after_it() -> None:
 
 
 def test_news_beyond_the_version_read_means_read_again() -> None:
-    """A poll that is ahead: what it read is out of date, though the news is not beyond its position."""
+    """The poll is ahead: its read is out of date, although the news is not beyond its position."""
     hub = new_hub()
     poll = joined(hub)
     hub.news(FEED, 2)
@@ -420,7 +420,7 @@ def test_a_drain_spreads_deadlines_and_still_wakes_polls() -> None:
     assert hub.news(order_feed(2), 2) == [last]
     newcomer = joined(hub)
     assert hub.park(newcomer, 1, 30.0) == Held()
-    assert hub.expire(20.0) == [newcomer], "nobody is held beyond the window"
+    assert hub.expire(20.0) == [newcomer], "no poll is held beyond the window"
 
 
 def test_a_closed_hub_hands_back_and_holds_no_poll() -> None:
@@ -453,18 +453,18 @@ def test_a_feed_is_watched_while_it_has_polls() -> None:
 
 
 class Waiter:
-    """Can be asked whether it still exists."""
+    """A waiter that weak references can point to."""
 
 
 @dataclass(eq=False)
 class Modelled:
-    """A poll as the oracle sees it: `state` is reading, parked or gone; `seen` is what its last read returned."""
+    """A poll in the model: `state` is reading, parked or gone; `seen` is the version of its last read."""
 
     poll: Poll[Waiter]
     number: int
     state: str = "reading"
     seen: int | None = None
-    heard: int = 0
+    announced: int = 0
     position: int = 0
     until_s: float = 0.0
     waiter: weakref.ref[Waiter] = field(init=False)
@@ -489,7 +489,7 @@ class Modelled:
 
 
 class AnySchedule(RuleBasedStateMachine):
-    """Polls join, read, park, leave and end in any order while the feeds change. The oracle is a list of polls."""
+    """Polls join, read, park, leave and end in random order while feeds change. The model is a list of polls."""
 
     feeds = st.sampled_from([order_feed(n) for n in range(2)])
     clients = st.sampled_from([None, None, "a", "b"])
@@ -516,7 +516,7 @@ class AnySchedule(RuleBasedStateMachine):
         return [m for m in self.polls if m.state == state and feed in (None, m.poll.feed)]
 
     def has_gone(self, modelled: Modelled) -> None:
-        """It has left the hub, which no operation may undo; the machine keeps no reference to it."""
+        """Record that the poll is gone for good, and drop the reference to it."""
         assert not modelled.poll.parked
         assert self.hub.leave(modelled.poll) is False
         self.polls.remove(modelled)
@@ -550,10 +550,10 @@ class AnySchedule(RuleBasedStateMachine):
     def expected(
         self, modelled: Modelled, position: int, resuming: bool
     ) -> Parking | Modelled | type[Overloaded] | None:
-        """What comes of parking it: a refusal, the poll that gives way, or None: held."""
+        """Return the expected result: a refusal, the superseded poll, or None for held."""
         poll = modelled.poll
         assert modelled.seen is not None
-        if modelled.heard > modelled.seen:
+        if modelled.announced > modelled.seen:
             return Parking.NEWS
         if self.drained:
             return Parking.DRAINING
@@ -622,7 +622,7 @@ class AnySchedule(RuleBasedStateMachine):
         for m in expected:
             self.has_gone(m)
         for m in self.those("reading", feed):
-            m.heard = max(m.heard, version)
+            m.announced = max(m.announced, version)
 
     @rule(by_s=st.floats(0.0, 3.0))
     def time_passes(self, by_s: float) -> None:
@@ -636,7 +636,7 @@ class AnySchedule(RuleBasedStateMachine):
                 assert m.poll not in due
             if m.poll in due:
                 due.remove(m.poll)
-                m.state, m.seen, m.heard = "reading", None, 0
+                m.state, m.seen, m.announced = "reading", None, 0
         assert due == []
 
     @precondition(lambda self: self.polls)

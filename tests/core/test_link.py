@@ -1,4 +1,4 @@
-"""What the holder of a tracking link sees: the order's way, and nothing of the people."""
+"""The redacted order of a tracking link: progress without personal data."""
 
 from __future__ import annotations
 

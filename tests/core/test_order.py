@@ -1,4 +1,4 @@
-"""The rules of an order's life: PROTOCOL.md section 1."""
+"""The rules of an order: PROTOCOL.md section 1."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, Chang
 START_MS = 1_795_342_530_000
 PROGRESSION = ["confirmed", "preparing", "ready", "picked_up", "delivered"]
 
-# Written out from the contract, on purpose not from core/order.py. `undo` and `restore` are what staff can do with
-# {"undo": true}; going back to `confirmed` is one of them.
+# Written from the contract and not from core/transitions.py. `undo` and `restore` need {"undo": true}.
 TABLE = {
     # from \ to     confirmed  preparing  ready      picked_up  delivered  cancelled
     "confirmed": "  same       yes        skip       skip       skip       yes      ",
@@ -67,7 +66,7 @@ def assign(courier_id: str, **fields: object) -> AssignCourier:
 
 
 def after(order: Order, *changes: Change | str, now_ms: int | None = None) -> Order:
-    """The order after all of these, one second apart unless told when."""
+    """Return the order after all of these, one second apart without `now_ms`."""
     for one in changes:
         at_ms = order.updated_at_ms + 1_000 if now_ms is None else now_ms
         event = advance(order, change(one) if isinstance(one, str) else one, at_ms)
@@ -77,14 +76,14 @@ def after(order: Order, *changes: Change | str, now_ms: int | None = None) -> Or
 
 
 def at(status: str) -> Order:
-    """An order that came to `status` by the road, every step of it; a cancelled one is cancelled while ready."""
+    """Return an order that took every step to `status`; a cancelled one was cancelled while ready."""
     if status == "cancelled":
         return after(at("ready"), change("cancelled", reason="sold out"))
     return after(new_order(), *PROGRESSION[1 : PROGRESSION.index(status) + 1])
 
 
-def decided(order: Order, asked: Change, now_ms: int | None = None) -> Event | None:
-    return advance(order, asked, order.updated_at_ms + 1_000 if now_ms is None else now_ms)
+def decided(order: Order, requested: Change, now_ms: int | None = None) -> Event | None:
+    return advance(order, requested, order.updated_at_ms + 1_000 if now_ms is None else now_ms)
 
 
 # The table
@@ -336,9 +335,11 @@ def test_a_change_on_another_version_is_refused(make: type[ChangeStatus], versio
     assert failed.value.order is order
 
 
-@pytest.mark.parametrize("asked", [change("ready", expected_version=2), change("ready", if_match=frozenset({1, 2, 9}))])
-def test_a_change_on_the_current_version_is_made(asked: ChangeStatus) -> None:
-    assert decided(at("preparing"), asked) is not None
+@pytest.mark.parametrize(
+    "requested", [change("ready", expected_version=2), change("ready", if_match=frozenset({1, 2, 9}))]
+)
+def test_a_change_on_the_current_version_is_made(requested: ChangeStatus) -> None:
+    assert decided(at("preparing"), requested) is not None
 
 
 def test_an_if_match_without_versions_matches_nothing() -> None:
@@ -369,7 +370,7 @@ def test_a_failed_condition_precedes_an_illegal_transition(condition: dict[str, 
 
 
 def full_order() -> Order:
-    """To and fro until no more is accepted."""
+    """Return an order with changes to and fro until its log is full."""
     order = after(new_order(), "preparing")
     while order.version < MAX_EVENTS:
         order = after(order, "ready" if order.status == "preparing" else undo("preparing"))
@@ -380,9 +381,9 @@ def test_a_full_log_accepts_only_the_end_of_the_order() -> None:
     order = full_order()
     assert order.version == len(order.timeline) == MAX_EVENTS
     other = "ready" if order.status == "preparing" else "picked_up"
-    for asked in (change(other), undo("confirmed"), assign("d1")):
+    for requested in (change(other), undo("confirmed"), assign("d1")):
         with pytest.raises(OrderLogFull) as full:
-            decided(order, asked)
+            decided(order, requested)
         assert full.value.max_events == MAX_EVENTS
     assert decided(order, change(order.status.value)) is None
     assert after(order, "delivered").version == MAX_EVENTS + 1
@@ -440,7 +441,7 @@ def test_only_the_next_version_is_applied() -> None:
 
 
 class OrderLife(RuleBasedStateMachine):
-    """Anybody asks for anything, with a clock that jumps. Whatever is refused changes nothing."""
+    """Random changes with a clock that jumps. A refused change has no effect."""
 
     statuses = st.sampled_from(Status)
     moments = st.integers(-10_000, 200_000)
@@ -474,7 +475,7 @@ class OrderLife(RuleBasedStateMachine):
         expected: int | None,
         window_ms: int | None,
     ) -> None:
-        self.ask(
+        self.request(
             ChangeStatus(
                 7,
                 to,
@@ -489,28 +490,28 @@ class OrderLife(RuleBasedStateMachine):
 
     @rule(courier_id=st.sampled_from(["d1", "d2"]))
     def assign_courier(self, courier_id: str) -> None:
-        self.ask(AssignCourier(7, courier_id, "anyone"))
+        self.request(AssignCourier(7, courier_id, "anyone"))
 
     @precondition(lambda self: not self.order.status.ended)
     @rule()
     def take_the_next_step(self) -> None:
-        self.ask(ChangeStatus(7, self.order.legal_next()[0], "anyone"))
+        self.request(ChangeStatus(7, self.order.legal_next()[0], "anyone"))
         assert self.order is self.history[-1]
 
-    def ask(self, asked: Change) -> None:
+    def request(self, requested: Change) -> None:
         before = self.order
         refusal: OrderConflict | None = None
         try:
-            event = advance(before, asked, self.now_ms)
+            event = advance(before, requested, self.now_ms)
         except OrderConflict as error:
             refusal = error
         if refusal is not None:
             assert refusal.order is before
             return
-        if isinstance(asked, ChangeStatus):
-            assert (event is None) == (before.status is asked.to)
+        if isinstance(requested, ChangeStatus):
+            assert (event is None) == (before.status is requested.to)
         else:
-            assert (event is None) == (before.courier_id == asked.courier_id)
+            assert (event is None) == (before.courier_id == requested.courier_id)
         if event is None:
             return
         assert event.at_ms <= event.recorded_at_ms

@@ -1,4 +1,4 @@
-"""Polls of a customer, a restaurant or a courier: where they differ from those of an order."""
+"""Polls of the feed of a customer, restaurant or courier: differences from polls of an order."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_news_of_a_feed_lacks_its_changes(reason: Reason) -> None:
     assert Answer(NOW, reason, 7).events == ()
 
 
-# What may be asked
+# Parameters
 
 
 @pytest.mark.parametrize("kind", PARTIES)

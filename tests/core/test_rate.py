@@ -1,4 +1,4 @@
-"""Rate limits: the quota is kept, and a refusal names a time after which the same request is admitted."""
+"""Rate limits: the quota is kept, and a request succeeds after the retry time of its refusal."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def test_keys_have_separate_budgets() -> None:
 def test_peek_takes_nothing_from_the_budget() -> None:
     limit = limiter(2)
     for _ in range(3):
-        looked = limit.peek("me", 0.0)
-        assert looked == limit.peek("me", 0.0)
-        assert looked == limit.take("me", 0.0)
+        verdict = limit.peek("me", 0.0)
+        assert verdict == limit.peek("me", 0.0)
+        assert verdict == limit.take("me", 0.0)
 
 
 def test_a_charge_delays_the_next_request() -> None:
@@ -62,13 +62,13 @@ def test_the_least_recent_key_is_evicted() -> None:
     for key in ("a", "b", "c"):
         assert limit.take(key, 0.0).allowed
     assert len(limit) == 2
-    assert limit.take("a", 1.0).allowed, "it was forgotten"
+    assert limit.take("a", 1.0).allowed, "it was evicted"
     assert not limit.take("c", 1.0).allowed
 
 
 @given(quotas, gaps)
 def test_a_window_admits_at_most_twice_the_quota(quota: Quota, gaps: list[float]) -> None:
-    """A burst of the whole budget, then what trickles back while the window lasts: the bound of the algorithm."""
+    """A burst of the full budget, then the refill during the window: the bound of the algorithm."""
     limit, now_s, allowed = RateLimiter(quota, max_keys=9), 0.0, []
     for gap_s in gaps:
         now_s += gap_s
@@ -89,7 +89,7 @@ def test_requests_at_the_rate_are_never_refused(quota: Quota, count: int) -> Non
 def test_a_refused_request_succeeds_after_retry_after(
     quota: Quota, started_s: float, requests: list[tuple[float, int]]
 ) -> None:
-    """Whatever requests cost, above the quota too, and however long the machine has been up."""
+    """Also for costs above the quota and after a long uptime."""
     limit, now_s = RateLimiter(quota, max_keys=9), started_s
     for gap_s, cost in requests:
         now_s += gap_s
@@ -103,7 +103,7 @@ def test_a_refused_request_succeeds_after_retry_after(
 
 @given(quotas, st.lists(st.tuples(st.floats(0.0, 8.0), costs), min_size=1, max_size=60))
 def test_charges_keep_the_rate_in_the_long_run(quota: Quota, requests: list[tuple[float, int]]) -> None:
-    """Two quotas may be spent at once, one of them in advance; from then on it is the rate."""
+    """Two quotas may be spent at once, one of them in advance; after that the rate holds."""
     limit, now_s, spent = RateLimiter(quota, max_keys=9), 0.0, 0
     for gap_s, cost in requests:
         now_s += gap_s

@@ -1,4 +1,4 @@
-"""Timelines of the workflow simulator."""
+"""Schedules of simulated workflows."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_options_out_of_bounds_are_refused_by_name(fields: dict[str, object], fi
     assert refused.value.field == field
 
 
-# What a change leaves of a running simulation
+# The simulation after a change
 
 
 def running(order: Order) -> tuple[Step, ...]:
