@@ -57,8 +57,7 @@ class MemoryStore:
         if simulations is not None:
             self._simulations = simulations
 
-    async def close(self, limit_s: float = 0.0) -> None:
-        pass
+    async def close(self, limit_s: float = 0.0) -> None: ...
 
     async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
         earlier = self._find_created(idempotency, now_ms)
