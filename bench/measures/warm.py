@@ -21,7 +21,7 @@ from ordertrack.core.order import NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.server import listen
-from ordertrack.load.protocol import request
+from ordertrack.load.protocol import build_request
 from ordertrack.settings import Settings
 
 ORDERS, QUICK_ORDERS = 300, 40
@@ -77,14 +77,14 @@ class _Warm:
 
     async def _polls(self, order_id: int, query: str, done: Callable[[], bool]) -> float:
         """One from each client; microseconds each."""
-        asked = request("GET", f"/api/v1/orders/{order_id}/track?{query}")
+        asked = build_request("GET", f"/api/v1/orders/{order_id}/track?{query}")
         for client in self._clients:
             client.sendall(asked)
         return await self._until(done) / POLLS_PER_ORDER * 1e6
 
     async def _put(self, order_id: int) -> float:
         client = self._clients[0]
-        client.sendall(request("PUT", f"/api/v1/orders/{order_id}/status", {"status": PROGRESSION[2]}))
+        client.sendall(build_request("PUT", f"/api/v1/orders/{order_id}/status", {"status": PROGRESSION[2]}))
         seconds = await self._until(lambda: _has_come(client))
         assert client.recv(65_536).startswith(b"HTTP/1.1 200")
         return seconds * 1e6

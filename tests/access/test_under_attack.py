@@ -19,7 +19,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from ordertrack.http.openapi.operations import OPERATIONS
+from ordertrack.http.routes.description import OPERATIONS
 from support.api import eventually
 from support.callers import CLAIMS, STRANGERS, Caller, bearer, token
 from support.http1 import Connection

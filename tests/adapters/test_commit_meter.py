@@ -46,6 +46,6 @@ async def test_the_meter_ignores_a_failed_commit(tmp_path: Path) -> None:
 
     job: Callable[[Any], Any] = fail
     with pytest.raises(StoreUnavailable):
-        await store._write(job)
+        await store._opened().writer.submit(job)
     assert readings == []
     await store.close()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -17,9 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from structlog.testing import capture_logs
 
-sys.path.append(str(Path(__file__).parent))
-
-from jwt_tokens import (
+from adapters.tokens import (
     CLAIMS,
     SECRET,
     StillClock,
@@ -32,7 +28,6 @@ from jwt_tokens import (
     rsa_public,
     signed,
 )
-
 from ordertrack.adapters.jwt.claims import Rules
 from ordertrack.adapters.jwt.jwks import COOL_DOWN_S, MAX_DOCUMENT_BYTES, MAX_KEYS, RETRY_S, PublishedKeys
 from ordertrack.adapters.jwt.tokens import JwtTokens

@@ -104,7 +104,7 @@ async def writer_busy(store: SqliteStore) -> AsyncIterator[None]:
         under_way.set()
         assert go_on.wait(BOUND_S)
 
-    blocking = asyncio.create_task(writer_of(store).submit(job))
+    blocking = writer_of(store).submit(job)
     assert await asyncio.to_thread(under_way.wait, BOUND_S)
     try:
         yield
@@ -456,7 +456,7 @@ async def test_a_failed_commit_keeps_nothing(tmp_path: Path) -> None:
         fill_the_disk(store)
         async with writer_busy(store):
             doomed: list[asyncio.Task[Any]] = [
-                asyncio.create_task(store.apply([to(order, "preparing")], NOW_MS)),
+                asyncio.ensure_future(store.apply([to(order, "preparing")], NOW_MS)),
                 asyncio.create_task(store.start_simulation(simulated.id, WorkflowOptions(), NOW_MS)),
                 asyncio.create_task(store.create(BIG, NOW_MS, idempotency=Idempotency("key", "body"))),
             ]
@@ -494,7 +494,7 @@ async def test_a_failed_rollback_leaves_no_stale_cache(tmp_path: Path, refuses: 
         async with writer_busy_and_failing(store):
             doomed = [
                 asyncio.create_task(store.start_simulation(order.id, WorkflowOptions(), NOW_MS)),
-                asyncio.create_task(store.apply([AssignCourier(order.id, "d1", "test")], NOW_MS)),
+                asyncio.ensure_future(store.apply([AssignCourier(order.id, "d1", "test")], NOW_MS)),
             ]
         outcomes = await asyncio.gather(*doomed, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 2
@@ -590,7 +590,7 @@ async def test_a_read_waits_for_the_announcement_of_a_commit(tmp_path: Path) -> 
     async with opened(tmp_path, listener) as store:  # nothing is in its caches
         slow = SlowLoop()
         writer_of(store)._loop = slow  # type: ignore[assignment]
-        change = asyncio.create_task(
+        change = asyncio.ensure_future(
             writer_of(store).submit(lambda tx: tx.apply([AssignCourier(order.id, "d1", "test")], NOW_MS))
         )
         assert await asyncio.to_thread(slow.committed.wait, BOUND_S)

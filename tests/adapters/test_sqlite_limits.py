@@ -90,7 +90,7 @@ async def until(happened: Callable[[], bool]) -> None:
 
 
 def assign(store: SqliteStore, courier_id: str) -> asyncio.Task[Any]:
-    return asyncio.create_task(store.apply([AssignCourier(1, courier_id, "test")], NOW_MS))
+    return asyncio.ensure_future(store.apply([AssignCourier(1, courier_id, "test")], NOW_MS))
 
 
 async def test_a_stalled_read_is_store_unavailable(store: SqliteStore, stall: Stall) -> None:

@@ -16,10 +16,10 @@ import httpx
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from client_servers import RealServer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.servers import RealServer
 from ordertrack.cli.hints import command, here
 from ordertrack.cli.main import main
 from ordertrack.cli.output import clock_time
@@ -205,7 +205,7 @@ def test_ended_order_is_not_simulated_and_a_new_one_is_hinted(shell: Shell) -> N
     order_id = str(shell.create())
     shell("status", order_id, "delivered")
     said = shell("simulate", order_id, fails=1).stderr
-    assert said.startswith(f"Error: Order {order_id} is delivered: nothing more happens to it. Make a new order: ")
+    assert said.startswith(f"Error: Order {order_id} is delivered: an ended order cannot change. Make a new order: ")
     assert "create --customer-id 1 --restaurant-id 1" in said
 
 

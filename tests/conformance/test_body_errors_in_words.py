@@ -54,7 +54,7 @@ def test_a_status_of_the_wrong_type_lists_the_allowed_ones(api: Api):
         (b"", "it is empty"),
         (b" \n", "it is empty"),
         (b'{"customer_id": "\xff"}', "it is not UTF-8 (byte 17)"),
-        (b"{customer_id: 1}", "field names stand in double quotes (byte 1)"),
+        (b"{customer_id: 1}", "field names must be in double quotes (byte 1)"),
         (b'{"customer_id": "c"', "it ends too early"),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_body_that_is_no_json_says_why(api: Api, body: bytes, why: str):
 def test_a_body_that_says_nothing_of_its_kind_is_told_so(api: Api):
     problem = api.http.post(ORDERS, content=b"{}").json()
     assert problem["message"] == (
-        "Send the body with `Content-Type: application/json`; this one had no Content-Type."
+        "Send the body with `Content-Type: application/json`; this request sent none."
     )  # fmt: skip
 
 
@@ -96,6 +96,6 @@ def test_an_undo_is_only_suggested_where_it_would_help(api: Api):
     suggestion = 'To go back, send "undo": true.'
     assert message(ready, "preparing").endswith(suggestion)
     assert message(cancelled, "ready").endswith(f"cannot become ready. {suggestion}")
-    assert message(cancelled, "preparing").endswith("cannot become preparing. Nothing can follow.")
-    assert message(delivered, "cancelled").endswith("cannot become cancelled. Nothing can follow.")
+    assert message(cancelled, "preparing").endswith("cannot become preparing. No status can follow.")
+    assert message(delivered, "cancelled").endswith("cannot become cancelled. No status can follow.")
     assert message(ready, "picked_up", undo=True).endswith("picked_up is not a step back, so leave out `undo`.")

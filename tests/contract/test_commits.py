@@ -46,7 +46,7 @@ async def test_the_listener_gets_every_version_in_commit_order(store: Store, lis
 async def test_a_cancelled_change_is_announced(store: Store, listener: Listener) -> None:
     """Clause 5."""
     order = await create_order(store)
-    caller = asyncio.create_task(store.apply([set_status(order, "preparing")], NOW_MS))
+    caller = asyncio.ensure_future(store.apply([set_status(order, "preparing")], NOW_MS))
     await asyncio.sleep(0)  # it has begun
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from ordertrack.http.openapi.operations import OPERATIONS
+from ordertrack.http.routes.description import OPERATIONS
 from support.api import STATUSES, Api
 from support.server import Server
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ordertrack.http.metrics.declarations import METRICS, PREFIX, Kind
+from ordertrack.http.metrics.declarations import METRICS, PREFIX, MetricKind
 from ordertrack.http.wire.problems import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -36,7 +36,7 @@ def _expressions() -> list[str]:
 SAMPLES = {
     metric.name + suffix: metric
     for metric in METRICS
-    for suffix in (("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",))
+    for suffix in (("_bucket", "_sum", "_count") if metric.kind is MetricKind.HISTOGRAM else ("",))
 }
 
 
@@ -60,7 +60,7 @@ def test_an_expression_asks_for_metrics_that_are_declared(expression: str):
 def test_an_expression_names_only_labels_and_errors_that_its_metrics_have(expression: str):
     metrics = [SAMPLES[name] for name, _ in _SELECTOR.findall(expression)]
     known = FROM_PROMETHEUS | {metric.label for metric in metrics}
-    known |= {"le"} if any(metric.kind is Kind.HISTOGRAM for metric in metrics) else set()
+    known |= {"le"} if any(metric.kind is MetricKind.HISTOGRAM for metric in metrics) else set()
     for name, value in _labels(expression):
         assert name in known, name
         if name == "error" and value is not None:
@@ -70,7 +70,7 @@ def test_an_expression_names_only_labels_and_errors_that_its_metrics_have(expres
 @pytest.mark.parametrize("expression", _expressions())
 def test_what_only_grows_is_asked_for_as_a_rate(expression: str):
     for name, _ in _SELECTOR.findall(expression):
-        if SAMPLES[name].kind is not Kind.GAUGE and name != "ordertrack_lost_wakeups_total":
+        if SAMPLES[name].kind is not MetricKind.GAUGE and name != "ordertrack_lost_wakeups_total":
             assert re.search(rf"\b(rate|increase)\({name}\b", expression), name
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 import ordertrack.http
 from ordertrack.core.order import Cancellation, Item
-from ordertrack.http.openapi.operations import OPERATIONS
+from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire.problem_view import Problem
 from ordertrack.service.monitoring.monitor import SystemStats
 from ordertrack.service.monitoring.statistics import WakeLatency

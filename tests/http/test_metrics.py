@@ -17,9 +17,10 @@ from ordertrack.app.service import Service
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKind
 from ordertrack.core.poll import Reason
-from ordertrack.http.metrics.declarations import METRICS, PREFIX, Kind
+from ordertrack.http.metrics.declarations import METRICS, PREFIX, MetricKind
 from ordertrack.http.metrics.exposition import OPENMETRICS_TYPE, TEXT_TYPE, scrape
 from ordertrack.http.openapi.document import openapi_document
+from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire.problems import KINDS
 from ordertrack.ports.process import ProcessView
 from ordertrack.service.monitoring.monitor import Figures
@@ -129,7 +130,7 @@ def test_names_follow_the_conventions_of_prometheus():
     assert len(set(names)) == len(names)
     for metric in METRICS:
         assert re.fullmatch(PREFIX + r"[a-z]+(_[a-z]+)*", metric.name)
-        assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER), metric.name
+        assert metric.name.endswith("_total") == (metric.kind is MetricKind.COUNTER), metric.name
         assert metric.name.removesuffix("_total").endswith(metric.unit), metric.name
         assert metric.unit in ("", "seconds", "bytes", "requests")
         assert metric.help.endswith("."), metric.name
@@ -158,8 +159,8 @@ def test_what_was_counted_is_told():
     statistics.polls[Reason.CHANGED] += 3
     statistics.refused["node_full"] += 2
     statistics.updates, statistics.lost_wakeups = 11, 1
-    statistics.lagged(0.3)
-    statistics.lagged(0.002)
+    statistics.record_loop_lag(0.3)
+    statistics.record_loop_lag(0.002)
     statistics.commit(40, 0.003)
     statistics.commit(1, 0.001)
     samples = _samples(statistics)
@@ -208,7 +209,7 @@ def test_a_histogram_counts_what_is_up_to_each_bound():
 def test_buckets_grow_up_to_the_count():
     statistics = Statistics()
     for latency_s in (0.0005, 0.0006, 0.02, 99.0):
-        statistics.woke(latency_s)
+        statistics.record_wake_latency(latency_s)
     samples = _samples(statistics)
     bucket = "ordertrack_wake_latency_seconds_bucket"
     assert [samples[bucket, le] for le in ("0.0005", "0.001", "0.01", "0.025", "5.0", "+Inf")] == [1, 2, 2, 3, 3, 4]
@@ -227,7 +228,7 @@ def _client(service: Service) -> httpx.AsyncClient:
 @pytest.mark.anyio
 async def test_every_problem_answered_is_counted_by_its_code_wherever_it_was_answered():
     service = _service()
-    openapi_document("1")  # the examples in it are no answers
+    openapi_document("1", OPERATIONS)  # the examples in it are no answers
     async with _client(service) as client:
         answers = [
             await client.get("/api/v1/orders/999/track"),  # the poll route

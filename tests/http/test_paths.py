@@ -7,7 +7,7 @@ import pytest
 from ordertrack.core.errors import InvalidInput, OrderNotFound
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.http.wire.errors import MalformedRequest
-from ordertrack.http.wire.message import decoded, is_host, parse_target
+from ordertrack.http.wire.message import is_host, parse_target, percent_decode
 from ordertrack.http.wire.paths import LinkTarget, OtherTarget, PollTarget, StatusTarget, match_path
 
 
@@ -72,7 +72,7 @@ def test_public_paths_need_no_caller(path: str, is_page: bool) -> None:
 
 
 def test_an_encoded_slash_never_separates_segments() -> None:
-    assert decoded("/a%2Fb/c%20d") == "/a%2Fb/c d"
+    assert percent_decode("/a%2Fb/c%20d") == "/a%2Fb/c d"
 
 
 @pytest.mark.parametrize("id_", ["0", "x", "-1", "1.5", "01", str(2**63), "%2531", "%201"])

@@ -12,7 +12,7 @@ from ordertrack.core.errors import Forbidden, NodeFull, OrderConflict, Ordertrac
 from ordertrack.core.principal import Action, Role
 from ordertrack.http.openapi.document import error_example
 from ordertrack.http.openapi.error_examples import EXAMPLES
-from ordertrack.http.openapi.operations import OPERATIONS
+from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire.body_decoding import ALLOWED, WHOLE
 from ordertrack.http.wire.problems import KINDS, problem
 

@@ -18,7 +18,7 @@ ORDERS = "/api/v1/orders"
 BULK = "/api/v1/status-updates"
 STATS = f"{ORDERS}/system/stats"
 JSON = {"Content-Type": "application/json"}
-BOUND_S = 20.0
+BOUND_S = 60.0
 
 Json = dict[str, Any]
 

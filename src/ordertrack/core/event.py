@@ -19,10 +19,11 @@ class Status(StrEnum):
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
 
-    @property
-    def ended(self) -> bool:
-        """True when no more changes are expected: no poll of such an order is held."""
-        return self is Status.DELIVERED or self is Status.CANCELLED
+    ended: bool
+    """True when no more changes are expected: no poll of such an order is held."""
+
+    def __init__(self, value: str) -> None:
+        self.ended = value in ("delivered", "cancelled")
 
 
 PROGRESSION = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_UP, Status.DELIVERED)
@@ -30,6 +31,8 @@ PROGRESSION = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_U
 
 
 class EventType(StrEnum):
+    __hash__ = str.__hash__
+
     CREATED = "created"
     STATUS_CHANGED = "status_changed"
     REVERTED = "reverted"

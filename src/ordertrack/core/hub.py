@@ -125,6 +125,8 @@ class Hub(Generic[W]):
         self._drained_at_s = math.inf
         self._held_by_client: Counter[str] = Counter()
         self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
+        self.is_watched: Callable[[FeedKey], bool] = self._by_feed.__contains__
+        """True for a feed that polls have joined."""
         self._by_client: dict[tuple[FeedKey, str, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
 
@@ -136,9 +138,6 @@ class Hub(Generic[W]):
     def has(self, poll: Poll[W]) -> bool:
         """True from `join` until the poll leaves or is handed back."""
         return poll in self._by_feed.get(poll.feed, ())
-
-    def watched(self, feed: FeedKey) -> bool:
-        return feed in self._by_feed
 
     @property
     def feeds_watched(self) -> int:

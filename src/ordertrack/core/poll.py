@@ -50,7 +50,7 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"
 
 
-_NEWS = frozenset({Reason.SNAPSHOT, Reason.CHANGED, Reason.RESET})
+NEWS = frozenset({Reason.SNAPSHOT, Reason.CHANGED, Reason.RESET})
 
 
 class PollRequest(msgspec.Struct, frozen=True, gc=False):
@@ -99,12 +99,12 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def has_update(self) -> bool:
-        return self.reason in _NEWS
+        return self.reason in NEWS
 
     @property
     def lacks_changes(self) -> bool:
         """True for news of a party's feed: `state` has only its version."""
-        return isinstance(self.state, FeedState) and self.reason in _NEWS
+        return isinstance(self.state, FeedState) and self.reason in NEWS
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -42,7 +42,7 @@ class OrderReader(Protocol):
 
 
 class OrderWriter(Protocol):
-    async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
+    def apply(self, changes: Sequence[Change], now_ms: int) -> Awaitable[list[Applied | OrdertrackError]]:
         """Make the changes in one commit. Return one result each, in order."""
 
 

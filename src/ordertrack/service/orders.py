@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -16,7 +17,7 @@ from ordertrack.core.principal import Action, Principal, Role
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Created, Idempotency
 from ordertrack.ports.order_store import OrderFilter, OrderStore
-from ordertrack.service.authorization import checked
+from ordertrack.service.authorization import load_authorized
 
 
 class Orders:
@@ -24,7 +25,7 @@ class Orders:
         self._store = store
         self._clock = clock
 
-    @property
+    @cached_property
     def epoch(self) -> str:
         return self._store.epoch
 
@@ -35,7 +36,7 @@ class Orders:
 
     async def change(self, change: Change) -> Applied:
         """Raises OrderNotFound, Forbidden, an OrderConflict, StoreBusy, StoreUnavailable."""
-        (result,) = await self.change_all([change])
+        (result,) = await self._store.apply([change], self._clock.now_ms())
         if isinstance(result, OrdertrackError):
             raise result
         return result
@@ -46,7 +47,7 @@ class Orders:
 
     async def one(self, order_id: int, by: Principal) -> Order:
         """As `by` may see it. Raises OrderNotFound, Forbidden."""
-        order = await checked(self._store, order_id, by, Action.READ)
+        order = await load_authorized(self._store, order_id, by, Action.READ)
         return redact_for_link(order) if by.role is Role.LINK else order
 
     async def some(self, wanted: OrderFilter, by: Principal) -> tuple[list[Order], bool]:

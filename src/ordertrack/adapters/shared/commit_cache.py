@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,30 +11,24 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class LruCache(Generic[K, V]):
-    """At most `limit` values; the least recently used one is evicted."""
+class LruCache(OrderedDict[K, V]):
+    """At most `limit` values; the least recently used one is evicted. `use` and `put` count as a use."""
 
     def __init__(self, limit: int) -> None:
+        super().__init__()
         self._limit = limit
-        self._values: OrderedDict[K, V] = OrderedDict()
 
-    def __contains__(self, key: K) -> bool:
-        return key in self._values
-
-    def get(self, key: K) -> V | None:
-        value = self._values.get(key)
+    def use(self, key: K) -> V | None:
+        value = self.get(key)
         if value is not None:
-            self._values.move_to_end(key)
+            self.move_to_end(key)
         return value
 
     def put(self, key: K, value: V) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._limit:
-            self._values.popitem(last=False)
-
-    def clear(self) -> None:
-        self._values.clear()
+        self[key] = value
+        self.move_to_end(key)
+        if len(self) > self._limit:
+            self.popitem(last=False)
 
 
 @dataclass(slots=True)
@@ -53,18 +47,19 @@ class CommitCache(Generic[K, V]):
         self._pending: dict[K, _PendingRead[V]] = {}
 
     def get(self, key: K) -> V | None:
-        return self._cache.get(key)
+        return self._cache.use(key)
 
-    def commit(self, key: K, value: V, *, only_if_used: bool = False) -> None:
-        """Record the value after a commit. `only_if_used`: cache it only if it was cached before."""
-        if not only_if_used or key in self._cache:
-            self._cache.put(key, value)
-        if key in self._pending:
-            self._pending[key].newest = value
+    def commit(self, values: Mapping[K, V], *, only_if_used: bool = False) -> None:
+        """Record values after a commit. `only_if_used`: cache those only that were cached before."""
+        for key, value in values.items():
+            if not only_if_used or key in self._cache:
+                self._cache.put(key, value)
+            if key in self._pending:
+                self._pending[key].newest = value
 
     async def read(self, key: K, load: Callable[[], Awaitable[V | None]]) -> V | None:
         """Return the value, cached or loaded; None when there is none."""
-        value = self._cache.get(key)
+        value = self._cache.use(key)
         if value is not None:
             return value
         pending = self._pending.setdefault(key, _PendingRead())

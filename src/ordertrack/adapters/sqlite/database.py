@@ -70,28 +70,6 @@ def _lock_folder(descriptor: int) -> None:
         return
 
 
-class OpenFiles:
-    """The identities of the database file and its write-ahead log, both of which must exist.
-
-    A process can write into files that were deleted, and these changes are lost.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Raises: OSError."""
-        self._paths = (os.fspath(path), f"{path}-wal")
-        self._identities = self._stat()
-
-    def is_intact(self) -> bool:
-        """Return False when a path has no file or another one. Takes a few microseconds."""
-        try:
-            return self._stat() == self._identities
-        except OSError:
-            return False
-
-    def _stat(self) -> list[tuple[int, int]]:
-        return [(status.st_dev, status.st_ino) for status in map(os.stat, self._paths)]
-
-
 def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = True) -> sqlite3.Connection:
     """Connect, for one thread at a time. `busy_timeout` comes first, since switching to WAL can be busy too.
 

@@ -1,1 +1,1 @@
-"""What requests are answered with, written once and free of transport: values in, values out."""
+"""Answers to requests, written once and free of transport: values in, values out."""

@@ -1,15 +1,15 @@
-"""Decide who is asking and whether they may ask now, before anything else of a request is looked at.
+"""Admission: identify the caller of a request and take the request off a budget, before an endpoint sees it.
 
-Whose budget a request takes from:
+Budgets:
 
-1. A customer's, restaurant's, courier's or link's: the principal's own.
+1. Customers, restaurants, couriers and links each have their own.
 2. Services and administrators have none: they hold the platform's own keys.
-3. Without access control: the address's. Programs on this machine have none, so that the server can be tried out and
+3. Without access control each address has one. Loopback addresses have none, so that the server can be tried out and
    measured; a client of a trusted proxy has the address that the proxy gives.
 
-Failed attempts have a budget by address. When it is spent only further failures are refused, since a whole town may
-share an address. Far beyond it (`Budget.GUESSES`) tokens that are not known yet are no longer verified; a missing or an
-expired token is no guess.
+Failed attempts have a budget by address. When it is spent only further failures are refused, since many
+clients may share an address. When the larger budget `GUESSES` is spent, tokens that are not cached are no longer
+verified; a missing or an expired token is not a guess.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from ordertrack.service.links import Links, is_link_token
 
 MAX_TOKEN_BYTES = 8 * 1024
 _UNLIMITED = (Role.SERVICE, Role.ADMIN)
+CALLER = "caller"
+"""The key of the Caller in the ASGI scope of an admitted request."""
+_AUTHORIZATION = names.AUTHORIZATION.encode()
 
 
 class Budget(StrEnum):
@@ -48,8 +51,8 @@ class Caller(NamedTuple):
 
 
 class Admission:
-    """`tokens` None: no access control, every principal is ANYONE or a link's. A budget that is not among the
-    `limiters` is boundless."""
+    """`tokens` None: no access control, every principal is ANYONE or a link's. A budget without a limiter has no
+    limit."""
 
     def __init__(
         self,
@@ -66,16 +69,21 @@ class Admission:
         self._clock = clock
 
     def now(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller | None:
-        """Return who asks, without waiting for anything; None when that takes `later`. `link` is a token from the path.
+        """Return the caller at once; None when `later` has to find it. `link` is a token from the path.
 
         Raises: Unauthenticated, RateLimited.
         """
-        token, address = self._token(headers, link), self._addresses.client(peer, headers)
+        token = self._token(headers) if link is None and _AUTHORIZATION in headers else link
+        address = self._addresses.client(peer, headers)
         if token is None:
-            if self._tokens is None:
-                return self._admitted(budget, self._anyone(peer, address), address)
-            self._take(Budget.FAILURES, budget_key(address))
-            raise Unauthenticated("missing")
+            if self._tokens is not None:
+                self._take(Budget.FAILURES, budget_key(address))
+                raise Unauthenticated("missing")
+            if not is_this_machine(address):
+                self._take(budget, budget_key(address))
+            # A client whose address a trusted proxy named can be told from others behind it.
+            is_direct = not self._addresses.trusted or address == self._addresses.client(peer, Headers())
+            return Caller(ANYONE if is_direct else anyone_at(address), address)
         if self._tokens is None or is_link_token(token):
             principal = self._links.peek(token)
         else:
@@ -86,11 +94,14 @@ class Admission:
         return self._admitted(budget, principal, address)
 
     async def later(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller:
-        """Return who asks. Raises: Unauthenticated, RateLimited, TokensUnavailable, StoreUnavailable."""
+        """Return the caller, after verifying its token.
+
+        Raises: Unauthenticated, RateLimited, TokensUnavailable, StoreUnavailable.
+        """
         known = self.now(budget, headers, peer, link)
         if known is not None:
             return known
-        token, address = self._token(headers, link), self._addresses.client(peer, headers)
+        token, address = link or self._token(headers), self._addresses.client(peer, headers)
         assert token is not None
         try:
             if self._tokens is None or is_link_token(token):
@@ -106,10 +117,11 @@ class Admission:
             raise
         return self._admitted(budget, principal, address)
 
-    def _token(self, headers: Headers, link: str | None) -> str | None:
-        """Return the token that says who asks; without access control only a link's does. Raises: Unauthenticated."""
-        if link is not None:
-            return link
+    def _token(self, headers: Headers) -> str | None:
+        """Return the token of the request; without access control only a link's.
+
+        Raises: Unauthenticated.
+        """
         if self._tokens is not None:
             return bearer(headers)
         authorization = header(headers, names.AUTHORIZATION)
@@ -119,26 +131,21 @@ class Admission:
         return token if is_link_token(token) else None
 
     def charge(self, budget: Budget, principal: Principal, count: int, address: str = UNKNOWN) -> None:
-        """Charge `count` more to a request that was admitted, at most the whole budget. It delays the next requests of
-        the same budget and never refuses this one."""
-        limiter, key = self._limiters.get(budget), _budget_of(principal, address)
+        """Charge `count` more for an admitted request, at most the whole budget. This delays later requests of the
+        budget and never refuses this one."""
+        limiter, key = self._limiters.get(budget), _caller_budget_key(principal, address)
         if limiter is not None and key is not None:
             limiter.charge(key, self._clock.monotonic_s(), count)
 
-    def _anyone(self, peer: str | None, address: str) -> Principal:
-        """A client whose address a trusted proxy named can be told from others behind it."""
-        is_direct = not self._addresses.has_proxies or address == self._addresses.client(peer, Headers())
-        return ANYONE if is_direct else anyone_at(address)
-
     def _admitted(self, budget: Budget, principal: Principal, address: str) -> Caller:
         """Raises: RateLimited."""
-        key = _budget_of(principal, address)
+        key = _caller_budget_key(principal, address)
         if key is not None:
             self._take(budget, key)
         return Caller(principal, address)
 
     def _take(self, budget: Budget, key: str, also: Budget | None = None) -> None:
-        """Take one request off a budget. A refusal names the time after which `also` has room again as well.
+        """Take one request off a budget. The retry time of a refusal also covers the budget `also`.
 
         Raises: RateLimited.
         """
@@ -168,8 +175,8 @@ def _rate_limited(budget: Budget, quota: Quota, retry_after_s: float) -> RateLim
     )
 
 
-def _budget_of(principal: Principal, address: str) -> str | None:
-    """Return the key of the budget that a request takes from; None when it takes from none."""
+def _caller_budget_key(principal: Principal, address: str) -> str | None:
+    """Return the key of the caller's budget; None for a caller without one."""
     if principal.role in _UNLIMITED:
         return None
     if principal.role is Role.ANYONE:
@@ -178,7 +185,10 @@ def _budget_of(principal: Principal, address: str) -> str | None:
 
 
 def bearer(headers: Headers) -> str | None:
-    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1); None without one. Raises: Unauthenticated."""
+    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1); None without the header.
+
+    Raises: Unauthenticated.
+    """
     value = header(headers, names.AUTHORIZATION)
     if value is None:
         return None
@@ -187,7 +197,3 @@ def bearer(headers: Headers) -> str | None:
     if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_BYTES or not token.isascii():
         raise Unauthenticated("malformed")
     return token
-
-
-CALLER = "caller"
-"""Where the scope of an admitted request has its Caller."""

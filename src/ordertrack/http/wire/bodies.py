@@ -1,7 +1,7 @@
-"""Request bodies: strict, typed, and turned into values of the core.
+"""Request bodies, and the values of the core that they become.
 
-Every field is checked here for its type, size and alphabet. Unknown fields are refused, so that a misspelt one is not
-silently without effect.
+Type, size and characters of every field are checked here. Unknown fields are refused, since a misspelt one would have
+no effect.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ MAX_BULK_UPDATES = 1_000
 MAX_ITEMS, MAX_QUANTITY, MAX_MONEY = 100, 1_000, 10**9
 MAX_ID, MAX_LINE, MAX_NOTE, MAX_ADDRESS, MAX_REASON = 64, 200, 1_000, 500, 500
 
-
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID, pattern=whole(LINE))]
 _IntId = Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64)]
 PartyId = Annotated[
@@ -46,7 +45,7 @@ _Time = Annotated[
     str,
     Meta(
         max_length=64,
-        description="ISO 8601; without a zone it is UTC. When it really happened, if that was earlier.",
+        description="ISO 8601; without a zone it is UTC. The time of the event, if it is before the request.",
         examples=["2026-11-22T10:15:30.123Z"],
     ),
 ]
@@ -58,7 +57,7 @@ class Body(Struct, forbid_unknown_fields=True):
 
 
 class ItemBody(Body):
-    """One line of what was ordered."""
+    """One line of an order."""
 
     name: _Line
     quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY)] = 1
@@ -67,7 +66,7 @@ class ItemBody(Body):
 
 
 class CreateOrderBody(Body):
-    """A new order, as the shop hands it over. It starts as `confirmed`."""
+    """A new order. It starts as `confirmed`."""
 
     customer_id: PartyId
     restaurant_id: PartyId
@@ -112,7 +111,10 @@ class StatusBody(Body):
         undo_window_ms: int,
         if_match: frozenset[int] | None = None,
     ) -> ChangeStatus:
-        """`undo_window_ms` is the setting. Raises InvalidInput for an `occurred_at` that is no time."""
+        """`undo_window_ms` is the setting.
+
+        Raises: InvalidInput for an `occurred_at` that is not a time.
+        """
         return ChangeStatus(
             order_id=order_id,
             to=self.status,
@@ -135,12 +137,12 @@ class OrderStatusBody(StatusBody, kw_only=True):
 
 
 class BulkStatusBody(Body):
-    """Up to 1,000 changes, made in order and kept with one durable commit; each succeeds or fails for itself."""
+    """Up to 1,000 changes, made in order in one durable commit; each one succeeds or fails independently."""
 
     updates: Annotated[list[OrderStatusBody], Meta(min_length=1, max_length=MAX_BULK_UPDATES)]
 
     def changes(self, by: Principal, origin: str, undo_window_ms: int) -> list[ChangeStatus]:
-        """Raises InvalidInput, which names the update."""
+        """Raises: InvalidInput, which names the update."""
         changes = []
         for index, update in enumerate(self.updates):
             try:
@@ -151,7 +153,7 @@ class BulkStatusBody(Body):
 
 
 class CourierBody(Body):
-    """Who brings it. Replaces the courier there was; the status stays."""
+    """A courier for the order, in place of the one it has. The status stays."""
 
     courier_id: PartyId
 
@@ -167,7 +169,7 @@ class CourierBody(Body):
 
 
 class TimingsBody(Body):
-    """Seconds the order stays in each status, at speed 1."""
+    """Seconds that the order stays in each status, at speed 1."""
 
     confirmed: _Seconds | None = None
     preparing: _Seconds | None = None
@@ -176,14 +178,14 @@ class TimingsBody(Body):
 
 
 class SimulationBody(Body):
-    """How to simulate. Without a body: 3, 15, 5 and 10 minutes, to `delivered`."""
+    """Options of a simulation. Without a body: 3, 15, 5 and 10 minutes, to `delivered`."""
 
     speed: Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED, description="Divides the times.", examples=[60])] = 1.0
     timings: TimingsBody | None = None
     cancel_at: Annotated[Status, Meta(description="Cancel the order at the end of this status.")] | None = None
 
     def options(self) -> WorkflowOptions:
-        """Raises InvalidInput."""
+        """Raises: InvalidInput."""
         timings = {} if self.timings is None else msgspec.structs.asdict(self.timings)
         return WorkflowOptions(
             speed=self.speed,

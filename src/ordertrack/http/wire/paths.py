@@ -1,10 +1,12 @@
-"""What a path is, decided once per request."""
+"""Paths as values: `match_path` decides once per request which endpoint a path leads to."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import ClassVar
 from urllib.parse import unquote
+
+import msgspec
 
 from ordertrack.core.cursor import MAX_INT64
 from ordertrack.core.errors import InvalidInput, OrderNotFound
@@ -35,14 +37,20 @@ _PRINTABLE = re.compile(LINE)
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 
 
-class PollTarget(NamedTuple):
+class _Target(msgspec.Struct, frozen=True, gc=False):
+    max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
+    polls: ClassVar[bool] = False
+
+
+class PollTarget(_Target, frozen=True, gc=False):
     """The poll of a feed. `id` is percent-encoded and not checked yet."""
 
+    polls: ClassVar[bool] = True
     kind: FeedKind
     id: str
 
     def feed(self) -> FeedKey:
-        """The feed. The id of a party may contain a slash, as those that come in bodies may.
+        """Return the feed. The id of a party may contain a slash, as in bodies.
 
         Raises: OrderNotFound, InvalidInput.
         """
@@ -55,40 +63,41 @@ class PollTarget(NamedTuple):
         return FeedKey(self.kind, id_)
 
 
-class StatusTarget(NamedTuple):
+class StatusTarget(_Target, frozen=True, gc=False):
     """The status of an order. `id` is percent-encoded and not checked yet."""
 
     id: str
 
 
-class LinkTarget(NamedTuple):
+class LinkTarget(_Target, frozen=True, gc=False):
     """A tracking link: its order, or the poll of its order."""
 
     token: str
-    polls: bool
+    polls: bool  # type: ignore[misc]  # a link leads to its order as well
 
     def order_path(self, order_id: int | None) -> str:
-        """The path of the order that the link is for."""
+        """Return the path of the order that the link is for."""
         return f"{names.ORDERS}/{order_id}"
 
 
-class OtherTarget(NamedTuple):
-    """Everything else; whether it exists is the framework's business."""
+class OtherTarget(_Target, frozen=True, gc=False):
+    """All other paths. The framework knows which of them exist."""
 
     path: str
     is_public: bool = False
-    """It tells nothing of any order, so the caller need not be known."""
+    """Needs no caller: nothing of any order is in the response."""
     is_page: bool = False
+    max_body_bytes: int = MAX_BODY_BYTES  # type: ignore[misc]  # one path has its own
 
 
 Target = PollTarget | StatusTarget | LinkTarget | OtherTarget
 
 
 def match_path(path: str) -> Target:
-    """Tell what a normalized path (`wire.message`) leads to."""
+    """Return the target of a path that is normalized (`wire.message`)."""
     match = _PATH.fullmatch(path)
     if match is None:
-        return OtherTarget(path)
+        return OtherTarget(path, max_body_bytes=MAX_BULK_BODY_BYTES if path == names.BULK else MAX_BODY_BYTES)
     order, what, party, id_, token, track, public, page = match.groups()
     if order is not None:
         return PollTarget(FeedKind.ORDER, order) if what == names.TRACK_SUFFIX else StatusTarget(order)
@@ -99,18 +108,13 @@ def match_path(path: str) -> Target:
     return OtherTarget(path, public is not None, page is not None)
 
 
-def max_body_bytes(target: Target) -> int:
-    """Return how long the body of a request for this target may be, in bytes."""
-    return MAX_BULK_BODY_BYTES if isinstance(target, OtherTarget) and target.path == names.BULK else MAX_BODY_BYTES
-
-
 def without_token(path: str) -> str:
-    """Return a path as it may be logged: what may be the token of a tracking link is left out."""
+    """Return a path without the token of a tracking link, as it may be logged."""
     return _LINK_START.sub(f"{names.LINKS}/-", path)[:_LOGGED_CHARACTERS]
 
 
 def parse_order_id(text: str) -> int:
-    """Raises: OrderNotFound, also for text that is not an id: it is the id of no order."""
+    """Raises: OrderNotFound, also for text that is not an id."""
     if not _ORDER_ID.fullmatch(text) or int(text) > MAX_INT64:
         raise OrderNotFound(text)
     return int(text)

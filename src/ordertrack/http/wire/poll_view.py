@@ -1,4 +1,4 @@
-"""JSON answers of polls."""
+"""JSON answers to polls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from ordertrack.core.cursor import Cursor
 from ordertrack.core.feed import FeedState
-from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, Answer, Reason, has_ended, next_poll_interval_s
+from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, NEWS, Answer, Reason, next_poll_interval_s
 from ordertrack.core.timestamps import format_time
 from ordertrack.http.wire.order_views import (
     CursorText,
@@ -25,67 +25,64 @@ D = TypeVar("D")
 
 
 class _PollAnswer(Struct, Generic[D], kw_only=True):
-    """What every poll is answered. The first five keys are the original contract's."""
+    """The answer to a poll. The first five keys are those of the original contract."""
 
     success: Success = True
     data: D
     has_update: bool
-    next_poll_interval: Annotated[int, Meta(description="Seconds. 0 means stop, and nothing else does.")]
+    next_poll_interval: Annotated[int, Meta(description="Seconds. 0 means: stop polling.")]
     battery_tip: str
     cursor: CursorText
     reason: Reason
-    reset: Annotated[bool, Meta(description="Forget what you knew: this is another history.")]
-    terminal: Annotated[bool, Meta(description="The order has ended; nothing more will come.")]
-    events: Annotated[list[EventView], Meta(description="What you had not seen, oldest first, at most the newest 50.")]
-    events_truncated: Annotated[bool, Meta(description="True when older ones were left out of `events`.")]
+    reset: Annotated[bool, Meta(description="Discard what you know: the server has another history.")]
+    terminal: Annotated[bool, Meta(description="The order has ended and will not change.")]
+    events: Annotated[
+        list[EventView], Meta(description="Events since your position, oldest first, at most the newest 50.")
+    ]
+    events_truncated: Annotated[bool, Meta(description="True when `events` leaves out older ones.")]
     max_timeout: Annotated[float | int, Meta(description="The longest hold this server grants, in seconds.")]
     server_time: Time
 
 
 class PollAnswer(_PollAnswer[OrderView], kw_only=True):
-    """What a poll of an order is answered."""
+    """The answer to a poll of an order."""
 
 
 class FeedView(Struct):
-    orders: Annotated[list[OrderView], Meta(description="What changed, the oldest change first, at most 100.")]
+    orders: Annotated[list[OrderView], Meta(description="The orders that changed, oldest change first, at most 100.")]
 
 
 class FeedPollAnswer(_PollAnswer[FeedView], kw_only=True):
-    """What a poll of a customer, a restaurant or a courier is answered. A feed never ends, and each order carries its
-    own events: `terminal` is false and `events` is empty."""
+    """The answer to a poll of a customer, a restaurant or a courier. A feed never ends, and each order has its own
+    events: `terminal` is false and `events` is empty."""
 
-    left: Annotated[list[int], Meta(description="Orders that are no longer this courier's.")]
-    more: Annotated[bool, Meta(description="There is more already: poll again at once with this `cursor`.")]
-
-
-def battery_tip(next_poll_interval_s: int) -> str:
-    if next_poll_interval_s == 0:
-        return "Order complete: stop polling"
-    return f"Next poll in {next_poll_interval_s} seconds"
+    left: Annotated[list[int], Meta(description="Ids of orders that are no longer this courier's.")]
+    more: Annotated[bool, Meta(description="More orders have changed: poll again at once with this `cursor`.")]
 
 
 def position_of(answer: Answer, epoch: str) -> Cursor:
-    """What the client has with this answer. Without news of a party's feed that is what it had."""
+    """Return the position that the client has with this answer. It is unchanged when a party's feed has no news."""
     state = answer.state
     if isinstance(state, FeedState):
-        if not answer.has_update and answer.position is not None:
+        if answer.reason not in NEWS and answer.position is not None:
             return Cursor(epoch, answer.position)
         return Cursor(epoch, state.version, state.changes.snapshot)
     return Cursor(epoch, state.version)
 
 
 def poll_answer(answer: Answer, epoch: str, max_timeout_s: float, now_ms: int) -> PollAnswer | FeedPollAnswer:
-    """`data` of an order's answer is only good for encoding."""
-    state, events = answer.state, answer.events
+    """Return the answer. `data` of an order's answer is JSON already, and can only be encoded."""
+    state, has_update = answer.state, answer.reason in NEWS
+    events = state.timeline[answer.position or 0 :] if has_update and not isinstance(state, FeedState) else ()
     interval_s = next_poll_interval_s(state)
     common: dict[str, Any] = {
-        "has_update": answer.has_update,
+        "has_update": has_update,
         "next_poll_interval": interval_s,
-        "battery_tip": battery_tip(interval_s),
+        "battery_tip": f"Next poll in {interval_s} seconds" if interval_s else "Order complete: stop polling",
         "cursor": str(position_of(answer, epoch)),
         "reason": answer.reason,
         "reset": answer.reason is Reason.RESET,
-        "terminal": has_ended(state),
+        "terminal": not isinstance(state, FeedState) and state.status.ended,
         "events": [event_view(event) for event in events[-MAX_EVENTS_IN_ANSWER:]],
         "events_truncated": len(events) > MAX_EVENTS_IN_ANSWER,
         "max_timeout": int(max_timeout_s) if max_timeout_s == int(max_timeout_s) else max_timeout_s,
