@@ -444,7 +444,7 @@ def test_a_reading_poll_gets_its_news_after_close() -> None:
 def test_a_feed_is_watched_while_it_has_polls() -> None:
     hub = new_hub()
     poll = joined(hub)
-    assert (hub.is_watched(FEED), hub.watched(OTHER), hub.feeds_watched) == (True, False, 1)
+    assert (hub.is_watched(FEED), hub.is_watched(OTHER), hub.feeds_watched) == (True, False, 1)
     hub.leave(poll)
     assert (hub.is_watched(FEED), hub.feeds_watched) == (False, 0)
 
