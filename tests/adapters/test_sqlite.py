@@ -236,7 +236,7 @@ async def test_a_deleted_lock_file_admits_no_second_store(tmp_path: Path) -> Non
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    while not happened():  # noqa: ASYNC110 - it happens on another thread, which tells no one
+    while not happened():  # noqa: ASYNC110 - another thread does it, without a signal
         await asyncio.sleep(0.05)
 
 

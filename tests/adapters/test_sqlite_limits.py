@@ -85,7 +85,7 @@ def open_parts(store: SqliteStore) -> _Open:
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    while not happened():  # noqa: ASYNC110 - it happens on another thread, which tells no one
+    while not happened():  # noqa: ASYNC110 - another thread does it, without a signal
         await asyncio.sleep(0.01)
 
 

@@ -251,7 +251,7 @@ def test_counts_do_not_read_final_orders(plan_of: PlanOf) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "index"),
+    ("order_filter", "index"),
     [
         (OrderFilter(limit=5, statuses=(Status.CANCELLED,)), "orders_final_status (final_status=?)"),
         (
@@ -264,8 +264,8 @@ def test_counts_do_not_read_final_orders(plan_of: PlanOf) -> None:
         (OrderFilter(limit=5, statuses=(Status.DELIVERED, Status.CANCELLED), before_id=9), "INTEGER PRIMARY KEY"),
     ],
 )
-def test_a_list_uses_the_order_of_an_index(plan_of: PlanOf, wanted: OrderFilter, index: str) -> None:
-    plan = plan_of(lists.list_query(wanted))
+def test_a_list_uses_the_order_of_an_index(plan_of: PlanOf, order_filter: OrderFilter, index: str) -> None:
+    plan = plan_of(lists.list_query(order_filter))
     assert index in plan.splitlines()[0]
     assert "TEMP B-TREE" not in plan
 

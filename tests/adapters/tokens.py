@@ -87,9 +87,9 @@ def raw(header: bytes, payload: bytes, key: bytes = SECRET.encode()) -> str:
 
 def hs256(claims: dict[str, Any] | None = None, /, header: dict[str, Any] | None = None, **changes: Any) -> str:
     """Return a valid token with these claims changed; a claim that is None is left out."""
-    wanted = {name: value for name, value in {**CLAIMS, **(claims or {}), **changes}.items() if value is not None}
+    claims_sent = {name: value for name, value in {**CLAIMS, **(claims or {}), **changes}.items() if value is not None}
     head = {"alg": "HS256", "typ": "JWT", **(header or {})}
-    return raw(json.dumps(head).encode(), json.dumps(wanted).encode())
+    return raw(json.dumps(head).encode(), json.dumps(claims_sent).encode())
 
 
 def signed(algorithm: str, kid: str | None = None, private: Any = None, **changes: Any) -> str:

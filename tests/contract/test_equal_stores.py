@@ -114,8 +114,8 @@ class EqualStores(RuleBasedStateMachine):
         reference: str | None,
         key: Idempotency | None,
     ) -> None:
-        wanted = NewOrder(customer_id, restaurant_id, courier_id, reference)
-        answer = self.both(lambda store: store.create(wanted, self.now_ms, idempotency=key))
+        new = NewOrder(customer_id, restaurant_id, courier_id, reference)
+        answer = self.both(lambda store: store.create(new, self.now_ms, idempotency=key))
         self.placed += not isinstance(answer, OrdertrackError) and not answer.replayed
 
     @rule(batch=st.lists(changes, min_size=1, max_size=5))

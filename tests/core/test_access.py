@@ -184,11 +184,11 @@ def test_a_replaced_courier_no_longer_owns_the_order() -> None:
         check_change(COURIER, order, change("picked_up", COURIER))
 
 
-ASSIGNED_BY = {"no one": None, "restaurant": RESTAURANT, "colleague": COLLEAGUE, "service": SERVICE, "admin": ADMIN}
+ASSIGNED_BY = {"unassigned": None, "restaurant": RESTAURANT, "colleague": COLLEAGUE, "service": SERVICE, "admin": ADMIN}
 
 
 def delivered_by(who: str, status: Status = Status.CONFIRMED) -> Order:
-    """An order whose courier was assigned by this principal after it was created without one."""
+    """Return an order whose courier this principal assigned after its creation without one."""
     by = ASSIGNED_BY[who]
     order = new_order(courier_id=None)
     if by is not None:
@@ -199,7 +199,7 @@ def delivered_by(who: str, status: Status = Status.CONFIRMED) -> Order:
 @pytest.mark.parametrize("who", ASSIGNED_BY)
 @pytest.mark.parametrize("start", PROGRESSION[:-1])
 def test_restaurant_delivers_without_a_platform_courier(who: str, start: Status) -> None:
-    order, may = delivered_by(who, start), who in ("no one", "restaurant", "colleague")
+    order, may = delivered_by(who, start), who in ("unassigned", "restaurant", "colleague")
     assert allowed(RESTAURANT, order, change("picked_up", RESTAURANT)) is may
     assert allowed(RESTAURANT, order, change("delivered", RESTAURANT)) is may
     assert allowed(RESTAURANT, order, AssignCourier(7, "k2", RESTAURANT.actor)) is may
@@ -207,7 +207,7 @@ def test_restaurant_delivers_without_a_platform_courier(who: str, start: Status)
 
 @pytest.mark.parametrize("who", ASSIGNED_BY)
 def test_restaurant_takes_back_only_own_deliveries(who: str) -> None:
-    may = who in ("no one", "restaurant", "colleague")
+    may = who in ("unassigned", "restaurant", "colleague")
     for start, to in (("picked_up", "ready"), ("picked_up", "confirmed"), ("delivered", "picked_up")):
         assert allowed(RESTAURANT, delivered_by(who, Status(start)), undo(to, RESTAURANT)) is may
 

@@ -665,7 +665,7 @@ class AnySchedule(RuleBasedStateMachine):
         self.drained = True
 
     @invariant()
-    def nobody_sleeps_over_news(self) -> None:
+    def parked_polls_have_no_news(self) -> None:
         for m in self.those("parked"):
             assert m.poll.parked
             assert m.poll.position == m.position >= self.versions[m.poll.feed]
