@@ -1,4 +1,4 @@
-"""Tokens as an attacker would write them, keys, and a clock that stands still."""
+"""Tokens and keys of an attacker, and a clock that stands still."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def rsa_public(n: int, e: int = 65537) -> rsa.RSAPublicKey:
 
 
 def roca_modulus(bits: int, seed: int = 1) -> int:
-    """A modulus as the chips of CVE-2017-15361 made them: of primes k * M + (65537^a mod M), M a product of the first
-    primes."""
+    """Return a modulus with the ROCA weakness (CVE-2017-15361): of primes k * M + (65537^a mod M), M a product of the
+    first primes."""
     random = Random(seed)
     product = prod(primes_up_to({1024: 353, 2048: 701}[bits]))
     return _roca_prime(bits // 2, product, random) * _roca_prime(bits // 2, product, random)
@@ -80,16 +80,16 @@ def base64url(data: bytes) -> str:
 
 
 def raw(header: bytes, payload: bytes, key: bytes = SECRET.encode()) -> str:
-    """Signed with HS256, whatever the header says."""
+    """Return a token signed with HS256 for any header."""
     signed = f"{base64url(header)}.{base64url(payload)}"
     return f"{signed}.{base64url(hmac.new(key, signed.encode(), sha256).digest())}"
 
 
 def hs256(claims: dict[str, Any] | None = None, /, header: dict[str, Any] | None = None, **changes: Any) -> str:
-    """A good token but for what is changed; a claim that is None is left out."""
-    wanted = {name: value for name, value in {**CLAIMS, **(claims or {}), **changes}.items() if value is not None}
+    """Return a valid token with these claims changed; a claim that is None is left out."""
+    claims_sent = {name: value for name, value in {**CLAIMS, **(claims or {}), **changes}.items() if value is not None}
     head = {"alg": "HS256", "typ": "JWT", **(header or {})}
-    return raw(json.dumps(head).encode(), json.dumps(wanted).encode())
+    return raw(json.dumps(head).encode(), json.dumps(claims_sent).encode())
 
 
 def signed(algorithm: str, kid: str | None = None, private: Any = None, **changes: Any) -> str:

@@ -86,6 +86,9 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
     if move is Move.CANCEL_WITH_REASON and not change.reason:
         raise ReasonRequired(order, change.to)
     _check_log_limit(order, ends=change.to.ended)
+    skipped: tuple[Status, ...] = ()
+    if move is Move.SKIP:
+        skipped = PROGRESSION[PROGRESSION.index(order.status) + 1 : PROGRESSION.index(change.to)]
     recorded_at_ms = _next_time(order, now_ms)
     at_ms = recorded_at_ms if change.occurred_at_ms is None else min(change.occurred_at_ms, recorded_at_ms)
     return Event(
@@ -96,7 +99,7 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
         recorded_at_ms=recorded_at_ms,
         actor=change.actor,
         reason=change.reason,
-        skipped=_skipped(order.status, change.to) if move is Move.SKIP else (),
+        skipped=skipped,
         undoes=undone.version if undone else None,
         origin=change.origin,
     )
@@ -189,7 +192,3 @@ def _check_log_limit(order: Order, *, ends: bool) -> None:
 def _next_time(order: Order, now_ms: int) -> int:
     """Return a time that strictly increases per order, so that `updated_at` identifies a version."""
     return max(now_ms, order.updated_at_ms + 1)
-
-
-def _skipped(start: Status, to: Status) -> tuple[Status, ...]:
-    return PROGRESSION[PROGRESSION.index(start) + 1 : PROGRESSION.index(to)]

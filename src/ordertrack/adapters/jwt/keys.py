@@ -69,17 +69,14 @@ class StaticKey:
         self._key = key
         self.algorithms = frozenset({key.algorithm})
 
-    async def open(self) -> None:
-        pass
+    async def open(self) -> None: ...
 
-    async def close(self) -> None:
-        pass
+    async def close(self) -> None: ...
 
     def find(self, algorithm: str, kid: str | None) -> Key | None:
         return self._key if algorithm == self._key.algorithm else None
 
-    async def refetch(self) -> None:
-        pass
+    async def refetch(self) -> None: ...
 
 
 def secret_key(secret: str) -> Key:
@@ -98,7 +95,10 @@ def secret_key(secret: str) -> Key:
 
 
 def pem_key(pem: bytes) -> Key:
-    """Return the key in a PEM public key (`-----BEGIN PUBLIC KEY-----`). Raises: WeakKey, ValueError."""
+    """Return the key in a PEM public key (`-----BEGIN PUBLIC KEY-----`).
+
+    Raises: WeakKey, ValueError.
+    """
     try:
         value = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
@@ -122,7 +122,7 @@ def jwk_key(jwk: Mapping[str, Any]) -> Key:
         and "verify" in operations
     )
     if not usable:
-        raise ValueError("not a public key of ours to verify with")
+        raise ValueError("not a supported public key for signatures")
     try:
         return _check_key(jwt.PyJWK.from_dict(dict(jwk), algorithm).key)
     except (jwt.PyJWTError, UnsupportedAlgorithm, TypeError, KeyError, AttributeError):

@@ -48,7 +48,7 @@ class JwtTokens:
         principal = self._cached.get(digest)
         if principal is None:
             return None
-        if _expired(principal, self._clock.now_ms() / 1000):
+        if principal.expires_at_s is not None and self._clock.now_ms() / 1000 >= principal.expires_at_s:
             del self._cached[digest]
             return None
         self._cached.move_to_end(digest)
@@ -85,10 +85,6 @@ class JwtTokens:
         if self._generation != self._keys.generation:
             self._generation = self._keys.generation
             self._cached.clear()
-
-
-def _expired(principal: Principal, now_s: float) -> bool:
-    return principal.expires_at_s is not None and now_s >= principal.expires_at_s
 
 
 def _digest(token: str) -> bytes:

@@ -57,8 +57,7 @@ class MemoryStore:
         if simulations is not None:
             self._simulations = simulations
 
-    async def close(self, limit_s: float = 0.0) -> None:
-        pass
+    async def close(self, limit_s: float = 0.0) -> None: ...
 
     async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
         earlier = self._find_created(idempotency, now_ms)
@@ -143,19 +142,19 @@ class MemoryStore:
         except KeyError:
             raise OrderNotFound(order_id) from None
 
-    async def orders(self, wanted: OrderFilter) -> list[Order]:
+    async def orders(self, order_filter: OrderFilter) -> list[Order]:
         found: list[Order] = []
         for order_id in sorted(self._orders, reverse=True):
             order = self._orders[order_id]
             if (
-                (wanted.before_id is None or order_id < wanted.before_id)
-                and wanted.customer_id in (None, order.customer_id)
-                and wanted.restaurant_id in (None, order.restaurant_id)
-                and wanted.courier_id in (None, order.courier_id)
-                and (not wanted.statuses or order.status in wanted.statuses)
+                (order_filter.before_id is None or order_id < order_filter.before_id)
+                and order_filter.customer_id in (None, order.customer_id)
+                and order_filter.restaurant_id in (None, order.restaurant_id)
+                and order_filter.courier_id in (None, order.courier_id)
+                and (not order_filter.statuses or order.status in order_filter.statuses)
             ):
                 found.append(order)
-            if len(found) == wanted.limit:
+            if len(found) == order_filter.limit:
                 break
         return found
 

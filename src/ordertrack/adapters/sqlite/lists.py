@@ -22,25 +22,25 @@ def count_by_status(connection: sqlite3.Connection) -> dict[Status, int]:
     return {Status(status): count for status, count in connection.execute(BY_STATUS)}
 
 
-def read_orders(connection: sqlite3.Connection, wanted: OrderFilter, damaged: list[int]) -> list[Order]:
+def read_orders(connection: sqlite3.Connection, order_filter: OrderFilter, damaged: list[int]) -> list[Order]:
     """Read a page without damaged orders: their ids are appended to `damaged`, and other orders take their places."""
     orders: list[Order] = []
     while True:
-        parameters = {name: getattr(wanted, name) for name in (*PARTY_IDS, "before_id", "limit")}
-        ids = [order_id for (order_id,) in connection.execute(list_query(wanted), parameters).fetchall()]
+        parameters = {name: getattr(order_filter, name) for name in (*PARTY_IDS, "before_id", "limit")}
+        ids = [order_id for (order_id,) in connection.execute(list_query(order_filter), parameters).fetchall()]
         found = read_undamaged(connection, ids, damaged)
         orders += found
-        if len(ids) < wanted.limit or len(found) == wanted.limit:
+        if len(ids) < order_filter.limit or len(found) == order_filter.limit:
             return orders
-        wanted = replace(wanted, before_id=ids[-1], limit=wanted.limit - len(found))
+        order_filter = replace(order_filter, before_id=ids[-1], limit=order_filter.limit - len(found))
 
 
-def list_query(wanted: OrderFilter) -> str:
+def list_query(order_filter: OrderFilter) -> str:
     """Return the query. Its parameters have the names of the filter's fields."""
-    clauses = [f"{name} = :{name}" for name in PARTY_IDS if getattr(wanted, name) is not None]
-    if wanted.statuses:
-        clauses.append(_status_is_one_of(wanted.statuses, of_party=bool(clauses)))
-    if wanted.before_id is not None:
+    clauses = [f"{name} = :{name}" for name in PARTY_IDS if getattr(order_filter, name) is not None]
+    if order_filter.statuses:
+        clauses.append(_status_is_one_of(order_filter.statuses, of_party=bool(clauses)))
+    if order_filter.before_id is not None:
         clauses.append("id < :before_id")
     return SQL["orders"].format(where=" AND ".join(clauses) or "TRUE")
 

@@ -134,20 +134,15 @@ def is_damage(error: Exception) -> bool:
     """Return True for rows that cannot be decoded, False for a failure of the medium, which may recover."""
     if not isinstance(error, sqlite3.Error):
         return isinstance(error, ValueError | msgspec.MsgspecError)
+    primary_code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     # The driver has no class and no code for text that is not UTF-8.
-    return _code(error) == sqlite3.SQLITE_CORRUPT or str(error).startswith("Could not decode to UTF-8")
+    return primary_code == sqlite3.SQLITE_CORRUPT or str(error).startswith("Could not decode to UTF-8")
 
 
 def is_medium_failure(error: Exception) -> bool:
     """Return True for a failure of the whole file or disk, False for one of a single request."""
     of_request = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, of_request) and not is_damage(error)
-
-
-def _code(error: sqlite3.Error) -> int | None:
-    """Return SQLite's primary result code."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
 
 
 def _log_left_out(causes: dict[int, Exception]) -> None:

@@ -36,20 +36,15 @@ class PsutilProcess:
 
     def _read(self) -> ProcessView:
         cpu = self._process.cpu_times()
-        resident_bytes, private_bytes = self._memory()
+        memory = self._process.memory_info()
         return ProcessView(
             cpu_s=cpu.user + cpu.system,
-            resident_bytes=resident_bytes,
-            private_bytes=private_bytes,
+            resident_bytes=int(memory.rss),
+            private_bytes=int(memory.rss - getattr(memory, "shared", 0)),
             open_files=self._open_files(),
-            max_open_files=self._max_open_files(),
+            max_open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             started_at_s=self._process.create_time(),
         )
-
-    def _memory(self) -> tuple[int, int]:
-        """Return the resident memory, and its part without shared pages."""
-        memory = self._process.memory_info()
-        return int(memory.rss), int(memory.rss - getattr(memory, "shared", 0))
 
     def _open_files(self) -> int:
         """Use the count that Linux 6.2 and newer have: listing takes microseconds per descriptor, on the event loop."""
@@ -57,7 +52,3 @@ class PsutilProcess:
             return _DESCRIPTORS.stat().st_size or int(self._process.num_fds())
         except OSError:
             return int(self._process.num_fds())
-
-    def _max_open_files(self) -> int:
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return soft

@@ -1,4 +1,4 @@
-"""Timelines of the workflow simulator."""
+"""Schedules of simulated workflows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def step_of(step: Step) -> ChangeStatus:
         (["picked_up"], [("delivered", 10)]),
     ],
 )
-def test_a_plan_goes_on_from_the_current_status(way: list[str], expected: list[tuple[str, int]]) -> None:
+def test_a_plan_starts_at_the_current_status(way: list[str], expected: list[tuple[str, int]]) -> None:
     steps = plan_steps(order_at(*way), WorkflowOptions(), NOW_MS)
     assert timeline(steps) == [(status, minutes * MINUTE_MS) for status, minutes in expected]
     assert [step.seq for step in steps] == list(range(len(steps)))
@@ -62,19 +62,19 @@ def test_speed_divides_every_time() -> None:
     assert timeline(steps) == [("preparing", 3_000), ("ready", 18_000), ("picked_up", 23_000), ("delivered", 33_000)]
 
 
-def test_single_timings_are_replaced_and_may_be_nothing_at_all() -> None:
+def test_timings_override_single_times_and_may_be_zero() -> None:
     options = WorkflowOptions(speed=2.0, timings_s={Status.CONFIRMED: 0, Status.READY: 1.5})
     steps = plan_steps(order_at(), options, NOW_MS)
     assert timeline(steps) == [("preparing", 0), ("ready", 450_000), ("picked_up", 450_750), ("delivered", 750_750)]
 
 
-def test_rounding_does_not_add_up() -> None:
+def test_rounding_errors_do_not_accumulate() -> None:
     options = WorkflowOptions(timings_s=dict.fromkeys(TIMINGS_S, 0.0004))
     assert [due for _, due in timeline(plan_steps(order_at(), options, NOW_MS))] == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize("cancel_at", ["confirmed", "preparing", "ready", "picked_up"])
-def test_a_plan_may_end_in_a_cancellation_with_a_reason(cancel_at: str) -> None:
+def test_a_plan_ends_in_a_cancellation_with_a_reason(cancel_at: str) -> None:
     steps = plan_steps(order_at(), WorkflowOptions(cancel_at=Status(cancel_at)), NOW_MS)
     usual = plan_steps(order_at(), WorkflowOptions(), NOW_MS)
     last = len(steps) - 1
@@ -89,7 +89,7 @@ def test_a_plan_may_end_in_a_cancellation_with_a_reason(cancel_at: str) -> None:
     assert order.timeline[-2].status == cancel_at
 
 
-def test_a_cancellation_at_a_status_the_order_has_passed_is_refused() -> None:
+def test_a_cancellation_at_a_passed_status_is_refused() -> None:
     assert plan_steps(order_at("ready"), WorkflowOptions(cancel_at=Status.READY), NOW_MS)
     with pytest.raises(InvalidInput) as refused:
         plan_steps(order_at("ready"), WorkflowOptions(cancel_at=Status.PREPARING), NOW_MS)
@@ -126,14 +126,14 @@ def test_options_out_of_bounds_are_refused_by_name(fields: dict[str, object], fi
     assert refused.value.field == field
 
 
-# What a change leaves of a running simulation
+# The simulation after a change
 
 
 def running(order: Order) -> tuple[Step, ...]:
     return plan_steps(order, WorkflowOptions(), NOW_MS)
 
 
-def test_a_step_takes_itself_off_the_list() -> None:
+def test_a_step_removes_itself_from_the_pending_ones() -> None:
     order = order_at()
     steps = running(order)
     event, left = advance_simulated(order, steps, step_of(steps[0]), NOW_MS)
@@ -150,7 +150,7 @@ def test_a_step_that_is_not_the_next_one_is_refused() -> None:
             advance_simulated(order, pending, step_of(step), NOW_MS)
 
 
-def test_a_step_of_an_earlier_simulation_is_not_taken_for_one_of_the_running() -> None:
+def test_a_step_of_an_earlier_simulation_is_refused() -> None:
     order = order_at()
     earlier, now_running = running(order), plan_steps(order, WorkflowOptions(), NOW_MS + 5_000)
     with pytest.raises(SimulationNotRunning):
@@ -165,7 +165,7 @@ def test_any_other_change_of_status_ends_the_simulation(to: str) -> None:
     assert left == ()
 
 
-def test_a_courier_or_the_same_status_again_leaves_the_simulation_running() -> None:
+def test_an_unchanged_status_keeps_the_simulation() -> None:
     order = order_at()
     steps = running(order)
     _, left = advance_simulated(order, steps, AssignCourier(7, "d1", "shop"), NOW_MS)
@@ -174,7 +174,7 @@ def test_a_courier_or_the_same_status_again_leaves_the_simulation_running() -> N
     assert (event, left) == (None, steps)
 
 
-def test_a_refused_change_leaves_the_simulation_running() -> None:
+def test_a_refused_change_keeps_the_simulation() -> None:
     order = order_at("ready")
     with pytest.raises(IllegalTransition):
         advance_simulated(order, running(order), ChangeStatus(7, Status.PREPARING, "cook"), NOW_MS)

@@ -1,4 +1,4 @@
-"""What the holder of a tracking link sees: the order's way, and nothing of the people."""
+"""The redacted order of a tracking link: progress without personal data."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def _after(order: Order, change: ChangeStatus | AssignCourier) -> Order:
 
 
 @pytest.mark.parametrize("status", PROGRESSION)
-def test_no_private_word_of_an_order_is_shown(status: Status) -> None:
+def test_private_data_is_removed(status: Status) -> None:
     text = msgspec.json.encode(redact_for_link(order(status))).decode()
     assert [secret for secret in SECRETS if secret in text] == []
     assert ("k-secret" in text) is (status is Status.PICKED_UP)
 
 
-def test_while_the_order_is_on_its_way_only_the_courier_who_has_it_is_shown() -> None:
+def test_only_the_current_courier_is_shown_after_pick_up() -> None:
     replaced = _after(order(Status.PICKED_UP), AssignCourier(7, "k-2", "service:name-secret"))
     shown = redact_for_link(replaced)
     assert shown.courier_id == "k-2"
@@ -46,7 +46,7 @@ def test_while_the_order_is_on_its_way_only_the_courier_who_has_it_is_shown() ->
     assert "k-secret" not in msgspec.json.encode(shown).decode()
 
 
-def test_actors_are_roles_and_what_is_none_is_anonymous() -> None:
+def test_actors_are_roles_or_anonymous() -> None:
     made = order(Status.CONFIRMED)
     for to, actor in (
         (PROGRESSION[1], "courier:7"),
