@@ -104,12 +104,7 @@ class StatusBody(Body):
     undo: bool = False
 
     def change(
-        self,
-        order_id: int,
-        by: Principal,
-        origin: str,
-        undo_window_ms: int,
-        if_match: frozenset[int] | None = None,
+        self, order_id: int, by: Principal, origin: str, undo_window_ms: int, if_match: frozenset[int] | None = None
     ) -> ChangeStatus:
         """`undo_window_ms` is the setting.
 
@@ -159,12 +154,7 @@ class CourierBody(Body):
 
     def change(self, order_id: int, by: Principal, origin: str, if_match: frozenset[int] | None) -> AssignCourier:
         return AssignCourier(
-            order_id=order_id,
-            courier_id=str(self.courier_id),
-            actor=by.actor,
-            if_match=if_match,
-            by=by,
-            origin=origin,
+            order_id=order_id, courier_id=str(self.courier_id), actor=by.actor, if_match=if_match, by=by, origin=origin
         )
 
 
