@@ -54,7 +54,7 @@ def test_a_status_of_the_wrong_type_lists_the_allowed_ones(api: Api):
         (b"", "it is empty"),
         (b" \n", "it is empty"),
         (b'{"customer_id": "\xff"}', "it is not UTF-8 (byte 17)"),
-        (b"{customer_id: 1}", "field names must be in double quotes (byte 1)"),
+        (b"{customer_id: 1}", "field names need double quotes (byte 1)"),
         (b'{"customer_id": "c"', "it ends too early"),
     ],
 )

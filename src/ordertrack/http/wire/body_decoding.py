@@ -68,7 +68,7 @@ _KINDS: dict[type, str] = {
 }  # fmt: skip
 _MALFORMED = {
     "Input data was truncated": "it ends too early",
-    "JSON is malformed: object keys must be strings": "field names must be in double quotes",
+    "JSON is malformed: object keys must be strings": "field names need double quotes",
     "JSON is malformed: ": "",
 }
 _UNTYPED = msgspec.json.Decoder(float_hook=float)
