@@ -432,7 +432,7 @@ def test_all_changes_of_a_commit_come_in_one_answer(api: Api, twice: bool):
 
 
 @pytest.mark.protocol("3.32", "3.15")
-def test_every_feed_has_a_cap_of_its_own(feed: Feed):
+def test_every_feed_has_its_own_limit(feed: Feed):
     api = feed.api
     limit = api.stats()["max_connections_per_order"]
     for _ in range(limit):

@@ -76,14 +76,14 @@ def test_an_encoded_slash_never_separates_segments() -> None:
 
 
 @pytest.mark.parametrize("id_", ["0", "x", "-1", "1.5", "01", str(2**63), "%2531", "%201"])
-def test_text_that_is_not_an_order_id_is_no_order(id_: str) -> None:
+def test_text_that_is_not_an_id_is_not_found(id_: str) -> None:
     with pytest.raises(OrderNotFound):
         PollTarget(FeedKind.ORDER, id_).feed()
 
 
 @pytest.mark.parametrize("kind", [FeedKind.CUSTOMER, FeedKind.RESTAURANT, FeedKind.COURIER])
 @pytest.mark.parametrize("id_", ["", "x" * 65, "a%00b", "a%0Ab", "%7F", "a%ff", "%C3%A9" * 65])
-def test_an_invalid_party_id_is_refused_by_its_name(kind: FeedKind, id_: str) -> None:
+def test_a_malformed_party_id_is_refused(kind: FeedKind, id_: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         PollTarget(kind, id_).feed()
     assert refused.value.field == f"{kind}_id"

@@ -1,4 +1,4 @@
-"""Two servers with the same orders: one with the gate, and one with uvicorn and h11 in its place."""
+"""Two servers with the same orders: one with the gate, one with uvicorn and h11."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @contextmanager
 def running(data_dir: Path, transport: str, *flags: str) -> Iterator[Server]:
-    """A server that has to live through it all and end cleanly, without a bug in its log."""
+    """Start a server that must run to the end and stop cleanly, without a bug in its log."""
     server = Server(data_dir, "--gate", TRANSPORTS[transport], *NO_LIMITS, *flags)
     try:
         yield server
