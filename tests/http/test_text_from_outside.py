@@ -62,7 +62,7 @@ REQUIRED: dict[str, Any] = {"customer_id": "c", "restaurant_id": "r", "name": "n
 GOOD = {"currency": "EUR", "occurred_at": "2026-11-22T10:15:30Z"}
 
 
-def read(body: type[RequestBody], **fields: object) -> Body:
+def read(body: type[RequestBody], **fields: object) -> RequestBody:
     names = body.__struct_fields__
     known = {name: value for name, value in REQUIRED.items() if name in names}
     return body_decoding.decode(body, msgspec.json.encode(known | fields))
