@@ -47,7 +47,7 @@ async def read_body(request: AnyRequest, type_: type[B]) -> B:
 
 
 def idempotency(request: AnyRequest, body: bytes, by: Principal) -> Idempotency | None:
-    """Return the value of `Idempotency-Key`. Keys of different callers never collide.
+    """Return the value of `Idempotency-Key`. Each caller has its own keys; without access control all share them.
 
     Raises: InvalidInput.
     """
