@@ -60,14 +60,14 @@ def _measure_all(console: Console, names: tuple[str, ...], chosen: tuple[str, ..
 def _measure(
     console: Console, name: str, chosen: tuple[str, ...], size: Size, skipped: dict[str, str]
 ) -> dict[str, Figures]:
-    measurement, everybody = MEASUREMENTS[name], contenders()
+    measurement, servers = MEASUREMENTS[name], contenders()
     results: dict[str, Figures] = {}
     for who in measurement.who:
         if (chosen and who not in chosen) or who in skipped:
             continue
         noise = Noise()
         try:
-            results[who] = measurement.measure(everybody[who], size) | {"others_cpu_percent": noise.percent()}
+            results[who] = measurement.measure(servers[who], size) | {"others_cpu_percent": noise.percent()}
         except Skipped as reason:
             skipped[who] = str(reason)
             console.print(f"  [bold red]SKIPPED {who}: {reason}")

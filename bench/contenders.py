@@ -22,7 +22,16 @@ from typing import Any, Protocol
 import jwt
 import psutil
 
-from ordertrack.load import Dialect, Feed, OrdertrackDialect, Swarm, Target, loopback_target, make_orders, statistics
+from ordertrack.load import (
+    Feed,
+    LoadTarget,
+    OrdertrackProtocol,
+    PollPool,
+    ServerProtocol,
+    create_feeds,
+    fetch_statistics,
+    loopback_target,
+)
 from ordertrack.load.orders import NAME
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
@@ -50,12 +59,15 @@ class Running:
     """A server that takes requests. `feeds` makes that many things to poll; `held` says how many polls it holds."""
 
     name: str
-    target: Target
-    dialect: Dialect
+    target: LoadTarget
+    protocol: ServerProtocol
     processes: list[psutil.Process]
-    feeds: Callable[[Swarm, int], list[Feed]]
-    held: Callable[[Swarm], int]
-    lost_wakeups: Callable[[Swarm], int] = lambda swarm: 0
+    feeds: Callable[[PollPool, int], list[Feed]]
+    held: Callable[[PollPool], int]
+    lost_wakeups: Callable[[PollPool], int] = lambda pool: 0
+
+    def pool(self) -> PollPool:
+        return PollPool(self.target, self.protocol)
 
     def memory(self) -> Memory:
         private = zones = 0
@@ -98,25 +110,25 @@ class Ordertrack:
             command += ["--data-dir", str(Path(folder) / "data"), "--no-sample-orders", "--log-level", "warning"]
             command += ["--max-held-polls", str(polls + 1_000), "--undo-window-s", "600"]
             command += ["--database-url", "sqlite:" if self._durable else "memory:", *self._flags]
-            dialect = OrdertrackDialect(hold_s)
+            protocol = OrdertrackProtocol(hold_s)
             if self._tokens:
                 secret = Path(folder) / "secret"
                 secret.write_text(secrets.token_urlsafe(32))
                 command += ["--token-secret-file", str(secret), "--polls-per-minute", "0"]
                 command += ["--max-connections-per-order", "15"]  # ten of one customer: it may hold seven in ten
-                dialect = _with_tokens(hold_s, secret.read_text())
+                protocol = _with_tokens(hold_s, secret.read_text())
             log = Path(folder) / "log"
             with log.open("wb") as stderr:
                 server = subprocess.Popen(pinned(command), stdout=subprocess.PIPE, stderr=stderr, text=True)
             try:
                 target = loopback_target(_ready(server, log)["url"])
-                yield ordertrack_like(self.name, target, dialect, [psutil.Process(server.pid)], _lost_wakeups)
+                yield ordertrack_like(self.name, target, protocol, [psutil.Process(server.pid)], _lost_wakeups)
             finally:
                 stop(server)
                 _show_log(self.name, log)
 
 
-def _with_tokens(hold_s: float, secret: str) -> OrdertrackDialect:
+def _with_tokens(hold_s: float, secret: str) -> OrdertrackProtocol:
     """Updates by an administrator, polls by the customer, with a token for each order."""
     expires_at_s = int(time.time()) + 24 * 3600
 
@@ -124,33 +136,33 @@ def _with_tokens(hold_s: float, secret: str) -> OrdertrackDialect:
         return jwt.encode({**claims, "exp": expires_at_s}, secret, "HS256")
 
     @cache
-    def phone_token(order_id: int) -> str:
+    def poll_token(order_id: int) -> str:
         return token(role="customer", sub=f"phone-{order_id}", customer_id=NAME)
 
-    return OrdertrackDialect(hold_s, token(role="admin", sub="bench"), phone_token)
+    return OrdertrackProtocol(hold_s, token(role="admin", sub="bench"), poll_token)
 
 
 def ordertrack_like(
     name: str,
-    target: Target,
-    dialect: OrdertrackDialect,
+    target: LoadTarget,
+    protocol: OrdertrackProtocol,
     processes: list[psutil.Process],
-    lost_wakeups: Callable[[Swarm], int] = lambda swarm: 0,
+    lost_wakeups: Callable[[PollPool], int] = lambda pool: 0,
 ) -> Running:
     """A server that speaks our protocol, or the part of it that polls and updates need."""
     return Running(
         name=name,
         target=target,
-        dialect=dialect,
+        protocol=protocol,
         processes=processes,
-        feeds=make_orders,
-        held=lambda swarm: int(statistics(swarm)["active_connections"]),
+        feeds=create_feeds,
+        held=lambda pool: int(fetch_statistics(pool)["active_connections"]),
         lost_wakeups=lost_wakeups,
     )
 
 
-def _lost_wakeups(swarm: Swarm) -> int:
-    return int(statistics(swarm)["lost_wakeups_total"])
+def _lost_wakeups(pool: PollPool) -> int:
+    return int(fetch_statistics(pool)["lost_wakeups_total"])
 
 
 def _ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:

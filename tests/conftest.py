@@ -1,4 +1,4 @@
-"""What every test shares: the event loop it runs on, and how hard hypothesis tries.
+"""The parts that all tests share: the event loop, the examples of hypothesis, and the groups of a parallel run.
 
 `HYPOTHESIS_PROFILE=thorough` takes minutes and is for a change of the core; the default takes seconds.
 """
@@ -15,6 +15,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# Hundreds of processes start in a run: each would compile all our modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shell without job control, and nohup, start programs with these ignored; the programs of a test would inherit that.
 for number, default in (
@@ -35,3 +38,25 @@ structlog.configure(
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+SERVERS = {"access": "server", "conformance": "url", "gate": "server", "proxies": "proxy", "vectors": "subject"}
+"""Folders, each with the fixture that starts one server or proxy per parameter for all of its tests."""
+SLOWEST_FIRST = (
+    "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client", "gate",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group tests that share a server, else those of a file. `--dist loadgroup` runs each group in one process."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+
+    items.sort(key=rank)
+    for item in items:
+        folder = item.path.parent.name
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        shared = params.get(SERVERS.get(folder, ""), item.path.stem)
+        item.add_marker(pytest.mark.xdist_group(f"{folder}/{shared}"))

@@ -9,7 +9,7 @@ import time
 
 from bench.contenders import Contender
 from bench.measures.common import Figures, Size
-from ordertrack.load import Cooked, Feed, Kitchen, Swarm, milliseconds, open_polls
+from ordertrack.load import Feed, PollPool, Result, UpdateDriver, milliseconds, open_polls
 from ordertrack.load.polls import LATE_AFTER_S
 
 CHANNELS = (1, 5_000, 10_000, 18_000)
@@ -26,34 +26,34 @@ def channels(size: Size) -> tuple[int, ...]:
 
 def measure(contender: Contender, count: int) -> Figures:
     """Who has been answered two seconds after the last message; then, who gets the rest when the hold has timed out."""
-    with contender.running(hold_s=HOLD_S, polls=count) as running, Swarm(running.target, running.dialect) as swarm:
-        feeds = running.feeds(swarm, count)
+    with contender.running(hold_s=HOLD_S, polls=count) as running, running.pool() as pool:
+        feeds = running.feeds(pool, count)
         opened_s = time.perf_counter()
-        open_polls(swarm, feeds, 1, lambda: running.held(swarm))
-        cooked = [_rounds(swarm, feeds, twice) for twice in (False, True)]
-        missing, late = _unanswered(feeds), swarm.late
-        whole_s = [seconds for each in cooked for seconds in each.whole_s]
+        open_polls(pool, feeds, 1, lambda: running.held(pool))
+        result = [_rounds(pool, feeds, paired) for paired in (False, True)]
+        missing, late = _unanswered(feeds), pool.late
+        fan_out_s = [seconds for each in result for seconds in each.fan_out_s]
         if missing:
-            _turn_until(swarm, opened_s + 2 * HOLD_S)
+            _turn_until(pool, opened_s + 2 * HOLD_S)
         return {
             "channels": count,
-            "messages": sum(each.updates for each in cooked),
-            "answered_within_2_s": sum(each.updates for each in cooked) - missing - late,
+            "messages": sum(each.updates for each in result),
+            "answered_within_2_s": sum(each.updates for each in result) - missing - late,
             "not_answered_within_2_s": missing + late,
             "never_answered": _unanswered(feeds),
-            "p50_ms": milliseconds(whole_s, 0.5),
-            "p99_ms": milliseconds(whole_s, 0.99),
-            "max_ms": milliseconds(whole_s, 1.0),
-            "wrong": dict(swarm.wrong),
+            "p50_ms": milliseconds(fan_out_s, 0.5),
+            "p99_ms": milliseconds(fan_out_s, 0.99),
+            "max_ms": milliseconds(fan_out_s, 1.0),
+            "wrong": dict(pool.wrong),
         }
 
 
-def _rounds(swarm: Swarm, feeds: list[Feed], twice: bool) -> Cooked:
-    kitchen = Kitchen(swarm, feeds, callers=PUBLISHERS, twice=twice)
+def _rounds(pool: PollPool, feeds: list[Feed], paired: bool) -> Result:
+    driver = UpdateDriver(pool, feeds, connections=PUBLISHERS, paired=paired)
     try:
-        return kitchen.cook(ROUNDS // 2 * len(feeds), patience_s=LATE_AFTER_S)
+        return driver.run(ROUNDS // 2 * len(feeds), stalled_after_s=LATE_AFTER_S)
     finally:
-        kitchen.close()
+        driver.close()
 
 
 def _unanswered(feeds: list[Feed]) -> int:
@@ -61,6 +61,6 @@ def _unanswered(feeds: list[Feed]) -> int:
     return sum(feed.published - poll.version for feed in feeds for poll in feed.polls)
 
 
-def _turn_until(swarm: Swarm, end_s: float) -> None:
-    while (left_s := end_s - time.perf_counter()) > 0 and swarm.missing:
-        swarm.turn(min(left_s, 1.0))
+def _turn_until(pool: PollPool, end_s: float) -> None:
+    while (left_s := end_s - time.perf_counter()) > 0 and pool.missing:
+        pool.run_once(min(left_s, 1.0))

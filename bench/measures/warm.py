@@ -16,12 +16,12 @@ from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.common import Figures, Size
 from ordertrack.app.build import build
 from ordertrack.app.service import Service
-from ordertrack.core.event import ROAD
+from ordertrack.core.event import PROGRESSION
 from ordertrack.core.order import NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.server import listen
-from ordertrack.load.protocol import request
+from ordertrack.load.protocol import build_request
 from ordertrack.settings import Settings
 
 ORDERS, QUICK_ORDERS = 300, 40
@@ -68,7 +68,7 @@ class _Warm:
             self._read_all()
             park_us.append(await self._polls(order.id, "timeout=60", lambda: self._held() == POLLS_PER_ORDER))
             began_s = time.perf_counter()
-            await store.apply([ChangeStatus(order.id, ROAD[1], "bench")], now_ms())
+            await store.apply([ChangeStatus(order.id, PROGRESSION[1], "bench")], now_ms())
             wake_us.append((time.perf_counter() - began_s) / POLLS_PER_ORDER * 1e6)
             self._read_all()
             put_us.append(await self._put(order.id))
@@ -77,14 +77,14 @@ class _Warm:
 
     async def _polls(self, order_id: int, query: str, done: Callable[[], bool]) -> float:
         """One from each client; microseconds each."""
-        asked = request("GET", f"/api/v1/orders/{order_id}/track?{query}")
+        asked = build_request("GET", f"/api/v1/orders/{order_id}/track?{query}")
         for client in self._clients:
             client.sendall(asked)
         return await self._until(done) / POLLS_PER_ORDER * 1e6
 
     async def _put(self, order_id: int) -> float:
         client = self._clients[0]
-        client.sendall(request("PUT", f"/api/v1/orders/{order_id}/status", {"status": ROAD[2]}))
+        client.sendall(build_request("PUT", f"/api/v1/orders/{order_id}/status", {"status": PROGRESSION[2]}))
         seconds = await self._until(lambda: _has_come(client))
         assert client.recv(65_536).startswith(b"HTTP/1.1 200")
         return seconds * 1e6

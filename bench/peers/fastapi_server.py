@@ -12,7 +12,7 @@ import uvicorn  # of the peers' venv: the product's is another
 from fastapi import Body, FastAPI  # type: ignore[import-not-found]
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bench.peers.kitchen_table import Order, Orders, position_of
+from bench.peers.shared_orders import Order, Orders, position_of
 
 orders = Orders()
 waiting: defaultdict[int, set[asyncio.Event]] = defaultdict(set)

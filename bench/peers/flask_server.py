@@ -12,7 +12,7 @@ from flask import Flask, request  # type: ignore[import-not-found]
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bench.peers.kitchen_table import Order, Orders, position_of
+from bench.peers.shared_orders import Order, Orders, position_of
 
 orders = Orders()
 changed: defaultdict[int, threading.Condition] = defaultdict(threading.Condition)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from bench.contenders import Running, Skipped, free_port, ordertrack_like, pinned, stop, wait_for_port
-from ordertrack.load import OrdertrackDialect, Target
+from ordertrack.load import LoadTarget, OrdertrackProtocol
 
 HERE = Path(__file__).parent
 VENV = HERE.parent / ".venv-peers"
@@ -40,8 +40,8 @@ class PythonPeer:
                 server = subprocess.Popen(command, stdout=stderr, stderr=stderr, text=True)
             try:
                 wait_for_port(port, server)
-                target = Target("127.0.0.1", port)
-                yield ordertrack_like(self.name, target, OrdertrackDialect(hold_s), [psutil.Process(server.pid)])
+                target = LoadTarget("127.0.0.1", port)
+                yield ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), [psutil.Process(server.pid)])
             finally:
                 stop(server)
 

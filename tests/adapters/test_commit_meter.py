@@ -46,6 +46,6 @@ async def test_a_commit_that_failed_is_not_told_as_one(tmp_path: Path) -> None:
 
     job: Callable[[Any], Any] = fail
     with pytest.raises(StoreUnavailable):
-        await store._write(job)
+        await store._opened().writer.submit(job)
     assert told == []
     await store.close()

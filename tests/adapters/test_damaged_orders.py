@@ -21,7 +21,7 @@ from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus
 from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.commits import Applied, Committed
-from ordertrack.ports.store import OrderFilter
+from ordertrack.ports.order_store import OrderFilter
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
         await store.create(NewOrder("c1", "r1", "d1"), NOW_MS)
     await store.close()
     await store.open(lambda commits, committed_at_s: None)
-    store._orders._recent.clear()
+    store._orders._cache.clear()
     async with asyncio.timeout(BOUND_S):
         yield store
     await store.close()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -17,9 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from structlog.testing import capture_logs
 
-sys.path.append(str(Path(__file__).parent))
-
-from jwt_tokens import (
+from adapters.tokens import (
     CLAIMS,
     SECRET,
     StillClock,
@@ -32,7 +28,6 @@ from jwt_tokens import (
     rsa_public,
     signed,
 )
-
 from ordertrack.adapters.jwt.claims import Rules
 from ordertrack.adapters.jwt.jwks import COOL_DOWN_S, MAX_DOCUMENT_BYTES, MAX_KEYS, RETRY_S, PublishedKeys
 from ordertrack.adapters.jwt.tokens import JwtTokens
@@ -107,7 +102,7 @@ class Setup:
     def __init__(self, url: str, timeout_s: float = BOUND_S) -> None:
         self.clock = StillClock()
         self.keys = PublishedKeys(url, self.clock, refresh_s=3_600, timeout_s=timeout_s)
-        self.tokens = JwtTokens(self.keys, Rules(), self.clock, max_remembered=100)
+        self.tokens = JwtTokens(self.keys, Rules(), self.clock, max_cached=100)
 
     async def accepts(self, token: str) -> bool:
         try:

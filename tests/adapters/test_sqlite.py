@@ -29,7 +29,8 @@ from ordertrack.core.order import Details, NewOrder, Order
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus
 from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.commits import Applied, Committed, Idempotency
-from ordertrack.ports.store import OrderFilter, StoreCannotOpen
+from ordertrack.ports.order_store import OrderFilter
+from ordertrack.ports.store import StoreCannotOpen
 
 pytestmark = pytest.mark.anyio
 
@@ -103,7 +104,7 @@ async def writer_busy(store: SqliteStore) -> AsyncIterator[None]:
         under_way.set()
         assert go_on.wait(BOUND_S)
 
-    blocking = asyncio.create_task(writer_of(store).submit(job))
+    blocking = writer_of(store).submit(job)
     assert await asyncio.to_thread(under_way.wait, BOUND_S)
     try:
         yield
@@ -457,7 +458,7 @@ async def test_a_commit_that_fails_keeps_nothing_and_the_next_one_goes_on_as_bef
         fill_the_disk(store)
         async with writer_busy(store):
             doomed: list[asyncio.Task[Any]] = [
-                asyncio.create_task(store.apply([to(order, "preparing")], NOW_MS)),
+                asyncio.ensure_future(store.apply([to(order, "preparing")], NOW_MS)),
                 asyncio.create_task(store.start_simulation(simulated.id, WorkflowOptions(), NOW_MS)),
                 asyncio.create_task(store.create(BIG, NOW_MS, idempotency=Idempotency("key", "body"))),
             ]
@@ -497,7 +498,7 @@ async def test_a_medium_that_fails_even_while_a_commit_is_taken_back_leaves_no_f
         async with writer_busy_and_failing(store):
             doomed = [
                 asyncio.create_task(store.start_simulation(order.id, WorkflowOptions(), NOW_MS)),
-                asyncio.create_task(store.apply([AssignCourier(order.id, "d1", "test")], NOW_MS)),
+                asyncio.ensure_future(store.apply([AssignCourier(order.id, "d1", "test")], NOW_MS)),
             ]
         outcomes = await asyncio.gather(*doomed, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 2
@@ -595,7 +596,7 @@ async def test_a_read_of_what_was_just_committed_waits_for_its_announcement(tmp_
     async with opened(tmp_path, listener) as store:  # nothing is in its caches
         slow = SlowLoop()
         writer_of(store)._loop = slow  # type: ignore[assignment]
-        change = asyncio.create_task(
+        change = asyncio.ensure_future(
             writer_of(store).submit(lambda tx: tx.apply([AssignCourier(order.id, "d1", "test")], NOW_MS))
         )
         assert await asyncio.to_thread(slow.committed.wait, BOUND_S)
@@ -649,11 +650,11 @@ async def test_a_slow_read_does_not_hide_what_was_committed_meanwhile(tmp_path: 
         slow.go_on.set()
         assert await read == changed
         assert await store.order(order.id) == changed
-        assert store._orders._reading == {}
+        assert store._orders._pending == {}
 
 
 async def test_readers_of_a_missing_order_leave_nothing_behind(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         outcomes = await asyncio.gather(*(store.order(404) for _ in range(5)), return_exceptions=True)
         assert all(isinstance(outcome, OrdertrackError) for outcome in outcomes)
-        assert store._orders._reading == {}
+        assert store._orders._pending == {}

@@ -20,7 +20,8 @@ from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder
 from ordertrack.core.order_rules import AssignCourier
 from ordertrack.ports.commits import Committed
-from ordertrack.ports.store import OrderFilter, StoreCannotOpen
+from ordertrack.ports.order_store import OrderFilter
+from ordertrack.ports.store import StoreCannotOpen
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +89,7 @@ async def until(happened: Callable[[], bool]) -> None:
 
 
 def assign(store: SqliteStore, courier_id: str) -> asyncio.Task[Any]:
-    return asyncio.create_task(store.apply([AssignCourier(1, courier_id, "test")], NOW_MS))
+    return asyncio.ensure_future(store.apply([AssignCourier(1, courier_id, "test")], NOW_MS))
 
 
 async def test_a_read_that_does_not_return_is_unavailable(store: SqliteStore, stall: Stall) -> None:

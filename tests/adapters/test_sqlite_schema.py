@@ -19,7 +19,7 @@ from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind
 from ordertrack.core.order import Details, NewOrder, Order
 from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.ports.commits import Applied
-from ordertrack.ports.store import OrderFilter
+from ordertrack.ports.order_store import OrderFilter
 
 pytestmark = pytest.mark.anyio
 

@@ -16,10 +16,10 @@ import httpx
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from client_servers import RealServer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.servers import RealServer
 from ordertrack.cli.hints import command, here
 from ordertrack.cli.main import main
 from ordertrack.cli.output import clock_time

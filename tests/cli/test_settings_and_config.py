@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str) -> 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     result = run_config("--config", str(tmp_path / "nowhere.toml"))
     assert result.exit_code == 2
-    assert "nowhere.toml" in result.output.replace("\n", "")
+    assert "nowhere.toml" in re.sub(r"[\s│]", "", result.output)
 
 
 @pytest.mark.parametrize(
@@ -220,5 +221,5 @@ def test_a_blank_secret_file_is_refused(tmp_path: Path, content: str) -> None:
     words = ["serve", "--port=0", "--data-dir", str(tmp_path / "data"), "--token-secret-file", str(file)]
     result = CliRunner().invoke(main, words, env={"ORDERTRACK_CONFIG": None, "COLUMNS": "400"})
     assert result.exit_code == 2
-    assert f"{file} is empty. Make a secret: ordertrack secret > {file}" in result.stderr
+    assert f"{file} is empty. Create a secret: ordertrack secret > {file}" in result.stderr
     assert not (tmp_path / "data").exists()

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from cli_terminals import watching
 from click.testing import CliRunner
-from client_servers import RealServer, real_server
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from cli.terminals import watching
+from client.servers import RealServer, real_server
 from ordertrack.cli.main import main
 from ordertrack.cli.terminal import Screen, print_json, say
 from ordertrack.client import OrdertrackClient

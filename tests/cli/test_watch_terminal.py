@@ -6,9 +6,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from cli_terminals import watching
-from client_servers import real_server
 
+from cli.terminals import watching
+from client.servers import real_server
 from ordertrack.client import OrdertrackClient
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"

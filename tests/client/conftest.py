@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from client_drivers import AsyncDriver, Driver, SyncDriver
+
+from client.drivers import AsyncDriver, Driver, SyncDriver
 
 
 @pytest.fixture(params=[SyncDriver, AsyncDriver], ids=["sync", "async"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from unicodedata import category
 
 import pytest
-from client_wire_answers import order, update_body
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import Decoder
 
+from client.wire_answers import order, update_body
 from ordertrack.client import Conflict, InvalidRequest, RequestRefused, ServerBusy, ServerFailed, Update
 from ordertrack.client.answers import MAX_RETRY_AFTER_S, error_of, read, retry_after_s
 from ordertrack.client.escape import escape

@@ -6,8 +6,8 @@ import json
 from itertools import pairwise
 
 import pytest
-from client_wire_answers import problem, update_body
 
+from client.wire_answers import problem, update_body
 from ordertrack.client import (
     AccessDenied,
     ConnectionLost,

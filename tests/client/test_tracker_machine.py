@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 
-from client_wire_answers import problem, update_body
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from client.wire_answers import problem, update_body
 from ordertrack.client import ConnectionLost, PollRequest, ServerUnreachable, Step, Tracker, Update
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.api import BULK, JSON, ROAD, Api, Json
+from support.api import BULK, JSON, PROGRESSION, Api, Json
 
 RESULT_KEYS = {"order_id", "success", "changed", "status", "version", "updated_at"}
 
@@ -61,13 +61,15 @@ def test_updates_of_one_order_are_made_in_sequence(api: Api):
     id_ = api.create()["id"]
     held = api.hold(id_)
     api.until_held(1)
-    results = _results(api, [{"order_id": id_, "status": status} for status in ROAD[1:]])
+    results = _results(api, [{"order_id": id_, "status": status} for status in PROGRESSION[1:]])
     assert [(result["status"], result["version"]) for result in results] == list(
-        zip(ROAD[1:], range(2, 6), strict=True)
+        zip(PROGRESSION[1:], range(2, 6), strict=True)
     )
     answer = held.answer().json()
     assert answer["data"] == api.order(id_)
-    assert [event["status"] for event in answer["events"]] == list(ROAD[1:]), "one commit, one answer, nothing left out"
+    assert [event["status"] for event in answer["events"]] == list(PROGRESSION[1:]), (
+        "one commit, one answer, nothing left out"
+    )
 
 
 @pytest.mark.protocol("2.8")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from support import missing
-from support.api import BOUND_S, ORDERS, ROAD, Api, Json, track
+from support.api import BOUND_S, ORDERS, PROGRESSION, Api, Json, track
 
 INTERVALS = {"confirmed": 120, "preparing": 60, "ready": 30, "picked_up": 30}
 SCRIPT = Path(__file__).with_name("original_client.mjs")
@@ -68,7 +68,7 @@ def test_the_original_client_follows_an_order_to_its_end(api: Api):
     tracker = OrderTracker(api.http, order["id"], slept.append)
     tracker.start_tracking()
     statuses = [shown["status"] for shown in tracker.shown]
-    assert statuses == [status for status in ROAD if status in statuses], "in order, none twice"
+    assert statuses == [status for status in PROGRESSION if status in statuses], "in order, none twice"
     assert statuses[-1] == "delivered"
     assert "?" not in tracker.urls[0]
     assert all("last_update=" in url and "timeout=30" in url for url in tracker.urls[1:])
@@ -121,7 +121,7 @@ def test_the_original_javascript_follows_an_order_to_its_end(api: Api):
     *shown, last = told["shown"]
     assert last == "🔋 Stopped tracking - battery optimized!"
     statuses = [line.removeprefix(f"📱 Order {order['id']}: ") for line in shown]
-    assert statuses == [status for status in ROAD if status in statuses]
+    assert statuses == [status for status in PROGRESSION if status in statuses]
     assert statuses[-1] == "delivered"
     assert set(told["pauses"]) <= set(INTERVALS.values())
 
@@ -138,7 +138,7 @@ def test_a_client_that_polls_at_once_sees_every_status_once(api: Api):
         seen += [(event["version"], event["status"]) for event in answer["events"]]
         reasons.append(answer["reason"])
         cursor = answer["cursor"]
-    assert seen == list(enumerate(ROAD, start=1))
+    assert seen == list(enumerate(PROGRESSION, start=1))
     assert set(reasons) == {"changed"}
     assert connection.ask("GET", track(order["id"], cursor=cursor, timeout=30)).json()["reason"] == "terminal"
 
@@ -149,7 +149,7 @@ def test_a_client_that_changes_its_network_misses_nothing(api: Api):
     order = api.create()
     cursor = api.cursor(order["id"])
     seen: list[str] = []
-    for step in ROAD[1:]:
+    for step in PROGRESSION[1:]:
         lost = api.hold(order["id"], cursor=cursor, client_id="phone")
         api.until_held(1)
         following = api.hold(order["id"], cursor=cursor, client_id="phone")
@@ -160,4 +160,4 @@ def test_a_client_that_changes_its_network_misses_nothing(api: Api):
         answer = api.poll(order["id"], cursor=cursor, client_id="phone", timeout=30).json()
         seen += [event["status"] for event in answer["events"]]
         cursor = answer["cursor"]
-    assert seen == list(ROAD[1:])
+    assert seen == list(PROGRESSION[1:])

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from support.api import ORDERS, ROAD, Api, Json, track
+from support.api import ORDERS, PROGRESSION, Api, Json, track
 
 KEYS = {
     "success", "data", "has_update", "next_poll_interval", "battery_tip", "cursor", "reason", "reset", "terminal",
@@ -42,7 +42,7 @@ def test_an_answer_has_every_key_and_the_interval_of_its_status(api: Api, status
 
 
 @pytest.mark.protocol("3.19", "3.21")
-@pytest.mark.parametrize(("start", "to"), [*pairwise(ROAD), ("picked_up", "cancelled")])
+@pytest.mark.parametrize(("start", "to"), [*pairwise(PROGRESSION), ("picked_up", "cancelled")])
 def test_the_answer_to_a_change_has_every_key(api: Api, start: str, to: str):
     order = api.at(start)
     held = api.hold(order["id"])
@@ -121,7 +121,7 @@ def test_a_connection_continues_after_a_held_poll(api: Api):
     connection = api.hold(id_, timeout=0.15)
     assert connection.answer().json()["reason"] == "timeout"
     assert connection.ask("GET", f"{ORDERS}/{id_}").status == 200
-    for step in ROAD[1:4]:
+    for step in PROGRESSION[1:4]:
         connection.request("GET", track(id_, timeout=30))
         api.until_held(1)
         api.made(id_, step)

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from support.api import ORDERS, ROAD, Api, Json
+from support.api import ORDERS, PROGRESSION, Api, Json
 
 MALFORMED_PAGES = [
     {"limit": "0"}, {"limit": "101"}, {"limit": "-1"}, {"limit": "ten"}, {"limit": ""}, {"limit": "1.5"},
@@ -38,7 +38,7 @@ def test_every_change_gives_another_etag(api: Api):
     order = api.create()
     path = f"{ORDERS}/{order['id']}"
     tags = [api.http.get(path).headers["ETag"]]
-    for step in ROAD[1:]:
+    for step in PROGRESSION[1:]:
         api.made(order["id"], step)
         answer = api.http.get(path, headers={"If-None-Match": tags[-1]})
         assert answer.status_code == 200

@@ -8,7 +8,7 @@ from itertools import pairwise
 import httpx
 import pytest
 
-from support.api import ORDERS, ROAD, Api, Json
+from support.api import ORDERS, PROGRESSION, Api, Json
 
 DEFAULT_S = {"confirmed": 180, "preparing": 900, "ready": 300, "picked_up": 600}
 FAST = {"speed": 3600}
@@ -40,14 +40,14 @@ def _followed(api: Api, order: Json) -> Json:
 
 
 @pytest.mark.protocol("2.14")
-@pytest.mark.parametrize("status", ROAD[:-1])
+@pytest.mark.parametrize("status", PROGRESSION[:-1])
 def test_a_simulation_continues_from_the_current_status(api: Api, status: str):
     order = api.at(status)
     since = datetime.fromisoformat(api.poll(order["id"]).json()["server_time"])
     answer = _start(api, order["id"])
     assert answer.status_code == 202
     steps = answer.json()["data"]["steps"]
-    to_come = ROAD[ROAD.index(status) :]
+    to_come = PROGRESSION[PROGRESSION.index(status) :]
     assert [step["status"] for step in steps] == list(to_come[1:])
     first, *others = _pauses_s(since, steps)
     assert others == [DEFAULT_S[step] for step in to_come[1:-1]]
@@ -76,11 +76,11 @@ def test_timings_replace_default_times(api: Api):
 
 
 @pytest.mark.protocol("2.14")
-@pytest.mark.parametrize("status", ROAD[:-1])
+@pytest.mark.parametrize("status", PROGRESSION[:-1])
 def test_cancel_at_cancels_at_the_end_of_that_status(api: Api, status: str):
     order = api.create()
     steps = _start(api, order["id"], {**FAST, "cancel_at": status}).json()["data"]["steps"]
-    expected = [*ROAD[1 : ROAD.index(status) + 1], "cancelled"]
+    expected = [*PROGRESSION[1 : PROGRESSION.index(status) + 1], "cancelled"]
     assert [step["status"] for step in steps] == expected
     ended = _followed(api, order)
     assert [event["status"] for event in ended["timeline"][1:]] == expected
@@ -100,7 +100,7 @@ def test_simulated_steps_are_updates_that_answer_polls(api: Api):
         seen += [event["status"] for event in answer["events"]]
         assert {event["actor"] for event in answer["events"]} == {"simulator"}
         cursor = answer["cursor"]
-    assert seen == list(ROAD)
+    assert seen == list(PROGRESSION)
     assert api.order(order["id"])["version"] == 5
     assert _stop(api, order["id"]).status_code == 404
 
@@ -187,6 +187,6 @@ def test_delete_ends_a_simulation_and_returns_its_steps(api: Api):
     first = api.poll(order["id"], cursor=api.cursor(order["id"]).split(".")[0] + ".1", timeout=30).json()
     assert first["data"]["status"] == "preparing"
     left = _stop(api, order["id"])
-    assert (left.status_code, [step["status"] for step in left.json()["data"]["steps"]]) == (200, list(ROAD[2:]))
+    assert (left.status_code, [step["status"] for step in left.json()["data"]["steps"]]) == (200, list(PROGRESSION[2:]))
     assert _stop(api, order["id"]).json()["error"] == "simulation_not_running"
     assert api.order(order["id"])["status"] == "preparing"

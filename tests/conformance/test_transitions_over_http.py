@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from support.api import ROAD, STATUSES, Api, Json
+from support.api import PROGRESSION, STATUSES, Api, Json
 from support.protocol_page import transitions
 
 TABLE = transitions()
@@ -39,7 +39,9 @@ def test_a_step_forward_is_a_plain_update(api: Api, start: str, to: str):
     assert (changed["status"], changed["version"]) == (to, order["version"] + 1)
     event = changed["timeline"][-1]
     assert (event["type"], event["status"], event["version"]) == ("status_changed", to, changed["version"])
-    skipped = list(ROAD[ROAD.index(start) + 1 : ROAD.index(to)]) if TABLE[start, to] == "skip" else []
+    skipped = (
+        list(PROGRESSION[PROGRESSION.index(start) + 1 : PROGRESSION.index(to)]) if TABLE[start, to] == "skip" else []
+    )
     assert event.get("skipped", []) == skipped
     assert api.order(order["id"]) == changed
 
@@ -75,7 +77,7 @@ def test_a_step_back_is_an_undo_recorded_as_reverted(api: Api, start: str, to: s
     assert (reverted["status"], reverted["version"]) == (to, order["version"] + 1)
     assert (event["type"], event["status"], event["reason"]) == ("reverted", to, "mistake")
     assert reverted["timeline"][:-1] == order["timeline"]
-    assert event["undoes"] == ROAD.index(to) + 2, "the earliest step that is undone"
+    assert event["undoes"] == PROGRESSION.index(to) + 2, "the earliest step that is undone"
 
 
 @pytest.mark.protocol("1.7")

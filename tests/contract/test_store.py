@@ -50,13 +50,14 @@ from ordertrack.core.errors import (
     VersionConflict,
 )
 from ordertrack.core.event import Status
-from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, page, party_feeds
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, build_page, party_feeds
 from ordertrack.core.order import Details, Item, NewOrder, Order, evolve
 from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Idempotency
-from ordertrack.ports.store import History, OrderFilter, Store
+from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.store import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -423,7 +424,7 @@ async def test_the_listener_is_told_every_version_of_every_order_in_commit_order
 async def test_the_listener_is_told_even_when_the_caller_has_gone(store: Store, listener: Listener) -> None:
     """Clause 5: whatever became of the caller."""
     order = await placed(store)
-    caller = asyncio.create_task(store.apply([to(order, "preparing")], NOW_MS))
+    caller = asyncio.ensure_future(store.apply([to(order, "preparing")], NOW_MS))
     await asyncio.sleep(0)  # it has begun
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)
@@ -764,7 +765,7 @@ async def test_a_step_out_of_turn_or_of_an_earlier_simulation_is_refused(store: 
 
 
 async def test_an_order_that_has_ended_or_passed_the_cancellation_starts_no_simulation(store: Store) -> None:
-    """Clause 8, and what `workflow.plan` raises."""
+    """Clause 8, and what `core.simulation.plan_steps` raises."""
     order = await changed(store, to(await placed(store), "ready"))
     with pytest.raises(InvalidInput):
         await store.start_simulation(order.id, WorkflowOptions(cancel_at=Status.PREPARING), NOW_MS)
@@ -1077,7 +1078,7 @@ async def test_what_a_commit_tells_of_a_feed_is_what_changed_since_the_version_b
         if before == listener.feeds:
             continue  # it changed nothing, and the last call is an earlier one
         for feed, entries in told.items():
-            expected = page(listener.feeds[feed], sorted(entries, key=itemgetter(0)), limit=100)
+            expected = build_page(listener.feeds[feed], sorted(entries, key=itemgetter(0)), limit=100)
             assert await store.feed_changes(feed, before.get(feed, 0)) == expected
 
 

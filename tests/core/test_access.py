@@ -17,11 +17,11 @@ from ordertrack.core.access import (
     check_feed,
     check_list,
     check_order,
-    sees,
+    owns,
     undo_window_ms,
 )
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderConflict, OrderNotFound
-from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.feed import FeedKey, FeedKind, order_feed
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus, advance
@@ -107,7 +107,7 @@ def at(status: Status, courier_id: str | None = "k1") -> Order:
     order = new_order(courier_id)
     if status is Status.CANCELLED:
         return after(order, change("cancelled"))
-    return after(order, *(change(to) for to in ROAD[1 : ROAD.index(status) + 1]))
+    return after(order, *(change(to) for to in PROGRESSION[1 : PROGRESSION.index(status) + 1]))
 
 
 def allowed(principal: Principal, order: Order, asked: Change) -> bool:
@@ -133,7 +133,7 @@ def test_what_a_role_may_ever_do(letter: str, action: Action) -> None:
 
 @pytest.mark.parametrize("letter", LETTERS)
 @pytest.mark.parametrize("start", Status)
-@pytest.mark.parametrize("to", ROAD)
+@pytest.mark.parametrize("to", PROGRESSION)
 def test_which_status_a_role_may_set(letter: str, start: Status, to: Status) -> None:
     principal = LETTERS[letter]
     assert allowed(principal, at(start), change(to, principal)) is (letter in MOVES[to])
@@ -154,7 +154,7 @@ def test_who_may_replace_a_platform_courier(letter: str) -> None:
 def test_every_cell_is_decided() -> None:
     assert {right for _, right in GRANTS} >= {(action, None) for action in Action if action is not Action.MOVE}
     assert {role for role, _ in GRANTS} == set(Role)
-    assert len(GRANTS) == len(Role) * (len(Action) - 1 + len(ROAD))
+    assert len(GRANTS) == len(Role) * (len(Action) - 1 + len(PROGRESSION))
     assert {GRANTS[Role.ANYONE, right] for _, right in GRANTS} == {Grant.YES}
 
 
@@ -163,7 +163,7 @@ def test_every_cell_is_decided() -> None:
 def test_an_order_of_somebody_else_looks_like_a_missing_one_whatever_is_asked(
     principal: Principal, order: Order
 ) -> None:
-    assert not sees(principal, order)
+    assert not owns(principal, order)
     asked: list[Change] = [*map(change, Status), *map(undo, Status), AssignCourier(7, "k2", "x")]
     for one in asked:
         with pytest.raises(OrderNotFound) as told:
@@ -177,7 +177,7 @@ def test_an_order_of_somebody_else_looks_like_a_missing_one_whatever_is_asked(
 
 
 def test_an_order_without_a_courier_is_no_couriers() -> None:
-    assert not sees(COURIER, new_order(courier_id=None))
+    assert not owns(COURIER, new_order(courier_id=None))
 
 
 def test_a_courier_who_lost_the_order_no_longer_sees_it() -> None:
@@ -195,11 +195,11 @@ def delivered_by(who: str, status: Status = Status.CONFIRMED) -> Order:
     order = new_order(courier_id=None)
     if by is not None:
         order = after(order, AssignCourier(7, "k1", by.actor))
-    return after(order, *(change(to) for to in ROAD[1 : ROAD.index(status) + 1]))
+    return after(order, *(change(to) for to in PROGRESSION[1 : PROGRESSION.index(status) + 1]))
 
 
 @pytest.mark.parametrize("who", ASSIGNED_BY)
-@pytest.mark.parametrize("start", ROAD[:-1])
+@pytest.mark.parametrize("start", PROGRESSION[:-1])
 def test_restaurant_delivers_without_a_platform_courier(who: str, start: Status) -> None:
     order, may = delivered_by(who, start), who in ("nobody", "restaurant", "colleague")
     assert allowed(RESTAURANT, order, change("picked_up", RESTAURANT)) is may

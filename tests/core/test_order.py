@@ -25,7 +25,7 @@ from ordertrack.core.order import Cancellation, NewOrder, Order, as_created, cre
 from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, advance
 
 START_MS = 1_795_342_530_000
-ROAD = ["confirmed", "preparing", "ready", "picked_up", "delivered"]
+PROGRESSION = ["confirmed", "preparing", "ready", "picked_up", "delivered"]
 
 # Written out from the contract, on purpose not from core/order.py. `undo` and `restore` are what staff can do with
 # {"undo": true}; going back to `confirmed` is one of them.
@@ -38,7 +38,7 @@ TABLE = {
     "delivered": "  undo       undo       undo       undo       same       no       ",
     "cancelled": "  restore    restore    restore    restore    no         same     ",
 }  # fmt: skip
-STATUSES = [*ROAD, "cancelled"]
+STATUSES = [*PROGRESSION, "cancelled"]
 CELLS = [(start, to, cell) for start, row in TABLE.items() for to, cell in zip(STATUSES, row.split(), strict=True)]
 SKIPPED = {
     ("confirmed", "ready"): ("preparing",),
@@ -80,7 +80,7 @@ def at(status: str) -> Order:
     """An order that came to `status` by the road, every step of it; a cancelled one is cancelled while ready."""
     if status == "cancelled":
         return after(at("ready"), change("cancelled", reason="sold out"))
-    return after(new_order(), *ROAD[1 : ROAD.index(status) + 1])
+    return after(new_order(), *PROGRESSION[1 : PROGRESSION.index(status) + 1])
 
 
 def decided(order: Order, asked: Change, now_ms: int | None = None) -> Event | None:
@@ -277,7 +277,7 @@ def test_the_window_of_an_undo_over_several_steps_is_that_of_the_earliest() -> N
 @pytest.mark.parametrize("had", ["confirmed", "preparing", "ready", "picked_up"])
 def test_a_cancelled_order_is_restored_only_to_the_status_it_had(had: str) -> None:
     order = after(at(had), change("cancelled", reason="mistake"))
-    for to in ROAD:
+    for to in PROGRESSION:
         if to == had:
             assert after(order, undo(to)).status == had
         else:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ordertrack.core.cursor import Cursor
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
-from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, order_feed, page
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, build_page, order_feed
 from ordertrack.core.order import Details, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import ChangeStatus, advance
 from ordertrack.core.poll import (
@@ -17,7 +17,7 @@ from ordertrack.core.poll import (
     Hold,
     PollRequest,
     Reason,
-    check,
+    check_request,
     decide,
     decide_at,
     decide_drained,
@@ -89,17 +89,17 @@ def test_news_lacks_what_changed_until_that_is_read(reason: Reason) -> None:
 @pytest.mark.parametrize("kind", PARTIES)
 def test_a_party_has_no_last_update(kind: FeedKind) -> None:
     with pytest.raises(InvalidInput) as refused:
-        check(PollRequest(cursor=at(1), last_update_ms=5), FeedKey(kind, "1"))
+        check_request(PollRequest(cursor=at(1), last_update_ms=5), FeedKey(kind, "1"))
     assert refused.value.field == "last_update"
     assert "`cursor`" in refused.value.allowed
-    check(PollRequest(cursor=at(1, 5), timeout_s=1.0), FeedKey(kind, "1"))
+    check_request(PollRequest(cursor=at(1, 5), timeout_s=1.0), FeedKey(kind, "1"))
 
 
 def test_an_order_has_no_pages() -> None:
     with pytest.raises(InvalidInput) as refused:
-        check(PollRequest(cursor=at(1, 5)), order_feed(1))
+        check_request(PollRequest(cursor=at(1, 5)), order_feed(1))
     assert refused.value.field == "cursor"
-    check(PollRequest(cursor=at(1), last_update_ms=5), order_feed(1))
+    check_request(PollRequest(cursor=at(1), last_update_ms=5), order_feed(1))
 
 
 # Intervals
@@ -129,10 +129,10 @@ def test_the_interval_is_that_of_the_order_that_wants_the_shortest_and_never_0(
 def test_a_page_has_the_oldest_changes_in_their_order() -> None:
     one, two, three = (order_in("ready", id_) for id_ in (1, 2, 3))
     entries = [(4, two), (6, 77), (8, three), (9, one)]
-    assert page(9, entries, limit=4) == FeedChanges(9, (two, three, one), (77,))
-    assert page(9, entries, limit=3) == FeedChanges(8, (two, three), (77,), more=True)
-    assert page(9, entries, limit=1) == FeedChanges(4, (two,), (), more=True)
-    assert page(9, [], limit=1) == FeedChanges(9)
+    assert build_page(9, entries, limit=4) == FeedChanges(9, (two, three, one), (77,))
+    assert build_page(9, entries, limit=3) == FeedChanges(8, (two, three), (77,), more=True)
+    assert build_page(9, entries, limit=1) == FeedChanges(4, (two,), (), more=True)
+    assert build_page(9, [], limit=1) == FeedChanges(9)
 
 
 def test_a_page_ends_before_an_order_that_would_make_it_too_large() -> None:
@@ -141,7 +141,7 @@ def test_a_page_ends_before_an_order_that_would_make_it_too_large() -> None:
     entries = list(enumerate(orders, start=1))
     pages, after = [], 0
     while not pages or pages[-1].more:
-        pages.append(page(5, entries[after:], limit=4))
+        pages.append(build_page(5, entries[after:], limit=4))
         after = pages[-1].version
     assert [[order.id for order in each.orders] for each in pages] == [[0, 1], [2], [3], [4]]
     assert [each.version for each in pages] == [2, 3, 4, 5]
@@ -149,16 +149,16 @@ def test_a_page_ends_before_an_order_that_would_make_it_too_large() -> None:
 
 def test_a_page_takes_one_entry_more_than_fits() -> None:
     entries = iter([(version, version) for version in range(1, 9)])
-    assert page(8, entries, limit=3).more
+    assert build_page(8, entries, limit=3).more
     assert next(entries) == (5, 5)
 
 
 def test_a_page_is_of_a_snapshot_until_it_has_come_to_its_beginning() -> None:
     entries: list[tuple[int, Order | int]] = [(4, 1), (6, 2), (8, 3)]
-    assert page(9, entries, limit=1, snapshot=7).snapshot == 7
-    assert page(9, entries, limit=2, snapshot=7).snapshot == 7
-    assert page(9, entries, limit=2, snapshot=6).snapshot == 0
-    assert page(9, entries, limit=3, snapshot=9).snapshot == 0
+    assert build_page(9, entries, limit=1, snapshot=7).snapshot == 7
+    assert build_page(9, entries, limit=2, snapshot=7).snapshot == 7
+    assert build_page(9, entries, limit=2, snapshot=6).snapshot == 0
+    assert build_page(9, entries, limit=3, snapshot=9).snapshot == 0
 
 
 @given(st.sets(st.integers(1, 60), max_size=20), st.integers(1, 8))
@@ -167,7 +167,7 @@ def test_one_page_after_the_other_is_all_of_it_once_and_in_order(versions: set[i
     read: list[int] = []
     after, more = 0, True
     while more:
-        some = page(60, [entry for entry in entries if entry[0] > after], limit=limit)
+        some = build_page(60, [entry for entry in entries if entry[0] > after], limit=limit)
         assert len(some.left) <= limit
         read += some.left
         after, more = some.version, some.more

@@ -35,8 +35,8 @@ def test_one_key_spends_nothing_of_another() -> None:
 def test_looking_at_a_budget_takes_nothing_of_it() -> None:
     limit = limiter(2)
     for _ in range(3):
-        looked = limit.look("me", 0.0)
-        assert looked == limit.look("me", 0.0)
+        looked = limit.peek("me", 0.0)
+        assert looked == limit.peek("me", 0.0)
         assert looked == limit.take("me", 0.0)
 
 
@@ -54,7 +54,7 @@ def test_one_request_costs_at_most_the_quota() -> None:
     limit = limiter(3, 6)
     assert limit.take("me", 0.0).allowed
     limit.charge("me", 0.0, 1_000)
-    assert limit.look("me", 0.0).reset_s == 6.0
+    assert limit.peek("me", 0.0).reset_s == 6.0
 
 
 def test_memory_is_bounded_by_forgetting_who_asked_least_recently() -> None:

@@ -11,7 +11,7 @@ from ordertrack.core.errors import IllegalTransition, InvalidInput, OrderEnded, 
 from ordertrack.core.event import Status
 from ordertrack.core.order import NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
-from ordertrack.core.simulation import TIMINGS_S, Step, WorkflowOptions, plan
+from ordertrack.core.simulation import TIMINGS_S, Step, WorkflowOptions, plan_steps
 
 NOW_MS = 1_795_342_530_000
 MINUTE_MS = 60_000
@@ -45,7 +45,7 @@ def step_of(step: Step) -> ChangeStatus:
     ],
 )
 def test_a_plan_goes_on_from_the_current_status(way: list[str], expected: list[tuple[str, int]]) -> None:
-    steps = plan(order_at(*way), WorkflowOptions(), NOW_MS)
+    steps = plan_steps(order_at(*way), WorkflowOptions(), NOW_MS)
     assert timeline(steps) == [(status, minutes * MINUTE_MS) for status, minutes in expected]
     assert [step.seq for step in steps] == list(range(len(steps)))
     assert {step.order_id for step in steps} == {7}
@@ -54,29 +54,29 @@ def test_a_plan_goes_on_from_the_current_status(way: list[str], expected: list[t
 @pytest.mark.parametrize("end", ["delivered", "cancelled"])
 def test_an_ended_order_has_no_plan(end: str) -> None:
     with pytest.raises(OrderEnded):
-        plan(order_at(end), WorkflowOptions(), NOW_MS)
+        plan_steps(order_at(end), WorkflowOptions(), NOW_MS)
 
 
 def test_speed_divides_every_time() -> None:
-    steps = plan(order_at(), WorkflowOptions(speed=60.0), NOW_MS)
+    steps = plan_steps(order_at(), WorkflowOptions(speed=60.0), NOW_MS)
     assert timeline(steps) == [("preparing", 3_000), ("ready", 18_000), ("picked_up", 23_000), ("delivered", 33_000)]
 
 
 def test_single_timings_are_replaced_and_may_be_nothing_at_all() -> None:
     options = WorkflowOptions(speed=2.0, timings_s={Status.CONFIRMED: 0, Status.READY: 1.5})
-    steps = plan(order_at(), options, NOW_MS)
+    steps = plan_steps(order_at(), options, NOW_MS)
     assert timeline(steps) == [("preparing", 0), ("ready", 450_000), ("picked_up", 450_750), ("delivered", 750_750)]
 
 
 def test_rounding_does_not_add_up() -> None:
     options = WorkflowOptions(timings_s=dict.fromkeys(TIMINGS_S, 0.0004))
-    assert [due for _, due in timeline(plan(order_at(), options, NOW_MS))] == [0, 1, 1, 2]
+    assert [due for _, due in timeline(plan_steps(order_at(), options, NOW_MS))] == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize("cancel_at", ["confirmed", "preparing", "ready", "picked_up"])
 def test_a_plan_may_end_in_a_cancellation_with_a_reason(cancel_at: str) -> None:
-    steps = plan(order_at(), WorkflowOptions(cancel_at=Status(cancel_at)), NOW_MS)
-    usual = plan(order_at(), WorkflowOptions(), NOW_MS)
+    steps = plan_steps(order_at(), WorkflowOptions(cancel_at=Status(cancel_at)), NOW_MS)
+    usual = plan_steps(order_at(), WorkflowOptions(), NOW_MS)
     last = len(steps) - 1
     assert steps[:-1] == usual[:last]
     assert (steps[-1].status, steps[-1].due_at_ms) == ("cancelled", usual[last].due_at_ms)
@@ -90,9 +90,9 @@ def test_a_plan_may_end_in_a_cancellation_with_a_reason(cancel_at: str) -> None:
 
 
 def test_a_cancellation_at_a_status_the_order_has_passed_is_refused() -> None:
-    assert plan(order_at("ready"), WorkflowOptions(cancel_at=Status.READY), NOW_MS)
+    assert plan_steps(order_at("ready"), WorkflowOptions(cancel_at=Status.READY), NOW_MS)
     with pytest.raises(InvalidInput) as refused:
-        plan(order_at("ready"), WorkflowOptions(cancel_at=Status.PREPARING), NOW_MS)
+        plan_steps(order_at("ready"), WorkflowOptions(cancel_at=Status.PREPARING), NOW_MS)
     assert refused.value.field == "cancel_at"
 
 
@@ -130,7 +130,7 @@ def test_options_out_of_bounds_are_refused_by_name(fields: dict[str, object], fi
 
 
 def running(order: Order) -> tuple[Step, ...]:
-    return plan(order, WorkflowOptions(), NOW_MS)
+    return plan_steps(order, WorkflowOptions(), NOW_MS)
 
 
 def test_a_step_takes_itself_off_the_list() -> None:
@@ -152,7 +152,7 @@ def test_a_step_that_is_not_the_next_one_is_refused() -> None:
 
 def test_a_step_of_an_earlier_simulation_is_not_taken_for_one_of_the_running() -> None:
     order = order_at()
-    earlier, now_running = running(order), plan(order, WorkflowOptions(), NOW_MS + 5_000)
+    earlier, now_running = running(order), plan_steps(order, WorkflowOptions(), NOW_MS + 5_000)
     with pytest.raises(SimulationNotRunning):
         advance_simulated(order, now_running, step_of(earlier[0]), NOW_MS + 6_000)
 

@@ -10,7 +10,7 @@ import h11
 import jwt
 
 from ordertrack.adapters.jwt.claims import ClaimNames, Rules
-from ordertrack.adapters.jwt.keys import OneKey, secret_key
+from ordertrack.adapters.jwt.keys import StaticKey, secret_key
 from ordertrack.adapters.jwt.tokens import JwtTokens
 from ordertrack.core.errors import OrdertrackError, Unauthenticated
 from ordertrack.core.poll import PollRequest
@@ -85,7 +85,7 @@ async def poll(data: bytes) -> bool:
 
 async def token(data: bytes) -> bool:
     text = data.decode("latin-1")
-    tokens = JwtTokens(OneKey(secret_key(SECRET)), Rules("", "", 0, _NAMES), _Still(), max_remembered=10)
+    tokens = JwtTokens(StaticKey(secret_key(SECRET)), Rules("", "", 0, _NAMES), _Still(), max_cached=10)
     try:
         sent = bearer(Headers({b"authorization": b"Bearer " + data}))
         assert sent is not None

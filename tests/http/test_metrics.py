@@ -159,8 +159,8 @@ def test_a_scrape_has_the_counted_values():
     statistics.polls[Reason.CHANGED] += 3
     statistics.refused["node_full"] += 2
     statistics.updates, statistics.lost_wakeups = 11, 1
-    statistics.lagged(0.3)
-    statistics.lagged(0.002)
+    statistics.record_loop_lag(0.3)
+    statistics.record_loop_lag(0.002)
     statistics.commit(40, 0.003)
     statistics.commit(1, 0.001)
     samples = _samples(statistics)
@@ -209,7 +209,7 @@ def test_a_bucket_counts_values_up_to_its_bound():
 def test_buckets_grow_up_to_the_count():
     statistics = Statistics()
     for latency_s in (0.0005, 0.0006, 0.02, 99.0):
-        statistics.woke(latency_s)
+        statistics.record_wake_latency(latency_s)
     samples = _samples(statistics)
     bucket = "ordertrack_wake_latency_seconds_bucket"
     assert [samples[bucket, le] for le in ("0.0005", "0.001", "0.01", "0.025", "5.0", "+Inf")] == [1, 2, 2, 3, 3, 4]

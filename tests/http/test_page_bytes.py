@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordertrack.core.event import Event, EventType, Status
-from ordertrack.core.feed import PAGE_BYTES, FeedKey, FeedKind, FeedState, page
+from ordertrack.core.feed import PAGE_BYTES, FeedKey, FeedKind, FeedState, build_page
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.poll import Answer, Reason
 from ordertrack.http.wire.order_views import encode
@@ -43,7 +43,7 @@ def orders(draw: st.DrawFn) -> Order:
 
 @given(orders(), st.integers(1, 100))
 def test_an_answer_is_at_most_about_a_megabyte(order: Order, count: int) -> None:
-    changes = page(count, [(version, order) for version in range(1, count + 1)], limit=100)
+    changes = build_page(count, [(version, order) for version in range(1, count + 1)], limit=100)
     answer = Answer(FeedState(BOARD, changes), Reason.CHANGED, 0)
     size = len(encode(poll_answer(answer, "a1b2", 120.0, NOW_MS)))
     shown = len(changes.orders)

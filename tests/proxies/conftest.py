@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reverse_proxy import KINDS, ReverseProxy
 
+from proxies.reverse_proxy import KINDS, ReverseProxy
 from support.api import Api
 from support.server import Server
 

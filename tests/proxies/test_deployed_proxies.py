@@ -7,9 +7,9 @@ import re
 
 import httpx
 import pytest
-from reverse_proxy import DEPLOY, KINDS
 
 from ordertrack.settings import Settings
+from proxies.reverse_proxy import DEPLOY, KINDS
 from support.api import BULK, JSON, ORDERS, eventually, track
 from support.http1 import Connection
 

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from reverse_proxy import KINDS
 
+from proxies.reverse_proxy import KINDS
 from support.api import BULK, JSON, ORDERS
 from support.http1 import BOUND_S, Connection
 

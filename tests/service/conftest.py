@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tracking_node import Node
+
+from service.node import Node
 
 
 class _JumpingSelector(selectors.DefaultSelector):

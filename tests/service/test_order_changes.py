@@ -14,7 +14,7 @@ from ordertrack.core.order import Details, NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.principal import ANYONE
 from ordertrack.ports.commits import Applied, Idempotency
-from ordertrack.ports.store import OrderFilter
+from ordertrack.ports.order_store import OrderFilter
 from ordertrack.service.orders import Orders
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ import pytest
 
 from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.order import NewOrder
-from ordertrack.ports.store import OrderFilter
+from ordertrack.ports.order_store import OrderFilter
 from ordertrack.service.samples import load_samples
 
 pytestmark = pytest.mark.anyio

@@ -12,13 +12,13 @@ import httpx
 
 from support.http1 import Answer, Connection
 
-ROAD = ("confirmed", "preparing", "ready", "picked_up", "delivered")
-STATUSES = (*ROAD, "cancelled")
+PROGRESSION = ("confirmed", "preparing", "ready", "picked_up", "delivered")
+STATUSES = (*PROGRESSION, "cancelled")
 ORDERS = "/api/v1/orders"
 BULK = "/api/v1/status-updates"
 STATS = f"{ORDERS}/system/stats"
 JSON = {"Content-Type": "application/json"}
-BOUND_S = 20.0
+BOUND_S = 60.0
 
 Json = dict[str, Any]
 
@@ -74,7 +74,7 @@ class Api:
     def at(self, status: str, after: str = "confirmed") -> Json:
         """A fresh order in this status, reached step by step; a cancelled one had the status `after` before."""
         order = self.create()
-        for step in ROAD[1 : ROAD.index(after if status == "cancelled" else status) + 1]:
+        for step in PROGRESSION[1 : PROGRESSION.index(after if status == "cancelled" else status) + 1]:
             order = self.made(order["id"], step)
         return self.made(order["id"], "cancelled", reason="sold out") if status == "cancelled" else order
 

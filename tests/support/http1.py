@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-BOUND_S = 10.0
+BOUND_S = 25.0
 """No wait for an answer is longer than this. Most holds here are of 30 s: an answer within it came before their end."""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = (sys.executable, "-m", "ordertrack")
-BOUND_S = 20.0
+BOUND_S = 60.0
 """No wait for a process is longer than this; all of them end in a fraction of it."""
 
 

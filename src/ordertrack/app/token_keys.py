@@ -1,4 +1,4 @@
-"""What tokens are checked and signed with: from the settings, and the files they name, to keys."""
+"""Token keys: read from the settings and the files they name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ordertrack.adapters.jwt.claims import ClaimNames, Rules
 from ordertrack.adapters.jwt.jwks import PublishedKeys
-from ordertrack.adapters.jwt.keys import Key, KeySource, OneKey, pem_key, secret_key
+from ordertrack.adapters.jwt.keys import Key, KeySource, StaticKey, pem_key, secret_key
 from ordertrack.adapters.jwt.tokens import JwtTokens
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.tokens import Tokens
@@ -16,19 +16,25 @@ MAX_KEY_FILE_BYTES = 64 * 1024
 
 
 def access_control(settings: Settings, clock: Clock) -> Tokens | None:
-    """Return what checks tokens; None without access control. Raises InvalidSetting."""
+    """Return the verifier of tokens; None without access control.
+
+    Raises: InvalidSetting.
+    """
     if not settings.has_access_control:
         return None
     keys: KeySource
     if settings.token_jwks_url is not None:
         keys = PublishedKeys(settings.token_jwks_url, clock, refresh_s=settings.token_jwks_refresh_s)
     else:
-        keys = OneKey(signing_key(settings) or _public_key(settings))
-    return JwtTokens(keys, token_rules(settings), clock, max_remembered=settings.max_remembered_tokens)
+        keys = StaticKey(signing_key(settings) or _public_key(settings))
+    return JwtTokens(keys, token_rules(settings), clock, max_cached=settings.max_remembered_tokens)
 
 
 def signing_key(settings: Settings) -> Key | None:
-    """The shared secret, if that is what is configured. Raises InvalidSetting."""
+    """Return the shared secret; None when the settings name none.
+
+    Raises: InvalidSetting.
+    """
     name, secret = "token_secret", settings.token_secret
     if settings.token_secret_file is not None:
         name = "token_secret_file"
@@ -37,8 +43,8 @@ def signing_key(settings: Settings) -> Key | None:
         except UnicodeDecodeError:
             raise InvalidSetting(name, f"{settings.token_secret_file} is not text in UTF-8.") from None
         if not secret.strip():
-            make = f"Make a secret: ordertrack secret > {settings.token_secret_file}"
-            raise InvalidSetting(name, f"{settings.token_secret_file} is empty. {make}")
+            hint = f"Create a secret: ordertrack secret > {settings.token_secret_file}"
+            raise InvalidSetting(name, f"{settings.token_secret_file} is empty. {hint}")
     if secret is None:
         return None
     try:

@@ -8,7 +8,8 @@ from ordertrack.cli.hints import TOKEN_VARIABLE, at
 from ordertrack.core.errors import InternalError, OrderNotFound
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
-from ordertrack.ports.store import OrderFilter, Store
+from ordertrack.ports.order_store import OrderFilter
+from ordertrack.ports.store import Store
 from ordertrack.service.samples import SAMPLES
 
 OFFERED = 3

@@ -22,12 +22,12 @@ from ordertrack.cli.output import (
 )
 from ordertrack.cli.terminal import show
 from ordertrack.cli.watch import watch
-from ordertrack.client import ROAD, Applied, Item, Order, OrderPage, SimulationStep, Stats, Status
+from ordertrack.client import PROGRESSION, Applied, Item, Order, OrderPage, SimulationStep, Stats, Status
 
 _ITEM = re.compile(r"(\d{1,4})\s*[x×]\s*(\S.*)")
 _ORDER_ID = WholeNumber(1)
 _STATUS = click.Choice([status.value for status in Status], case_sensitive=False)
-_STEP = click.Choice([status.value for status in ROAD[:-1]], case_sensitive=False)
+_STEP = click.Choice([status.value for status in PROGRESSION[:-1]], case_sensitive=False)
 
 
 @click.command()

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ordertrack.cli.output import COLOURS, Symbols, clock_time, duration_words, status_words
-from ordertrack.client import ROAD, Connection, Event, Order, Status
+from ordertrack.client import PROGRESSION, Connection, Event, Order, Status
 
 _STEP_NAMES = frozenset({"created", "status_changed", "reverted"})
 
@@ -79,8 +79,8 @@ def _road(order: Order, now: datetime, symbols: Symbols) -> Table:
     table.add_column(overflow="ellipsis", no_wrap=True)
     reached = _reached(order)
     cancelled = order.status == Status.CANCELLED
-    furthest = max((ROAD.index(status) for status in reached), default=-1)
-    for index, status in enumerate(ROAD):
+    furthest = max((PROGRESSION.index(status) for status in reached), default=-1)
+    for index, status in enumerate(PROGRESSION):
         event = reached.get(status)
         if status == order.status:
             symbol, style = (symbols.done if order.ended else symbols.now), f"bold {COLOURS[status]}"
@@ -115,10 +115,10 @@ def _reached(order: Order) -> dict[str, Event]:
     """The event that brought the order to each step of the road, without those that were taken back."""
     reached: dict[str, Event] = {}
     for event in order.timeline:
-        if event.type not in _STEP_NAMES or event.status not in ROAD:
+        if event.type not in _STEP_NAMES or event.status not in PROGRESSION:
             continue
         if event.type == "reverted":
-            for status in ROAD[ROAD.index(Status(event.status)) + 1 :]:
+            for status in PROGRESSION[PROGRESSION.index(Status(event.status)) + 1 :]:
                 reached.pop(status, None)
             reached.setdefault(event.status, event)
         else:

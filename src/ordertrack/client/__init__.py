@@ -34,7 +34,7 @@ from ordertrack.client.sync import OrdertrackClient
 from ordertrack.client.tracker import PollRequest, Step, Tracker
 from ordertrack.client.transport import Connection
 from ordertrack.client.values import (
-    ROAD,
+    PROGRESSION,
     Applied,
     Cancellation,
     Event,
@@ -53,7 +53,7 @@ from ordertrack.client.values import (
 )
 
 __all__ = [
-    "ROAD",
+    "PROGRESSION",
     "AccessDenied",
     "Applied",
     "AsyncOrdertrackClient",

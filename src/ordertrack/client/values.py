@@ -29,7 +29,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-ROAD = tuple(Status)[:5]
+PROGRESSION = tuple(Status)[:5]
 
 
 class Item(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,13 +1,14 @@
-"""Who may do what: one table, and the questions asked of it.
+"""Authorization: the table of what each role may do, and the checks that read it.
 
-Two things decide. Whose the order is: another party's is `OrderNotFound`, exactly as one that is not there. And what
-the role may do with its own: the table; anything else is `Forbidden`. A change is checked inside the store's
-transaction, right before `core.order.advance`, on the very order it would change; what the table allows may still be
-no legal step.
+1. Ownership: another party's order is `OrderNotFound`, exactly as a missing one.
+2. The role's grant for its own orders, from the table: anything else is `Forbidden`.
 
-A restaurant delivers an order itself while the order has no courier or one that the restaurant assigned: then it hands
-it over, assigns a courier and sets `delivered`. A courier whom a service or an administrator assigned is the
-platform's, and so are those steps.
+A change is checked inside the store's transaction, right before `core.order_rules.advance`, on the order that it would
+change. A change that the table allows may still be an illegal transition.
+
+A restaurant delivers an order itself while the order has no courier or one that the restaurant assigned: it may then
+set `picked_up` and `delivered` and assign a courier. A courier assigned by a service or an administrator is the
+platform's: only the platform and that courier take these steps.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderNotFound
-from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import Change, ChangeStatus, undone_event
@@ -25,7 +26,7 @@ from ordertrack.core.transitions import TRANSITIONS, Move
 
 
 class Grant(StrEnum):
-    """The grant in a cell of the table, in the words of the reference page."""
+    """A cell of the table, in the words of the reference page."""
 
     NO = "no"
     YES = "yes"
@@ -39,7 +40,7 @@ class Grant(StrEnum):
 
 _, Y, W, P, D, K, S, A = Grant
 Right = tuple[Action, Status | None]
-"""An action; of `MOVE` also the status to move to."""
+"""An action; for `MOVE` also the new status."""
 
 _TABLE: dict[Right, tuple[Grant, ...]] = {
     #                                customer restaurant courier service admin link anyone
@@ -63,12 +64,11 @@ _TABLE: dict[Right, tuple[Grant, ...]] = {
 GRANTS: dict[tuple[Role, Right], Grant] = {
     (role, right): grant for right, row in _TABLE.items() for role, grant in zip(Role, row, strict=True)
 }
-"""Every cell."""
 _MAY_SOMETIMES = frozenset((role, right[0]) for (role, right), grant in GRANTS.items() if grant is not Grant.NO)
 
 
-def sees(principal: Principal, order: Order) -> bool:
-    """Whether the order is the principal's own."""
+def owns(principal: Principal, order: Order) -> bool:
+    """Return True for an order of the principal."""
     match principal.role:
         case Role.CUSTOMER:
             return order.customer_id == principal.customer_id
@@ -85,23 +85,29 @@ def sees(principal: Principal, order: Order) -> bool:
 
 
 def check_action(principal: Principal, action: Action) -> None:
-    """Whether the role ever may: for what is about no order, or before one is looked for. Raises Forbidden."""
+    """Check that the role may ever do this, without an order or before one is read.
+
+    Raises: Forbidden.
+    """
     if (principal.role, action) not in _MAY_SOMETIMES:
         raise Forbidden(principal.role, action)
 
 
 def check_order(principal: Principal, order: Order, action: Action) -> None:
-    """For what is done with an order and changes no status: READ, TRACK, SIMULATE, LINK.
+    """Check an action that changes no order: READ, TRACK, SIMULATE, LINK.
 
-    Raises OrderNotFound, Forbidden.
+    Raises: OrderNotFound, Forbidden.
     """
-    if not sees(principal, order):
+    if not owns(principal, order):
         raise OrderNotFound(order.id)
     check_action(principal, action)
 
 
 def check_create(principal: Principal, new: NewOrder) -> None:
-    """A courier named at once is a courier assigned. Raises Forbidden."""
+    """Check a new order. One that names its courier needs the grant for assigning couriers too.
+
+    Raises: Forbidden.
+    """
     check_action(principal, Action.CREATE)
     if new.courier_id is not None:
         check_action(principal, Action.ASSIGN_COURIER)
@@ -113,12 +119,15 @@ def check_create(principal: Principal, new: NewOrder) -> None:
 
 
 def check_change(principal: Principal, order: Order, change: Change) -> None:
-    """Raises OrderNotFound, Forbidden; a step that the rules of the order refuse anyway is left to them."""
-    if not sees(principal, order):
+    """Check a change, except for what the rules of the order refuse anyway.
+
+    Raises: OrderNotFound, Forbidden.
+    """
+    if not owns(principal, order):
         raise OrderNotFound(order.id)
     action = action_of(change)
     right = (action, change.to if isinstance(change, ChangeStatus) and action is Action.MOVE else None)
-    if not _fits(GRANTS[principal.role, right], principal, order, change):
+    if not _grant_allows(GRANTS[principal.role, right], principal, order, change):
         raise Forbidden(principal.role, *right)
 
 
@@ -131,13 +140,15 @@ def action_of(change: Change) -> Action:
 
 
 def undo_window_ms(principal: Principal, setting_ms: int) -> int | None:
-    """How old a step may be that the principal takes back; None: any age."""
+    """Return the greatest age of an event that the principal may undo; None for any age."""
     return None if GRANTS[principal.role, (Action.UNDO, None)] is Grant.ANY_TIME else setting_ms
 
 
 def check_feed(principal: Principal, feed: FeedKey) -> None:
-    """For the feed of a customer, restaurant or courier. Raises Forbidden; ValueError for an order's feed, since only
-    the order says whose it is."""
+    """Check the feed of a customer, restaurant or courier.
+
+    Raises: Forbidden; ValueError for an order's feed, since only the order has its owners.
+    """
     if feed.kind is FeedKind.ORDER:
         raise ValueError(f"{feed} is checked with the order")
     match principal.role:
@@ -158,16 +169,18 @@ def check_feed(principal: Principal, feed: FeedKey) -> None:
 
 
 class Parties(NamedTuple):
-    """Whose orders a list is asked for; None: anybody's."""
+    """The owners that a list is limited to; None for no limit."""
 
     customer_id: str | None = None
     restaurant_id: str | None = None
     courier_id: str | None = None
 
 
-def check_list(principal: Principal, asked: Parties) -> Parties:
-    """What to list, so that it has only the principal's own orders: what was asked for, and the principal's id where
-    none was named. Raises Forbidden; InvalidInput when a service has to name one of its restaurants."""
+def check_list(principal: Principal, requested: Parties) -> Parties:
+    """Return the requested parties, limited to the principal's own orders.
+
+    Raises: Forbidden; InvalidInput when a service has to name one of its restaurants.
+    """
     check_action(principal, Action.LIST)
     match principal.role:
         case Role.CUSTOMER:
@@ -177,19 +190,19 @@ def check_list(principal: Principal, asked: Parties) -> Parties:
         case Role.COURIER:
             own = Parties(courier_id=principal.courier_id)
         case Role.SERVICE if principal.restaurants != ALL:
-            if asked.restaurant_id is None and len(principal.restaurants) > 1:
+            if requested.restaurant_id is None and len(principal.restaurants) > 1:
                 raise InvalidInput("restaurant_id", "one of the restaurants that the token names")
-            served = asked.restaurant_id if asked.restaurant_id in principal.restaurants else None
+            served = requested.restaurant_id if requested.restaurant_id in principal.restaurants else None
             own = Parties(restaurant_id=served or min(principal.restaurants))
         case _:
-            return asked
-    if any(mine is not None and theirs not in (None, mine) for mine, theirs in zip(own, asked, strict=True)):
+            return requested
+    if any(mine is not None and theirs not in (None, mine) for mine, theirs in zip(own, requested, strict=True)):
         raise Forbidden(principal.role, Action.LIST)
-    return Parties(*(theirs if mine is None else mine for mine, theirs in zip(own, asked, strict=True)))
+    return Parties(*(theirs if mine is None else mine for mine, theirs in zip(own, requested, strict=True)))
 
 
-def _fits(grant: Grant, principal: Principal, order: Order, change: Change) -> bool:
-    """A cancellation of what is cancelled already is a repetition, and stays one."""
+def _grant_allows(grant: Grant, principal: Principal, order: Order, change: Change) -> bool:
+    """Allow a repeated cancellation where the first one was allowed: it changes nothing."""
     match grant:
         case Grant.NO:
             return False
@@ -203,24 +216,25 @@ def _fits(grant: Grant, principal: Principal, order: Order, change: Change) -> b
             return order.courier_id is None or role_of(_assigned_by(order)) is Role.RESTAURANT
         case Grant.KITCHEN_STEPS | Grant.OWN_STEPS:
             assert isinstance(change, ChangeStatus)
-            undone = _undone(order, change.to)
+            undone = _undone_events(order, change.to)
             if not undone:
                 return True
             if grant is Grant.OWN_STEPS:
-                return _own_steps(principal, order, change, undone)
+                return _undoes_own_steps(principal, order, change, undone)
             if order.status is Status.CANCELLED:
                 return role_of(undone[-1].actor) is Role.RESTAURANT
-            passed = ROAD[ROAD.index(change.to) + 1 : ROAD.index(order.status) + 1]
-            return all(_fits(GRANTS[principal.role, (Action.MOVE, to)], principal, order, change) for to in passed)
+            undone_statuses = PROGRESSION[PROGRESSION.index(change.to) + 1 : PROGRESSION.index(order.status) + 1]
+            grants = (GRANTS[principal.role, (Action.MOVE, status)] for status in undone_statuses)
+            return all(_grant_allows(each, principal, order, change) for each in grants)
 
 
 def _assigned_by(order: Order) -> str:
-    """Return the actor who assigned the courier that the order has; empty when no event says so."""
+    """Return the actor that assigned the current courier; empty when no event has it."""
     return next((event.actor for event in reversed(order.timeline) if event.courier_id is not None), "")
 
 
-def _undone(order: Order, to: Status) -> tuple[Event, ...]:
-    """The steps that an undo to `to` takes back, oldest first; none when that is no undo the order's rules know."""
+def _undone_events(order: Order, to: Status) -> tuple[Event, ...]:
+    """Return the events that an undo to `to` reverts, oldest first; none for an undo that the order's rules refuse."""
     if TRANSITIONS[order.status, to] not in (Move.BACK, Move.RESTORE):
         return ()
     try:
@@ -230,8 +244,8 @@ def _undone(order: Order, to: Status) -> tuple[Event, ...]:
     return tuple(e for e in order.timeline[first.version - 1 :] if e.type is not EventType.COURIER_ASSIGNED)
 
 
-def _own_steps(principal: Principal, order: Order, change: ChangeStatus, undone: tuple[Event, ...]) -> bool:
-    """Only back to where the order stood before them: any other status would be a step of the kitchen's."""
+def _undoes_own_steps(principal: Principal, order: Order, change: ChangeStatus, undone: tuple[Event, ...]) -> bool:
+    """Allow only the status before these steps: any other would be a step of the restaurant."""
     steps = (Status.PICKED_UP, Status.DELIVERED)
     before = order.timeline[undone[0].version - 2].status
     return change.to is before and all(e.actor == principal.actor and e.status in steps for e in undone)

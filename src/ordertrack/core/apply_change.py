@@ -1,4 +1,4 @@
-"""Apply one change to an order and to its simulated schedule. Pure."""
+"""The decision on one change, for its order and its simulation: every store calls it in its transaction. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ordertrack.core.simulation import Step
 def advance_simulated(
     order: Order, pending: tuple[Step, ...], change: Change, now_ms: int
 ) -> tuple[Event | None, tuple[Step, ...]]:
-    """`advance`, and what it leaves of the order's running simulation.
+    """Authorize and decide a change; return its event and the pending simulation steps after it.
 
-    A step of the simulation takes itself off the list; any other change of status ends the simulation.
-    Raises what `check_change` and `advance` raise, and SimulationNotRunning for a step that is not the next one; it is
-    known by its time too, so that one under way when its simulation was stopped is not taken for a step of the one
-    started since.
+    A simulated step removes itself from the pending ones; any other change of status ends the simulation. A step is
+    identified by number and time, so that a late step of a stopped simulation does not count for its successor.
+
+    Raises: what `check_change` and `advance` raise; SimulationNotRunning for a step that is not the next one.
     """
     simulated = change.simulated if isinstance(change, ChangeStatus) else None
     if simulated is not None and (not pending or simulated != (pending[0].seq, pending[0].due_at_ms)):

@@ -1,23 +1,25 @@
-"""Cursors: `<epoch>.<version>`, the position of a client in a feed."""
+"""Positions of a client in a feed: a cursor, or the time of the newest version it has.
+
+A cursor is exact: `<epoch>.<version>`, where the epoch is the store's. `last_update`, of the original contract, is a
+time: since an order's `updated_at` strictly increases, it identifies a version as well.
+"""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ordertrack.core.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from ordertrack.core.order import Order
-
+from ordertrack.core.order import Order
 
 MAX_INT64 = 2**63 - 1
+_CURSOR = re.compile(r"([0-9a-z]{1,32})\.(0|[1-9][0-9]{0,18})(?:\.([1-9][0-9]{0,18}))?", re.ASCII)
 
 
 class Cursor(NamedTuple):
-    """`snapshot` is set between two pages of a snapshot: the feed's version at its beginning. What had ended by then is
-    not in it, or a board with many orders would be shown every order it ever had."""
+    """`snapshot` is set between two pages of a snapshot: the feed's version at its beginning. Orders that had ended by
+    then are left out, so that the pages do not return every order the feed ever had."""
 
     epoch: str
     version: int
@@ -28,11 +30,8 @@ class Cursor(NamedTuple):
         return f"{text}.{self.snapshot}" if self.snapshot else text
 
 
-_CURSOR = re.compile(r"([0-9a-z]{1,32})\.(0|[1-9][0-9]{0,18})(?:\.([1-9][0-9]{0,18}))?", re.ASCII)
-
-
 def parse_cursor(text: str) -> Cursor:
-    """Raises InvalidInput."""
+    """Raises: InvalidInput."""
     match = _CURSOR.fullmatch(text)
     if match is not None:
         cursor = Cursor(match[1], int(match[2]), int(match[3] or 0))
@@ -42,5 +41,5 @@ def parse_cursor(text: str) -> Cursor:
 
 
 def version_at(order: Order, last_update_ms: int) -> int:
-    """The version a client has whose newest `updated_at` is `last_update_ms`; the future is the current one."""
+    """Return the newest version recorded at or before `last_update_ms`."""
     return bisect_right(order.timeline, last_update_ms, key=lambda event: event.recorded_at_ms)

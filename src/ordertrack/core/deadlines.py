@@ -1,7 +1,7 @@
-"""Many deadlines, few timers: deadlines of the same TICK_S seconds share a bucket. Pure.
+"""A timing wheel: deadlines within the same TICK_S seconds share a bucket, so that many of them need one timer. Pure.
 
 A bucket is a ring: a doubly linked list that begins and ends at the bucket. An item holds its own two links, so adding
-and removing take constant time, and a removed item leaves nothing behind. A heap holds the numbers of the buckets.
+and removing take constant time, and nothing refers to a removed item. A heap holds the numbers of the buckets.
 An emptied bucket is dropped at once; its number stays in the heap until it comes first, or until more than half of the
 heap is such numbers.
 """
@@ -21,7 +21,7 @@ MAX_STALE_NUMBERS = 16
 
 
 class Due(msgspec.Struct, gc=False, eq=False, kw_only=True):
-    """Base of what has a deadline: its neighbours in the ring, None while it has no deadline."""
+    """Base class of items with a deadline: the neighbours in the ring, None without a deadline."""
 
     earlier: Due | None = None
     later: Due | None = None
@@ -37,7 +37,7 @@ T = TypeVar("T", bound=Due)
 
 
 class Deadlines(Generic[T]):
-    """An item has at most one deadline: `add` only what was never added, was removed, or was given back by `due`."""
+    """An item has at most one deadline: add only an item that is new, was removed, or was returned by `pop_due`."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, _Bucket] = {}
@@ -56,7 +56,7 @@ class Deadlines(Generic[T]):
         last.later = bucket.earlier = item
 
     def remove(self, item: T) -> None:
-        """Forget the deadline of an item that has one."""
+        """Remove an item that has a deadline."""
         earlier, later = item.earlier, item.later
         assert earlier is not None
         assert later is not None
@@ -65,8 +65,8 @@ class Deadlines(Generic[T]):
         if earlier is later:  # only a bucket is its own neighbour on both sides
             self._drop(cast(_Bucket, earlier))
 
-    def due(self, now_s: float) -> list[T]:
-        """Take out what is due, earliest tick first."""
+    def pop_due(self, now_s: float) -> list[T]:
+        """Remove and return the items that are due, earliest tick first."""
         due: list[T] = []
         while (next_s := self.next_s()) is not None and next_s <= now_s:
             bucket = self._buckets[self._numbers[0]]
@@ -81,7 +81,7 @@ class Deadlines(Generic[T]):
         return due
 
     def next_s(self) -> float | None:
-        """Return when something is due next; None when nothing is."""
+        """Return the earliest deadline; None without any."""
         while self._numbers and self._numbers[0] not in self._buckets:
             heapq.heappop(self._numbers)
         return self._numbers[0] * TICK_S if self._numbers else None

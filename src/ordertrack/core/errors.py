@@ -1,52 +1,51 @@
-"""Errors as a tree. They carry fields, not sentences; `http/problems.py` gives each its words.
+"""Errors as a tree. They carry fields, not sentences; `http/wire/problems.py` has the messages.
 
 OrdertrackError
-├── InvalidInput                  the request itself cannot be understood
+├── InvalidInput                  a value of the request is not allowed
 ├── Unauthenticated               no valid token
-├── Forbidden                     the role may not do this with its own order, or with none
-├── OrderNotFound                 no such order, or another principal's: the two look alike
-├── OrderConflict                 the order's state does not allow it; carries the order as it stands
+├── Forbidden                     the role has no grant for this action
+├── OrderNotFound                 no such order, or another principal's: clients cannot tell which
+├── OrderConflict                 the order's state does not allow it; carries the current order
 │   ├── IllegalTransition
 │   ├── UndoWindowPassed
 │   ├── ReasonRequired
 │   ├── OrderEnded
 │   ├── OrderLogFull
-│   ├── VersionConflict           `expected_version` lost
-│   ├── PreconditionFailed        `If-Match` lost
-│   ├── TooManyLinks              it has all the tracking links it may
+│   ├── VersionConflict           `expected_version` is not the current version
+│   ├── PreconditionFailed        `If-Match` does not match
+│   ├── TooManyLinks              the order has MAX_LINKS tracking links
 │   └── SimulationRunning
 ├── LinkNotFound
 ├── SimulationNotRunning
 ├── ReferenceTaken
 ├── IdempotencyKeyReused
-├── InternalError                 a fault of the server; its log has it under `incident`
+├── InternalError                 a fault of the server; its log has the details under `incident`
 └── Overloaded                    try again after `retry_after_s`
-    ├── TooManyPolls              this feed, or this client, has all it may
-    ├── NodeFull                  this node holds all it may
-    ├── RateLimited               a budget is spent
+    ├── TooManyPolls              a cap of the feed or of the client is reached
+    ├── NodeFull                  the node's cap is reached
+    ├── RateLimited               a rate limit is exceeded
     ├── TokensUnavailable         the keys that verify tokens cannot be fetched
     ├── StoreBusy                 the write queue is full
     ├── StoreUnavailable          the store failed; nothing of the request was kept
-    └── OutcomeUnknown            the store did not confirm a change in time; it may have been made, or be made later
+    └── OutcomeUnknown            the store did not confirm a change in time: it may be made, now or later
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from ordertrack.core.event import Status
-    from ordertrack.core.order import Order
-    from ordertrack.core.principal import Action, Role
+from ordertrack.core.event import Status
+from ordertrack.core.order import Order
+from ordertrack.core.principal import Action, Role
 
 WhyUnauthenticated = Literal["missing", "malformed", "invalid", "expired"]
-"""The reason: no token was sent; it has not the form of one; it is not accepted; it was accepted and has expired."""
+"""No token was sent; it has not the form of a token; it is not accepted; it was valid and has expired."""
 
 
 @dataclass(eq=False)
 class OrdertrackError(Exception):
-    """Base of every error a caller may meet."""
+    """Base of all errors of a request."""
 
     def __str__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if name != "order")
@@ -55,7 +54,7 @@ class OrdertrackError(Exception):
 
 @dataclass(eq=False)
 class InvalidInput(OrdertrackError):
-    """`field` had a value that is not allowed; `allowed` says in words what is."""
+    """The value of `field` is not allowed; `allowed` describes the values that are."""
 
     field: str
     allowed: str
@@ -68,7 +67,7 @@ class Unauthenticated(OrdertrackError):
 
 @dataclass(eq=False)
 class Forbidden(OrdertrackError):
-    """`status` is the one that an order was to be moved to."""
+    """`status` is the requested status, for MOVE."""
 
     role: Role
     action: Action
@@ -85,21 +84,21 @@ class LinkNotFound(OrdertrackError):
 
 @dataclass(eq=False)
 class OrderNotFound(OrdertrackError):
-    """`order_id` as the caller wrote it."""
+    """`order_id` is as the client wrote it."""
 
     order_id: int | str
 
 
 @dataclass(eq=False)
 class OrderConflict(OrdertrackError):
-    """The order as it stands, so that the caller can decide again without another request."""
+    """`order` is the current one, so that the client can decide again without another request."""
 
     order: Order
 
 
 @dataclass(eq=False)
 class IllegalTransition(OrderConflict):
-    """`undo` is what was asked for; `undo_possible` says that the same with an undo would be allowed now."""
+    """`undo` is the request's; `undo_possible` is True when the same request with an undo would be allowed now."""
 
     requested: Status
     undo: bool = False
@@ -166,21 +165,21 @@ class IdempotencyKeyReused(OrdertrackError):
 
 @dataclass(eq=False)
 class InternalError(OrdertrackError):
-    """A fault of the server, or of what its store has of an order. The log has it under `incident`."""
+    """A fault of the server, or damage in its store. The log has the details under `incident`."""
 
     incident: str
 
 
 @dataclass(eq=False)
 class Overloaded(OrdertrackError):
-    """Nothing is wrong with the request: it may succeed after `retry_after_s` seconds."""
+    """The request is valid and may succeed after `retry_after_s` seconds."""
 
     retry_after_s: int
 
 
 @dataclass(eq=False)
 class TooManyPolls(Overloaded):
-    """`of` is what has them: the kind of feed, or `client`."""
+    """`of` names the cap: the kind of feed, `link` or `client`."""
 
     limit: int
     of: str
@@ -198,7 +197,7 @@ class TokensUnavailable(Overloaded):
 
 @dataclass(eq=False)
 class RateLimited(Overloaded):
-    """A `budget` of so many `requests` in `window_s` seconds is spent."""
+    """The `budget` of `requests` in `window_s` seconds is spent."""
 
     budget: str
     requests: int

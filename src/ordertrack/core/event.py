@@ -1,4 +1,4 @@
-"""What can happen to an order: one event, one version. History is only ever added to."""
+"""Events and statuses of an order. Each event is one version; events are appended and never changed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import msgspec
 
 
 class Status(StrEnum):
-    """Where an order stands, in the words of the customer's screen."""
+    """The status of an order, by its name in the HTTP contract."""
 
-    __hash__ = str.__hash__  # Enum's own is written in Python, and every change looks up its step
+    __hash__ = str.__hash__  # Enum's own is written in Python, and every change looks up its transition
 
     CONFIRMED = "confirmed"
     PREPARING = "preparing"
@@ -19,17 +19,20 @@ class Status(StrEnum):
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
 
-    @property
-    def ended(self) -> bool:
-        """True when nothing more is expected: no poll of such an order is ever held."""
-        return self is Status.DELIVERED or self is Status.CANCELLED
+    ended: bool
+    """True when no more changes are expected: no poll of such an order is held."""
+
+    def __init__(self, value: str) -> None:
+        self.ended = value in ("delivered", "cancelled")
 
 
-ROAD = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_UP, Status.DELIVERED)
-"""The way from kitchen to door, in order; `cancelled` is beside it."""
+PROGRESSION = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_UP, Status.DELIVERED)
+"""The statuses of a delivered order, in order."""
 
 
 class EventType(StrEnum):
+    __hash__ = str.__hash__
+
     CREATED = "created"
     STATUS_CHANGED = "status_changed"
     REVERTED = "reverted"
@@ -39,9 +42,9 @@ class EventType(StrEnum):
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One entry of an order's log.
 
-    `status` is the order's status *after* the event, whatever its type. `at_ms` is when it happened as told by whoever
-    did it; `recorded_at_ms` is when it was recorded, strictly increasing per order. Both are milliseconds since 1970.
-    `origin` is the address it was asked from, for the audit trail alone.
+    `status` is the order's status *after* the event, for every type. `at_ms` is when it happened according to its
+    actor; `recorded_at_ms` is when it was recorded, strictly increasing per order. Both are milliseconds since 1970.
+    `origin` is the client's address, for the audit trail only.
     """
 
     version: int

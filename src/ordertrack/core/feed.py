@@ -1,18 +1,13 @@
-"""Feeds: whatever has a version and can be waited on. And the two ways a client names the version it has.
-
-A cursor is exact: `<epoch>.<version>`, where the epoch is the store's incarnation. `last_update` is the original
-contract's way, a time: since an order's `updated_at` strictly increases, echoing it names a version just as well.
-"""
+"""Feeds: an order, or all orders of a customer, restaurant or courier. A feed has a version, and clients poll it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-if TYPE_CHECKING:
-    from ordertrack.core.order import Order
+from ordertrack.core.order import Order
 
 Entry = TypeVar("Entry")
 
@@ -36,13 +31,13 @@ def order_feed(order_id: int) -> FeedKey:
 
 
 def party_feeds(order: Order) -> tuple[FeedKey, ...]:
-    """The feeds of the people an order belongs to; a change of it bumps each of them."""
+    """Return the feeds of the order's parties; each change of the order increments their versions."""
     feeds = (FeedKey(FeedKind.CUSTOMER, order.customer_id), FeedKey(FeedKind.RESTAURANT, order.restaurant_id))
     return feeds if order.courier_id is None else (*feeds, FeedKey(FeedKind.COURIER, order.courier_id))
 
 
 def touched_feeds(before: Order | None, after: Order) -> tuple[FeedKey, ...]:
-    """The party feeds a change bumps: also that of a courier who has just lost the order."""
+    """Return the party feeds that a change increments: the previous courier's too, when the change replaced it."""
     feeds = party_feeds(after)
     if before is None or before.courier_id in (None, after.courier_id):
         return feeds
@@ -50,10 +45,10 @@ def touched_feeds(before: Order | None, after: Order) -> tuple[FeedKey, ...]:
 
 
 class FeedChanges(NamedTuple):
-    """What happened to the orders of a party up to `version`, the oldest change first.
+    """One page: the orders of a party that changed, up to `version`, the oldest change first.
 
-    `left` has the ids that are no longer the party's. `more` says that a page was full: then `version` is that of its
-    last entry, and not the feed's. `snapshot` is then, on the pages of a snapshot, the feed's version at its beginning.
+    `left` has the ids that are no longer the party's. `more` is True when the page was full: then `version` is that of
+    its last entry, and not the feed's, and `snapshot` is the feed's version when the snapshot began (0: no snapshot).
     """
 
     version: int
@@ -64,65 +59,68 @@ class FeedChanges(NamedTuple):
 
 
 PAGE_ENTRIES = 100
-"""Orders and departures in one answer: usually about 100 KB."""
+"""Orders and departures in one response: usually about 100 KB."""
 PAGE_BYTES = 1_000_000
-"""Bytes of JSON in one page of a feed or a list, about. An order with more is the only entry of its page."""
+"""Approximate bytes of JSON in one page of a feed or a list. A larger order is the only entry of its page."""
 _ORDER_BYTES, _ITEM_BYTES, _EVENT_BYTES, _STEP_BYTES = 450, 60, 200, 12
-"""JSON of an order, an item, an event and a step passed over, with long numbers and without texts."""
+"""Bytes of JSON of an order, an item, an event and a skipped status, with long numbers and without texts."""
 
 
-def fitting(entries: Iterable[Entry], limit: int, what: Callable[[Entry], Order | int]) -> tuple[list[Entry], bool]:
-    """Return the first entries that fit on a page, at most `limit`, at most PAGE_BYTES, at least one; and whether there
-    are more. `what` gives an entry's order, or the id of an order that left. Only one more than fits is taken."""
-    shown: list[Entry] = []
+def fill_page(entries: Iterable[Entry], limit: int, value: Callable[[Entry], Order | int]) -> tuple[list[Entry], bool]:
+    """Return the first entries that fit on a page, at most `limit`, at most PAGE_BYTES, at least one; and True when
+    there are more. `value` gives an entry's order, or the id of an order that left. At most one more than fits is
+    consumed."""
+    fitting: list[Entry] = []
     size = 0
     for entry in entries:
-        size += _json_bytes(what(entry))
-        if shown and (len(shown) == limit or size > PAGE_BYTES):
-            return shown, True
-        shown.append(entry)
-    return shown, False
+        size += _json_bytes(value(entry))
+        if fitting and (len(fitting) == limit or size > PAGE_BYTES):
+            return fitting, True
+        fitting.append(entry)
+    return fitting, False
 
 
-def page(version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0) -> FeedChanges:
+def build_page(
+    version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0
+) -> FeedChanges:
     """Return the oldest of `entries` that fit.
 
-    An entry is the version of the feed and the order that changed then, or the id of an order that left. They come
-    oldest first. A store may read orders as they are asked for (`fitting`). The feed is at `version`. No two entries
-    have one version, so a page may end between any of them.
+    An entry is a version of the feed and the order that changed in it, or the id of an order that left; the oldest
+    comes first. `entries` may be lazy (see `fill_page`). The feed is at `version`. Each entry has its own version, so
+    a page may end after any entry.
     """
-    shown, more = fitting(entries, limit, itemgetter(1))
-    upto = shown[-1][0] if more else version
+    fitting, more = fill_page(entries, limit, itemgetter(1))
+    upto = fitting[-1][0] if more else version
     return FeedChanges(
         version=upto,
-        orders=tuple(what for _, what in shown if not isinstance(what, int)),
-        left=tuple(what for _, what in shown if isinstance(what, int)),
+        orders=tuple(value for _, value in fitting if not isinstance(value, int)),
+        left=tuple(value for _, value in fitting if isinstance(value, int)),
         more=more,
         snapshot=snapshot if more and upto < snapshot else 0,
     )
 
 
-def _json_bytes(what: Order | int) -> int:
-    """Estimate the size of an entry in an answer. Texts count as UTF-8, without what JSON escapes in them."""
-    if isinstance(what, int):
+def _json_bytes(value: Order | int) -> int:
+    """Estimate the size of an entry as JSON. Texts count as UTF-8, without escapes."""
+    if isinstance(value, int):
         return 20
-    details = what.details
-    texts: list[str | None] = [what.reference, what.customer_id, what.restaurant_id, what.courier_id]
+    details = value.details
+    texts: list[str | None] = [value.reference, value.customer_id, value.restaurant_id, value.courier_id]
     texts += [details.address, details.note, *(item.name for item in details.items)]
     texts += [item.note for item in details.items]
-    texts += [text for event in what.timeline for text in (event.actor, event.reason, event.courier_id)]
-    skipped = sum(len(event.skipped) for event in what.timeline)
+    texts += [text for event in value.timeline for text in (event.actor, event.reason, event.courier_id)]
+    skipped = sum(len(event.skipped) for event in value.timeline)
     return (
         _ORDER_BYTES
         + _ITEM_BYTES * len(details.items)
-        + _EVENT_BYTES * len(what.timeline)
+        + _EVENT_BYTES * len(value.timeline)
         + _STEP_BYTES * skipped
         + sum(len(text) if text.isascii() else len(text.encode()) for text in texts if text)
     )
 
 
 class FeedState(NamedTuple):
-    """A party's feed as it stands: with what happened in it, as far as that was asked for."""
+    """A party's feed at a version, with the changes that were read."""
 
     feed: FeedKey
     changes: FeedChanges

@@ -1,20 +1,20 @@
-"""Who waits for which feed. Pure: it hands back the polls to answer and writes to no socket.
+"""The hub: the open polls of each feed. Pure: it returns the polls to answer and writes to no socket.
 
 A poll is in one of two states; it is parked while it has a deadline:
 
-    join ──► READING ──park──► PARKED ──news, close, a newer poll──► handed back, gone from the hub
+    join ──► READING ──park──► PARKED ──news, close, a newer poll──► handed back, removed from the hub
                │  ▲              │
                │  └───expire─────┘   (deadline: still joined, the store is read once more)
-               └──leave──► gone
+               └──leave──► removed
 
-It joins *before* the store is read and parks after. News that comes in between is remembered on the poll, and `park`
-then says "read again" instead of sleeping over it. Only parked polls count against the caps.
+A poll joins *before* the store is read and parks after. News between the two is recorded on the poll, and `park` then
+returns NEWS: read again. Only parked polls count against the caps.
 
-Two kinds of parked polls give way to a newer one that parks: the older poll of the same `client_id`, and, where a cap
-of the feed is met, the oldest poll of the same principal. A proxy that does not pass on a client's abort leaves such
-polls behind.
+Two kinds of parked polls are superseded by a newer one that parks: the older poll of the same `client_id`, and, at a
+cap of the feed, the oldest poll of the same principal. Such polls remain when a proxy does not pass on a client's
+abort.
 
-A drain moves all deadlines into its window, at random; until that ends polls are held, and woken, as ever.
+A drain moves all deadlines into its window, at random; until it ends, polls are held and woken as usual.
 
 Times are seconds of any monotonic clock. Deadlines share buckets (`core.deadlines`): a parked poll needs no timer.
 """
@@ -34,21 +34,21 @@ from ordertrack.core.principal import ANYONE, Principal, Role
 
 TOO_MANY_RETRY_AFTER_S = 5
 FULL_RETRY_AFTER_S = (5, 10)
-"""A poll refused by a full node comes again after a random time in these bounds, so that not all do at once."""
+"""Bounds of the random retry time of a poll that a full node refused, so that retries spread out."""
 
 W = TypeVar("W")
 
 
 class Poll(Due, Generic[W], gc=False, eq=False):
-    """One poll of `feed`, the newest of `client_id` when that is given.
+    """One poll of `feed`, the newest of its `client_id` if there is one.
 
-    `waiter` holds its connection; the hub never looks at it. `position` is the version the client has, `ends_at_s` when
-    its hold ends, `conditional` whether "nothing new" may be a 304. `announced` is the newest version the feed was told
-    of while the poll was reading. `by` is who asks: client ids are each principal's own, so that no principal ends a
-    poll of another.
+    `waiter` is the transport's and opaque to the hub. `position` is the version that the client has, `ends_at_s` the
+    end of the hold; `conditional` allows a 304 without news. `announced` is the newest version that was announced while
+    the poll was reading. `by` is the client's principal: a client id is scoped to it, so that no principal supersedes
+    a poll of another.
 
-    The garbage collector does not look at polls, because there are many of them, for long: a holder of a reference to
-    one drops it when the poll is handed back.
+    Polls are not tracked by the garbage collector, since many live long: drop every reference to a poll that was handed
+    back.
     """
 
     feed: FeedKey
@@ -66,20 +66,20 @@ class Poll(Due, Generic[W], gc=False, eq=False):
 
 
 class Parking(Enum):
-    """Why `park` did not hold a poll."""
+    """The reason why `park` did not hold a poll."""
 
     NEWS = auto()
-    """News came while the store was read: read again."""
+    """News was announced while the store was read: read again."""
     DRAINING = auto()
-    """The node is going away: answer now."""
+    """The hub is closed: answer now."""
     SUPERSEDED = auto()
     """Newer polls of the same client or principal are held already: answer this one now."""
     GONE = auto()
-    """The poll has left meanwhile: there is no client to answer."""
+    """The poll has left: there is no client to answer."""
 
 
 class Held(NamedTuple, Generic[W]):
-    """The poll is parked. `superseded` gave way to it and is handed back, to be answered so."""
+    """The poll is parked. `superseded` is the poll that it replaced, handed back to be answered."""
 
     superseded: Poll[W] | None = None
 
@@ -90,11 +90,11 @@ _CAPPED = (Role.CUSTOMER, Role.RESTAURANT, Role.COURIER, Role.LINK)
 
 
 class Caps(NamedTuple):
-    """Polls parked at once: of one feed, of one client (a principal; without access control a `client_id`), in all.
+    """Parked polls at once: of one feed, of one client (a principal; without access control a `client_id`), in total.
 
-    The last `reserved` places are for polls with a position: on a full node, clients that follow an order already keep
-    following it. Of an order's places holders of links get at most half, and any one principal at most seven in ten,
-    so that no principal takes the places of the others. Services and administrators need none.
+    The last `reserved` places are for polls with a position, so that on a full node clients that follow an order
+    already can go on. Tracking links get at most half of a feed's places and one principal at most seven in ten, so
+    that no principal takes all places. Services and administrators count only against the total.
     """
 
     per_feed: int
@@ -112,7 +112,7 @@ class Caps(NamedTuple):
 
 
 class Hub(Generic[W]):
-    """`full_retry_after_s` draws the seconds after which a poll refused by a full node may come again."""
+    """`full_retry_after_s` draws the retry time of a poll that a full node refuses, in seconds."""
 
     def __init__(self, caps: Caps, *, full_retry_after_s: Callable[[], int]) -> None:
         self.caps = caps
@@ -125,12 +125,14 @@ class Hub(Generic[W]):
         self._drained_at_s = math.inf
         self._held_by_client: Counter[str] = Counter()
         self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
+        self.is_watched: Callable[[FeedKey], bool] = self._by_feed.__contains__
+        """True for a feed that polls have joined."""
         self._by_client: dict[tuple[FeedKey, str, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
 
     @property
     def closed(self) -> bool:
-        """True once nothing is held any more."""
+        """True after `close`: no poll is held."""
         return self._closed
 
     @property
@@ -142,24 +144,21 @@ class Hub(Generic[W]):
         """True from `join` until the poll leaves or is handed back."""
         return poll in self._by_feed.get(poll.feed, ())
 
-    def watched(self, feed: FeedKey) -> bool:
-        return feed in self._by_feed
-
     @property
     def feeds_watched(self) -> int:
         return len(self._by_feed)
 
     def join(self, poll: Poll[W]) -> None:
-        """From here on no news of the feed is missed. The caller ends it with `park` or `leave`."""
+        """Add a poll: no news of the feed is missed from now on. The caller continues with `park` or `leave`."""
         polls = self._by_feed.get(poll.feed)
         if polls is None:
             self._by_feed[poll.feed] = [poll]
         else:
-            poll.feed = polls[0].feed  # one key for all of them: ten thousand equal ones would be a megabyte
+            poll.feed = polls[0].feed  # shared, since ten thousand equal keys take a megabyte
             polls.append(poll)
 
     def leave(self, poll: Poll[W]) -> bool:
-        """Forget the poll, in whatever state. False when it had already been handed back."""
+        """Remove the poll in any state. Return False when it was handed back before."""
         polls = self._by_feed.get(poll.feed)
         if polls is None or poll not in polls:
             return False
@@ -170,16 +169,16 @@ class Hub(Generic[W]):
         return True
 
     def polls(self, feed: FeedKey) -> list[Poll[W]]:
-        """Parked or reading."""
+        """Return the polls of a feed, parked or reading."""
         return list(self._by_feed.get(feed, ()))
 
     def park(
         self, poll: Poll[W], position: int, until_s: float, *, seen: int | None = None, resuming: bool = True
     ) -> Held[W] | Parking:
-        """Hold a joined poll for a version beyond `position`, until `until_s`. `seen` is the version that was read
-        when that was decided (None: `position`); `resuming` is True when the poll came with a position.
+        """Hold a joined poll for a version beyond `position`, until `until_s`. `seen` is the version that was read for
+        this decision (None: `position`); `resuming` is True when the client sent a position.
 
-        Raises: TooManyPolls, NodeFull. The poll is then still joined, and the caller leaves.
+        Raises: TooManyPolls, NodeFull. The poll is then still joined, and the caller calls `leave`.
         """
         if not self.has(poll):
             return Parking.GONE
@@ -203,9 +202,9 @@ class Hub(Generic[W]):
         return _HELD if older is None else Held(older)
 
     def news(self, feed: FeedKey, version: int, *, final: bool = False) -> list[Poll[W]]:
-        """The feed is at `version`: hand back the parked polls that are behind it, and tell those still reading.
+        """Announce `version` of a feed: hand back the parked polls behind it, and record it on the reading ones.
 
-        `final`: no more versions are expected, so no poll of the feed stays parked, not even one that is ahead.
+        `final` is True for the last version: no poll of the feed stays parked, not even one that is ahead.
         """
         polls = self._by_feed.get(feed)
         if polls is None:
@@ -220,15 +219,15 @@ class Hub(Generic[W]):
         return woken
 
     def expire(self, now_s: float) -> list[Poll[W]]:
-        """Polls whose time is up. They are reading again: still joined, so that news is not missed meanwhile."""
-        due = self._deadlines.due(now_s)
+        """Return the polls at their deadline. They are reading again, still joined, so that no news is missed."""
+        due = self._deadlines.pop_due(now_s)
         for poll in due:
             self._uncount(poll)
             poll.announced = 0
         return due
 
     def next_deadline_s(self) -> float | None:
-        """When `expire` has work next; None when nothing is parked."""
+        """Return the time of the next `expire`; None without parked polls."""
         return self._deadlines.next_s()
 
     def drain(self, now_s: float, until_s: float, draw: Callable[[], float]) -> None:
@@ -242,7 +241,7 @@ class Hub(Generic[W]):
                     self._deadlines.add(poll, min(poll.ends_at_s, now_s + draw() * (until_s - now_s)))
 
     def close(self) -> list[Poll[W]]:
-        """Hold nothing from now on, and hand back all that was parked."""
+        """Hand back all parked polls and hold none from now on."""
         self.draining = self._closed = True
         handed_back: list[Poll[W]] = []
         for feed, polls in list(self._by_feed.items()):
@@ -252,7 +251,7 @@ class Hub(Generic[W]):
         return handed_back
 
     def _check_caps(self, poll: Poll[W], *, resuming: bool) -> Poll[W] | None:
-        """Return the parked poll in whose place alone this one can be parked; None when there is a place for it.
+        """Return the parked poll that this one has to replace; None when there is a free place.
 
         Raises: TooManyPolls, NodeFull.
         """
@@ -271,7 +270,7 @@ class Hub(Generic[W]):
         return self._check_shares(poll, [other for other in polls if other.parked and other.by.role not in _TRUSTED])
 
     def _check_shares(self, poll: Poll[W], held: list[Poll[W]]) -> Poll[W] | None:
-        """As `_check_caps`, for the caps of a feed. `held` is in the order in which the polls joined."""
+        """Do the same for the caps of a feed. `held` is in the order in which the polls joined."""
         caps = self.caps
         own = _of_same_principal(poll, held)
         if len(held) >= caps.per_feed:
@@ -290,7 +289,7 @@ class Hub(Generic[W]):
         return None if poll.client_id is None else self._by_client.get((poll.feed, poll.by.actor, poll.client_id))
 
     def _joined_before(self, poll: Poll[W], other: Poll[W]) -> bool:
-        """A slow read must not let a poll end one that came after it. False when either has left."""
+        """Return True when `poll` is the older one: a slow read must not replace a newer poll."""
         both = [joined for joined in self._by_feed.get(poll.feed, ()) if joined is poll or joined is other]
         return both == [poll, other]
 
@@ -310,7 +309,7 @@ class Hub(Generic[W]):
             self._uncount(poll)
 
     def _uncount(self, poll: Poll[W]) -> None:
-        """Of a poll that was parked and has no deadline any more."""
+        """Undo the counts of a poll that was parked and has no deadline now."""
         self.held -= 1
         self.held_by_kind[poll.feed.kind] -= 1
         if (client := _client(poll)) is not None:
@@ -322,19 +321,17 @@ class Hub(Generic[W]):
 
 
 def _client(poll: Poll[W]) -> str | None:
-    """Return by what name polls are counted together; None for a poll that is not: a shop's back end may hold as many
-    as it has orders."""
+    """Return the name that polls are counted by; None for a service or administrator, which may poll every order."""
     if poll.by.role is Role.ANYONE:
         return poll.client_id
     return poll.by.actor if poll.by.role in _CAPPED else None
 
 
 def _of_same_principal(poll: Poll[W], held: list[Poll[W]]) -> list[Poll[W]]:
-    """Compare by role and name, since a renewed token is the same principal.
+    """Return the polls of the same role and name: a renewed token is the same principal.
 
-    Without access control clients have no names. There polls for one address behind a trusted proxy are taken for one
-    client's, and only those without a `client_id`, which would name another client. (The abort of a client that is
-    connected directly is seen: all its polls are wanted.)
+    Without access control, polls from one address behind a trusted proxy count as one client's if they have no
+    `client_id`. Directly connected clients are not compared: the server notices their aborts, so all polls are live.
     """
     by = poll.by
     if by.role is not Role.ANYONE:

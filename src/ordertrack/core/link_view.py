@@ -1,12 +1,12 @@
-"""The order as the holder of a tracking link sees it: the whole rule is in this file.
+"""The redacted order that a client with a tracking link gets. This file has the complete rule.
 
-A link is passed on, so it shows where the order stands and nothing of the people:
+Links are shared, so they show the progress of the order and no personal data:
 
-* the customer's id, the reference, the address and every note (the order's and its items') are left out;
-* the courier's id is there only while the order is with the courier (`picked_up`), in the log as well;
-* an actor is its role alone: `courier`, not `courier:7`; the address it asked from is left out.
+* the customer's id, the reference, the address and every note (the order's and its items') are removed;
+* the courier's id is present only while the order is `picked_up`, in the timeline as well;
+* an actor is its role alone: `courier`, not `courier:7`; the client's address is removed.
 
-Statuses, times, versions, items, prices and the reasons of steps, which are written for the customer, stay.
+Statuses, times, versions, items, prices and the reasons of changes, which are written for the customer, stay.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from ordertrack.core.principal import role_of
 from ordertrack.core.simulation import ACTOR as SIMULATOR
 
 REDACTED_ID = ""
-"""The customer's id in what a link shows. No customer has it, and on the wire it is null."""
+"""The customer's id in a redacted order. No customer has it; JSON has null."""
 ANONYMOUS_ACTOR = "anonymous"
-"""The actor of an event that no known role signed."""
+"""The actor of an event whose actor has no known role."""
 
 
-def for_link(order: Order) -> Order:
-    """The order as a link shows it. Versions and their number are the order's, so positions keep their meaning."""
+def redact_for_link(order: Order) -> Order:
+    """Return the redacted order. It has all versions, so positions stay valid."""
     courier_id = order.courier_id if order.status is Status.PICKED_UP else None
     return replace(
         order,
         customer_id=REDACTED_ID,
         reference=None,
         courier_id=courier_id,
-        details=_details(order.details),
-        timeline=tuple(_event(event, courier_id) for event in order.timeline),
+        details=_redact_details(order.details),
+        timeline=tuple(_redact_event(event, courier_id) for event in order.timeline),
     )
 
 
-def _details(details: Details) -> Details:
-    """Field by field, so that a new one is not shown until somebody decides that it may be."""
+def _redact_details(details: Details) -> Details:
+    """Copy the public fields by name, so that a new field is private until it is added here."""
     return Details(
         items=tuple(replace(item, note=None) for item in details.items),
         total=details.total,
@@ -46,16 +46,16 @@ def _details(details: Details) -> Details:
     )
 
 
-def _event(event: Event, courier_id: str | None) -> Event:
+def _redact_event(event: Event, courier_id: str | None) -> Event:
     return replace(
         event,
-        actor=_signature(event.actor),
+        actor=_redact_actor(event.actor),
         courier_id=courier_id if event.courier_id == courier_id else None,
         origin=None,
     )
 
 
-def _signature(actor: str) -> str:
+def _redact_actor(actor: str) -> str:
     role = role_of(actor)
     if role is not None:
         return role.value

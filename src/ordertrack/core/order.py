@@ -1,7 +1,6 @@
-"""The order and the rules of its life: everything that decides whether an update is legal is in this file.
+"""The order as a value, and `evolve`, which applies an event to it. Pure.
 
-An update is decided in two steps, both pure: `advance` looks at the order and says which event the change is (or
-`None` when it is already so, or raises and changes nothing); `evolve` applies an event. An order is the fold of its
+A change takes two steps: `core.order_rules.advance` decides its event, `evolve` applies it. An order is the fold of its
 events: `evolve` over the events after an old snapshot gives the new one.
 """
 
@@ -14,7 +13,7 @@ from ordertrack.core.transitions import FORWARD_MOVES, TRANSITIONS
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One line of what was ordered."""
+    """One line of the order."""
 
     name: str
     quantity: int = 1
@@ -23,7 +22,7 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Details(msgspec.Struct, frozen=True):
-    """What the customer sees and the tracker only carries: no rule depends on it."""
+    """Data for the customer. No rule depends on it."""
 
     items: tuple[Item, ...] = ()
     total: float | int | None = None
@@ -38,7 +37,7 @@ class Cancellation(msgspec.Struct, frozen=True):
 
 
 class NewOrder(msgspec.Struct, frozen=True):
-    """An order as the shop hands it over; the store gives it its id. `courier_id` may be known from the start."""
+    """An order before the store assigns its id. `courier_id` is the courier known at creation, if any."""
 
     customer_id: str
     restaurant_id: str
@@ -50,7 +49,7 @@ class NewOrder(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
-    """A snapshot. Times are milliseconds since 1970, UTC; `timeline` is oldest first and complete."""
+    """An order at one version. Times are milliseconds since 1970, UTC; `timeline` has all events, oldest first."""
 
     id: int
     reference: str | None
@@ -72,16 +71,16 @@ class Order(msgspec.Struct, frozen=True, gc=False):
         return Cancellation(by=cancelled.actor, reason=cancelled.reason)
 
     def events_after(self, version: int) -> tuple[Event, ...]:
-        """Events with a higher version, oldest first. Versions start at 1 and have no holes, so this is a slice."""
+        """Return the events with a higher version, oldest first: a slice, since versions are 1, 2, 3, …"""
         return self.timeline[max(version, 0) :]
 
     def legal_next(self) -> tuple[Status, ...]:
-        """Statuses a plain update may ask for now (an undo is not a plain update)."""
+        """Return the statuses that an update without `undo` may set now."""
         return tuple(to for to in Status if TRANSITIONS[self.status, to] in FORWARD_MOVES)
 
 
 def create(order_id: int, new: NewOrder, now_ms: int) -> Order:
-    """The order at version 1."""
+    """Return the order at version 1."""
     created = Event(
         1,
         EventType.CREATED,
@@ -108,7 +107,7 @@ def create(order_id: int, new: NewOrder, now_ms: int) -> Order:
 
 
 def as_created(order: Order) -> Order:
-    """The order as it was answered when it was created: what a repeated creation is answered with."""
+    """Return the order at version 1 again: the response to a repeated creation."""
     created = order.timeline[0]
     return msgspec.structs.replace(
         order,
@@ -121,7 +120,10 @@ def as_created(order: Order) -> Order:
 
 
 def evolve(order: Order, event: Event) -> Order:
-    """The order after `event`, which must be the next version."""
+    """Return the order after `event`, which must be the next version.
+
+    Raises: ValueError.
+    """
     if event.version != order.version + 1:
         raise ValueError(f"event {event.version} does not follow version {order.version}")
     return msgspec.structs.replace(

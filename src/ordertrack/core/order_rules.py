@@ -1,4 +1,4 @@
-"""Decide whether a change is legal: `advance` returns its event, None, or raises. Pure."""
+"""The rules of an order: `advance` decides every change of its status or courier. Pure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ordertrack.core.errors import (
     UndoWindowPassed,
     VersionConflict,
 )
-from ordertrack.core.event import ROAD, Event, EventType, Status
+from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.order import Order
 from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.core.transitions import FORWARD_MOVES, TRANSITIONS, Move
 
 MAX_EVENTS = 500
-"""Events an order may have before only its end is accepted: a real order has 5 to 20, a runaway script has more."""
+"""Events of an order after which only its end is accepted. Real orders have 5 to 20; a runaway script makes more."""
 
 
 class ChangeStatus(msgspec.Struct, frozen=True):
-    """`{"status": ...}` as asked for. `if_match` holds the versions an `If-Match` header named; `undo_window_ms` is
-    the caller's (None: no limit); `simulated` is set on a step of a workflow simulation: its `seq` and `due_at_ms`.
-    `by` is who asks, and `actor` what the event is signed with."""
+    """A requested change of status. `if_match` has the versions in the `If-Match` header; `undo_window_ms` is the
+    principal's (None: no limit); `simulated` is set for a simulated step: its `seq` and `due_at_ms`. `by` is the
+    principal, `actor` its name in the event."""
 
     order_id: int
     to: Status
@@ -44,7 +44,7 @@ class ChangeStatus(msgspec.Struct, frozen=True):
 
 
 class AssignCourier(msgspec.Struct, frozen=True):
-    """Assign a courier or replace the one there is; the status stays."""
+    """A request to assign or replace the courier; the status stays."""
 
     order_id: int
     courier_id: str
@@ -59,9 +59,9 @@ Change = ChangeStatus | AssignCourier
 
 
 def advance(order: Order, change: Change, now_ms: int) -> Event | None:
-    """Which event `change` is on this order, or None when it is already so.
+    """Return the event that `change` makes, or None when the order already has the requested value.
 
-    Raises an `OrderConflict` when the rules do not allow it.
+    Raises: an `OrderConflict` when the rules do not allow it.
     """
     match change:
         case ChangeStatus():
@@ -74,9 +74,9 @@ def advance(order: Order, change: Change, now_ms: int) -> Event | None:
 
 def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | None:
     move = TRANSITIONS[order.status, change.to]
-    already_so = move is Move.SAME
-    _check_condition(order, change, already_so=already_so)
-    if already_so:
+    is_repeated = move is Move.SAME
+    _check_condition(order, change, is_repeated=is_repeated)
+    if is_repeated:
         return None
     undone: Event | None = None
     if change.undo:
@@ -85,7 +85,7 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
         raise IllegalTransition(order, change.to, undo_possible=_undo_possible(order, change, now_ms))
     if move is Move.CANCEL_WITH_REASON and not change.reason:
         raise ReasonRequired(order, change.to)
-    _check_room(order, ends=change.to.ended)
+    _check_log_limit(order, ends=change.to.ended)
     recorded_at_ms = _next_time(order, now_ms)
     at_ms = recorded_at_ms if change.occurred_at_ms is None else min(change.occurred_at_ms, recorded_at_ms)
     return Event(
@@ -103,7 +103,10 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
 
 
 def _undoable(order: Order, change: ChangeStatus, now_ms: int) -> Event:
-    """The event that an undo to `change.to` undoes. Raises IllegalTransition, UndoWindowPassed."""
+    """Return the event that an undo to `change.to` undoes.
+
+    Raises: IllegalTransition, UndoWindowPassed.
+    """
     if TRANSITIONS[order.status, change.to] not in (Move.BACK, Move.RESTORE):
         raise IllegalTransition(order, change.to, undo=True)
     undone = undone_event(order, change.to)
@@ -121,13 +124,13 @@ def _undo_possible(order: Order, change: ChangeStatus, now_ms: int) -> bool:
 
 
 def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event | None:
-    already_so = order.courier_id == change.courier_id
-    _check_condition(order, change, already_so=already_so)
-    if already_so:
+    is_repeated = order.courier_id == change.courier_id
+    _check_condition(order, change, is_repeated=is_repeated)
+    if is_repeated:
         return None
     if order.status.ended:
         raise OrderEnded(order)
-    _check_room(order, ends=False)
+    _check_log_limit(order, ends=False)
     recorded_at_ms = _next_time(order, now_ms)
     return Event(
         version=order.version + 1,
@@ -142,12 +145,13 @@ def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event |
 
 
 def undone_event(order: Order, to: Status) -> Event:
-    """The event that going back to `to` would undo.
+    """Return the event that an undo to `to` undoes.
 
-    From `cancelled` it is the cancellation, and only the status before it can be restored. On the road it is the
-    latest event that passed from `to` (or from before it, when `to` was skipped) to beyond it: the earliest of those
-    undone, so a window measured from it covers them all.
-    Raises IllegalTransition when `to` is not where a cancelled order came from.
+    1. A cancelled order: the cancellation. Only the status before it can be restored.
+    2. Otherwise the latest event that moved the order from `to` (or an earlier status, when `to` was skipped) beyond
+       it: the earliest of the events that are undone, so a window measured from it covers them all.
+
+    Raises: IllegalTransition when `to` is not the status before the cancellation.
     """
     if order.status is Status.CANCELLED:
         *before, last = [e for e in order.timeline if e.type is not EventType.COURIER_ASSIGNED]
@@ -156,33 +160,36 @@ def undone_event(order: Order, to: Status) -> Event:
         return last
     undone = order.timeline[-1]
     for event in reversed(order.timeline):
-        if event.status is not Status.CANCELLED and ROAD.index(event.status) <= ROAD.index(to):
+        if event.status is not Status.CANCELLED and PROGRESSION.index(event.status) <= PROGRESSION.index(to):
             break
         if event.type is not EventType.COURIER_ASSIGNED:
             undone = event
     return undone
 
 
-def _check_condition(order: Order, change: Change, *, already_so: bool) -> None:
-    """RFC 9110, 13.1.1: a condition that only fails because this very change was already made is not a failure."""
+def _check_condition(order: Order, change: Change, *, is_repeated: bool) -> None:
+    """RFC 9110, 13.1.1: a condition that fails only because this change was made before does not count as failed.
+
+    Raises: PreconditionFailed, VersionConflict.
+    """
     if change.if_match is None and change.expected_version is None:
         return
-    fitting = {order.version, order.version - 1} if already_so else {order.version}
-    if change.if_match is not None and not change.if_match & fitting:
+    matching = {order.version, order.version - 1} if is_repeated else {order.version}
+    if change.if_match is not None and not change.if_match & matching:
         raise PreconditionFailed(order)
-    if change.expected_version is not None and change.expected_version not in fitting:
+    if change.expected_version is not None and change.expected_version not in matching:
         raise VersionConflict(order, change.expected_version)
 
 
-def _check_room(order: Order, *, ends: bool) -> None:
+def _check_log_limit(order: Order, *, ends: bool) -> None:
     if order.version >= MAX_EVENTS and not ends:
         raise OrderLogFull(order, MAX_EVENTS)
 
 
 def _next_time(order: Order, now_ms: int) -> int:
-    """Strictly increasing per order, so that echoing `updated_at` is a faithful position."""
+    """Return a time that strictly increases per order, so that `updated_at` identifies a version."""
     return max(now_ms, order.updated_at_ms + 1)
 
 
 def _skipped(start: Status, to: Status) -> tuple[Status, ...]:
-    return ROAD[ROAD.index(start) + 1 : ROAD.index(to)]
+    return PROGRESSION[PROGRESSION.index(start) + 1 : PROGRESSION.index(to)]

@@ -1,6 +1,6 @@
-"""What a poll is answered, and when: the decision table of PROTOCOL.md section 3 (3.5 to 3.13) and its figures.
+"""The decision on a poll, answer or hold: the table of PROTOCOL.md section 3 (3.5 to 3.13) and its times.
 
-Superseding (3.14, 3.33) and the caps (3.15, 3.16) belong to the hub: only a poll that has to be held can meet them.
+Superseding (3.14, 3.33) and the caps (3.15, 3.16) are in the hub, since they concern held polls only.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ordertrack.core.feed import FeedKey, FeedKind, FeedState
 from ordertrack.core.order import Order
 
 State = Order | FeedState
-"""Of an order all of it; of a party's feed its version, and what changed where that is told."""
+"""The order, or a party's feed at its version."""
 
 DEFAULT_TIMEOUT_S = 30.0
 AHEAD_WAIT_S = 2.0
-"""How long a poll that is ahead of the store waits for it: a replica or a failover may lag."""
+"""Seconds that a poll ahead of the store is held for it: a replica or a failover may lag."""
 MAX_EVENTS_IN_ANSWER = 50
 
 NEXT_POLL_INTERVAL_S: dict[Status, int] = {
@@ -31,13 +31,13 @@ NEXT_POLL_INTERVAL_S: dict[Status, int] = {
     Status.DELIVERED: 0,
     Status.CANCELLED: 0,
 }
-"""Exactly the original contract's table: its clients sleep for it, and stop at 0. 0 means stop and nothing else."""
-CALM_FEED_INTERVAL_S = 120
-"""For a feed none of whose orders asks for less: a feed never ends, so it is never 0."""
+"""Seconds, as in the original contract: its clients sleep for them. 0 always means stop."""
+IDLE_FEED_INTERVAL_S = 120
+"""Seconds for a feed without active orders: never 0, since a feed never ends."""
 
 
 class Reason(StrEnum):
-    """Why a poll was answered when it was."""
+    """The reason for an answer."""
 
     __hash__ = str.__hash__  # Enum's own is written in Python, and every answer is counted by its reason
 
@@ -50,13 +50,13 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"
 
 
-_NEWS = frozenset({Reason.SNAPSHOT, Reason.CHANGED, Reason.RESET})
+NEWS = frozenset({Reason.SNAPSHOT, Reason.CHANGED, Reason.RESET})
 
 
 class PollRequest(msgspec.Struct, frozen=True, gc=False):
-    """A poll as asked for: at most one of the three positions is set. `wait_s` is `Prefer: wait`.
+    """A parsed poll. `wait_s` is `Prefer: wait`; at most one of the three positions is set.
 
-    `etag` is an `If-None-Match` that named one of our cursors; `any_etag` is `If-None-Match: *`.
+    `etag` is an `If-None-Match` with a cursor of this server; `any_etag` is `If-None-Match: *`.
     """
 
     cursor: Cursor | None = None
@@ -73,18 +73,18 @@ class PollRequest(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def snapshot(self) -> int:
-        """Of which snapshot the next page is asked for."""
+        """The snapshot that the next page is requested of; 0 for none."""
         cursor = self.cursor or self.etag
         return 0 if cursor is None else cursor.snapshot
 
     @property
     def conditional(self) -> bool:
-        """True when "nothing new" may be said as 304."""
+        """True when an answer without news may be a 304."""
         return self.cursor is None and (self.etag is not None or self.any_etag)
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What to tell a client that has version `position` (None: nothing yet) of an order or of a party's feed."""
+    """The answer to a client that has version `position` (None: none yet) of an order or of a party's feed."""
 
     state: State
     reason: Reason
@@ -93,22 +93,22 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def order(self) -> Order:
-        """Of the answer to a poll of an order."""
+        """The order, in an answer to a poll of an order."""
         assert not isinstance(self.state, FeedState)
         return self.state
 
     @property
     def has_update(self) -> bool:
-        return self.reason in _NEWS
+        return self.reason in NEWS
 
     @property
     def lacks_changes(self) -> bool:
-        """True of news in a party's feed: `state` says only that there is some."""
-        return isinstance(self.state, FeedState) and self.reason in _NEWS
+        """True for news of a party's feed: `state` has only its version."""
+        return isinstance(self.state, FeedState) and self.reason in NEWS
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All the client has not seen of an order; the wire shows the newest MAX_EVENTS_IN_ANSWER and says so."""
+        """All events after the position; `http/wire` sends the newest MAX_EVENTS_IN_ANSWER and a flag."""
         if isinstance(self.state, FeedState) or not self.has_update:
             return ()
         return self.state.events_after(self.position or 0)
@@ -122,13 +122,16 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
 
 
 def hold_s(request: PollRequest, max_timeout_s: float) -> float:
-    """How long the poll may be held, in seconds: the least of what was asked for and what the server allows."""
-    asked_s = DEFAULT_TIMEOUT_S if request.timeout_s is None else request.timeout_s
-    return min(asked_s, max_timeout_s, asked_s if request.wait_s is None else request.wait_s)
+    """Return the longest hold in seconds: the least of the requested times and the server's limit."""
+    requested_s = DEFAULT_TIMEOUT_S if request.timeout_s is None else request.timeout_s
+    return min(requested_s, max_timeout_s, requested_s if request.wait_s is None else request.wait_s)
 
 
-def check(request: PollRequest, feed: FeedKey) -> None:
-    """Whether this feed can be asked for like this. Raises InvalidInput."""
+def check_request(request: PollRequest, feed: FeedKey) -> None:
+    """Check that the parameters fit the kind of feed.
+
+    Raises: InvalidInput.
+    """
     if feed.kind is FeedKind.ORDER:
         if request.cursor is not None and request.cursor.snapshot:
             raise InvalidInput("cursor", "the `cursor` of an earlier answer about this order")
@@ -137,7 +140,7 @@ def check(request: PollRequest, feed: FeedKey) -> None:
 
 
 def decide(request: PollRequest, state: State, epoch: str, left_s: float) -> Answer | Hold:
-    """The decision table for a poll that has just come in. `left_s` is its hold; 0 or less means answer now."""
+    """Decide a new poll by the table. `left_s` is its hold in seconds; 0 or less means answer now."""
     if not request.has_position and request.timeout_s is None:
         return Answer(state, Reason.SNAPSHOT, None)  # 3.5
     position = _position(request, state, epoch)
@@ -149,10 +152,10 @@ def decide(request: PollRequest, state: State, epoch: str, left_s: float) -> Ans
 def decide_at(
     position: int, state: State, left_s: float, *, conditional: bool = False, waited: bool = False
 ) -> Answer | Hold:
-    """The rows that need no more than a position; a poll whose deadline has come goes through them once more.
+    """Decide by the rows that need only a position. A held poll is decided by them again at its deadline.
 
-    `waited` is True when the poll has been held already: a store that is still behind it is not waited for again.
-    An ended order is never held, not even for a store that is behind: more versions are not expected.
+    `waited` is True for such a poll: it does not wait again for a store that is behind it. A poll of an ended order is
+    never held, not even for a store that is behind: no more versions are expected.
     """
     if position < state.version:
         return Answer(state, Reason.CHANGED, position)  # 3.8
@@ -169,14 +172,14 @@ def decide_at(
 
 
 def decide_news(position: int, order: Order) -> Answer:
-    """What a held poll is told by a commit that ends its hold: an event after its position, or the end of the order."""
+    """Answer a held poll after a commit with an event beyond its position or with the end of the order."""
     answer = decide_at(position, order, 0.0)
     assert isinstance(answer, Answer)
     return answer
 
 
 def decide_drained(position: int, state: State) -> Answer:
-    """What a held poll is told by a node that goes away: news if there is any, else to come again."""
+    """Answer a held poll in a drain: with news if there is any, else with the request to poll again."""
     answer = decide_at(position, state, 0.0)
     if isinstance(answer, Hold) or answer.reason is Reason.TIMEOUT:
         return Answer(state, Reason.DRAIN, position)
@@ -184,22 +187,22 @@ def decide_drained(position: int, state: State) -> Answer:
 
 
 def has_ended(state: State) -> bool:
-    """Nothing more will come. People go on ordering, so a feed of theirs never ends."""
+    """Return True for an ended order. A party's feed never ends."""
     return not isinstance(state, FeedState) and state.status.ended
 
 
 def next_poll_interval_s(state: State) -> int:
-    """For clients that sleep between polls; 0 means stop."""
+    """Return the seconds between two polls of a client that sleeps between them; 0 means stop."""
     if not isinstance(state, FeedState):
         return NEXT_POLL_INTERVAL_S[state.status]
     intervals_s = (NEXT_POLL_INTERVAL_S[order.status] for order in state.changes.orders if not order.status.ended)
-    return min(intervals_s, default=CALM_FEED_INTERVAL_S)
+    return min(intervals_s, default=IDLE_FEED_INTERVAL_S)
 
 
 def _position(request: PollRequest, state: State, epoch: str) -> int | None:
-    """The version the client has: cursor, then If-None-Match, then last_update, then (3.6) the current one.
+    """Return the version that the client has, from cursor, If-None-Match, last_update or (3.6) the current version.
 
-    None when its cursor is of another epoch.
+    None for a cursor of another epoch.
     """
     cursor = request.cursor or request.etag
     if cursor is not None:

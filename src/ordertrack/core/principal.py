@@ -1,4 +1,4 @@
-"""Who is asking: a role, and the ids that say whose orders are its own. `core/access.py` says what each may do."""
+"""Principals: authenticated clients, each with a role and the ids of its orders. `core/access.py` has the grants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Role(StrEnum):
-    """`link` holds a tracking link; `anyone` is everybody at a server without access control. No token names these."""
+    """`link` is a client with a tracking link, `anyone` a client without access control. No token has these two."""
 
     CUSTOMER = "customer"
     RESTAURANT = "restaurant"
@@ -21,15 +21,16 @@ class Role(StrEnum):
 
 
 ALL = frozenset({"*"})
-"""The restaurants of a service that works for every one."""
+"""The restaurants of a service that serves all of them."""
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False):
-    """Who is asking. `name` is the subject within its role; the one party id that the role needs is set.
+    """An authenticated client. `name` is the subject within its role; the one party id that the role needs is set.
 
-    `expires_at_s` is in seconds since 1970: from then on this principal is nobody (None: never). `address` is set for
-    ANYONE behind a trusted proxy, see `anyone_at`.
-    Raises ValueError without the id that its role needs.
+    `expires_at_s` is in seconds since 1970: the principal is not valid from then on (None: always valid). `address` is
+    set for ANYONE behind a trusted proxy, see `anyone_at`.
+
+    Raises: ValueError without the id that its role needs.
     """
 
     role: Role
@@ -55,24 +56,24 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def actor(self) -> str:
-        """As it signs events: `courier:7`. The role goes first, so that no two roles sign alike."""
+        """The name in events: `courier:7`. The role goes first, so that actors of two roles always differ."""
         return self.name if self.role is Role.ANYONE else f"{self.role}:{self.name}"
 
     def serves(self, restaurant_id: str) -> bool:
-        """Of a service."""
+        """Return True when the service works for this restaurant."""
         return self.restaurants == ALL or restaurant_id in self.restaurants
 
 
 ANYONE = Principal(Role.ANYONE, "anonymous")
-"""A client of a server without access control."""
+"""The principal of every client without access control."""
 
 
 @lru_cache(maxsize=1024)
 def anyone_at(address: str) -> Principal:
-    """A client of a server without access control, for which a trusted proxy named this address.
+    """Return ANYONE with the address that a trusted proxy sent.
 
-    It may do what ANYONE may. Its held polls can be told from those of other addresses. Cached, so that the polls of
-    one address share a principal.
+    Its grants are those of ANYONE; its held polls count per address. Cached, so that the polls of one address share a
+    principal.
     """
     return msgspec.structs.replace(ANYONE, address=address)
 
@@ -81,12 +82,14 @@ _ROLES = {role.value: role for role in Role}
 
 
 def role_of(actor: str) -> Role | None:
-    """Of the actor of an event; None when nobody with a token signed it."""
+    """Return the role in an event's actor; None when the actor had no token."""
     role, colon, _name = actor.partition(":")
     return _ROLES.get(role) if colon else None
 
 
 class Action(StrEnum):
+    """The actions that need a grant."""
+
     READ = "read"
     TRACK = "track"
     LIST = "list"

@@ -1,4 +1,4 @@
-"""Timelines of the workflow simulator: which status follows when."""
+"""Schedules of simulated workflows: the statuses of an order and their times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ordertrack.core.errors import InvalidInput, OrderEnded
-from ordertrack.core.event import ROAD, Status
+from ordertrack.core.event import PROGRESSION, Status
 from ordertrack.core.order import Order
 
 ACTOR = "simulator"
@@ -18,15 +18,15 @@ TIMINGS_S: dict[Status, float] = {
     Status.READY: 5 * 60,
     Status.PICKED_UP: 10 * 60,
 }
-"""Seconds an order stays in each status at speed 1: the original contract's 3 + 15 + 5 + 10 minutes."""
+"""Seconds in each status at speed 1, as in the original contract: 3 + 15 + 5 + 10 minutes."""
 MIN_SPEED, MAX_SPEED = 0.1, 3600.0
 MAX_TIMING_S = 24 * 60 * 60.0
 
 
 class WorkflowOptions(msgspec.Struct, frozen=True):
-    """`speed` divides the times; `timings_s` replaces single ones; the order is cancelled at the end of `cancel_at`.
+    """`speed` divides the times; `timings_s` overrides some of them; the order is cancelled at the end of `cancel_at`.
 
-    Raises InvalidInput for values out of bounds.
+    Raises: InvalidInput for values out of bounds.
     """
 
     speed: float = 1.0
@@ -46,7 +46,7 @@ class WorkflowOptions(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """`order_id` becomes `status` at `due_at_ms` (milliseconds since 1970). `seq` counts the steps from 0."""
+    """A change of `order_id` to `status` at `due_at_ms` (milliseconds since 1970). `seq` counts the steps from 0."""
 
     order_id: int
     seq: int
@@ -55,16 +55,19 @@ class Step(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-def plan(order: Order, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
-    """The steps from the order's current status on. Raises OrderEnded, or InvalidInput for a `cancel_at` behind it."""
+def plan_steps(order: Order, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
+    """Return the steps after the order's current status.
+
+    Raises: OrderEnded; InvalidInput when the order is past `cancel_at`.
+    """
     if order.status.ended:
         raise OrderEnded(order)
-    start = ROAD.index(order.status)
-    if options.cancel_at is not None and ROAD.index(options.cancel_at) < start:
+    start = PROGRESSION.index(order.status)
+    if options.cancel_at is not None and PROGRESSION.index(options.cancel_at) < start:
         raise InvalidInput("cancel_at", f"a status not before the order's current one, {order.status}")
     steps: list[Step] = []
     due_at_ms = float(now_ms)
-    for status, following in zip(ROAD[start:], ROAD[start + 1 :], strict=False):
+    for status, following in zip(PROGRESSION[start:], PROGRESSION[start + 1 :], strict=False):
         due_at_ms += options.timings_s.get(status, TIMINGS_S[status]) / options.speed * 1000
         cancelled = status is options.cancel_at
         steps.append(

@@ -1,44 +1,32 @@
-"""Times as text: RFC 3339 in UTC with milliseconds."""
+"""Times as text: ISO 8601 in, RFC 3339 in UTC with milliseconds out."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from ordertrack.core.errors import InvalidInput
-
-if TYPE_CHECKING:
-    pass
-
 
 _TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<clock>\d\d:\d\d)(?:(?P<seconds>:\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"(?P<zone>[Zz]|[+\- ]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
-
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 _MS = timedelta(milliseconds=1)
-
-
 _FIRST_MS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MS
-
-
 _LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
-"""The years 1 to 9999: what can be written."""
+"""The years 1 to 9999, which `format_time` can write."""
 
 
 def parse_time_ms(field: str, text: str) -> int:
-    """ISO 8601 to milliseconds since 1970, rounded down.
+    """Parse ISO 8601 to milliseconds since 1970, rounded down.
 
     The zone may be `Z`, an offset, an offset whose `+` a query string turned into a space, or missing (= UTC).
     A time that its offset puts outside the years 1 to 9999 becomes the nearest that `format_time` can write.
-    Raises InvalidInput, which names `field`.
+
+    Raises: InvalidInput, which names `field`.
     """
     match = _TIME.fullmatch(text)
     try:
@@ -63,10 +51,11 @@ def _offset(zone: str | None) -> timedelta:
     return timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
 
 
+@lru_cache(maxsize=4096)
 def format_time(at_ms: int) -> str:
-    """`2026-11-22T10:15:30.123Z`: always milliseconds, always `Z`.
+    """Write `2026-11-22T10:15:30.123Z`: always milliseconds, always `Z`.
 
-    Milliseconds because JavaScript's `Date` drops finer digits, and a truncated echo would look old for ever.
+    JavaScript's `Date` drops finer digits, and a client that sent the shortened time would always be behind.
     """
     seconds, ms = divmod(at_ms, 1000)
     return f"{_second_text(seconds)}.{ms:03d}Z"
@@ -74,5 +63,5 @@ def format_time(at_ms: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
-    """An order's times are written with every answer about it, and orders share seconds."""
+    """Cached, since every response about an order repeats its times and many orders share seconds."""
     return (_EPOCH + timedelta(seconds=seconds)).isoformat().removesuffix("+00:00")

@@ -1,15 +1,15 @@
-"""The tracking link: one order, readable without an account until it expires or is revoked."""
+"""The tracking link: it lets a client read one order without a token of its own."""
 
 from __future__ import annotations
 
 import msgspec
 
 MAX_LINKS = 20
-"""Tracking links of one order that are not revoked: a household has a few, a runaway script has more."""
+"""Links of one order that are not revoked. A household needs a few; a runaway script makes more."""
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A tracking link. Times are milliseconds since 1970, UTC; `created_by` is an actor, as it signs events."""
+    """Times are milliseconds since 1970, UTC; `created_by` is an actor, as in events."""
 
     id: int
     order_id: int

@@ -1,4 +1,4 @@
-"""The table of legal status transitions."""
+"""The table of status transitions: all 36 cells, and what each needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ordertrack.core.event import Status
 
 
 class Move(StrEnum):
-    """What a step from one status to another is."""
+    """The kind of a transition."""
 
     SAME = "same"
     NEXT = "next"
@@ -20,18 +20,7 @@ class Move(StrEnum):
     NO = "no"
 
 
-_, S, N, K, C, R, B, U = (
-    Move.NO,
-    Move.SAME,
-    Move.NEXT,
-    Move.SKIP,
-    Move.CANCEL,
-    Move.CANCEL_WITH_REASON,
-    Move.BACK,
-    Move.RESTORE,
-)
-
-
+S, N, K, C, R, B, U, _ = Move
 _TABLE = {
     # from \ to        confirmed preparing ready picked_up delivered cancelled
     Status.CONFIRMED: (S, N, K, K, K, C),
@@ -41,12 +30,8 @@ _TABLE = {
     Status.DELIVERED: (B, B, B, B, S, _),
     Status.CANCELLED: (U, U, U, U, _, S),
 }  # fmt: skip
-
-
 TRANSITIONS: dict[tuple[Status, Status], Move] = {
     (start, to): move for start, row in _TABLE.items() for to, move in zip(Status, row, strict=True)
 }
-"""All 36 cells. `BACK` and `RESTORE` need `undo`; every other move refuses it."""
-
-
+"""`BACK` and `RESTORE` need `undo`; every other move refuses it."""
 FORWARD_MOVES = frozenset({Move.NEXT, Move.SKIP, Move.CANCEL, Move.CANCEL_WITH_REASON})

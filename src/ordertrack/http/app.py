@@ -46,7 +46,6 @@ from ordertrack.http.wire.paths import (
     StatusTarget,
     Target,
     match_path,
-    max_body_bytes,
 )
 from ordertrack.http.wire.responses import Response, refused, which_methods
 from ordertrack.ports.clock import Clock
@@ -61,15 +60,11 @@ _MAX_DIGITS = 18
 
 
 class Admitted(NamedTuple):
-    """A request that may be served: its body is read next. `caller` is None where nobody has to be known."""
+    """A request that may be served once its body is read. `caller` is None where no caller has to be known."""
 
     request: Request
     target: Target
     caller: Caller | None
-
-    @property
-    def max_body_bytes(self) -> int:
-        return max_body_bytes(self.target)
 
 
 Begun = Admitted | Response
@@ -126,8 +121,10 @@ class HttpApp:
         try:
             check_message(request)
             target = match_path(request.path)
-            _check_length(request, target)
-            if channel.throttle is not None and _is_poll(target):
+            length = request.headers.get(CONTENT_LENGTH)
+            if length is not None and (len(length) > _MAX_DIGITS or int(length) > target.max_body_bytes):
+                raise BodyTooLarge(target.max_body_bytes)  # before any of it is read
+            if channel.throttle is not None and target.polls:
                 pause = pause_s(channel.throttle, request, self.clock.monotonic_s())
                 if pause:
                     return self._begin_after(pause, request, target, channel)
@@ -146,28 +143,30 @@ class HttpApp:
             return self._which_methods(request, target)
         if isinstance(target, OtherTarget) and target.is_public:
             return Admitted(request, target, None)
-        if request.method not in _READS:
+        if request.method in _READS:
+            budget = Budget.POLLS if target.polls else Budget.READS
+        else:
+            budget = Budget.WRITES
             self._cors.check_change(request.headers)
-        link = target.token if isinstance(target, LinkTarget) else None
-        caller = self._admission.now(_budget(request, target), request.headers, request.peer, link)
-        return None if caller is None else self._admitted(request, target, caller)
+        if isinstance(target, LinkTarget):
+            caller = self._admission.now(budget, request.headers, request.peer, target.token)
+            return None if caller is None else _admitted_by_link(request, target, caller)
+        caller = self._admission.now(budget, request.headers, request.peer)
+        return None if caller is None else Admitted(request, target, caller)
 
     async def _admit_later(self, request: Request, target: Target, channel: Channel) -> Begun:
         try:
             begun = self._admit(request, target)
             if begun is not None:
                 return begun
-            link = target.token if isinstance(target, LinkTarget) else None
-            budget = _budget(request, target)
-            caller = await self._admission.later(budget, request.headers, request.peer, link)
-            return self._admitted(request, target, caller)
+            reads = Budget.POLLS if target.polls else Budget.READS
+            budget = reads if request.method in _READS else Budget.WRITES
+            if isinstance(target, LinkTarget):
+                caller = await self._admission.later(budget, request.headers, request.peer, target.token)
+                return _admitted_by_link(request, target, caller)
+            return Admitted(request, target, await self._admission.later(budget, request.headers, request.peer))
         except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
             return self._turn_away(request, target, channel, error)
-
-    def _admitted(self, request: Request, target: Target, caller: Caller) -> Admitted:
-        if isinstance(target, LinkTarget) and target.polls:
-            target = PollTarget(FeedKind.ORDER, str(caller.principal.order_id))
-        return Admitted(request, target, caller)
 
     def _which_methods(self, request: Request, target: Target) -> Begun:
         match target:
@@ -216,7 +215,7 @@ class HttpApp:
 
     def _turn_away(self, request: Request, target: Target | None, channel: Channel, error: Exception) -> Response:
         """Refuse a request that is not admitted. A client that polls and takes it for an answer is slowed."""
-        if target is not None and _is_poll(target):
+        if target is not None and target.polls:
             channel.throttle = channel.throttle or PollThrottle()
             channel.throttle.record(path_key(request.path), self.clock.monotonic_s())
         return self._problem(request, error)
@@ -227,19 +226,8 @@ class HttpApp:
         return self.refuse(known)
 
 
-def _is_poll(target: Target) -> bool:
-    return isinstance(target, PollTarget) or (isinstance(target, LinkTarget) and target.polls)
-
-
-def _budget(request: Request, target: Target) -> Budget:
-    if request.method not in _READS:
-        return Budget.WRITES
-    return Budget.POLLS if _is_poll(target) else Budget.READS
-
-
-def _check_length(request: Request, target: Target) -> None:
-    """Raises: BodyTooLarge, before any of the body is read."""
-    length = request.headers.get(CONTENT_LENGTH)
-    limit = max_body_bytes(target)
-    if length is not None and (len(length) > _MAX_DIGITS or int(length) > limit):
-        raise BodyTooLarge(limit)
+def _admitted_by_link(request: Request, target: LinkTarget, caller: Caller) -> Admitted:
+    """A poll of a link is a poll of its order."""
+    if not target.polls:
+        return Admitted(request, target, caller)
+    return Admitted(request, PollTarget(FeedKind.ORDER, str(caller.principal.order_id)), caller)

@@ -1,4 +1,4 @@
-"""The clock port: the two times a program needs, so that tests can hold them still."""
+"""The clock port: wall-clock and monotonic time, which tests replace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now_ms(self) -> int:
-        """Wall-clock milliseconds since 1970, UTC. May jump."""
+        """Return wall-clock milliseconds since 1970, UTC. They may jump."""
 
     def monotonic_s(self) -> float:
-        """Seconds that only go forward; the same clock as the event loop's `time()`."""
+        """Return monotonic seconds, of the same clock as the event loop's `time()`."""

@@ -1,4 +1,4 @@
-"""Results of a write, and the commit listener that the store calls with them."""
+"""Results of changes, and the callbacks that a store calls after each commit."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ IDEMPOTENCY_KEPT_MS = 24 * 60 * 60 * 1000
 
 
 class Idempotency(NamedTuple):
-    """`fingerprint` identifies the body that came with the key."""
+    """A key, and the `fingerprint` of the body that it was sent with."""
 
     key: str
     fingerprint: str
 
 
 class Created(NamedTuple):
-    """`replayed` is True when the order had been created before, under the same idempotency key."""
+    """`replayed` is True when an earlier request with the same idempotency key created the order."""
 
     order: Order
     replayed: bool
 
 
 class Applied(NamedTuple):
-    """The order after a change; `event` is None when it was already so."""
+    """The order after a change; `event` is None when nothing changed."""
 
     order: Order
     event: Event | None
 
 
 class Committed(NamedTuple):
-    """An order as a commit left it, the feeds the commit bumped with their new versions, and the version the order
-    had before (0: it is new)."""
+    """An order after a commit, the new versions of its feeds, and the order's version before (0: it is new)."""
 
     order: Order
     feeds: Mapping[FeedKey, int]
@@ -43,9 +42,7 @@ class Committed(NamedTuple):
 
 
 CommitListener = Callable[[Sequence[Committed], float], None]
-"""Called with what was committed and when, in seconds of the monotonic clock. It must not raise."""
-
-
+"""Called with the changed orders and the monotonic time of their commit, in seconds. It must not raise."""
 CommitMeter = Callable[[int, float], None]
-"""Called on the event loop with how many requests shared a commit and how many seconds it took until it was durable.
-It must not raise."""
+"""Called on the event loop with the number of requests in a commit and the seconds until it was durable. It must not
+raise."""

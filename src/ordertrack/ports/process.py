@@ -1,4 +1,4 @@
-"""The process port: what this process uses, in the operating system's view."""
+"""The process port: resources of this process as the operating system counts them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class ProcessView(NamedTuple):
-    """`private_bytes` is memory that only this process has; `cpu_s` is all it has used; `started_at_s` since 1970."""
+    """`private_bytes` is memory without shared pages; `cpu_s` is the total; `started_at_s` is seconds since 1970."""
 
     cpu_s: float
     resident_bytes: int
@@ -17,12 +17,12 @@ class ProcessView(NamedTuple):
 
 
 class ProcessFigures(Protocol):
-    """Asked on the event loop: each method returns at once."""
+    """Each method is called on the event loop and does not wait."""
 
     def memory_bytes(self) -> int:
-        """Memory that only this process has."""
+        """Return the memory without shared pages."""
 
     def cpu_percent(self) -> float:
-        """Of one core, since the last call."""
+        """Return the use since the last call, in percent of one core."""
 
     def view(self) -> ProcessView: ...

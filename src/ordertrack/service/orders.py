@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from msgspec.structs import replace
 
 from ordertrack.core.access import Parties, check_action, check_create, check_list
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.feed import fitting
-from ordertrack.core.link_view import for_link
+from ordertrack.core.feed import fill_page
+from ordertrack.core.link_view import redact_for_link
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import Change
 from ordertrack.core.principal import Action, Principal, Role
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Created, Idempotency
-from ordertrack.ports.store import OrderFilter, Store
-from ordertrack.service.authorization import checked
+from ordertrack.ports.order_store import OrderFilter, OrderStore
+from ordertrack.service.authorization import load_authorized
 
 
 class Orders:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: OrderStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
-    @property
+    @cached_property
     def epoch(self) -> str:
         return self._store.epoch
 
@@ -35,7 +36,7 @@ class Orders:
 
     async def change(self, change: Change) -> Applied:
         """Raises OrderNotFound, Forbidden, an OrderConflict, StoreBusy, StoreUnavailable."""
-        (result,) = await self.change_all([change])
+        (result,) = await self._store.apply([change], self._clock.now_ms())
         if isinstance(result, OrdertrackError):
             raise result
         return result
@@ -46,8 +47,8 @@ class Orders:
 
     async def one(self, order_id: int, by: Principal) -> Order:
         """As `by` may see it. Raises OrderNotFound, Forbidden."""
-        order = await checked(self._store, order_id, by, Action.READ)
-        return for_link(order) if by.role is Role.LINK else order
+        order = await load_authorized(self._store, order_id, by, Action.READ)
+        return redact_for_link(order) if by.role is Role.LINK else order
 
     async def some(self, wanted: OrderFilter, by: Principal) -> tuple[list[Order], bool]:
         """Return a page of orders, and whether there are more. Raises Forbidden, InvalidInput."""
@@ -55,7 +56,7 @@ class Orders:
         parties = check_list(by, asked)
         # One more than the page: whether there is a next one must not be a guess.
         found = await self._store.orders(replace(wanted, **parties._asdict(), limit=wanted.limit + 1))
-        return fitting(found, wanted.limit, lambda order: order)
+        return fill_page(found, wanted.limit, lambda order: order)
 
     async def audit(self, order_id: int, by: Principal) -> Order:
         """The order, whose events say who did what from where. Raises Forbidden, OrderNotFound."""

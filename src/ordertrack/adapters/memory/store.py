@@ -1,4 +1,4 @@
-"""A store that keeps nothing beyond the process: for trying things out, and as the yardstick of the contract suite."""
+"""A store in memory: for trials, and as the reference implementation in the contract suite."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from ordertrack.core.errors import (
     TooManyLinks,
 )
 from ordertrack.core.event import Status
-from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, page, party_feeds, touched_feeds
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, build_page, party_feeds, touched_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
 from ordertrack.core.order_rules import Change, advance
-from ordertrack.core.simulation import Step, WorkflowOptions, plan
+from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, CommitListener, Committed, Created, Idempotency
-from ordertrack.ports.store import History, OrderFilter, SimulationListener
+from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.simulation_store import SimulationListener
 
 
 class MemoryStore:
@@ -59,16 +60,10 @@ class MemoryStore:
     async def close(self, limit_s: float = 0.0) -> None:
         pass
 
-    async def create(
-        self,
-        new: NewOrder,
-        now_ms: int,
-        *,
-        idempotency: Idempotency | None = None,
-    ) -> Created:
-        known = self._known(idempotency, now_ms)
-        if known is not None:
-            return Created(as_created(known), replayed=True)
+    async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
+        earlier = self._find_created(idempotency, now_ms)
+        if earlier is not None:
+            return Created(as_created(earlier), replayed=True)
         if new.reference is not None:
             if (new.restaurant_id, new.reference) in self._references:
                 raise ReferenceTaken(new.reference, new.restaurant_id)
@@ -76,23 +71,23 @@ class MemoryStore:
         order = create(max(self._orders, default=0) + 1, new, now_ms)
         if idempotency is not None:
             self._idempotency[idempotency.key] = (idempotency.fingerprint, order.id, now_ms)
-        self._listener([self._keep(None, order)], self._clock.monotonic_s())
+        self._listener([self._store(None, order)], self._clock.monotonic_s())
         return Created(order, replayed=False)
 
     async def load(self, histories: Sequence[History]) -> None:
         committed: list[Committed] = []
         for order_id, new, created_at_ms, changes in histories:
             order = create(order_id, new, created_at_ms)
-            feeds = {**self._keep(None, order).feeds}
+            feeds = {**self._store(None, order).feeds}
             for change, at_ms in changes:
                 event = advance(order, change, at_ms)
                 if event is not None:
                     before, order = order, evolve(order, event)
-                    feeds |= self._keep(before, order).feeds
+                    feeds |= self._store(before, order).feeds
             committed.append(Committed(order, feeds, 0))
         self._listener(committed, self._clock.monotonic_s())
 
-    def _known(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
+    def _find_created(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
         if idempotency is None or idempotency.key not in self._idempotency:
             return None
         fingerprint, order_id, at_ms = self._idempotency[idempotency.key]
@@ -118,16 +113,16 @@ class MemoryStore:
             order = before if event is None else evolve(before, event)
             if event is not None:
                 earlier = committed.pop(order.id, None)
-                kept = self._keep(before, order)
+                stored = self._store(before, order)
                 if earlier:
-                    kept = Committed(order, {**earlier.feeds, **kept.feeds}, earlier.previous_version)
-                committed[order.id] = kept
+                    stored = Committed(order, {**earlier.feeds, **stored.feeds}, earlier.previous_version)
+                committed[order.id] = stored
             results.append(Applied(order, event))
         if committed:
             self._listener(list(committed.values()), self._clock.monotonic_s())
         return results
 
-    def _keep(self, before: Order | None, order: Order) -> Committed:
+    def _store(self, before: Order | None, order: Order) -> Committed:
         self._orders[order.id] = order
         feeds: dict[FeedKey, int] = {}
         for feed in touched_feeds(before, order):
@@ -182,10 +177,10 @@ class MemoryStore:
         entries: list[tuple[int, Order | int]] = []
         for order_id, version in self._feed_orders.get(feed, {}).items():
             order = self._orders[order_id]
-            here = feed in party_feeds(order)
-            if version > max(after, snapshot) or (version > after and here and not order.status.ended):
-                entries.append((version, order if here else order_id))
-        return page(current, sorted(entries, key=itemgetter(0)), limit=limit, snapshot=snapshot)
+            is_member = feed in party_feeds(order)
+            if version > max(after, snapshot) or (version > after and is_member and not order.status.ended):
+                entries.append((version, order if is_member else order_id))
+        return build_page(current, sorted(entries, key=itemgetter(0)), limit=limit, snapshot=snapshot)
 
     async def orders_by_status(self) -> dict[Status, int]:
         counts = Counter(order.status for order in self._orders.values())
@@ -195,7 +190,7 @@ class MemoryStore:
         order = await self.order(order_id)
         if order_id in self._steps:
             raise SimulationRunning(order)
-        steps = plan(order, options, now_ms)
+        steps = plan_steps(order, options, now_ms)
         self._set_steps(order_id, steps)
         return steps
 

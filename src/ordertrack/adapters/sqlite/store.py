@@ -11,20 +11,21 @@ import contextlib
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 
-from ordertrack.adapters.shared.commit_cache import AtHand
+from ordertrack.adapters.shared.commit_cache import CommitCache
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
 from ordertrack.adapters.sqlite.feeds import read_changes, read_party
 from ordertrack.adapters.sqlite.links import find_link, read_links
 from ordertrack.adapters.sqlite.lists import count_by_status, read_orders
 from ordertrack.adapters.sqlite.readers import Readers
 from ordertrack.adapters.sqlite.rows import read_order, read_steps
-from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS, Changed
+from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS, Changed, Transaction
 from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Writer
 from ordertrack.core.errors import OrderNotFound, OrdertrackError, StoreUnavailable
 from ordertrack.core.event import Status
@@ -35,7 +36,9 @@ from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, CommitMeter, Created, Idempotency
-from ordertrack.ports.store import History, OrderFilter, SimulationListener, StoreCannotOpen
+from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.simulation_store import SimulationListener
+from ordertrack.ports.store import StoreCannotOpen
 
 READERS = 2
 """For polls and single orders. Lists have one of their own: one that looks at a million orders delays other lists, and
@@ -69,8 +72,8 @@ class SqliteStore:
         self._data_dir = data_dir
         self._clock = clock
         self._meter = meter
-        self._orders: AtHand[int, Order] = AtHand(CACHED_ORDERS)
-        self._feed_versions: AtHand[FeedKey, int] = AtHand(CACHED_FEEDS)
+        self._orders: CommitCache[int, Order] = CommitCache(CACHED_ORDERS)
+        self._feed_versions: CommitCache[FeedKey, int] = CommitCache(CACHED_FEEDS)
         self._counts: Counter[Status] = Counter()
         self._listener: CommitListener = lambda committed, committed_at_s: None
         self._simulations: SimulationListener = lambda order_id, steps: None
@@ -161,41 +164,26 @@ class SqliteStore:
 
     # Changes
 
-    async def create(
-        self,
-        new: NewOrder,
-        now_ms: int,
-        *,
-        idempotency: Idempotency | None = None,
-    ) -> Created:
-        created: Created = await self._write(lambda tx: tx.create(new, now_ms, idempotency))
-        return created
+    async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
+        return await self._opened().writer.submit(lambda tx: tx.create(new, now_ms, idempotency))
 
     async def load(self, histories: Sequence[History]) -> None:
-        await self._write(lambda tx: tx.load(histories))
+        await self._opened().writer.submit(lambda tx: tx.load(histories))
 
-    async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
-        results: list[Applied | OrdertrackError] = await self._write(lambda tx: tx.apply(changes, now_ms))
-        return results
+    def apply(self, changes: Sequence[Change], now_ms: int) -> Awaitable[list[Applied | OrdertrackError]]:
+        return self._opened().writer.submit(partial(Transaction.apply, changes=changes, now_ms=now_ms))
 
     async def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
-        steps: tuple[Step, ...] = await self._write(lambda tx: tx.start_simulation(order_id, options, now_ms))
-        return steps
+        return await self._opened().writer.submit(lambda tx: tx.start_simulation(order_id, options, now_ms))
 
     async def stop_simulation(self, order_id: int) -> tuple[Step, ...]:
-        steps: tuple[Step, ...] = await self._write(lambda tx: tx.stop_simulation(order_id))
-        return steps
+        return await self._opened().writer.submit(lambda tx: tx.stop_simulation(order_id))
 
     async def create_link(self, order_id: int, token_hash: bytes, created_by: str, now_ms: int) -> Link:
-        link: Link = await self._write(lambda tx: tx.create_link(order_id, token_hash, created_by, now_ms))
-        return link
+        return await self._opened().writer.submit(lambda tx: tx.create_link(order_id, token_hash, created_by, now_ms))
 
     async def revoke_link(self, order_id: int, link_id: int, now_ms: int) -> Link:
-        link: Link = await self._write(lambda tx: tx.revoke_link(order_id, link_id, now_ms))
-        return link
-
-    async def _write(self, job: Callable[[Any], Any]) -> Any:
-        return await self._opened().writer.submit(job)
+        return await self._opened().writer.submit(lambda tx: tx.revoke_link(order_id, link_id, now_ms))
 
     def _opened(self) -> _Open:
         if self._open is None:
@@ -203,17 +191,15 @@ class SqliteStore:
         return self._open
 
     def _deliver(self, changed: Changed, committed_at_s: float) -> None:
+        self._orders.commit({committed.order.id: committed.order for _, committed in changed.orders})
         feed_versions: dict[FeedKey, int] = {}
-        for before, committed in changed.orders:
-            order = committed.order
-            self._orders.commit(order.id, order)
+        for status_before, committed in changed.orders:
             for feed, version in committed.feeds.items():
                 feed_versions[feed] = max(version, feed_versions.get(feed, 0))
-            if before is not None:
-                self._counts[before] -= 1
-            self._counts[order.status] += 1
-        for feed, version in feed_versions.items():
-            self._feed_versions.commit(feed, version, only_if_used=True)
+            if status_before is not None:
+                self._counts[status_before] -= 1
+            self._counts[committed.order.status] += 1
+        self._feed_versions.commit(feed_versions, only_if_used=True)
         try:
             for order_id, steps in changed.steps.items():
                 self._simulations(order_id, steps)

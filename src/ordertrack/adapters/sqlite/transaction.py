@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ordertrack.adapters.shared.commit_cache import Recent
+from ordertrack.adapters.shared.commit_cache import LruCache
 from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.feeds import Party, read_party
 from ordertrack.adapters.sqlite.links import insert_link, revoke_link
@@ -31,14 +31,14 @@ from ordertrack.core.event import Event, Status
 from ordertrack.core.feed import FeedKey, FeedKind, party_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
 from ordertrack.core.order_rules import Change
-from ordertrack.core.simulation import Step, WorkflowOptions, plan
+from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
-from ordertrack.ports.store import History
+from ordertrack.ports.order_store import History
 
 CACHED_ORDERS = 10_000
 CACHED_FEEDS = 50_000
-NOWHERE = 0
+NONEXISTENT_ID = 0
 """Ids begin at 1."""
 
 
@@ -64,7 +64,7 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._orders: Recent[int, Order] = Recent(CACHED_ORDERS)
+        self._orders: LruCache[int, Order] = LruCache(CACHED_ORDERS)
         self._feeds: dict[FeedKey, _Feed] = {}
         self._feeds_of: dict[int, tuple[_Feed, ...]] = {}
         self._known_steps: dict[int, tuple[Step, ...]] | None = None
@@ -101,7 +101,7 @@ class Transaction:
                 raise
             raise ReferenceTaken(new.reference, new.restaurant_id) from None
         order = create(new_id or 0, new, now_ms)
-        self._keep(None, order, order.timeline[0])
+        self._stage(None, order, order.timeline[0])
         if idempotency is not None:
             self._connection.execute(
                 SQL["insert_idempotency"],
@@ -134,22 +134,22 @@ class Transaction:
         pending = self._steps.get(before.id, ())
         try:
             event, steps = advance_simulated(before, pending, change, now_ms)
-        except OrderNotFound:  # somebody else's, which must take as long as one that has to be looked for
-            read_order(self._connection, NOWHERE)
+        except OrderNotFound:  # another party's order: it must take as long as one that does not exist
+            read_order(self._connection, NONEXISTENT_ID)
             raise
         if steps != pending:
             self._drop_steps(before.id, pending, steps)
         if event is None:
             return Applied(before, None)
         order = evolve(before, event)
-        self._keep(before, order, event)
+        self._stage(before, order, event)
         return Applied(order, event)
 
     def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
         order = self._order(order_id)
         if order_id in self._steps:
             raise SimulationRunning(order)
-        steps = plan(order, options, now_ms)
+        steps = plan_steps(order, options, now_ms)
         self._connection.execute(SQL["delete_steps"], (order_id, MAX_INT64))  # damaged ones, which nothing else knows
         self._connection.executemany(SQL["insert_step"], map(step_row, steps))
         self._set_steps(order_id, steps)
@@ -172,7 +172,7 @@ class Transaction:
     # The commit
 
     def flush(self) -> Changed:
-        """Write what was decided, and return it."""
+        """Write what was decided, return it, and start over. When the commit fails, `forget` has to be called."""
         for statement, rows in (
             ("insert_event", self._events),
             ("insert_feed_entry", self._entries),
@@ -183,10 +183,14 @@ class Transaction:
             if rows:
                 self._connection.executemany(SQL[statement], rows)
         orders = list(zip(self._statuses_before.values(), self._changed.values(), strict=True))
-        return Changed(orders, dict(self._changed_steps))
+        changed = Changed(orders, self._changed_steps)
+        self._changed_steps = {}
+        self._clear()
+        if len(self._feeds) > CACHED_FEEDS or len(self._feeds_of) > CACHED_ORDERS:
+            self._forget_feeds()
+        return changed
 
-    def begin_next(self) -> None:
-        """Start over after a commit."""
+    def _clear(self) -> None:
         self._changed.clear()
         self._statuses_before.clear()
         self._events.clear()
@@ -194,13 +198,11 @@ class Transaction:
         self._departures.clear()
         self._couriers.clear()
         self._endings.clear()
-        self._changed_steps.clear()
-        if len(self._feeds) > CACHED_FEEDS or len(self._feeds_of) > CACHED_ORDERS:
-            self._forget_feeds()
 
     def forget(self) -> None:
-        """Start over when a commit has failed: nothing this transaction believed may be used again. Cannot fail."""
-        self.begin_next()
+        """Start over when a commit has failed: nothing that was cached may be used again. Cannot fail."""
+        self._clear()
+        self._changed_steps.clear()
         self._orders.clear()
         self._forget_feeds()
         self._known_steps = None
@@ -230,7 +232,7 @@ class Transaction:
             self._orders.put(order_id, order)
         return order
 
-    def _keep(self, before: Order | None, order: Order, event: Event) -> None:
+    def _stage(self, before: Order | None, order: Order, event: Event) -> None:
         id_ = order.id
         if before is None or before.courier_id == order.courier_id:
             feeds = self._feeds_of.get(id_)

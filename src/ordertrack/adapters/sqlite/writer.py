@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import queue
 import secrets
 import sqlite3
@@ -29,11 +30,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import structlog
 
-from ordertrack.adapters.sqlite.database import SQL, OpenFiles, connect
+from ordertrack.adapters.sqlite.database import SQL, connect
 from ordertrack.adapters.sqlite.rows import is_medium_failure
 from ordertrack.adapters.sqlite.transaction import Changed, Transaction
 from ordertrack.core.errors import InternalError, OrdertrackError, OutcomeUnknown, StoreBusy, StoreUnavailable
@@ -50,21 +52,19 @@ LOOK_EVERY_S = 1.0
 BUSY_RETRY_AFTER_S = 1
 FAILED_RETRY_AFTER_S = 5
 
-Job = Callable[[Transaction], Any]
+R = TypeVar("R")
 
 log = structlog.get_logger("ordertrack.sqlite")
 
 
-class _Waiting:
+class _Waiting(msgspec.Struct, eq=False):
     """A request. `has_begun` and `is_given_up` exclude each other."""
 
-    __slots__ = ("due_s", "future", "has_begun", "is_given_up", "job")
-
-    def __init__(self, job: Job, future: asyncio.Future[Any], due_s: float) -> None:
-        self.job = job
-        self.future = future
-        self.due_s = due_s
-        self.has_begun = self.is_given_up = False
+    job: Callable[[Transaction], Any]
+    future: asyncio.Future[Any]
+    due_s: float
+    has_begun: bool = False
+    is_given_up: bool = False
 
 
 class Writer:
@@ -79,7 +79,7 @@ class Writer:
         self._path = path
         self._connection = connect(path, check_same_thread=False)
         self._connection.execute(SQL["epoch"]).fetchall()  # a connection makes its log when it first reads
-        self._files = OpenFiles(path)
+        self._identities = _file_identities(path)
         self._transaction = Transaction(self._connection)
         self._deliver = deliver
         self._clock = clock
@@ -99,21 +99,23 @@ class Writer:
         """True while a commit takes longer than it may."""
         return self._clock.monotonic_s() - self._began_s > COMMIT_LIMIT_S
 
-    async def submit(self, job: Job) -> Any:
-        """Run `job` in the next commit and return its result once that is durable.
+    def submit(self, job: Callable[[Transaction], R]) -> asyncio.Future[R]:
+        """Run `job` in the next commit. The future has its result once that is durable.
 
         `job` may be run again when a commit is taken back, so it has no effects but those on its transaction.
-        Raises: StoreBusy, StoreUnavailable, OutcomeUnknown, InternalError, and what the job raised of OrdertrackError.
+        Raises: StoreBusy. The future: StoreUnavailable, OutcomeUnknown, InternalError, and any OrdertrackError of the
+        job.
         """
         if self.waiting >= MAX_WAITING:
             raise StoreBusy(retry_after_s=BUSY_RETRY_AFTER_S)
         self.waiting += 1
-        waiting = _Waiting(job, self._loop.create_future(), self._clock.monotonic_s() + COMMIT_LIMIT_S)
+        future = self._loop.create_future()
+        waiting = _Waiting(job, future, self._clock.monotonic_s() + COMMIT_LIMIT_S)
         self._unanswered.append(waiting)
         if self._timer is None:
             self._timer = self._loop.call_later(COMMIT_LIMIT_S, self._answer_overdue)
         self._queue.put(waiting)
-        return await waiting.future
+        return future
 
     async def close(self, limit_s: float) -> bool:
         """Commit what is waiting, then end the thread. False when that takes longer than `limit_s` seconds."""
@@ -130,13 +132,13 @@ class Writer:
             if batch:
                 self._began_s = self._clock.monotonic_s()
                 self._check_files()
-                self._commit(batch)
+                self._commit(self._begin(batch))
                 self._began_s = math.inf
             else:
                 self._check_files()
             del batch
         self._connection.close()
-        self._tell(self._ended.set_result, None)
+        self._call_soon(self._ended.set_result, None)
 
     def _take(self) -> list[_Waiting] | None:
         """All that waits now; empty when for a while nothing came, None when it is time to end."""
@@ -159,7 +161,11 @@ class Writer:
         return batch
 
     def _check_files(self) -> None:
-        is_cut_off = not self._files.still_there()
+        """Notice that the files were deleted or replaced: what a process goes on writing into them is lost."""
+        try:
+            is_cut_off = _file_identities(self._path) != self._identities
+        except OSError:
+            is_cut_off = True
         if is_cut_off != self.is_cut_off:
             self.is_cut_off = is_cut_off
             if is_cut_off:
@@ -171,7 +177,6 @@ class Writer:
                 log.warning("the database is back", path=str(self._path))
 
     def _commit(self, batch: list[_Waiting]) -> None:
-        batch = self._begin(batch)
         if self.is_cut_off:
             self._fail(batch)
             return
@@ -188,9 +193,8 @@ class Writer:
             changed = transaction.flush()
             with self.visible:
                 connection.execute("COMMIT")
-                transaction.begin_next()
                 committed_at_s = self._clock.monotonic_s()
-                self._tell(self._arrive, batch, outcomes, changed, began_s, committed_at_s)
+                self._call_soon(self._deliver_results, batch, outcomes, changed, began_s, committed_at_s)
         except Exception as error:
             self._roll_back()
             if is_medium_failure(error):
@@ -203,7 +207,7 @@ class Writer:
             else:
                 incident = secrets.token_hex(6)
                 log.exception("a request failed by itself, nothing of it was kept", incident=incident)
-                self._tell(self._arrive, batch, [InternalError(incident)], Changed(), began_s, None)
+                self._call_soon(self._deliver_results, batch, [InternalError(incident)], Changed(), began_s, None)
 
     def _begin(self, batch: list[_Waiting]) -> list[_Waiting]:
         """Those that have not been answered yet; from here on what becomes of them is the commit's."""
@@ -225,15 +229,15 @@ class Writer:
 
     def _fail(self, batch: list[_Waiting]) -> None:
         failed = [StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S) for _ in batch]
-        self._tell(self._arrive, batch, failed, Changed(), 0.0, None)
+        self._call_soon(self._deliver_results, batch, failed, Changed(), 0.0, None)
 
-    def _tell(self, *call: Any) -> None:
+    def _call_soon(self, *call: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all who waited
             self._loop.call_soon_threadsafe(*call)
 
     # On the event loop
 
-    def _arrive(
+    def _deliver_results(
         self,
         batch: list[_Waiting],
         outcomes: list[Any],
@@ -274,3 +278,8 @@ class Writer:
             self._drop_answered()
         if self._unanswered:
             self._timer = self._loop.call_later(self._unanswered[0].due_s - now_s, self._answer_overdue)
+
+
+def _file_identities(path: Path) -> list[tuple[int, int]]:
+    """Identify the database file and its write-ahead log. Takes a few microseconds. Raises: OSError."""
+    return [(status.st_dev, status.st_ino) for status in map(os.stat, (str(path), f"{path}-wal"))]

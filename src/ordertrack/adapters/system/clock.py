@@ -1,4 +1,4 @@
-"""The machine's clocks."""
+"""The clock port over the machine's clocks."""
 
 from __future__ import annotations
 
@@ -9,5 +9,4 @@ class SystemClock:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
 
-    def monotonic_s(self) -> float:
-        return time.monotonic()
+    monotonic_s = staticmethod(time.monotonic)

@@ -72,7 +72,7 @@ class BoundedProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse a request that h11 cannot parse with a problem, as all refusals."""
         status, headers, body = refused(MalformedRequest("The request is not HTTP/1.1."), self._refusals)
-        sent = headers_of(Response(status, headers, body), http_date(self._clock.now_ms()))
+        sent = headers_of(Response(status, headers, body), http_date(self._clock.now_ms() // 1000))
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out None
         if cycle is not None and cycle.response_complete:
             cycle = None

@@ -61,7 +61,8 @@ class AsgiApp:
             await self._send(channel, begun)
             return
         try:
-            body = b"" if request.method in ("GET", "HEAD") else await receive_body(receive, begun.max_body_bytes)
+            has_body = request.method not in ("GET", "HEAD")
+            body = await receive_body(receive, begun.target.max_body_bytes) if has_body else b""
         except OrdertrackError as error:
             await self._send(channel, self._app.refuse(error))
             return
@@ -95,7 +96,7 @@ class AsgiApp:
         if isinstance(outcome, Answer):
             outcome = self._answers.response(outcome, self._tracking.epoch, closing=closing)
         response = with_headers(outcome, channel.headers)
-        headers = headers_of(response, http_date(self.clock.now_ms()))
+        headers = headers_of(response, http_date(self.clock.now_ms() // 1000))
         if closing and CLOSE not in headers:
             headers.append(CLOSE)
         try:
@@ -106,7 +107,7 @@ class AsgiApp:
             log.debug("client gone while it was answered", error=str(error))
             return
         if committed_at_s is not None:
-            self._tracking.statistics.woke(self.clock.monotonic_s() - committed_at_s)
+            self._tracking.statistics.record_wake_latency(self.clock.monotonic_s() - committed_at_s)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

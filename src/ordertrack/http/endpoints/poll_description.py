@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ordertrack.core import errors as core
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState
-from ordertrack.core.link_view import for_link
+from ordertrack.core.link_view import redact_for_link
 from ordertrack.core.order import Order
 from ordertrack.core.poll import DEFAULT_TIMEOUT_S, Answer, Reason
 from ordertrack.http.openapi import shared
@@ -98,7 +98,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "The poll of a tracking link's order",
         "As the poll of an order, without personal data. PROTOCOL.md section 7.",
         poll_view.PollAnswer,
-        answer_example=_example(Answer(for_link(shared.PREPARING), Reason.CHANGED, 1), shared.PREPARING),
+        answer_example=_example(Answer(redact_for_link(shared.PREPARING), Reason.CHANGED, 1), shared.PREPARING),
         parameters=(shared.LINK_TOKEN, _LAST_UPDATE, *_PARAMETERS),
         headers=_HEADERS,
         errors=(http.NoSuchPage, core.OrderNotFound, *_ERRORS),

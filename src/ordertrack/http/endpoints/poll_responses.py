@@ -22,6 +22,7 @@ from ordertrack.ports.clock import Clock
 SHARED_FOR_MS = 100
 """Polls answered together share one response, and with it its `server_time`."""
 MAX_SHARED = 128
+_ETAG = names.ETAG.encode()
 
 _Key = tuple[int, int | None, str, bool, bool]
 
@@ -57,7 +58,7 @@ class PollAnswers:
     def written(self, answer: Answer, epoch: str, added: HeaderPairs, closing: bool, keep_alive: bool) -> bytes:
         """Return the whole response as bytes, with the headers that depend on its request."""
         now_ms = self._clock.now_ms()
-        shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms)
+        shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms // 1000)
         if added or not keep_alive:
             return bytes_of(with_headers(shared.response, added), date, keep_alive=keep_alive)
         if shared.date is not date:
@@ -81,9 +82,12 @@ class PollAnswers:
         return shared
 
     def _new(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> Response:
-        headers: HeaderPairs = ((names.ETAG.encode(), f'W/"{position_of(answer, epoch)}"'.encode()), NO_STORE)
+        if answer.not_modified:
+            status, body, cursor = 304, b"", str(position_of(answer, epoch))
+        else:
+            view = poll_answer(answer, epoch, self._max_timeout_s, now_ms)
+            status, body, cursor = 200, encode(view), view.cursor
+        headers: HeaderPairs = ((_ETAG, f'W/"{cursor}"'.encode()), NO_STORE)
         if closing:
             headers = (*headers, CLOSE)
-        if answer.not_modified:
-            return Response(304, headers, b"")
-        return Response(200, (JSON, *headers), encode(poll_answer(answer, epoch, self._max_timeout_s, now_ms)))
+        return Response(status, headers if answer.not_modified else (JSON, *headers), body)

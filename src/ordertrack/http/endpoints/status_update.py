@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+from ordertrack.core.cursor import Cursor
 from ordertrack.http.policy.admission import Caller
-from ordertrack.http.wire import bodies, names, order_views
+from ordertrack.http.wire import names
+from ordertrack.http.wire.bodies import StatusBody
 from ordertrack.http.wire.body_decoding import check_json, decode
 from ordertrack.http.wire.errors import MethodNotAllowed
-from ordertrack.http.wire.etag import parse_if_match, version_headers
+from ordertrack.http.wire.etag import parse_if_match
 from ordertrack.http.wire.message import Request
-from ordertrack.http.wire.order_views import encode
+from ordertrack.http.wire.order_views import ChangeAnswer, encode, encoded_order
 from ordertrack.http.wire.parameters import check_query, header
 from ordertrack.http.wire.paths import StatusTarget, parse_order_id
-from ordertrack.http.wire.responses import JSON, Response, encoded
+from ordertrack.http.wire.responses import JSON, NO_STORE, Response
 from ordertrack.service.orders import Orders
 
+_CONTENT_TYPE, _IF_MATCH, _ETAG = names.CONTENT_TYPE.encode(), names.IF_MATCH.encode(), names.ETAG.encode()
 METHODS = ("OPTIONS", "PUT")
 
 
@@ -28,12 +31,17 @@ class StatusEndpoint:
         """Raises: OrdertrackError."""
         if request.method != "PUT":
             raise MethodNotAllowed(request.method, METHODS)
-        check_query(request.query_string)
+        if request.query_string:
+            check_query(request.query_string)
         order_id = parse_order_id(unquote(target.id))
-        check_json(header(request.headers, names.CONTENT_TYPE))
+        if request.headers.get(_CONTENT_TYPE) != JSON[1]:
+            check_json(header(request.headers, names.CONTENT_TYPE))
         epoch = self._orders.epoch
-        if_match = parse_if_match(header(request.headers, names.IF_MATCH), epoch)
-        change = decode(bodies.StatusBody, body).change(order_id, *caller, self._undo_window_ms, if_match)
+        if_match = None
+        if _IF_MATCH in request.headers:
+            if_match = parse_if_match(header(request.headers, names.IF_MATCH), epoch)
+        change = decode(StatusBody, body).change(order_id, *caller, self._undo_window_ms, if_match)
         order, event = await self._orders.change(change)
-        answer = order_views.ChangeAnswer(data=order_views.encoded_order(order), changed=event is not None)
-        return Response(200, (JSON, *encoded(version_headers(epoch, order))), encode(answer))
+        answer = ChangeAnswer(data=encoded_order(order), changed=event is not None)
+        etag = f'"{Cursor(epoch, order.version)}"'.encode()
+        return Response(200, (JSON, (_ETAG, etag), NO_STORE), encode(answer))

@@ -50,21 +50,18 @@ class Connections:
         self.epoll, self.priority_epoll = select.epoll(), select.epoll()
         self._clock = clock
         self._leave = leave
-        self._by_fd: dict[int, Connection] = {}
+        self.by_fd: dict[int, Connection] = {}
         self._peers: dict[str, str] = {}
         self._is_stopping = False
         self._sweeper: asyncio.TimerHandle | None = None
-
-    def get(self, fd: int) -> Connection | None:
-        return self._by_fd.get(fd)
 
     def add(self, fd: int, peer: str, owner: Owner) -> None:
         """Take a new descriptor."""
         if len(self._peers) >= PEERS_SHARED:
             self._peers.clear()
         peer = self._peers.setdefault(peer, peer)
-        connection = self._by_fd[fd] = Connection(owner, fd, b"", self.epoll, READABLE, peer)
-        self.counters.open = len(self._by_fd)
+        connection = self.by_fd[fd] = Connection(owner, fd, b"", self.epoll, READABLE, peer)
+        self.counters.open = len(self.by_fd)
         self.epoll.register(fd, READABLE)
         self.expect_request(connection, self._clock.monotonic_s())
 
@@ -73,21 +70,21 @@ class Connections:
 
     async def finish_running(self) -> None:
         """Wait until the requests that are being served now are answered."""
-        self._running = {c for c in self._by_fd.values() if c.stage in _SERVED}
+        self._running = {c for c in self.by_fd.values() if c.stage in _SERVED}
         if self._running:
             await self._none_running.wait()
 
     def stop(self) -> int:
         """Give connections that wait for their peer LAST_CALL_S. Return how many connections there are."""
         self._is_stopping = True
-        for connection in self._by_fd.values():
+        for connection in self.by_fd.values():
             if connection.stage in (Stage.IDLE, Stage.ENDING):
                 self.expect(connection, connection.stage, LAST_CALL_S)
-        return len(self._by_fd)
+        return len(self.by_fd)
 
     def close(self) -> None:
         """Drop every connection."""
-        for connection in list(self._by_fd.values()):
+        for connection in list(self.by_fd.values()):
             self.drop(connection)
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -99,8 +96,8 @@ class Connections:
         fd, connection.fd = connection.fd, -1
         if fd < 0:
             return
-        del self._by_fd[fd]
-        self.counters.open = len(self._by_fd)
+        del self.by_fd[fd]
+        self.counters.open = len(self.by_fd)
         connection.epoll.unregister(fd)
         os.close(fd)
         if connection.poll is not None:
@@ -108,7 +105,7 @@ class Connections:
             connection.poll = None
         self.let_go(connection)
         self._count_out(connection)
-        if self._is_stopping and not self._by_fd:
+        if self._is_stopping and not self.by_fd:
             self.all_closed.set()
 
     def end(self, connection: Connection) -> None:
@@ -145,14 +142,14 @@ class Connections:
         }
         waiting = [
             (connection.expires_at_s, fd)
-            for fd, connection in self._by_fd.items()
+            for fd, connection in self.by_fd.items()
             if connection.stage in granted_s
             and connection.expires_at_s is not None
             and connection.expires_at_s - granted_s[connection.stage] <= now_s - MIN_WAIT_S
         ]
         for _, fd in heapq.nsmallest(ROOM, waiting):
             self.counters.closed_for_room += 1
-            self.drop(self._by_fd[fd])
+            self.drop(self.by_fd[fd])
         return bool(waiting)
 
     def expect(self, connection: Connection, stage: Stage, timeout_s: float) -> None:
@@ -193,7 +190,7 @@ class Connections:
 
     def _sweep(self) -> None:
         now_s = self._clock.monotonic_s()
-        late = [c for c in self._by_fd.values() if c.expires_at_s is not None and c.expires_at_s <= now_s]
+        late = [c for c in self.by_fd.values() if c.expires_at_s is not None and c.expires_at_s <= now_s]
         for connection in late:
             self.counters.closed_slow += connection.stage in (Stage.IN_HEAD, Stage.IN_BODY)
             self.counters.closed_unread += connection.stage is Stage.WRITING

@@ -52,7 +52,7 @@ class Dispatcher:
         self._writer.send_answer(connection, answer)
         now_s = self._clock.monotonic_s()
         if committed_at_s is not None:
-            self._tracking.statistics.woke(now_s - committed_at_s)
+            self._tracking.statistics.record_wake_latency(now_s - committed_at_s)
         if connection.stage is Stage.IDLE and not connection.data and not connection.has_ended:  # as nearly always
             self._connections.expect_request(connection, now_s)
         else:
@@ -124,15 +124,18 @@ class Dispatcher:
         if isinstance(begun, Admitted | Response):
             self._serve(connection, head, begun)
         else:
-            self._run(connection, self._begin_later(connection, head, begun))
+            self._run(connection, self._begin_async(connection, head, begun))
         return True
 
-    async def _begin_later(self, connection: Connection, head: Head, begun: Coroutine[Any, Any, Begun]) -> None:
-        begun_now = await begun
-        if connection.fd < 0:
-            return
-        connection.stage = Stage.IDLE
-        self._serve(connection, head, begun_now)
+    async def _begin_async(self, connection: Connection, head: Head, begun: Coroutine[Any, Any, Begun]) -> None:
+        try:
+            begun_now = await begun
+            if connection.fd >= 0:
+                connection.stage = Stage.IDLE
+                self._serve(connection, head, begun_now)
+        except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
+            self._fail(connection, error)
+        self.resume_reading(connection)
 
     def _serve(self, connection: Connection, head: Head, begun: Begun) -> None:
         """Answer an admitted request once its body is there. Raises: OrdertrackError."""
@@ -142,14 +145,16 @@ class Dispatcher:
             connection.keep_alive = connection.keep_alive and rest <= len(connection.data)
             connection.data = connection.data[rest:]
             self._writer.send(connection, begun)
-        elif head.body_length == 0:
-            self._respond(connection, begun, b"")
+        elif CHUNKED < head.body_length <= len(connection.data):  # all of it has come
+            body, connection.data = connection.data[: head.body_length], connection.data[head.body_length :]
+            self._respond(connection, begun, body)
         else:
             self._begin_body(connection, head, begun)
 
     def _begin_body(self, connection: Connection, head: Head, admitted: Admitted) -> None:
-        body = Body(head.body_length, admitted.max_body_bytes)
-        reserved = head.body_length if head.body_length != CHUNKED else admitted.max_body_bytes
+        limit_bytes = admitted.target.max_body_bytes
+        body = Body(head.body_length, limit_bytes)
+        reserved = head.body_length if head.body_length != CHUNKED else limit_bytes
         if self._connections.uploads_bytes + reserved > MAX_UPLOADS_BYTES:
             raise StoreBusy(retry_after_s=1)
         self._connections.uploads_bytes += reserved
@@ -180,12 +185,16 @@ class Dispatcher:
         if isinstance(outcome, OUTCOMES):
             self._deliver(connection, outcome)
         else:
-            self._run(connection, self._respond_later(connection, outcome))
+            self._run(connection, self._respond_async(connection, outcome))
 
-    async def _respond_later(self, connection: Connection, outcome: Coroutine[Any, Any, Outcome]) -> None:
-        outcome_now = await outcome
-        connection.stage = Stage.IDLE
-        self._deliver(connection, outcome_now)
+    async def _respond_async(self, connection: Connection, outcome: Coroutine[Any, Any, Outcome]) -> None:
+        try:
+            outcome_now = await outcome
+            connection.stage = Stage.IDLE
+            self._deliver(connection, outcome_now)
+        except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
+            self._fail(connection, error)
+        self.resume_reading(connection)
 
     def _deliver(self, connection: Connection, outcome: Outcome) -> None:
         if isinstance(outcome, Response):
@@ -203,13 +212,6 @@ class Dispatcher:
     def _run(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
         """Wait for the application; whatever the peer sends meanwhile waits its turn."""
         connection.stage = Stage.BUSY
-        task = self._loop.create_task(self._run_async(connection, work))
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _run_async(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
-        try:
-            await work
-        except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
-            self._fail(connection, error)
-        self.resume_reading(connection)

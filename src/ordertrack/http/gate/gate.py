@@ -92,7 +92,7 @@ class Gate:
 
     def _on_ready(self, epoll: select.epoll) -> None:
         for fd, events in epoll.poll(0, EVENTS_PER_WAKE):
-            connection = self._connections.get(fd)
+            connection = self._connections.by_fd.get(fd)
             if connection is None:
                 continue
             if events & _BROKEN:

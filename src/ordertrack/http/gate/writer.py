@@ -43,8 +43,9 @@ class Writer:
 
     def send(self, connection: Connection, response: Response) -> None:
         keep_alive = connection.keep_alive and CLOSE not in response.headers and not self._tracking.hub.draining
-        response = with_headers(response, connection.headers)
-        date = http_date(self._clock.now_ms())
+        if connection.headers:
+            response = with_headers(response, connection.headers)
+        date = http_date(self._clock.now_ms() // 1000)
         data = bytes_of(response, date, keep_alive=keep_alive, head_only=connection.head_only)
         self._write_answer(connection, data, keep_alive=keep_alive)
 

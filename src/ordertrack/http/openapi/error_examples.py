@@ -6,7 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from ordertrack.core import errors as core
-from ordertrack.core.event import ROAD, Status
+from ordertrack.core.event import PROGRESSION, Status
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, advance
 from ordertrack.core.principal import Action, Role
@@ -42,7 +42,7 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     http.InvalidJson("field names need double quotes (byte 1)"),
     http.InvalidBody("status", f"must be {ALLOWED['status']}"),
     http.UnknownParameter("colour", ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")),
-    _refused(sample(ROAD[1:4]), _status(Status.CANCELLED)),
+    _refused(sample(PROGRESSION[1:4]), _status(Status.CANCELLED)),
     core.Unauthenticated("expired"),
     core.Forbidden(Role.CUSTOMER, Action.CANCEL),
     http.CrossSite("https://shop.example"),
@@ -53,7 +53,7 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     http.MethodNotAllowed("PATCH", ("PUT",)),
     _refused(PREPARING, _status(Status.CONFIRMED)),
     _refused(PREPARING, _status(Status.CONFIRMED, undo=True), after_ms=_UNDO_WINDOW_MS + 1),
-    _refused(sample(ROAD[1:]), AssignCourier(101, "7", "anonymous")),
+    _refused(sample(PROGRESSION[1:]), AssignCourier(101, "7", "anonymous")),
     _refused(_LONG, _status(Status.READY)),
     _refused(PREPARING, _status(Status.READY, expected_version=1)),
     core.SimulationRunning(PREPARING),

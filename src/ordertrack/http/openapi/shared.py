@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ordertrack.core import errors as core
-from ordertrack.core.event import ROAD, Event, Status
+from ordertrack.core.event import PROGRESSION, Event, Status
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
 from ordertrack.http.wire import bodies, names
@@ -92,7 +92,7 @@ def after(order: Order, event: Event | None) -> Order:
     return order if event is None else evolve(order, event)
 
 
-CONFIRMED, PREPARING = sample(()), sample(ROAD[1:2])
+CONFIRMED, PREPARING = sample(()), sample(PROGRESSION[1:2])
 WITH_COURIER = after(PREPARING, advance(PREPARING, AssignCourier(101, "7", "anonymous"), AT_MS + 90_000))
 
 TOKEN = new_link_token(bytes(range(16)))

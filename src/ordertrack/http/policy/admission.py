@@ -34,6 +34,7 @@ MAX_TOKEN_BYTES = 8 * 1024
 _UNLIMITED = (Role.SERVICE, Role.ADMIN)
 CALLER = "caller"
 """The key of the Caller in the ASGI scope of an admitted request."""
+_AUTHORIZATION = names.AUTHORIZATION.encode()
 
 
 class Budget(StrEnum):
@@ -72,12 +73,17 @@ class Admission:
 
         Raises: Unauthenticated, RateLimited.
         """
-        token, address = self._token(headers, link), self._addresses.client(peer, headers)
+        token = self._token(headers) if link is None and _AUTHORIZATION in headers else link
+        address = self._addresses.client(peer, headers)
         if token is None:
-            if self._tokens is None:
-                return self._admitted(budget, self._anyone(peer, address), address)
-            self._take(Budget.FAILURES, budget_key(address))
-            raise Unauthenticated("missing")
+            if self._tokens is not None:
+                self._take(Budget.FAILURES, budget_key(address))
+                raise Unauthenticated("missing")
+            if not is_this_machine(address):
+                self._take(budget, budget_key(address))
+            # A client whose address a trusted proxy named can be told from others behind it.
+            is_direct = not self._addresses.trusted or address == self._addresses.client(peer, Headers())
+            return Caller(ANYONE if is_direct else anyone_at(address), address)
         if self._tokens is None or is_link_token(token):
             principal = self._links.peek(token)
         else:
@@ -95,7 +101,7 @@ class Admission:
         known = self.now(budget, headers, peer, link)
         if known is not None:
             return known
-        token, address = self._token(headers, link), self._addresses.client(peer, headers)
+        token, address = link or self._token(headers), self._addresses.client(peer, headers)
         assert token is not None
         try:
             if self._tokens is None or is_link_token(token):
@@ -111,13 +117,11 @@ class Admission:
             raise
         return self._admitted(budget, principal, address)
 
-    def _token(self, headers: Headers, link: str | None) -> str | None:
+    def _token(self, headers: Headers) -> str | None:
         """Return the token of the request; without access control only a link's.
 
         Raises: Unauthenticated.
         """
-        if link is not None:
-            return link
         if self._tokens is not None:
             return bearer(headers)
         authorization = header(headers, names.AUTHORIZATION)
@@ -132,11 +136,6 @@ class Admission:
         limiter, key = self._limiters.get(budget), _caller_budget_key(principal, address)
         if limiter is not None and key is not None:
             limiter.charge(key, self._clock.monotonic_s(), count)
-
-    def _anyone(self, peer: str | None, address: str) -> Principal:
-        """Return ANYONE, or the principal of one address behind a trusted proxy."""
-        is_direct = not self._addresses.has_proxies or address == self._addresses.client(peer, Headers())
-        return ANYONE if is_direct else anyone_at(address)
 
     def _admitted(self, budget: Budget, principal: Principal, address: str) -> Caller:
         """Raises: RateLimited."""
@@ -154,7 +153,7 @@ class Admission:
         if limiter is None or (verdict := limiter.take(key, now_s)).allowed:
             return
         other = None if also is None else self._limiters.get(also)
-        other_s = 0.0 if other is None else other.look(key, now_s).retry_after_s
+        other_s = 0.0 if other is None else other.peek(key, now_s).retry_after_s
         raise _rate_limited(budget, limiter.quota, max(verdict.retry_after_s, other_s))
 
     def _check_guesses(self, address: str) -> None:
@@ -162,7 +161,7 @@ class Admission:
         limiter = self._limiters.get(Budget.GUESSES)
         if limiter is None:
             return
-        verdict = limiter.look(budget_key(address), self._clock.monotonic_s())
+        verdict = limiter.peek(budget_key(address), self._clock.monotonic_s())
         if not verdict.allowed:
             raise _rate_limited(Budget.GUESSES, limiter.quota, verdict.retry_after_s)
 

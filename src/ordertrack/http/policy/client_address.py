@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ordertrack.http.wire import names
 from ordertrack.http.wire.message import Headers
@@ -28,15 +29,11 @@ class Addresses:
     is the last one that no trusted proxy has."""
 
     def __init__(self, trusted: Sequence[Network]) -> None:
-        self._trusted = trusted
-
-    @property
-    def has_proxies(self) -> bool:
-        return bool(self._trusted)
+        self.trusted = trusted
 
     def client(self, peer: str | None, headers: Headers) -> str:
         """Return the client's address; text in the headers that is not an address is never returned."""
-        if not self._trusted:
+        if not self.trusted:
             return (peer or UNKNOWN).removeprefix("::ffff:").partition("%")[0]
         address = _parsed(peer)
         if address is None or not self._trusts(address):
@@ -51,7 +48,7 @@ class Addresses:
         return str(address)
 
     def _trusts(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-        return any(address.version == network.version and address in network for network in self._trusted)
+        return any(address.version == network.version and address in network for network in self.trusted)
 
 
 def budget_key(address: str) -> str:
@@ -61,6 +58,7 @@ def budget_key(address: str) -> str:
     return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
 
 
+@lru_cache(maxsize=1024)
 def is_this_machine(address: str) -> bool:
     """Tell whether a client's address is a loopback address, or that of a Unix socket."""
     return address.startswith("127.") or address in ("::1", UNKNOWN)

@@ -16,6 +16,7 @@ from ordertrack.http.wire.responses import HeaderPairs
 PREFLIGHT_KEPT_S = 7_200
 """The longest time that browsers cache the answer to a preflight (Chromium's limit)."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+_SEC_FETCH_SITE = names.SEC_FETCH_SITE.encode()
 _METHODS = "GET, HEAD, POST, PUT, DELETE"
 _REQUEST_HEADERS = ", ".join(
     (names.AUTHORIZATION, names.CONTENT_TYPE, names.IF_MATCH, names.IF_NONE_MATCH, names.IDEMPOTENCY_KEY, names.PREFER)
@@ -36,8 +37,8 @@ class Cors:
 
         Raises: CrossSite.
         """
-        site = header(request_headers, names.SEC_FETCH_SITE)
-        if site in ("cross-site", "same-site") and header(request_headers, names.ORIGIN) not in self._origins:
+        site = request_headers.get(_SEC_FETCH_SITE)
+        if site in (b"cross-site", b"same-site") and header(request_headers, names.ORIGIN) not in self._origins:
             raise CrossSite(header(request_headers, names.ORIGIN) or "")
 
     def headers(self, request_headers: Headers, *, preflight: bool) -> HeaderPairs:

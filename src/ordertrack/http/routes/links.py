@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from ordertrack.core import errors as core
 from ordertrack.core.cursor import MAX_INT64
-from ordertrack.core.link_view import for_link
+from ordertrack.core.link_view import redact_for_link
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.http.openapi import shared
 from ordertrack.http.openapi.shared import Access, Operation, parameter
@@ -81,7 +81,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Read the order of a tracking link",
         "Without personal data. Never held.",
         order_views.OrderAnswer,
-        answer_example=order_views.OrderAnswer(data=order_views.order_view(for_link(shared.PREPARING))),
+        answer_example=order_views.OrderAnswer(data=order_views.order_view(redact_for_link(shared.PREPARING))),
         parameters=(shared.LINK_TOKEN, shared.IF_NONE_MATCH),
         headers=("ETag",),
         errors=(http.NoSuchPage, core.OrderNotFound, core.StoreUnavailable),

@@ -23,7 +23,7 @@ from ordertrack.http.wire.body_decoding import decode
 from ordertrack.http.wire.etag import names_version, version_headers
 from ordertrack.http.wire.parameters import single
 from ordertrack.http.wire.paths import parse_order_id
-from ordertrack.ports.store import OrderFilter
+from ordertrack.ports.order_store import OrderFilter
 from ordertrack.service.orders import Orders
 
 DEFAULT_PAGE, MAX_PAGE = 50, 100

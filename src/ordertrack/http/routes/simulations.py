@@ -6,7 +6,7 @@ from litestar import Router, delete, post
 from litestar.params import FromPath
 
 from ordertrack.core import errors as core
-from ordertrack.core.simulation import WorkflowOptions, plan
+from ordertrack.core.simulation import WorkflowOptions, plan_steps
 from ordertrack.http.openapi import shared
 from ordertrack.http.openapi.shared import Operation
 from ordertrack.http.routes.request import AnyRequest, caller_of, known_query, read_body
@@ -17,7 +17,7 @@ from ordertrack.service.simulation import Simulator
 
 _ROUTE = f"{names.ORDERS}/{{order_id:str}}/simulate-workflow"
 
-_STEPS = plan(shared.CONFIRMED, WorkflowOptions(speed=60), shared.AT_MS)
+_STEPS = plan_steps(shared.CONFIRMED, WorkflowOptions(speed=60), shared.AT_MS)
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "Simulation",

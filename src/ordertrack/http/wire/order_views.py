@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -163,7 +164,9 @@ class AuditAnswer(Struct, kw_only=True):
     data: AuditView
 
 
+@lru_cache(maxsize=4096)
 def event_view(event: Event) -> EventView:
+    """Return the view of an event: the same object again for an order that is answered again. It is not changed."""
     return EventView(
         version=event.version,
         type=event.type,
@@ -227,5 +230,4 @@ def cursor_of(epoch: str, order: Order) -> str:
     return str(Cursor(epoch, order.version))
 
 
-def encode(value: Any) -> bytes:
-    return msgspec.json.encode(value)
+encode = msgspec.json.Encoder().encode

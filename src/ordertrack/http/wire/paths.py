@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import ClassVar
 from urllib.parse import unquote
+
+import msgspec
 
 from ordertrack.core.cursor import MAX_INT64
 from ordertrack.core.errors import InvalidInput, OrderNotFound
@@ -35,9 +37,15 @@ _PRINTABLE = re.compile(LINE)
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 
 
-class PollTarget(NamedTuple):
+class _Target(msgspec.Struct, frozen=True, gc=False):
+    max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
+    polls: ClassVar[bool] = False
+
+
+class PollTarget(_Target, frozen=True, gc=False):
     """The poll of a feed. `id` is percent-encoded and not checked yet."""
 
+    polls: ClassVar[bool] = True
     kind: FeedKind
     id: str
 
@@ -55,30 +63,31 @@ class PollTarget(NamedTuple):
         return FeedKey(self.kind, id_)
 
 
-class StatusTarget(NamedTuple):
+class StatusTarget(_Target, frozen=True, gc=False):
     """The status of an order. `id` is percent-encoded and not checked yet."""
 
     id: str
 
 
-class LinkTarget(NamedTuple):
+class LinkTarget(_Target, frozen=True, gc=False):
     """A tracking link: its order, or the poll of its order."""
 
     token: str
-    polls: bool
+    polls: bool  # type: ignore[misc]  # a link leads to its order as well
 
     def order_path(self, order_id: int | None) -> str:
         """Return the path of the order that the link is for."""
         return f"{names.ORDERS}/{order_id}"
 
 
-class OtherTarget(NamedTuple):
+class OtherTarget(_Target, frozen=True, gc=False):
     """All other paths. The framework knows which of them exist."""
 
     path: str
     is_public: bool = False
     """Needs no caller: nothing of any order is in the response."""
     is_page: bool = False
+    max_body_bytes: int = MAX_BODY_BYTES  # type: ignore[misc]  # one path has its own
 
 
 Target = PollTarget | StatusTarget | LinkTarget | OtherTarget
@@ -88,7 +97,7 @@ def match_path(path: str) -> Target:
     """Return the target of a path that is normalized (`wire.message`)."""
     match = _PATH.fullmatch(path)
     if match is None:
-        return OtherTarget(path)
+        return OtherTarget(path, max_body_bytes=MAX_BULK_BODY_BYTES if path == names.BULK else MAX_BODY_BYTES)
     order, what, party, id_, token, track, public, page = match.groups()
     if order is not None:
         return PollTarget(FeedKind.ORDER, order) if what == names.TRACK_SUFFIX else StatusTarget(order)
@@ -97,11 +106,6 @@ def match_path(path: str) -> Target:
     if token is not None:
         return LinkTarget(token, track is not None)
     return OtherTarget(path, public is not None, page is not None)
-
-
-def max_body_bytes(target: Target) -> int:
-    """Return the limit of a request body for this target, in bytes."""
-    return MAX_BULK_BODY_BYTES if isinstance(target, OtherTarget) and target.path == names.BULK else MAX_BODY_BYTES
 
 
 def without_token(path: str) -> str:

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from ordertrack.core.cursor import Cursor
 from ordertrack.core.feed import FeedState
-from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, Answer, Reason, has_ended, next_poll_interval_s
+from ordertrack.core.poll import MAX_EVENTS_IN_ANSWER, NEWS, Answer, Reason, next_poll_interval_s
 from ordertrack.core.timestamps import format_time
 from ordertrack.http.wire.order_views import (
     CursorText,
@@ -60,17 +60,11 @@ class FeedPollAnswer(_PollAnswer[FeedView], kw_only=True):
     more: Annotated[bool, Meta(description="More orders have changed: poll again at once with this `cursor`.")]
 
 
-def battery_tip(next_poll_interval_s: int) -> str:
-    if next_poll_interval_s == 0:
-        return "Order complete: stop polling"
-    return f"Next poll in {next_poll_interval_s} seconds"
-
-
 def position_of(answer: Answer, epoch: str) -> Cursor:
     """Return the position that the client has with this answer. It is unchanged when a party's feed has no news."""
     state = answer.state
     if isinstance(state, FeedState):
-        if not answer.has_update and answer.position is not None:
+        if answer.reason not in NEWS and answer.position is not None:
             return Cursor(epoch, answer.position)
         return Cursor(epoch, state.version, state.changes.snapshot)
     return Cursor(epoch, state.version)
@@ -78,16 +72,17 @@ def position_of(answer: Answer, epoch: str) -> Cursor:
 
 def poll_answer(answer: Answer, epoch: str, max_timeout_s: float, now_ms: int) -> PollAnswer | FeedPollAnswer:
     """Return the answer. `data` of an order's answer is JSON already, and can only be encoded."""
-    state, events = answer.state, answer.events
+    state, has_update = answer.state, answer.reason in NEWS
+    events = state.timeline[answer.position or 0 :] if has_update and not isinstance(state, FeedState) else ()
     interval_s = next_poll_interval_s(state)
     common: dict[str, Any] = {
-        "has_update": answer.has_update,
+        "has_update": has_update,
         "next_poll_interval": interval_s,
-        "battery_tip": battery_tip(interval_s),
+        "battery_tip": f"Next poll in {interval_s} seconds" if interval_s else "Order complete: stop polling",
         "cursor": str(position_of(answer, epoch)),
         "reason": answer.reason,
         "reset": answer.reason is Reason.RESET,
-        "terminal": has_ended(state),
+        "terminal": not isinstance(state, FeedState) and state.status.ended,
         "events": [event_view(event) for event in events[-MAX_EVENTS_IN_ANSWER:]],
         "events_truncated": len(events) > MAX_EVENTS_IN_ANSWER,
         "max_timeout": int(max_timeout_s) if max_timeout_s == int(max_timeout_s) else max_timeout_s,

@@ -76,11 +76,7 @@ def bytes_of(response: Response, date: bytes, *, keep_alive: bool, head_only: bo
     return b"".join(parts)
 
 
-def http_date(now_ms: int) -> bytes:
-    """Return the `date` of a response (RFC 9110, 6.6.1), formatted once a second."""
-    return _http_date_of_second(now_ms // 1000)
-
-
 @lru_cache(maxsize=1)
-def _http_date_of_second(seconds: int) -> bytes:
-    return formatdate(seconds, usegmt=True).encode()
+def http_date(second: int) -> bytes:
+    """Return the `date` of a response (RFC 9110, 6.6.1). `second` counts from 1970."""
+    return formatdate(second, usegmt=True).encode()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from ordertrack.core.feed import PAGE_ENTRIES, FeedKey, FeedState, page, party_feeds
+from ordertrack.core.feed import PAGE_ENTRIES, FeedKey, FeedState, build_page, party_feeds
 from ordertrack.core.order import Order
-from ordertrack.ports.commits import Committed
 
 
-class Told:
+class FeedBatch:
     """What a commit tells of one party's feed: which orders changed, or left, at which of its versions."""
 
     def __init__(self, feed: FeedKey) -> None:
@@ -34,17 +32,5 @@ class Told:
             return None
         if position not in self._states:
             missed = sorted((entry for entry in self._entries if entry[0] > position), key=itemgetter(0))
-            self._states[position] = FeedState(self.feed, page(self.version, missed, limit=PAGE_ENTRIES))
+            self._states[position] = FeedState(self.feed, build_page(self.version, missed, limit=PAGE_ENTRIES))
         return self._states[position]
-
-
-def told(commits: Sequence[Committed], watched: Callable[[FeedKey], bool]) -> list[Told]:
-    """Of the party feeds that anybody waits for."""
-    by_feed: dict[FeedKey, Told] = {}
-    for order, feeds, _ in commits:
-        for feed, version in feeds.items():
-            if watched(feed):
-                if feed not in by_feed:
-                    by_feed[feed] = Told(feed)
-                by_feed[feed].add(version, order)
-    return list(by_feed.values())

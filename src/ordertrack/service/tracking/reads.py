@@ -15,7 +15,7 @@ from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, FeedKind, FeedState
 from ordertrack.core.poll import State
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.store import Store
+from ordertrack.ports.feed_store import FeedStore
 
 SOON_S = 0.75
 MAX_READS_SOON = 100
@@ -46,7 +46,7 @@ class NotAtHand(Exception):
 
 
 class Feeds:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: FeedStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._turns = asyncio.Semaphore(MAX_READS_SOON)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import msgspec
@@ -24,7 +25,7 @@ from ordertrack.core.errors import (
 )
 from ordertrack.core.feed import FeedKey, FeedState, order_feed
 from ordertrack.core.hub import Held, Hub, Parking, Poll
-from ordertrack.core.link_view import for_link
+from ordertrack.core.link_view import redact_for_link
 from ordertrack.core.order import Order
 from ordertrack.core.poll import (
     Answer,
@@ -32,7 +33,7 @@ from ordertrack.core.poll import (
     PollRequest,
     Reason,
     State,
-    check,
+    check_request,
     decide,
     decide_at,
     decide_drained,
@@ -43,11 +44,11 @@ from ordertrack.core.principal import ANYONE, Principal, Role
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
-from ordertrack.ports.store import Store
-from ordertrack.service.authorization import check_party, look_nowhere, may_see
+from ordertrack.ports.feed_store import FeedStore
+from ordertrack.service.authorization import check_party, may_see, pad_lookup_time
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking.deadline_timer import Alarm
-from ordertrack.service.tracking.feed_batches import Told, told
+from ordertrack.service.tracking.feed_batches import FeedBatch
 from ordertrack.service.tracking.reads import Changes, Feeds, NotAtHand, Steps, Wanted
 
 REVOKED = Principal(Role.LINK, "revoked", order_id=-1)
@@ -73,7 +74,7 @@ HeldPoll = Poll[Waiter]
 class Tracking:
     def __init__(
         self,
-        store: Store,
+        store: FeedStore,
         hub: Hub[Waiter],
         clock: Clock,
         statistics: Statistics,
@@ -94,7 +95,7 @@ class Tracking:
         self._for_links: tuple[State | None, Order | None] = (None, None)
         """The order that was shown to holders of links last, and how."""
 
-    @property
+    @cached_property
     def epoch(self) -> str:
         return self._store.epoch
 
@@ -111,7 +112,7 @@ class Tracking:
         What is read and answered in one turn of the event loop has no gap to fall into: only a poll that is held, or
         has to read more, joins first.
         """
-        check(request, feed)
+        check_request(request, feed)
         check_party(by, feed)
         state = self._feeds.at_hand(feed)
         if state is None or not may_see(by, state):
@@ -141,7 +142,7 @@ class Tracking:
         except NotAtHand as cold:
             return await self._feeds.later(steps, cold.wanted)
         except OrderNotFound as foreign:
-            await look_nowhere(self._store)
+            await pad_lookup_time(self._store)
             raise foreign from None
 
     def leave(self, poll: HeldPoll) -> None:
@@ -150,15 +151,20 @@ class Tracking:
 
     def committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
         """The store's commit listener: answer everybody who waits for one of these orders, or for one of its people."""
-        for order, _, previous_version in commits:
+        batches: dict[FeedKey, FeedBatch] = {}
+        for order, feeds, previous_version in commits:
             self.statistics.updates += order.version - previous_version
             answers: dict[int, Answer] = {}  # one for all that have the same version, so that it is encoded once
             for poll in self.hub.news(order_feed(order.id), order.version, final=order.status.ended):
                 if poll.position not in answers:
                     answers[poll.position] = decide_news(poll.position, order)
                 self._answer(poll, answers[poll.position], committed_at_s)
-        for news in told(commits, self.hub.watched):
-            self._tell(news, committed_at_s)
+            for feed, version in feeds.items():
+                if self.hub.is_watched(feed):
+                    batch = batches.get(feed) or batches.setdefault(feed, FeedBatch(feed))
+                    batch.add(version, order)
+        for batch in batches.values():
+            self._deliver_batch(batch, committed_at_s)
 
     async def drain(self, window_s: float = 0.0) -> None:
         """Answer every held poll within `window_s`, in random order, and hold none from then on.
@@ -201,7 +207,7 @@ class Tracking:
         if by.role is not Role.LINK or isinstance(answer.state, FeedState):
             return answer
         if self._for_links[0] is not answer.state:
-            self._for_links = (answer.state, for_link(answer.state))
+            self._for_links = (answer.state, redact_for_link(answer.state))
         return msgspec.structs.replace(answer, state=self._for_links[1])
 
     def _hold_s(self, request: PollRequest, by: Principal) -> float:
@@ -215,7 +221,7 @@ class Tracking:
 
     def _joined(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> HeldPoll:
         """Raises: InvalidInput, Forbidden."""
-        check(request, feed)
+        check_request(request, feed)
         check_party(by, feed)
         ends_at_s = self._clock.monotonic_s() + self._hold_s(request, by)
         poll: HeldPoll = Poll(
@@ -308,13 +314,13 @@ class Tracking:
 
     # Answering polls that were held
 
-    def _tell(self, news: Told, committed_at_s: float) -> None:
-        for poll in self.hub.news(news.feed, news.version):
-            state = news.after(poll.position)
+    def _deliver_batch(self, batch: FeedBatch, committed_at_s: float) -> None:
+        for poll in self.hub.news(batch.feed, batch.version):
+            state = batch.after(poll.position)
             if state is not None:
                 self._answer(poll, Answer(state, Reason.CHANGED, poll.position), committed_at_s)
                 continue
-            self._rejoin(poll, news.version)
+            self._rejoin(poll, batch.version)
             self._settle(poll, committed_at_s)
 
     def _rejoin(self, poll: HeldPoll, announced: int = 0) -> None:

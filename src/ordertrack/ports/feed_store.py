@@ -1,0 +1,29 @@
+"""Feeds of customers, restaurants and couriers in the store. `ports/store.py` has the contract."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
+from ordertrack.ports.order_store import OrderReader
+
+
+class FeedStore(OrderReader, Protocol):
+    """A `feed` is never an order's: that one is read as the order."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    def peek_feed_version(self, feed: FeedKey) -> int | None: ...
+
+    async def feed_version(self, feed: FeedKey) -> int:
+        """Return 0 when the feed has no changes yet."""
+
+    async def feed_changes(
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+    ) -> FeedChanges:
+        """Return a page of the changes after a version.
+
+        `after` None begins a snapshot, the orders that have not ended; `snapshot`, which came with its first page, asks
+        for the next one.
+        """
