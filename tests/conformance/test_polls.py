@@ -18,7 +18,7 @@ NEEDS_A_PROXY = pytest.mark.skipif(
 
 
 def _via_proxy(address: str) -> dict[str, str]:
-    """What a proxy adds for a client at this address."""
+    """Return the header that a proxy adds for a client at this address."""
     return {"X-Forwarded-For": address}
 
 
@@ -40,7 +40,7 @@ def test_a_poll_without_position_and_timeout_is_a_snapshot(api: Api, status: str
 
 
 @pytest.mark.protocol("3.5", "3.3")
-def test_an_empty_position_is_none(api: Api):
+def test_an_empty_position_is_ignored(api: Api):
     id_ = api.create()["id"]
     for query in ({"cursor": ""}, {"last_update": ""}, {"cursor": "", "last_update": ""}):
         assert api.poll(id_, **query).json()["reason"] == "snapshot"
@@ -79,14 +79,14 @@ def test_a_cursor_of_another_epoch_is_a_reset_with_all_events(api: Api, query: J
 
 @pytest.mark.protocol("3.7")
 @pytest.mark.parametrize("tag", ['"a1b2"', 'W/"x.y"', "garbage", '""', '"0.1"'])
-def test_an_etag_that_is_not_of_this_server_is_a_reset(api: Api, tag: str):
+def test_an_unknown_etag_is_a_reset(api: Api, tag: str):
     order = api.at("ready")
     answer = api.poll(order["id"], {"If-None-Match": tag}, timeout=30).json()
     assert (answer["reason"], answer["reset"], answer["data"]) == ("reset", True, order)
 
 
 @pytest.mark.protocol("3.7")
-def test_an_ended_order_too_is_reset_for_a_cursor_of_another_epoch(api: Api):
+def test_an_ended_order_is_reset_for_another_epoch(api: Api):
     order = api.at("delivered")
     answer = api.poll(order["id"], cursor="elsewhere.5", timeout=30).json()
     assert (answer["reason"], answer["reset"], answer["terminal"]) == ("reset", True, True)
@@ -96,7 +96,7 @@ def test_an_ended_order_too_is_reset_for_a_cursor_of_another_epoch(api: Api):
 @pytest.mark.protocol("3.8", "3.20")
 @pytest.mark.parametrize("status", [*PROGRESSION[1:], "cancelled"])
 @pytest.mark.parametrize("query", [{}, {"timeout": 30}, {"timeout": 0}])
-def test_a_poll_that_is_behind_gets_what_it_missed_at_once(api: Api, status: str, query: Json):
+def test_a_poll_that_is_behind_is_answered_at_once(api: Api, status: str, query: Json):
     order = api.at(status)
     for position in range(order["version"]):
         answer = api.poll(order["id"], cursor=_cursor(api, order, position), **query).json()
@@ -107,7 +107,7 @@ def test_a_poll_that_is_behind_gets_what_it_missed_at_once(api: Api, status: str
 
 
 @pytest.mark.protocol("3.8")
-def test_all_ways_to_name_a_position_that_is_behind_give_the_same_news(api: Api):
+def test_all_forms_of_an_old_position_get_the_same_news(api: Api):
     order = api.at("ready")
     cursor = _cursor(api, order, 1)
     first = order["timeline"][0]["recorded_at"]
@@ -124,7 +124,7 @@ def test_all_ways_to_name_a_position_that_is_behind_give_the_same_news(api: Api)
 
 
 @pytest.mark.protocol("3.9")
-def test_a_poll_ahead_of_the_server_waits_two_seconds_and_is_then_reset(api: Api):
+def test_a_poll_ahead_of_the_server_is_reset_after_2_s(api: Api):
     order = api.at("preparing")
     held = api.hold(order["id"], cursor=_cursor(api, order, 7))
     api.until_held(1)
@@ -135,7 +135,7 @@ def test_a_poll_ahead_of_the_server_waits_two_seconds_and_is_then_reset(api: Api
 
 
 @pytest.mark.protocol("3.9")
-def test_a_poll_ahead_of_the_server_that_will_not_wait_is_reset_at_once(api: Api):
+def test_a_poll_ahead_with_timeout_0_is_reset_at_once(api: Api):
     order = api.create()
     for version in (2, 2**63 - 1):
         answer = api.poll(order["id"], cursor=_cursor(api, order, version), timeout=0).json()
@@ -153,7 +153,7 @@ def test_polls_ahead_of_an_ended_order_take_no_place(api: Api):
 
 
 @pytest.mark.protocol("3.9", "3.10")
-def test_a_poll_that_is_ahead_hears_of_the_end(api: Api):
+def test_a_poll_that_is_ahead_gets_the_end(api: Api):
     order = api.create()
     held = api.hold(order["id"], cursor=_cursor(api, order, 2))
     api.until_held(1)
@@ -162,7 +162,7 @@ def test_a_poll_that_is_ahead_hears_of_the_end(api: Api):
 
 
 @pytest.mark.protocol("3.9", "3.17")
-def test_a_server_that_catches_up_with_a_poll_ahead_of_it_goes_on_as_if_nothing_had_been(api: Api):
+def test_a_poll_ahead_is_held_once_the_server_catches_up(api: Api):
     order = api.create()
     held = api.hold(order["id"], cursor=_cursor(api, order, 2))
     api.until_held(1)
@@ -196,7 +196,7 @@ def test_an_ended_order_is_never_held(api: Api, status: str):
 
 @pytest.mark.protocol("3.11", "3.17")
 @pytest.mark.parametrize("end", ENDS)
-def test_a_held_poll_hears_of_the_end(api: Api, end: str):
+def test_a_held_poll_gets_the_end(api: Api, end: str):
     order = api.at("ready")
     held = api.hold(order["id"], cursor=_cursor(api, order))
     api.until_held(1)
@@ -207,7 +207,7 @@ def test_a_held_poll_hears_of_the_end(api: Api, end: str):
 
 
 @pytest.mark.protocol("3.11")
-def test_a_held_poll_hears_of_a_step_back(api: Api):
+def test_a_held_poll_gets_an_undo(api: Api):
     order = api.at("ready")
     held = api.hold(order["id"], cursor=_cursor(api, order))
     api.until_held(1)
@@ -217,7 +217,7 @@ def test_a_held_poll_hears_of_a_step_back(api: Api):
 
 
 @pytest.mark.protocol("3.11")
-def test_a_current_position_in_every_way_is_held(api: Api):
+def test_all_forms_of_the_current_position_are_held(api: Api):
     order = api.at("ready")
     cursor = _cursor(api, order)
     held = [
@@ -235,7 +235,7 @@ def test_a_current_position_in_every_way_is_held(api: Api):
 
 
 @pytest.mark.protocol("3.11")
-def test_a_position_without_a_timeout_is_held_for_the_default_time(api: Api):
+def test_a_position_without_a_timeout_is_held(api: Api):
     order = api.at("ready")
     connection = api.connect()
     connection.request("GET", f"/api/v1/orders/{order['id']}/track?cursor={_cursor(api, order)}")
@@ -244,7 +244,7 @@ def test_a_position_without_a_timeout_is_held_for_the_default_time(api: Api):
 
 
 @pytest.mark.protocol("3.12", "3.19")
-def test_a_poll_whose_time_is_up_has_the_whole_order_and_no_update(api: Api):
+def test_a_poll_at_its_deadline_has_the_order_and_no_update(api: Api):
     order = api.at("ready")
     for query in (
         {"cursor": _cursor(api, order)},
@@ -259,7 +259,7 @@ def test_a_poll_whose_time_is_up_has_the_whole_order_and_no_update(api: Api):
 
 
 @pytest.mark.protocol("3.12", "3.23")
-def test_a_conditional_poll_whose_time_is_up_is_304(api: Api):
+def test_a_conditional_poll_at_its_deadline_is_304(api: Api):
     order = api.at("ready")
     tag = f'W/"{_cursor(api, order)}"'
     for sent in (tag, tag.removeprefix("W/"), "*"):
@@ -270,7 +270,7 @@ def test_a_conditional_poll_whose_time_is_up_is_304(api: Api):
 
 
 @pytest.mark.protocol("3.1")
-def test_a_cursor_goes_before_an_etag_and_an_etag_before_a_time(api: Api):
+def test_a_cursor_precedes_an_etag_and_an_etag_a_time(api: Api):
     order = api.at("ready")
     now, old = _cursor(api, order), _cursor(api, order, 1)
     times = {"now": order["updated_at"], "old": order["timeline"][0]["recorded_at"]}
@@ -304,7 +304,7 @@ def test_a_newer_poll_of_the_same_client_ends_its_older_one(api: Api):
 
 
 @pytest.mark.protocol("3.14")
-def test_polls_of_other_clients_and_of_other_orders_are_left_alone(api: Api):
+def test_a_newer_poll_ends_no_poll_of_others(api: Api):
     first, second = api.create(), api.create()
     held = [
         api.hold(first["id"], client_id="phone"),
@@ -318,7 +318,7 @@ def test_polls_of_other_clients_and_of_other_orders_are_left_alone(api: Api):
 
 
 @pytest.mark.protocol("3.14", "3.15")
-def test_a_client_that_comes_again_takes_its_own_place_also_when_all_are_taken(api: Api):
+def test_a_newer_poll_takes_the_place_of_its_older_one(api: Api):
     order = api.create()
     limit = api.stats()["max_connections_per_order"]
     held = [api.hold(order["id"], client_id=f"phone-{n}") for n in range(limit)]
@@ -331,7 +331,7 @@ def test_a_client_that_comes_again_takes_its_own_place_also_when_all_are_taken(a
 
 
 @pytest.mark.protocol("3.15")
-def test_one_poll_more_than_an_order_may_have_is_429(api: Api):
+def test_a_poll_above_the_limit_of_an_order_is_429(api: Api):
     order = api.at("ready")
     limit = api.stats()["max_connections_per_order"]
     held = [api.hold(order["id"], cursor=_cursor(api, order)) for _ in range(limit)]
@@ -348,8 +348,8 @@ def test_one_poll_more_than_an_order_may_have_is_429(api: Api):
 
 @pytest.mark.protocol("3.33")
 @NEEDS_A_PROXY
-def test_the_oldest_poll_of_a_client_gives_way(api: Api):
-    """As when a proxy goes on asking for a client that has given up."""
+def test_the_oldest_poll_of_an_address_gives_way(api: Api):
+    """A proxy may keep the poll of a client that has disconnected."""
     order = api.create()
     limit = api.stats()["max_connections_per_order"]
     first = api.hold(order["id"], _via_proxy("192.0.2.1"))
@@ -380,7 +380,7 @@ def test_no_poll_of_another_client_gives_way(api: Api):
 
 
 @pytest.mark.protocol("3.15", "3.18")
-def test_polls_that_need_no_place_are_answered_when_all_are_taken(api: Api):
+def test_unheld_polls_are_answered_at_the_limit(api: Api):
     order = api.at("ready")
     limit = api.stats()["max_connections_per_order"]
     for _ in range(limit):

@@ -73,7 +73,7 @@ def _samples(statistics: Statistics) -> dict[tuple[str, str], float]:
     }
 
 
-def test_every_declared_metric_is_scraped_with_its_type_and_help_and_nothing_else_is():
+def test_a_scrape_has_exactly_the_declared_metrics():
     families = _families(Statistics())
     assert [
         (family.name + "_total" * (family.type == "counter"), family.type, family.documentation)
@@ -82,7 +82,7 @@ def test_every_declared_metric_is_scraped_with_its_type_and_help_and_nothing_els
     assert all(family.samples for family in families.values())
 
 
-def test_a_scrape_holds_openmetrics_to_its_letter():
+def test_a_scrape_is_valid_openmetrics():
     body, content_type = scrape(_figures(Statistics()), PROMETHEUS_ASKS)
     assert content_type == OPENMETRICS_TYPE
     families = {family.name: family for family in parse_openmetrics(body.decode())}
@@ -116,7 +116,7 @@ OM, TEXT = OPENMETRICS_TYPE, TEXT_TYPE
     ],
 )  # fmt: skip
 def test_accept_weights_choose_the_format(accept: str, chosen: str):
-    """RFC 9110, 12.5.1. A range whose weight is none is ignored."""
+    """RFC 9110, 12.5.1. A range with a malformed weight is ignored."""
     assert scrape(_figures(Statistics()), accept)[1] == chosen
 
 
@@ -136,7 +136,7 @@ def test_names_follow_the_conventions_of_prometheus():
         assert metric.help.endswith("."), metric.name
 
 
-def test_a_label_has_only_values_that_are_known_beforehand():
+def test_label_values_are_known_in_advance():
     statistics = Statistics()
     statistics.refused["never/heard/of"] += 1
     labelled = {metric.name.removesuffix("_total"): metric.label for metric in METRICS}
@@ -147,14 +147,14 @@ def test_a_label_has_only_values_that_are_known_beforehand():
             assert all(value in LABELS[name] for name, value in labels.items()), sample
 
 
-def test_what_has_not_happened_yet_is_there_as_0():
+def test_counters_begin_at_0():
     samples = _samples(Statistics())
     assert [samples["ordertrack_polls_answered_total", reason] for reason in Reason] == [0] * len(Reason)
     assert [samples["ordertrack_requests_refused_total", code] for code in CODES] == [0] * len(CODES)
     assert samples["ordertrack_wake_latency_seconds_count", ""] == 0
 
 
-def test_what_was_counted_is_told():
+def test_a_scrape_has_the_counted_values():
     statistics = Statistics()
     statistics.polls[Reason.CHANGED] += 3
     statistics.refused["node_full"] += 2
@@ -180,7 +180,7 @@ def test_what_was_counted_is_told():
     assert samples["ordertrack_build_info", "1.2.3"] == 1
 
 
-def test_what_the_gate_counts_is_told_each_at_its_own_place():
+def test_a_scrape_has_the_counts_of_the_gate():
     statistics = Statistics()
     for number, name in enumerate(GateCounters.__slots__, start=1):
         setattr(statistics.gate, name, number)
@@ -199,7 +199,7 @@ def test_what_the_gate_counts_is_told_each_at_its_own_place():
         assert samples[sample] == getattr(statistics.gate, name), name
 
 
-def test_a_histogram_counts_what_is_up_to_each_bound():
+def test_a_bucket_counts_values_up_to_its_bound():
     histogram = Histogram((1, 10))
     for value in (0.5, 1, 1.5, 10, 11, 1000):
         histogram.observe(value)
@@ -226,7 +226,7 @@ def _client(service: Service) -> httpx.AsyncClient:
 
 
 @pytest.mark.anyio
-async def test_every_problem_answered_is_counted_by_its_code_wherever_it_was_answered():
+async def test_every_problem_is_counted_by_its_code():
     service = _service()
     openapi_document("1", OPERATIONS)  # the examples in it are no answers
     async with _client(service) as client:
@@ -242,7 +242,7 @@ async def test_every_problem_answered_is_counted_by_its_code_wherever_it_was_ans
 
 
 @pytest.mark.anyio
-async def test_a_scrape_is_answered_in_the_format_asked_for_and_not_to_be_kept():
+async def test_a_scrape_has_the_accepted_format_and_is_not_cached():
     async with _client(_service()) as client:
         text = await client.get("/metrics")
         openmetrics = await client.get("/metrics", headers={"Accept": PROMETHEUS_ASKS})
@@ -254,7 +254,7 @@ async def test_a_scrape_is_answered_in_the_format_asked_for_and_not_to_be_kept()
 
 
 @pytest.mark.anyio
-async def test_two_services_in_one_process_share_no_numbers():
+async def test_services_in_one_process_count_separately():
     one, other = _service(), _service()
     async with _client(one) as client:
         await client.get("/nowhere")

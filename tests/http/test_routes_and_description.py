@@ -37,7 +37,7 @@ LINKS = {f"{names.LINKS}/{{token}}", f"{names.LINKS}/{{token}}/track"}
 STATUS = f"{names.ORDERS}/{{order_id}}{names.STATUS_SUFFIX}"
 
 
-def test_every_route_is_described_and_every_operation_is_served():
+def test_routes_and_descriptions_are_the_same():
     in_front = {("GET", path) for path in TRACKS | LINKS} | {("PUT", STATUS)}
     assert _described() == _served() | in_front
     assert match_path(STATUS) == StatusTarget("{order_id}")

@@ -1,4 +1,4 @@
-"""Two servers with the same orders: one with the gate, and one with uvicorn and h11 in its place."""
+"""Two servers with the same orders: one with the gate, one with uvicorn and h11."""
 
 from __future__ import annotations
 

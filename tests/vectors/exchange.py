@@ -1,4 +1,4 @@
-"""Sends bytes in pieces and reads what comes back, up to the answer of the canary or the end of the connection."""
+"""Send bytes in pieces and read the answers, up to that of the canary or the end of the connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Exchange(NamedTuple):
 
 
 def cut(data: bytes, at: Iterable[int]) -> list[bytes]:
-    """The bytes in pieces that end at these positions."""
+    """Split the bytes into pieces that end at these positions."""
     ends = sorted({position for position in at if 0 < position < len(data)} | {len(data)})
     return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 

@@ -1,4 +1,4 @@
-"""Requests of clients that write HTTP well: each endpoint with good and bad input, and what browsers add.
+"""Well-formed requests: each endpoint with good and bad input, and the headers of browsers.
 
 `EPOCH` in a target, a header or a body stands for the epoch of the server that is asked.
 """
@@ -141,7 +141,7 @@ WRITES = [
 ]
 
 _QUERIES = (
-    "", "timeout=0", "cursor=EPOCH.1&timeout=0", "cursor=EPOCH.0", "cursor=nobody.1", "cursor=&timeout=0",
+    "", "timeout=0", "cursor=EPOCH.1&timeout=0", "cursor=EPOCH.0", "cursor=unknown.1", "cursor=&timeout=0",
     "cursor=x&timeout=0", "cursor=EPOCH.99999999999999999999", "last_update=2020-01-01T00:00:00Z",
     "last_update=2099-01-01&timeout=0", "last_update=2020-01-01T00:00:00+01:00", "last_update=soon",
     "last_update=&timeout=0", "timeout=-1", "timeout=NaN",

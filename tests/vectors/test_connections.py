@@ -113,7 +113,7 @@ def test_many_requests_sent_at_once_are_answered(connection: Connection) -> None
 
 
 @pytest.mark.parametrize("request_", [get(), POLL, put(length(SAME)), create(length(NEW)), get(target=HEALTH)])
-def test_half_closed_client_gets_its_answer(subject: Subject, request_: bytes) -> None:
+def test_a_half_closed_client_gets_its_answer(subject: Subject, request_: bytes) -> None:
     for _ in range(ROUNDS):
         with Connection(subject.url) as connection:
             connection.send(request_)
@@ -122,7 +122,7 @@ def test_half_closed_client_gets_its_answer(subject: Subject, request_: bytes) -
             assert connection.closed_by_peer()
 
 
-def test_half_closed_client_gets_all_its_answers(subject: Subject) -> None:
+def test_a_half_closed_client_gets_all_its_answers(subject: Subject) -> None:
     if not subject.is_gate:
         pytest.skip("uvicorn answers the request that runs, and ends the connection")
     for _ in range(ROUNDS):
@@ -135,7 +135,7 @@ def test_half_closed_client_gets_all_its_answers(subject: Subject) -> None:
 
 @pytest.mark.parametrize("extra", [b"}", b"\n", b"\x00", b"x", b"}\r\n\r\n", b"\x16\x03\x01"])
 @pytest.mark.parametrize("pieces", [1, 2])
-def test_bytes_after_a_request_do_not_spoil_it(subject: Subject, extra: bytes, pieces: int) -> None:
+def test_bytes_after_a_request_leave_it_intact(subject: Subject, extra: bytes, pieces: int) -> None:
     """They are refused when it has been answered, or wait for the rest of a request."""
     request = create(length(NEW))
     for _ in range(ROUNDS):
@@ -150,7 +150,7 @@ def test_bytes_after_a_request_do_not_spoil_it(subject: Subject, extra: bytes, p
 
 @pytest.mark.parametrize("request_", [put(CLOSE, length(SAME)), put(length(SAME), version=b"HTTP/1.0"), get(CLOSE)])
 @pytest.mark.parametrize("more", [CANARY, b"}", b"\r\n"])
-def test_bytes_after_the_last_request_do_not_spoil_it(subject: Subject, request_: bytes, more: bytes) -> None:
+def test_bytes_after_the_last_request_leave_it_intact(subject: Subject, request_: bytes, more: bytes) -> None:
     """A client may send on what a `Connection: close` leaves unanswered (RFC 9112, 9.6)."""
     for _ in range(ROUNDS):
         with Connection(subject.url) as connection:
@@ -167,7 +167,7 @@ def _status_lines(received: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [MAX_BODY_BYTES + 1, 300_000])
-def test_body_that_is_sent_although_too_large_gets_413(subject: Subject, size: int) -> None:
+def test_a_client_that_sends_a_too_large_body_gets_413(subject: Subject, size: int) -> None:
     """Most clients read the answer after they have sent the whole body, so it must not be lost to a reset."""
     body = NEW.ljust(size)
     for _ in range(ROUNDS):
@@ -176,7 +176,7 @@ def test_body_that_is_sent_although_too_large_gets_413(subject: Subject, size: i
             assert connection.answer().status == 413
 
 
-def test_refusal_is_not_lost_to_a_reset(subject: Subject) -> None:
+def test_a_refusal_is_not_lost_to_a_reset(subject: Subject) -> None:
     if not subject.is_gate:
         pytest.skip("uvicorn closes at once: what it has not read makes the kernel send a reset")
     for _ in range(ROUNDS):
@@ -190,7 +190,7 @@ def test_refusal_is_not_lost_to_a_reset(subject: Subject) -> None:
 # Versions and what is kept
 
 
-def test_http_1_0_with_keep_alive_does_as_it_says(connection: Connection) -> None:
+def test_http_1_0_with_keep_alive(connection: Connection) -> None:
     connection.send(get(b"Connection: keep-alive", version=b"HTTP/1.0"))
     answer = connection.answer()
     assert answer.status == 200
@@ -211,7 +211,7 @@ def test_http_1_0_with_keep_alive_does_as_it_says(connection: Connection) -> Non
     ids=["length", "chunks"],
 )
 @pytest.mark.parametrize("before", [b"", BEFORE], ids=["first", "behind other requests"])
-def test_client_that_waits_is_told_to_continue(connection: Connection, head: bytes, body: bytes, before: bytes) -> None:
+def test_a_waiting_client_gets_100_continue(connection: Connection, head: bytes, body: bytes, before: bytes) -> None:
     connection.send(before + head)
     assert statuses(connection, 3 if before else 0) == (BEFORE_STATUSES if before else [])
     assert connection.take(len(CONTINUE)) == CONTINUE
@@ -231,12 +231,12 @@ def test_client_that_waits_is_told_to_continue(connection: Connection, head: byt
     ],
     ids=["no body", "length 0", "HTTP/1.0", "too large", "unknown method"],
 )
-def test_no_100_where_no_body_is_wanted(connection: Connection, request_: bytes) -> None:
+def test_no_100_for_a_refused_request(connection: Connection, request_: bytes) -> None:
     connection.send(request_)
     assert connection.take(len(CONTINUE)) != CONTINUE
 
 
-def test_no_100_once_the_body_has_come(subject: Subject, connection: Connection) -> None:
+def test_no_100_after_the_body(subject: Subject, connection: Connection) -> None:
     if not subject.is_gate:
         pytest.skip("uvicorn says so whenever the body is asked for, which RFC 9110, 10.1.1, allows")
     connection.send(put(EXPECT, length(SAME)))
@@ -270,7 +270,7 @@ WAITING = {
 }
 
 
-def test_clients_that_fall_silent_are_cut(impatient: str) -> None:
+def test_silent_clients_are_disconnected(impatient: str) -> None:
     """All at once, so that they wait together."""
     connections = {name: Connection(impatient) for name in WAITING}
     try:
@@ -286,7 +286,7 @@ def test_clients_that_fall_silent_are_cut(impatient: str) -> None:
 
 
 @pytest.mark.parametrize(("start", "drop"), [(b"", b"\r\n"), (put(CHUNKED, body=b""), b"1\r\n{\r\n")])
-def test_clients_that_drip_are_cut(impatient: str, start: bytes, drop: bytes) -> None:
+def test_slow_clients_are_disconnected(impatient: str, start: bytes, drop: bytes) -> None:
     with Connection(impatient) as connection:
         connection.send(start)
         for _ in range(400):

@@ -1,4 +1,4 @@
-"""A client cannot tell the gate from uvicorn with h11: both are sent the same requests, and their answers compared."""
+"""The gate and uvicorn with h11 give the same answers to the same requests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Side(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """The part of an answer that is compared."""
+    """Return the part of an answer that is compared."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,7 +65,7 @@ def open_sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Side]]
 
 @pytest.fixture(scope="module")
 def guarded_sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Side]]:
-    """With access control, and with a shop whose pages may ask."""
+    """Start servers with access control and an allowed origin."""
     secret = tmp_path_factory.mktemp("secret") / "secret"
     secret.write_text(SECRET)
     flags = ("--token-secret-file", str(secret), "--token-audience", AUDIENCE, "--cors-origins", SHOP)

@@ -1,4 +1,4 @@
-"""Each vector has its outcome, in any pieces that its bytes come in."""
+"""Each vector has its outcome, in any pieces."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _check_problem(answer: Answer, outcome: Outcome) -> None:
 
 
 def _check_end(outcome: Outcome, result: Exchange) -> None:
-    """The connection ends after the answer as it has to, and as the answer says."""
+    """Check that the connection ends after the answer as required, and as the answer says."""
     answer = result.answers[-1]
     if outcome.after is After.OPEN:
         assert result.canary_answered, "the next request got no answer"
@@ -58,12 +58,12 @@ def _check_end(outcome: Outcome, result: Exchange) -> None:
 
 
 @every_family
-def test_in_one_piece(subject: Subject, family: str) -> None:
+def test_vectors_in_one_piece(subject: Subject, family: str) -> None:
     check_each(FAMILIES[family], lambda vector: check(subject, vector))
 
 
 @every_family
-def test_byte_by_byte(subject: Subject, family: str) -> None:
+def test_vectors_byte_by_byte(subject: Subject, family: str) -> None:
     check_each(FAMILIES[family], lambda vector: check(subject, vector, _each_byte(vector.request)))
 
 
@@ -72,22 +72,22 @@ def _each_byte(request: bytes) -> range:
 
 
 @every_family
-def test_behind_other_requests(subject: Subject, family: str) -> None:
+def test_vectors_behind_other_requests(subject: Subject, family: str) -> None:
     check_each(FAMILIES[family], lambda vector: check(subject, vector, behind=True))
 
 
 @given(vector=st.sampled_from(VECTORS), behind=st.booleans(), data=st.data())
 @settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-def test_in_any_pieces(subject: Subject, vector: Vector, behind: bool, data: st.DataObject) -> None:
+def test_vectors_in_any_pieces(subject: Subject, vector: Vector, behind: bool, data: st.DataObject) -> None:
     ends = data.draw(st.lists(st.integers(0, len(vector.request)), max_size=8))
     check(subject, vector, ends, behind=behind)
 
 
-def test_each_vector_has_a_name_of_its_own() -> None:
+def test_vector_names_are_unique() -> None:
     assert [name for name, count in Counter(vector.name for vector in VECTORS).items() if count > 1] == []
 
 
-def test_each_difference_is_one_and_of_a_vector() -> None:
+def test_each_difference_belongs_to_one_vector() -> None:
     expected = {vector.name: vector.outcome for vector in VECTORS}
     assert [name for name, count in Counter(names()).items() if count > 1] == []
     assert [name for name in names() if name not in expected] == []

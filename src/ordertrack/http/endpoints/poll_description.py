@@ -28,9 +28,7 @@ _PARAMETERS = (
         example=0,
     ),
     parameter(
-        names.CLIENT_ID,
-        {"type": "string", "maxLength": 64},
-        "Names this client: a new poll of it ends its older one.",
+        names.CLIENT_ID, {"type": "string", "maxLength": 64}, "Names this client: a new poll of it ends its older one."
     ),
     parameter("If-None-Match", {"type": "string"}, "The position as an ETag: no news is then 304.", "header"),
     parameter("Prefer", {"type": "string"}, "`wait=N` waits at most N seconds (RFC 7240).", "header"),

@@ -39,7 +39,7 @@ _LONG = msgspec.structs.replace(PREPARING, version=MAX_EVENTS)
 _CASES: tuple[core.OrdertrackError, ...] = (
     core.InvalidInput("timeout", "seconds as a plain number, 0 or more, such as 30 or 2.5"),
     http.MalformedRequest("A header line ends in a bare LF; it must end in CRLF."),
-    http.InvalidJson("field names must be in double quotes (byte 1)"),
+    http.InvalidJson("field names need double quotes (byte 1)"),
     http.InvalidBody("status", f"must be {ALLOWED['status']}"),
     http.UnknownParameter("colour", ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")),
     _refused(sample(PROGRESSION[1:4]), _status(Status.CANCELLED)),

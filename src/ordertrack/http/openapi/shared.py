@@ -61,7 +61,7 @@ class Operation(NamedTuple):
     answer: type[msgspec.Struct] | None
     status: int = 200
     answer_example: Any = None
-    body: type[bodies.Body] | None = None
+    body: type[bodies.RequestBody] | None = None
     body_required: bool = True
     examples: Json = {}  # noqa: RUF012 - never changed
     parameters: Sequence[Json] = ()

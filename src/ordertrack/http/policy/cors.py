@@ -22,14 +22,7 @@ _REQUEST_HEADERS = ", ".join(
     (names.AUTHORIZATION, names.CONTENT_TYPE, names.IF_MATCH, names.IF_NONE_MATCH, names.IDEMPOTENCY_KEY, names.PREFER)
 )
 _ANSWER_HEADERS = ", ".join(
-    (
-        names.ETAG,
-        names.LOCATION,
-        names.PREFERENCE_APPLIED,
-        names.RATELIMIT,
-        names.RATELIMIT_POLICY,
-        names.RETRY_AFTER,
-    )
+    (names.ETAG, names.LOCATION, names.PREFERENCE_APPLIED, names.RATELIMIT, names.RATELIMIT_POLICY, names.RETRY_AFTER)
 )
 """Headers of an answer that a page may read besides those that browsers always allow."""
 

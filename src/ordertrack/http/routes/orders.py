@@ -35,13 +35,12 @@ _LIST_PARAMETERS = (
         parameter(f"{party}_id", {"type": "string"}, f"Orders of this {party}.")
         for party in ("customer", "restaurant", "courier")
     ),
-    parameter(
-        "status",
-        {"type": "array", "items": {"enum": list(Status)}},
-        "One of these; may be repeated.",
-    ),
+    parameter("status", {"type": "array", "items": {"enum": list(Status)}}, "One of these; may be repeated."),
     parameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}, "The most orders of a page."),
     parameter("cursor", {"type": "string"}, "The `next_cursor` of the previous page."),
+)
+_IDEMPOTENCY_KEY = parameter(
+    "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255}, "Makes a retry safe.", "header"
 )
 _CREATE_ERRORS = (http.UnknownParameter, core.ReferenceTaken, core.IdempotencyKeyReused)
 _READ_LOG_ERRORS = (core.InvalidInput, http.UnknownParameter, core.OrderNotFound, core.StoreUnavailable)
@@ -72,11 +71,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 "note": "Ring twice",
             },
         },
-        parameters=(
-            parameter(
-                "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255}, "Makes a retry safe.", "header"
-            ),
-        ),
+        parameters=(_IDEMPOTENCY_KEY,),
         headers=("ETag", "Location"),
         errors=(*shared.BODY_ERRORS, *_CREATE_ERRORS, *shared.WRITE_ERRORS),
     ),

@@ -11,7 +11,7 @@ from ordertrack.core.errors import InvalidInput
 from ordertrack.core.principal import Principal, Role
 from ordertrack.http.policy.admission import CALLER, Caller
 from ordertrack.http.wire import names
-from ordertrack.http.wire.bodies import Body
+from ordertrack.http.wire.bodies import RequestBody
 from ordertrack.http.wire.body_decoding import check_json, decode
 from ordertrack.http.wire.parameters import check_query
 from ordertrack.ports.commits import Idempotency
@@ -19,7 +19,7 @@ from ordertrack.ports.commits import Idempotency
 MAX_IDEMPOTENCY_KEY = 255
 
 AnyRequest = Request[Any, Any, Any]
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=RequestBody)
 
 
 def caller_of(request: AnyRequest) -> Caller:
@@ -47,7 +47,7 @@ async def read_body(request: AnyRequest, type_: type[B]) -> B:
 
 
 def idempotency(request: AnyRequest, body: bytes, by: Principal) -> Idempotency | None:
-    """Return the value of `Idempotency-Key`. Keys of different callers never collide.
+    """Return the value of `Idempotency-Key`. Each caller has its own keys; without access control all share them.
 
     Raises: InvalidInput.
     """

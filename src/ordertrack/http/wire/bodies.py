@@ -52,11 +52,11 @@ _Time = Annotated[
 _Seconds = Annotated[float, Meta(ge=0, le=MAX_TIMING_S)]
 
 
-class Body(Struct, forbid_unknown_fields=True):
+class RequestBody(Struct, forbid_unknown_fields=True):
     """Base of all request bodies."""
 
 
-class ItemBody(Body):
+class ItemBody(RequestBody):
     """One line of an order."""
 
     name: _Line
@@ -65,7 +65,7 @@ class ItemBody(Body):
     note: _Note | None = None
 
 
-class CreateOrderBody(Body):
+class CreateOrderBody(RequestBody):
     """A new order. It starts as `confirmed`."""
 
     customer_id: PartyId
@@ -94,7 +94,7 @@ class CreateOrderBody(Body):
         )
 
 
-class StatusBody(Body):
+class StatusBody(RequestBody):
     """A change of status. With `undo` it goes back to an earlier one."""
 
     status: Status
@@ -104,12 +104,7 @@ class StatusBody(Body):
     undo: bool = False
 
     def change(
-        self,
-        order_id: int,
-        by: Principal,
-        origin: str,
-        undo_window_ms: int,
-        if_match: frozenset[int] | None = None,
+        self, order_id: int, by: Principal, origin: str, undo_window_ms: int, if_match: frozenset[int] | None = None
     ) -> ChangeStatus:
         """`undo_window_ms` is the setting.
 
@@ -136,7 +131,7 @@ class OrderStatusBody(StatusBody, kw_only=True):
     order_id: Annotated[int, Meta(ge=1, le=MAX_INT64)]
 
 
-class BulkStatusBody(Body):
+class BulkStatusBody(RequestBody):
     """Up to 1,000 changes, made in order in one durable commit; each one succeeds or fails independently."""
 
     updates: Annotated[list[OrderStatusBody], Meta(min_length=1, max_length=MAX_BULK_UPDATES)]
@@ -152,23 +147,18 @@ class BulkStatusBody(Body):
         return changes
 
 
-class CourierBody(Body):
+class CourierBody(RequestBody):
     """A courier for the order, in place of the one it has. The status stays."""
 
     courier_id: PartyId
 
     def change(self, order_id: int, by: Principal, origin: str, if_match: frozenset[int] | None) -> AssignCourier:
         return AssignCourier(
-            order_id=order_id,
-            courier_id=str(self.courier_id),
-            actor=by.actor,
-            if_match=if_match,
-            by=by,
-            origin=origin,
+            order_id=order_id, courier_id=str(self.courier_id), actor=by.actor, if_match=if_match, by=by, origin=origin
         )
 
 
-class TimingsBody(Body):
+class TimingsBody(RequestBody):
     """Seconds that the order stays in each status, at speed 1."""
 
     confirmed: _Seconds | None = None
@@ -177,7 +167,7 @@ class TimingsBody(Body):
     picked_up: _Seconds | None = None
 
 
-class SimulationBody(Body):
+class SimulationBody(RequestBody):
     """Options of a simulation. Without a body: 3, 15, 5 and 10 minutes, to `delivered`."""
 
     speed: Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED, description="Divides the times.", examples=[60])] = 1.0

@@ -14,10 +14,10 @@ import msgspec
 from ordertrack.core.event import Status
 from ordertrack.core.simulation import MAX_SPEED, MAX_TIMING_S, MIN_SPEED, TIMINGS_S
 from ordertrack.http.wire import bodies, names
-from ordertrack.http.wire.bodies import Body
+from ordertrack.http.wire.bodies import RequestBody
 from ordertrack.http.wire.errors import InvalidBody, InvalidJson, UnsupportedMediaType
 
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=RequestBody)
 MAX_QUOTED = 100
 MAX_LIST = bodies.MAX_BULK_UPDATES
 """The longest list of any body: later entries are not searched for a mistake."""
@@ -68,7 +68,7 @@ _KINDS: dict[type, str] = {
 }  # fmt: skip
 _MALFORMED = {
     "Input data was truncated": "it ends too early",
-    "JSON is malformed: object keys must be strings": "field names must be in double quotes",
+    "JSON is malformed: object keys must be strings": "field names need double quotes",
     "JSON is malformed: ": "",
 }
 _UNTYPED = msgspec.json.Decoder(float_hook=float)
@@ -88,7 +88,7 @@ def decode(type_: type[B], body: bytes) -> B:
         raise _invalid_json(body, error) from None
 
 
-def _invalid_body(type_: type[Body], body: bytes) -> InvalidBody | InvalidJson:
+def _invalid_body(type_: type[RequestBody], body: bytes) -> InvalidBody | InvalidJson:
     try:
         value = _UNTYPED.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the typed decoder stopped before it
@@ -116,7 +116,7 @@ def _mistake_at(path: str, name: str, value: Any, type_: Any) -> InvalidBody | N
     return InvalidBody(path or WHOLE, f"must be {ALLOWED[name]}{instead}")
 
 
-def _mistake_in(path: str, value: dict[str, Any], type_: type[Body]) -> InvalidBody | None:
+def _mistake_in(path: str, value: dict[str, Any], type_: type[RequestBody]) -> InvalidBody | None:
     """Return the first mistake in the fields of an object."""
     fields = {field.name: field for field in msgspec.structs.fields(type_)}
     for name, inner in value.items():
@@ -150,7 +150,7 @@ def _json_types(plain: Any) -> tuple[type, ...]:
     """Return the types of untyped values that may become a value of this plain type."""
     if get_origin(plain) is list:
         return (list,)
-    if issubclass(plain, Body):
+    if issubclass(plain, RequestBody):
         return (dict,)
     return (str,) if issubclass(plain, Status) else (int, float) if plain is float else (plain,)
 

@@ -119,18 +119,10 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         _state,
     ),
     core.Unauthenticated: Kind(
-        "unauthenticated",
-        401,
-        "Authentication required",
-        lambda e: _UNAUTHENTICATED[e.why],
-        lambda e: {"why": e.why},
+        "unauthenticated", 401, "Authentication required", lambda e: _UNAUTHENTICATED[e.why], lambda e: {"why": e.why}
     ),
     core.Forbidden: Kind(
-        "forbidden",
-        403,
-        "Forbidden",
-        permission_words,
-        lambda e: {"role": e.role, "action": e.action},
+        "forbidden", 403, "Forbidden", permission_words, lambda e: {"role": e.role, "action": e.action}
     ),
     http.CrossSite: Kind(
         "cross_site",
@@ -288,10 +280,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "not_ready", 503, "Node not ready", lambda e: f"This node is {e.why}.", lambda e: {"why": e.why}
     ),
     core.NodeFull: Kind(
-        "node_full",
-        503,
-        "Node full",
-        lambda e: f"This node is full. Try again in {_seconds(e.retry_after_s)}.",
+        "node_full", 503, "Node full", lambda e: f"This node is full. Try again in {_seconds(e.retry_after_s)}."
     ),
     core.TokensUnavailable: Kind(
         "tokens_unavailable",
