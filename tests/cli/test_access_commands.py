@@ -75,7 +75,7 @@ def test_secret_file_of_the_readme_is_ignored_by_git() -> None:
 @pytest.mark.parametrize("text", ["0s", "12", "11y", "4000d"])
 def test_bad_duration_says_what_is_allowed(text: str) -> None:
     said = shell("token", "--role=admin", "--expires", text, fails=2, ORDERTRACK_TOKEN_SECRET=SECRET).stderr
-    allowed = 'must be a time such as "30m", "12h" or "7d", longer than 0 and at most ten years'
+    allowed = 'must be a duration such as "30m", "12h" or "7d", longer than 0 and at most ten years'
     assert f"{allowed}; it is '{text}'." in said
 
 
@@ -141,13 +141,13 @@ def test_a_program_is_told_a_token_as_json() -> None:
         (["--role=service"], "needs --restaurants"),
         (["--role=service", "--restaurants", " , "], "commas"),
         (["--role=service", "--restaurants", "1,*"], "1 to 64 characters"),
-        (["--role=admin", "--courier-id=7"], "goes with --role courier"),
-        (["--role=courier", "--courier-id=7", "--customer-id=7"], "goes with --role customer"),
+        (["--role=admin", "--courier-id=7"], "is only for --role courier"),
+        (["--role=courier", "--courier-id=7", "--customer-id=7"], "is only for --role customer"),
         (["--role=courier", "--courier-id", "x" * 65], "1 to 64 characters"),
         (["--role=admin", "--name", "a\nb"], "1 to 64 characters"),
-        (["--role=admin", "--expires=0h"], "must be a time such as"),
-        (["--role=admin", "--expires=12"], "must be a time such as"),
-        (["--role=admin", "--expires=11d12h"], "must be a time such as"),
+        (["--role=admin", "--expires=0h"], "must be a duration such as"),
+        (["--role=admin", "--expires=12"], "must be a duration such as"),
+        (["--role=admin", "--expires=11d12h"], "must be a duration such as"),
         (["--role=admin", "--expires=9999999999d"], "ten years"),
     ],
 )
@@ -261,7 +261,7 @@ def test_the_banner_says_whether_there_is_access_control() -> None:
                        has_access_control=access)
         for access in (False, True)
     }  # fmt: skip
-    assert "There is no access control" in said[False]
+    assert "Access control is off" in said[False]
     assert "ORDERTRACK_TOKEN" not in said[False]
     assert "no access control" not in said[True]
     for line in said[True].splitlines():
@@ -317,10 +317,10 @@ def test_a_token_is_sent_from_the_variable_the_file_or_the_flag(asked: Asked, tm
 
 
 def test_who_is_not_let_in_is_told_what_to_do(asked: Asked) -> None:
-    assert "wants a token: put one into ORDERTRACK_TOKEN" in shell("orders", "--url", asked.url, fails=1).stderr
+    assert "requires a token. Set ORDERTRACK_TOKEN" in shell("orders", "--url", asked.url, fails=1).stderr
     asked.why = "expired"
     said = shell("orders", "--url", asked.url, fails=1, ORDERTRACK_TOKEN=TOKEN)
-    assert "Ask for a new one" in said.stderr
+    assert "Get a new token" in said.stderr
     assert TOKEN not in said.output
 
 
@@ -343,5 +343,5 @@ def test_what_cannot_be_a_token_is_not_sent_and_not_shown(env: dict[str, str], w
 def test_the_variable_of_a_token_is_no_misspelt_setting() -> None:
     result = shell("config", ORDERTRACK_TOKEN=TOKEN, ORDERTRACK_TOKEN_FILE="x", ORDERTRACK_TOKN_SECRET="x")
     assert [line for line in result.stderr.splitlines() if line.startswith("Warning")] == [
-        "Warning: ORDERTRACK_TOKN_SECRET is not a setting and has no effect. Did you mean ORDERTRACK_TOKEN_SECRET?"
+        "Warning: ORDERTRACK_TOKN_SECRET is not a setting: did you mean ORDERTRACK_TOKEN_SECRET?"
     ]

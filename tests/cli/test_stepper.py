@@ -88,11 +88,11 @@ def test_a_cancelled_order_shows_how_far_it_came_and_why_it_ended() -> None:
     assert not any("Ready" in line for line in lines)
     assert [line.split()[0] for line in lines[1:4]] == ["✓", "✓", "✗"]
     assert lines[3].endswith("by shop: no dough")
-    assert lines[-1] == "Cancelled after 2 min. Nothing more will happen."
+    assert lines[-1] == "Cancelled after 2 min. The order has ended."
 
 
 def test_a_delivered_order_says_how_long_it_took() -> None:
-    assert picture(order(event(5, "delivered")))[-1] == "Delivered after 4 min. Nothing more will happen."
+    assert picture(order(event(5, "delivered")))[-1] == "Delivered after 4 min. The order has ended."
 
 
 def test_a_courier_does_not_move_the_stepper() -> None:
@@ -110,7 +110,7 @@ def test_a_lost_line_is_said_and_counted_down() -> None:
     lost = Connection(online=False, attempts=30, wait_s=4, error=ServerUnreachable("gone"))
     for in_s, words in [(3.2, "next try in 4 s"), (0, "trying again"), (-2, "trying again")]:
         last_line = picture(order(), lost, next_try_at=NOW + timedelta(seconds=in_s))[-1]
-        assert last_line == f"Reconnecting... (try 30 failed, {words}). Shown as last known."
+        assert last_line == f"Reconnecting... (try 30 failed, {words}). The view may be outdated."
 
 
 def test_long_words_of_others_do_not_break_the_picture() -> None:

@@ -86,7 +86,7 @@ def test_watch_on_a_terminal_sends_no_command_of_others(old: RealServer) -> None
             assert command not in terminal.raw
         with OrdertrackClient(old.url) as client:
             client.set_status(1, "cancelled")
-        terminal.shows("Nothing more will happen.")
+        terminal.shows("The order has ended.")
         assert terminal.ends() == 0
 
 

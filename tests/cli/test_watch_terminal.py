@@ -25,7 +25,7 @@ def test_the_picture_survives_a_restart_and_ends_with_the_order(tmp_path: Path) 
             server.start()
             terminal.shows("Live")
             client.set_status(101, "delivered")
-        terminal.shows("Nothing more will happen.")
+        terminal.shows("The order has ended.")
         assert terminal.ends() == 0
 
 

@@ -1,4 +1,4 @@
-"""Numbers on the command line, which say in words what they may be."""
+"""Parameter types for numbers, whose errors state the allowed range in words."""
 
 from __future__ import annotations
 
