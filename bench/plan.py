@@ -1,4 +1,4 @@
-"""Who is measured how: `make bench` does all of it, `--only` and `--contender` a part."""
+"""The measurements and their contenders: `make bench` runs all, `--only` and `--contender` a part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvi
 
 
 def contenders() -> dict[str, Contender]:
-    """By name. A contender that cannot be had here says so when it is started."""
+    """Return the contenders by name. One that is not available here raises Skipped when it is started."""
     found: list[Contender] = [
         Ordertrack(GATE, durable=False),
         Ordertrack(GATE_DURABLE, durable=True),
@@ -43,15 +43,15 @@ MEASUREMENTS: dict[str, Measurement] = {
         "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.parallel
     ),
     "wakes-bulk": Measurement("Wake-ups, updates in hundreds", (GATE, ASGI, GATE_DURABLE), wakes.bulk),
-    "wakes-steady": Measurement("Wake-ups, and everybody asks again", (GATE, ASGI, NCHAN, FASTAPI), wakes.steady),
+    "wakes-steady": Measurement("Wake-ups, and every poll is sent again", (GATE, ASGI, NCHAN, FASTAPI), wakes.steady),
     "latency": Measurement("One update, until all ten polls are answered", (GATE, NCHAN, GATE_DURABLE), wakes.latency),
     "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
     "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
     "orders": Measurement("New orders, POST over 32 connections", (GATE_DURABLE,), updates.orders),
     "timed-out": Measurement(
-        "A hold that times out and is asked for again", (GATE, GATE_TOKENS, ASGI, NCHAN), holds.timed_out
+        "A hold that times out and is requested again", (GATE, GATE_TOKENS, ASGI, NCHAN), holds.timed_out
     ),
     "at-once": Measurement("Polls answered at once", (GATE, GATE_TOKENS, ASGI, FASTAPI), holds.at_once),
     "warm": Measurement("The code alone, warm, in one process", (GATE,), warm.measure),
-    "soak": Measurement("Ten minutes of trouble", (GATE_DURABLE,), soak.measure),
+    "soak": Measurement("Ten minutes of mixed load", (GATE_DURABLE,), soak.measure),
 }

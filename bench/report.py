@@ -1,4 +1,4 @@
-"""docs/figures.md and its plots, written from bench/results: nothing in it that was not measured."""
+"""Write docs/figures.md and its plots from bench/results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import svg, wanted
+from bench import requirements, svg
 from bench.plan import MEASUREMENTS
 from bench.results_store import Entries, Results
 
@@ -21,59 +21,57 @@ PLOTS = {
 HEAD = """# Figures
 
 Written by `make bench` from `bench/results/*.json`; `make bench` measures them again, here or on your machine
-(about half an hour, of which ten minutes are the soak). Peers run one after another on the same core as ours, under
-the same load.
+(about half an hour, ten minutes of it for the soak test). Peers run one after another on the same core as ordertrack,
+under the same load.
 
 """
 HOW = """## How it is measured
 
 * The load generator is `ordertrack.load`, the same as `ordertrack bench URL`: one process, one epoll, no
-  threads. It checks every answer while it measures: the right order, exactly the next version, nobody woken twice
-  or for nothing, nobody missing. `wrong`, `missing` and `late` (more than 2 s after the update was sent) must be
-  nothing.
-* Server and generator have a core each. `generator_cpu_us` says what the generator itself took for a wake-up: where
-  `server_busy_percent` is well below 100, the round trip between the two is what limits, not the server.
-* Memory is the growth of private memory (USS) of the server process, nginx's worker with its part of the shared
-  zone, from warm and idle to all polls held, a poll. Memory of the kernel's sockets is in nobody's figure; nor is
-  what nginx reserves for its connections when it starts.
+  threads. It checks every answer while it measures: the right order, exactly the next version, no poll answered twice
+  or without an update, no poll missing. `wrong`, `missing` and `late` (more than 2 s after the update was sent) must
+  be 0.
+* Server and generator have a core each. `generator_cpu_us` is the CPU time of the generator per wake-up: where
+  `server_busy_percent` is well below 100, the round trip between the two is the limit, not the server.
+* Memory is the growth of private memory (USS) of the server process per poll, from warm and idle to all polls held;
+  for nginx, of its worker with its part of the shared zone. No figure includes the kernel memory of sockets or the
+  memory that nginx reserves for connections at its start.
 * "Wake-ups, single updates": one PUT (nchan: POST) after another on one connection, each for another order, until
-  every poll was answered once; then all ask again, and that is not in the figure. "... and everybody asks again"
-  has it in.
-* nchan gets a message of 1,300 bytes an update, about as long as an answer of ours, and keeps it in memory. It has
-  no orders, no history beyond its buffer, and nothing on disk: only `durable` rows of ours also survive the power
-  cut.
-* CPU is what the kernel books on the process. Interrupts of loopback traffic are booked on nobody, for all alike.
-* `others_cpu_percent` is what other programs used of this machine's cores meanwhile. Above 5 it was not quiet, and the
-  figures of that column are worth little.
-* FastAPI and Flask are small servers of our own (`bench/peers`) that do the same with what the framework offers, in
-  memory.
+  every poll was answered once; then all are sent again, which the figure excludes. "Wake-ups, and every poll is sent
+  again" includes it.
+* nchan gets a message of 1,300 bytes per update, about as long as an answer of ordertrack, and keeps it in memory. It
+  has no orders, no history beyond its buffer, and nothing on disk. Only the `durable` contender survives a power cut.
+* CPU time is what the kernel accounts to the process. It excludes the interrupts of loopback traffic, for all alike.
+* `others_cpu_percent` is the CPU use of other programs during the measurement. Above 5 the figures of that column are
+  unreliable.
+* FastAPI and Flask are small servers (`bench/peers`) that do the same in memory with what the framework offers.
 
 ## Your own server
 
-Start one with a data folder of its own, then hold a thousand polls and wake each of them four times:
+Start a server with a separate data folder, then hold a thousand polls and wake each of them four times:
 
 ```bash
 ordertrack bench http://127.0.0.1:5001 --polls 1000 --orders 100 --json
 ```
 
-It ends with status 1 when an answer was wrong, late or missing. Of `make bench`, `python -m bench --only latency`
-makes one measurement, `--contender nchan` one column, `--quick` tries it all with small numbers and writes nothing.
-`ORDERTRACK_BENCH_COMMAND` puts another version of ordertrack in our place.
+It exits with status 1 when an answer was wrong, late or missing. `python -m bench --only latency` makes one of the
+measurements, `--contender nchan` measures one server, `--quick` tries all with small numbers and writes nothing.
+`ORDERTRACK_BENCH_COMMAND` selects another version of ordertrack.
 
-## What was not measured
+## Not measured
 
-More than one machine, TLS, a proxy in front, real networks, more than 18,000 polls (20,000 open files are the limit
-here), nchan with Redis. A virtual machine's neighbours are in every figure.
+More than one machine, TLS, a proxy in front, real networks, more than 18,000 polls (the limit here is 20,000 open
+files), nchan with Redis. Other load on the host of a virtual machine affects every figure.
 """
 
 
 def write(results: Results, console: Console) -> None:
-    rows = wanted.rows(results)
-    table = Table("Wanted", "Bound", "Seen", "", title="Wanted and seen", title_justify="left")
+    rows = requirements.rows(results)
+    table = Table("Requirement", "Bound", "Measured", "Met", title="Requirements", title_justify="left")
     for row in rows:
         table.add_row(*row, style="" if row.verdict == "yes" else "bold red")
     console.print(table)
-    parts = [HEAD, _table(("Wanted", "Bound", "Seen", "Met"), [tuple(row) for row in rows])]
+    parts = [HEAD, _table(("Requirement", "Bound", "Measured", "Met"), [tuple(row) for row in rows])]
     for name, measurement in MEASUREMENTS.items():
         if entries := results.entries(name):
             parts.append(f"\n## {measurement.title}\n\n{_plot(name, entries)}{_figures(entries)}")
@@ -94,7 +92,7 @@ def _plot(name: str, entries: Entries) -> str:
 
 
 def _figures(entries: Entries) -> str:
-    """A table with a column a contender, then where and when each was measured."""
+    """Return a table with a column per contender, then the place and date of each measurement."""
     keys = list(dict.fromkeys(key for entry in entries.values() for key in entry["figures"]))
     rows = [(key, *(_shown(entry["figures"].get(key)) for entry in entries.values())) for key in keys]
     places = dict.fromkeys(_place(entry["machine"]) for entry in entries.values())
