@@ -108,7 +108,7 @@ def test_status_says_whether_it_changed_anything(shell: Shell) -> None:
     now = f"Order {order_id} is now preparing (version 2).\nWatch it: {command()} watch {order_id}\n"
     assert shell("status", str(order_id), "preparing").stdout == now
     assert "nothing changed" in shell("status", str(order_id), "PREPARING").stdout
-    assert shell("status", str(order_id), "delivered").stdout == f"Order {order_id} is delivered now (version 3).\n"
+    assert shell("status", str(order_id), "delivered").stdout == f"Order {order_id} is now delivered (version 3).\n"
 
 
 def test_a_refused_status_is_one_clear_line_with_the_way_out(shell: Shell) -> None:
@@ -333,7 +333,7 @@ def test_a_port_where_something_else_speaks_is_said_by_every_command(monkeypatch
     with other_service(b"SSH-2.0-OpenSSH_9.6\r\n") as url:
         for words in (["watch", "101"], ["orders"], ["watch", "101", "--json"]):
             failed = Shell(url)(*words, fails=1)
-            assert "The connection broke before the whole answer had come" in failed.output
+            assert "The connection broke before the answer was complete" in failed.output
             assert f"Check that an ordertrack server runs at {url}." in failed.stderr or "--json" in words
 
 

@@ -78,7 +78,7 @@ def test_each_retry_is_logged(driver: Driver, caplog: pytest.LogCaptureFixture) 
     assert [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "ordertrack.client"
     ] == [
         ("WARNING", r"Tracking order 101: The node\x1b[2J\nis full. Trying again in 3.5 s (failures in a row: 1)."),
-        ("WARNING", "Tracking order 101: The connection broke before the whole answer had come. Trying again in "
+        ("WARNING", "Tracking order 101: The connection broke before the answer was complete. Trying again in "
                     "1.0 s (failures in a row: 2)."),
         ("INFO", "Tracking order 101: the server answers again."),
     ]  # fmt: skip

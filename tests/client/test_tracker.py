@@ -508,7 +508,7 @@ def test_an_unknown_mode_is_refused() -> None:
 def test_one_request_at_a_time() -> None:
     line = Line()
     line.ask()
-    with pytest.raises(RuntimeError, match="under way"):
+    with pytest.raises(RuntimeError, match="in progress"):
         line.ask()
     line.fail(UNREACHABLE)
     with pytest.raises(RuntimeError, match="no poll"):

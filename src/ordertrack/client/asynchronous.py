@@ -25,9 +25,9 @@ from ordertrack.client.transport import (
     RequestArguments,
     TrackOptions,
     call_arguments,
+    connection_error,
     http_options,
     ignore_answer,
-    no_answer,
     poll_arguments,
     retry_wait_s,
     sign_as_method,
@@ -38,27 +38,27 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _does(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncOrdertrackClient, P], Coroutine[Any, Any, T]]:
-    """The method that sends the call which `make` describes."""
+def _method(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncOrdertrackClient, P], Coroutine[Any, Any, T]]:
+    """Return the method that sends the call of `make`."""
 
     @functools.wraps(make)
     async def method(self: AsyncOrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._do(make(*args, **kwargs))
+        return await self._call(make(*args, **kwargs))
 
     sign_as_method(method, make)
     return method
 
 
 class AsyncOrdertrackClient:
-    """Talks to the ordertrack server at `base_url`; use it in an `async with` block, or `aclose` it.
+    """A client of the ordertrack server at `base_url`; use it in an `async with` block, or `aclose` it.
 
         async with AsyncOrdertrackClient("http://127.0.0.1:5001") as client:
             async for update in client.track(101):
                 print(update.order.status)
 
     Options, methods and errors are those of `OrdertrackClient`; every method is a coroutine, `track` and `all_orders`
-    are asynchronous iterators. One client tracks as many orders at once as you like, each in a task of its own; to
-    stop one early, cancel its task.
+    are asynchronous iterators. One client can track any number of orders at once, each in its own task; cancel the task
+    to stop early.
     """
 
     def __init__(
@@ -82,17 +82,17 @@ class AsyncOrdertrackClient:
         self._sleep = sleep or self._sleep_until_closed
         self._monotonic = monotonic
 
-    order = _does(calls.order)
-    orders = _does(calls.orders)
-    create = _does(calls.create)
-    set_status = _does(calls.set_status)
-    set_statuses = _does(calls.set_statuses)
-    assign_courier = _does(calls.assign_courier)
-    events = _does(calls.events)
-    simulate = _does(calls.simulate)
-    stop_simulation = _does(calls.stop_simulation)
-    stats = _does(calls.stats)
-    poll = _does(calls.poll)
+    order = _method(calls.order)
+    orders = _method(calls.orders)
+    create = _method(calls.create)
+    set_status = _method(calls.set_status)
+    set_statuses = _method(calls.set_statuses)
+    assign_courier = _method(calls.assign_courier)
+    events = _method(calls.events)
+    simulate = _method(calls.simulate)
+    stop_simulation = _method(calls.stop_simulation)
+    stats = _method(calls.stats)
+    poll = _method(calls.poll)
 
     async def track(
         self,
@@ -105,7 +105,7 @@ class AsyncOrdertrackClient:
         pace: Pace | None = None,
         wait_for_server: bool = False,
     ) -> AsyncGenerator[Update, None]:
-        """Follow an order, as `OrdertrackClient.track` does: its state at once, then every change, until it has ended.
+        """Follow an order as `OrdertrackClient.track` does: yield its state at once, then every change until the end.
 
         `on_connection` is a plain function. When you leave the loop early, `contextlib.aclosing` ends the poll at once.
         """
@@ -134,7 +134,7 @@ class AsyncOrdertrackClient:
         courier_id: str | int | None = None,
         status: str | Iterable[str] = (),
     ) -> AsyncGenerator[Order, None]:
-        """Every order that fits the filters, newest first, a page of 100 at a time."""
+        """Yield all orders that match the filters, newest first, in pages of 100."""
         statuses = [status] if isinstance(status, str) else list(status)
         cursor: str | None = None
         while True:
@@ -153,7 +153,7 @@ class AsyncOrdertrackClient:
                 return
 
     async def aclose(self) -> None:
-        """Close all connections. A call or `track` that is under way in another task raises ClientClosed."""
+        """Close all connections. A running call or `track` in another task raises ClientClosed."""
         self._closed.set()
         await self._http.aclose()
 
@@ -165,7 +165,7 @@ class AsyncOrdertrackClient:
     ) -> None:
         await self.aclose()
 
-    async def _do(self, call: Call[T]) -> T:
+    async def _call(self, call: Call[T]) -> T:
         tried = 0
         while True:
             tried += 1
@@ -184,7 +184,7 @@ class AsyncOrdertrackClient:
         return result
 
     async def _request(self, arguments: RequestArguments) -> httpx.Response:
-        """Raises ServerUnreachable, ClientClosed."""
+        """Raises: ServerUnreachable, ClientClosed."""
         if self._closed.is_set():
             raise ClientClosed
         try:
@@ -193,7 +193,7 @@ class AsyncOrdertrackClient:
             if self._closed.is_set():
                 raise ClientClosed from error
             if isinstance(error, httpx.RequestError):
-                raise no_answer(error, self._http.base_url) from error
+                raise connection_error(error, self._http.base_url) from error
             raise
 
     async def _sleep_until_closed(self, seconds: float) -> None:
