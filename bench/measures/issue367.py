@@ -6,6 +6,7 @@ answered poll sent again at once.
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 from bench.contenders import Contender
 from bench.measures.common import Figures, Size
@@ -49,11 +50,8 @@ def measure(contender: Contender, count: int) -> Figures:
 
 
 def _rounds(pool: PollPool, feeds: list[Feed], paired: bool) -> Result:
-    driver = UpdateDriver(pool, feeds, connections=PUBLISHERS, paired=paired)
-    try:
+    with closing(UpdateDriver(pool, feeds, connections=PUBLISHERS, paired=paired)) as driver:
         return driver.run(ROUNDS // 2 * len(feeds), stalled_after_s=LATE_AFTER_S)
-    finally:
-        driver.close()
 
 
 def _unanswered(feeds: list[Feed]) -> int:

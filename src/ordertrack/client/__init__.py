@@ -29,9 +29,9 @@ from ordertrack.client.errors import (
     UnexpectedAnswer,
 )
 from ordertrack.client.hold import Pace
+from ordertrack.client.shared import Connection
 from ordertrack.client.sync import OrdertrackClient
 from ordertrack.client.tracker import PollRequest, Step, Tracker
-from ordertrack.client.transport import Connection
 from ordertrack.client.values import (
     ROAD,
     Applied,

@@ -13,25 +13,11 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from ordertrack.client import calls
+from ordertrack.client import calls, shared
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
 from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
 from ordertrack.client.hold import Pace
-from ordertrack.client.transport import (
-    OnAnswer,
-    OnConnection,
-    Reporter,
-    RequestArguments,
-    TrackOptions,
-    call_arguments,
-    connection_error,
-    http_options,
-    ignore_answer,
-    poll_arguments,
-    retry_wait_s,
-    sign_as_method,
-)
 from ordertrack.client.values import Mode, Order, Update
 
 P = ParamSpec("P")
@@ -45,7 +31,7 @@ def _method(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncOrdertrackC
     async def method(self: AsyncOrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._call(make(*args, **kwargs))
 
-    sign_as_method(method, make)
+    shared.sign_as_method(method, make)
     return method
 
 
@@ -68,15 +54,15 @@ class AsyncOrdertrackClient:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
-        on_answer: OnAnswer | None = None,
+        on_answer: shared.OnAnswer | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http = httpx.AsyncClient(**http_options(base_url, token, headers), transport=transport)
+        self._http = httpx.AsyncClient(**shared.http_options(base_url, token, headers), transport=transport)
         self._retries = retries
-        self._on_answer = on_answer or ignore_answer
+        self._on_answer = on_answer or shared.ignore_answer
         self._random = random
         self._closed = asyncio.Event()
         self._sleep = sleep or self._sleep_until_closed
@@ -101,7 +87,7 @@ class AsyncOrdertrackClient:
         cursor: str | None = None,
         mode: Mode = "live",
         client_id: str | None = None,
-        on_connection: OnConnection | None = None,
+        on_connection: shared.OnConnection | None = None,
         pace: Pace | None = None,
         wait_for_server: bool = False,
     ) -> AsyncGenerator[Update, None]:
@@ -109,12 +95,12 @@ class AsyncOrdertrackClient:
 
         `on_connection` is a plain function. When you leave the loop early, `contextlib.aclosing` ends the poll at once.
         """
-        tracker = TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
-        report = Reporter(order_id, on_connection)
+        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
+        report = shared.Reporter(order_id, on_connection)
         while not tracker.ended:
             request = tracker.next_request(self._monotonic())
             try:
-                answer = await self._request(poll_arguments(order_id, request))
+                answer = await self._request(shared.poll_arguments(order_id, request))
             except ServerUnreachable as error:
                 step = tracker.failed(error, self._monotonic())
             else:
@@ -172,18 +158,18 @@ class AsyncOrdertrackClient:
             try:
                 return await self._send(call)
             except OrdertrackClientError as error:
-                wait_s = retry_wait_s(call, error, tried, self._retries, self._random)
+                wait_s = shared.retry_wait_s(call, error, tried, self._retries, self._random)
                 if wait_s is None:
                     raise
             await self._sleep(wait_s)
 
     async def _send(self, call: Call[T]) -> T:
-        answer = await self._request(call_arguments(call))
+        answer = await self._request(shared.call_arguments(call))
         result = call.result(answer.status_code, answer.headers, answer.content)
         self._on_answer(answer.content)
         return result
 
-    async def _request(self, arguments: RequestArguments) -> httpx.Response:
+    async def _request(self, arguments: shared.RequestArguments) -> httpx.Response:
         """Raises: ServerUnreachable, ClientClosed."""
         if self._closed.is_set():
             raise ClientClosed
@@ -193,7 +179,7 @@ class AsyncOrdertrackClient:
             if self._closed.is_set():
                 raise ClientClosed from error
             if isinstance(error, httpx.RequestError):
-                raise connection_error(error, self._http.base_url) from error
+                raise shared.connection_error(error, self._http.base_url) from error
             raise
 
     async def _sleep_until_closed(self, seconds: float) -> None:

@@ -11,26 +11,12 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from ordertrack.client import calls
+from ordertrack.client import calls, shared
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
 from ordertrack.client.connections import Connections
 from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
 from ordertrack.client.hold import Pace
-from ordertrack.client.transport import (
-    OnAnswer,
-    OnConnection,
-    Reporter,
-    RequestArguments,
-    TrackOptions,
-    call_arguments,
-    connection_error,
-    http_options,
-    ignore_answer,
-    poll_arguments,
-    retry_wait_s,
-    sign_as_method,
-)
 from ordertrack.client.values import Mode, Order, Update
 
 P = ParamSpec("P")
@@ -44,7 +30,7 @@ def _method(make: Callable[P, Call[T]]) -> Callable[Concatenate[OrdertrackClient
     def method(self: OrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._call(make(*args, **kwargs))
 
-    sign_as_method(method, make)
+    shared.sign_as_method(method, make)
     return method
 
 
@@ -74,15 +60,15 @@ class OrdertrackClient:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
-        on_answer: OnAnswer | None = None,
+        on_answer: shared.OnAnswer | None = None,
         transport: httpx.BaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], object] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http = httpx.Client(**http_options(base_url, token, headers), transport=transport)
+        self._http = httpx.Client(**shared.http_options(base_url, token, headers), transport=transport)
         self._retries = retries
-        self._on_answer = on_answer or ignore_answer
+        self._on_answer = on_answer or shared.ignore_answer
         self._random = random
         self._connections = Connections()
         self._sleep = sleep or self._connections.closed.wait
@@ -107,7 +93,7 @@ class OrdertrackClient:
         cursor: str | None = None,
         mode: Mode = "live",
         client_id: str | None = None,
-        on_connection: OnConnection | None = None,
+        on_connection: shared.OnConnection | None = None,
         pace: Pace | None = None,
         wait_for_server: bool = False,
     ) -> Generator[Update, None, None]:
@@ -127,12 +113,12 @@ class OrdertrackClient:
         Raises: ServerUnreachable and UnexpectedAnswer before the first answer only; NotFound, AccessDenied and other
         refusals that a retry cannot cure; ClientClosed; errors of `on_connection`.
         """
-        tracker = TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
-        report = Reporter(order_id, on_connection)
+        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
+        report = shared.Reporter(order_id, on_connection)
         while not tracker.ended:
             request = tracker.next_request(self._monotonic())
             try:
-                answer = self._request(poll_arguments(order_id, request))
+                answer = self._request(shared.poll_arguments(order_id, request))
             except ServerUnreachable as error:
                 step = tracker.failed(error, self._monotonic())
             else:
@@ -189,18 +175,18 @@ class OrdertrackClient:
             try:
                 return self._send(call)
             except OrdertrackClientError as error:
-                wait_s = retry_wait_s(call, error, tried, self._retries, self._random)
+                wait_s = shared.retry_wait_s(call, error, tried, self._retries, self._random)
                 if wait_s is None:
                     raise
             self._sleep(wait_s)
 
     def _send(self, call: Call[T]) -> T:
-        answer = self._request(call_arguments(call))
+        answer = self._request(shared.call_arguments(call))
         result = call.result(answer.status_code, answer.headers, answer.content)
         self._on_answer(answer.content)
         return result
 
-    def _request(self, arguments: RequestArguments) -> httpx.Response:
+    def _request(self, arguments: shared.RequestArguments) -> httpx.Response:
         """Raises: ServerUnreachable, ClientClosed."""
         if self._connections.closed.is_set():
             raise ClientClosed
@@ -210,5 +196,5 @@ class OrdertrackClient:
             if self._connections.closed.is_set():
                 raise ClientClosed from error
             if isinstance(error, httpx.RequestError):
-                raise connection_error(error, self._http.base_url) from error
+                raise shared.connection_error(error, self._http.base_url) from error
             raise
