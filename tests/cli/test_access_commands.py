@@ -1,4 +1,4 @@
-"""Secrets and tokens on the command line: made, sent, explained, and never printed where they need not be."""
+"""Secrets and tokens on the command line: created, sent, and not printed elsewhere."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def made(*words: str, **env: str) -> Principal:
     return principal_of(shell("token", *words, ORDERTRACK_TOKEN_SECRET=SECRET, **env).stdout.strip())
 
 
-def test_a_secret_alone_is_on_standard_output_and_what_to_do_next_on_the_other() -> None:
+def test_secret_is_on_stdout_and_hints_are_on_stderr() -> None:
     result = shell("secret")
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}\n", result.stdout)
     assert result.stdout.strip() not in result.stderr
@@ -124,7 +124,7 @@ def test_a_token_expires_when_it_was_said_to(expires: str, seconds: int) -> None
     assert 0 <= expires_at_s - before_s - seconds - Settings().token_leeway_s <= 60
 
 
-def test_a_program_is_told_a_token_as_json() -> None:
+def test_token_as_json() -> None:
     result = shell("token", "--role=courier", "--courier-id=7", "--json", ORDERTRACK_TOKEN_SECRET=SECRET)
     told = json.loads(result.stdout)["data"]
     assert (told["role"], told["actor"], result.stderr) == ("courier", "courier:7", "")
@@ -151,13 +151,13 @@ def test_a_program_is_told_a_token_as_json() -> None:
         (["--role=admin", "--expires=9999999999d"], "ten years"),
     ],
 )
-def test_a_token_that_cannot_be_is_refused_with_the_reason(words: list[str], why: str) -> None:
+def test_impossible_token_is_refused_with_the_reason(words: list[str], why: str) -> None:
     result = shell("token", *words, fails=2, ORDERTRACK_TOKEN_SECRET=SECRET)
     assert why in result.stderr
     assert SECRET not in result.output
 
 
-def test_without_a_secret_the_way_to_one_is_said() -> None:
+def test_missing_secret_is_reported_with_a_hint() -> None:
     assert "ordertrack secret > ordertrack.secret" in shell("token", "--role=admin", fails=2).stderr
 
 
@@ -185,7 +185,7 @@ def test_no_help_and_no_error_and_no_repr_shows_a_secret() -> None:
     assert "it has 12" in str(told.value)
 
 
-def test_any_address_is_listened_on_with_access_control_and_the_way_to_it_is_said() -> None:
+def test_public_address_requires_access_control() -> None:
     assert Settings(host="0.0.0.0", token_secret=SECRET).has_access_control
     assert not Settings().has_access_control
     with pytest.raises(InvalidSetting) as told:
@@ -204,7 +204,7 @@ def test_tokens_are_checked_with_one_key() -> None:
     ["http://id.example/keys", "ftp://id.example", "id.example", "https://", "https://u:p@id.example/", "file:///etc/x",
      "https://id.example:x/", "https://[::1", "http://localhost.example/", "https://id.example/a b"],
 )  # fmt: skip
-def test_keys_are_not_fetched_where_somebody_on_the_way_could_change_them(url: str) -> None:
+def test_keys_are_not_fetched_over_plain_http(url: str) -> None:
     with pytest.raises(InvalidSetting, match="https://"):
         Settings(token_jwks_url=url)
 
@@ -223,9 +223,7 @@ def test_a_claim_needs_a_name() -> None:
 
 @pytest.mark.parametrize("setting", ["token_secret_file", "token_public_key_file"])
 @pytest.mark.parametrize("content", [None, b"", b"short\n", b"\xff" * 50])
-def test_a_key_file_that_is_none_is_named_before_anything_is_touched(
-    tmp_path: Path, setting: str, content: bytes | None
-) -> None:
+def test_unusable_key_file_is_named_before_the_start(tmp_path: Path, setting: str, content: bytes | None) -> None:
     file, data = tmp_path / "key", tmp_path / "data"
     if content is not None:
         file.write_bytes(content)
@@ -269,7 +267,7 @@ def test_the_banner_says_whether_there_is_access_control() -> None:
 
 
 class Asked:
-    """A server that notes who asks, and answers as if nobody was let in."""
+    """A server that records requests and answers 401 to all."""
 
     def __init__(self) -> None:
         self.authorization: list[str | None] = []
@@ -316,7 +314,7 @@ def test_a_token_is_sent_from_the_variable_the_file_or_the_flag(asked: Asked, tm
     assert asked.authorization == [None, *[f"Bearer {TOKEN}"] * 4]
 
 
-def test_who_is_not_let_in_is_told_what_to_do(asked: Asked) -> None:
+def test_refused_user_gets_a_hint(asked: Asked) -> None:
     assert "requires a token. Set ORDERTRACK_TOKEN" in shell("orders", "--url", asked.url, fails=1).stderr
     asked.why = "expired"
     said = shell("orders", "--url", asked.url, fails=1, ORDERTRACK_TOKEN=TOKEN)
@@ -334,7 +332,7 @@ def test_who_is_not_let_in_is_told_what_to_do(asked: Asked) -> None:
         ({"ORDERTRACK_TOKEN": TOKEN, "ORDERTRACK_TOKEN_FILE": "/nowhere/token"}, "not both"),
     ],
 )
-def test_what_cannot_be_a_token_is_not_sent_and_not_shown(env: dict[str, str], why: str) -> None:
+def test_invalid_token_is_not_sent_and_not_shown(env: dict[str, str], why: str) -> None:
     result = shell("orders", "--url", "http://127.0.0.1:9", fails=2, **env)
     assert why in result.stderr
     assert "secret" not in result.output

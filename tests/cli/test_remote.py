@@ -1,4 +1,4 @@
-"""The commands that talk to a server: what they print, for people and for programs, and how they fail."""
+"""The commands that call a server: output as text and JSON, and errors."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def flowing(text: str) -> str:
-    """Without the frame and the line breaks it is drawn with."""
+    """Return the text without its frame and line breaks."""
     return re.sub(r"[\s│╭╮╰╯─]+", " ", text)
 
 
 @contextmanager
 def other_service(greeting: bytes) -> Iterator[str]:
-    """Something that greets whoever connects, and does not speak HTTP."""
+    """A service that sends a greeting to each connection and does not speak HTTP."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -53,7 +53,7 @@ def other_service(greeting: bytes) -> Iterator[str]:
 
 
 class Shell:
-    """`shell("orders --limit 1")` as if typed in a terminal that has ORDERTRACK_URL set."""
+    """`shell("orders --limit 1")` as in a terminal with ORDERTRACK_URL set."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -98,7 +98,7 @@ def test_create_takes_everything_a_customer_sees(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("item", ["", "0x Margherita"])
-def test_an_item_that_is_none_is_refused_with_an_example(shell: Shell, item: str) -> None:
+def test_invalid_item_is_refused_with_an_example(shell: Shell, item: str) -> None:
     refused = shell("create", "--customer-id=1", "--restaurant-id=2", "--item", item, fails=2)
     assert "is not an item" in refused.stderr
 
@@ -111,7 +111,7 @@ def test_status_says_whether_it_changed_anything(shell: Shell) -> None:
     assert shell("status", str(order_id), "delivered").stdout == f"Order {order_id} is now delivered (version 3).\n"
 
 
-def test_a_refused_status_is_one_clear_line_with_the_way_out(shell: Shell) -> None:
+def test_refused_status_is_one_line_with_a_hint(shell: Shell) -> None:
     order_id = shell.create()
     shell("status", str(order_id), "ready")
     refused = shell("status", str(order_id), "preparing", fails=1)
@@ -162,7 +162,7 @@ def test_orders_can_be_filtered_and_followed_through_all_pages(shell: Shell) -> 
     assert nothing.startswith(f"No orders.\nCreate one: {command()} create")
 
 
-def test_simulate_shows_the_steps_and_stop_what_will_not_happen(shell: Shell) -> None:
+def test_simulate_shows_the_steps_and_the_cancelled_ones(shell: Shell) -> None:
     order_id = str(shell.create())
     out = shell("simulate", order_id, "--timing=confirmed=100", "--timing", "preparing=30", "--speed=2",
                 "--cancel-at=ready").stdout  # fmt: skip
@@ -174,7 +174,7 @@ def test_simulate_shows_the_steps_and_stop_what_will_not_happen(shell: Shell) ->
 
 
 @pytest.mark.parametrize("words", [["--timing=preparing"], ["--timing=lunch=3"], ["--stop", "--speed=3"]])
-def test_simulate_refuses_what_makes_no_sense(shell: Shell, words: list[str]) -> None:
+def test_simulate_refuses_invalid_options(shell: Shell, words: list[str]) -> None:
     shell("simulate", "101", *words, fails=2)
 
 
@@ -216,7 +216,7 @@ def test_stats_are_readable_and_complete_for_programs(shell: Shell) -> None:
     assert shell.json("stats")["data"]["lost_wakeups_total"] == 0
 
 
-def test_watch_prints_one_line_per_event_when_nobody_looks(shell: Shell) -> None:
+def test_watch_in_a_pipe_prints_one_line_per_event(shell: Shell) -> None:
     order_id = shell.create("--courier-id=7")
     shell("status", str(order_id), "preparing")
     shell("courier", str(order_id), "8")
@@ -240,7 +240,7 @@ def test_watch_prints_one_object_per_update_for_programs(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("words", [["watch", "987654"], ["status", "987654", "ready"], ["simulate", "987654"]])
-def test_an_unknown_order_is_said_with_its_number_and_the_server(shell: Shell, words: list[str]) -> None:
+def test_unknown_order_is_reported_with_id_and_server(shell: Shell, words: list[str]) -> None:
     said = f"Error: There is no order 987654 at {shell.url}. List them: {command()} orders\n"
     assert shell(*words, fails=1).stderr == said
 
@@ -264,7 +264,7 @@ def test_without_a_server_every_command_says_how_to_start_one(words: list[str]) 
                                 "TLS: try --url http://127.0.0.1:9"),
     ],
 )  # fmt: skip
-def test_the_hint_fits_what_went_wrong(url: str, said: str) -> None:
+def test_hint_matches_the_error(url: str, said: str) -> None:
     for words in (["orders"], ["watch", "101"]):
         assert Shell(url)(*words, fails=1).stderr == f"Error: {said}\n"
 
@@ -290,7 +290,7 @@ def test_a_suggested_command_reaches_the_same_server(shell: Shell) -> None:
     assert Shell(NOWHERE)(*words).stdout.endswith(f" --url {shell.url}\n")
 
 
-def test_a_suggested_command_can_be_pasted_whatever_the_url_has_in_it() -> None:
+def test_suggested_command_quotes_the_url() -> None:
     assert url_option_here("http://x/?a=1&b") == " --url 'http://x/?a=1&b'"
 
 
@@ -303,7 +303,7 @@ NO_SERVER_URLS = (
 
 
 @pytest.mark.parametrize("url", NO_SERVER_URLS)
-def test_a_url_that_is_none_is_refused_in_the_words_of_the_command(url: str) -> None:
+def test_invalid_url_is_refused_by_its_option(url: str) -> None:
     said = flowing(Shell(NOWHERE)("stats", "--url", url, fails=2).stderr)
     assert f"--url: must be the address of a server, such as http://127.0.0.1:5001; it is '{url}'" in said
 
@@ -323,12 +323,12 @@ def test_server_url_gives_a_url_or_a_value_error(text: str) -> None:
         assert 0 < (urlsplit(str(url)).port or 80) < 65_536
 
 
-def test_a_url_with_a_path_too_many_is_explained(shell: Shell) -> None:
+def test_url_with_an_extra_path_is_explained(shell: Shell) -> None:
     said = shell("orders", "--url", f"{shell.url}/api", fails=1).stderr
     assert said.startswith(f"Error: There is no ordertrack API at {shell.url}/api. Set --url to the server's address")
 
 
-def test_a_port_where_something_else_speaks_is_said_by_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_reports_a_server_that_is_not_ordertrack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ordertrack.cli.watch.PACE", Pace(backoff_base_s=0.01))
     with other_service(b"SSH-2.0-OpenSSH_9.6\r\n") as url:
         for words in (["watch", "101"], ["orders"], ["watch", "101", "--json"]):
@@ -369,7 +369,7 @@ def test_a_number_out_of_range_is_refused_in_words(shell: Shell, words: list[str
     assert said in flowing(shell(*words, fails=2).stderr)
 
 
-def test_what_programs_read_is_what_the_api_answered(shell: Shell) -> None:
+def test_json_output_is_the_answer_of_the_api(shell: Shell) -> None:
     made = shell.json("create", "--customer-id=1", "--restaurant-id=2", "--item=Cola", "--total=5", "--courier-id=json")
     order_id = str(made["data"]["id"])
     api = httpx.Client(base_url=f"{shell.url}/api/v1")
@@ -391,9 +391,7 @@ def test_what_programs_read_is_what_the_api_answered(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_who_watches_waits_no_longer_than_5_s_for_the_next_try(
-    monkeypatch: pytest.MonkeyPatch, more: list[str]
-) -> None:
+def test_watch_retries_within_5_s(monkeypatch: pytest.MonkeyPatch, more: list[str]) -> None:
     paces: list[Pace] = []
 
     def track(*_: object, pace: Pace, **__: object) -> list[object]:

@@ -1,4 +1,4 @@
-"""Settings: declared once, resolved flag > environment > file > default, bounded, explained."""
+"""Settings: their declarations, their precedence (flag, environment, file, default), bounds and errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_config_shows_every_setting_with_its_origin() -> None:
     assert settings["port"] == (5001, "default")
 
 
-def test_a_flag_wins_over_the_environment_which_wins_over_the_file_which_wins_over_the_default(tmp_path: Path) -> None:
+def test_precedence_is_flag_environment_file_default(tmp_path: Path) -> None:
     file = tmp_path / "ordertrack.toml"
     file.write_text("port = 6001\nundo_window_s = 60\nmax_held_polls = 7\n")
     environment = {"ORDERTRACK_PORT": "6002", "ORDERTRACK_MAX_HELD_POLLS": "8"}
@@ -50,7 +50,7 @@ def test_unknown_setting_in_file_is_refused_with_advice(tmp_path: Path, name: st
     assert advice in " ".join(result.output.replace("│", "").split())
 
 
-@pytest.mark.parametrize("content", ["port = ", "port = 'many'"])
+@pytest.mark.parametrize("content", ["port = ", "port = 'many'", "\x00"])
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "ordertrack.toml"
     file.write_text(content)
@@ -83,7 +83,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ("host", "example.com"),
     ],
 )
-def test_a_value_out_of_bounds_is_refused_and_the_setting_is_named(name: str, value: str) -> None:
+def test_value_out_of_bounds_is_refused_with_its_setting(name: str, value: str) -> None:
     result = run_config(flag(name), value)
     assert result.exit_code == 2
     assert flag(name) in result.output
@@ -95,7 +95,7 @@ def test_a_loopback_address_is_accepted(host: str) -> None:
     assert Settings(host=host).host == host
 
 
-def test_holds_end_before_the_edge_would_cut_them() -> None:
+def test_edge_timeout_limits_the_hold() -> None:
     assert Settings(edge_timeout_s=60).longest_hold_s == 60 - EDGE_MARGIN_S
     assert Settings(edge_timeout_s=600).longest_hold_s == 120
     assert Settings().longest_hold_s == 120
@@ -119,7 +119,7 @@ def test_the_table_shows_values_as_they_are_written_in_the_file() -> None:
 
 
 @pytest.mark.parametrize("command", ["config", "serve"])
-def test_a_variable_that_looks_like_a_misspelt_setting_is_warned_about(command: str) -> None:
+def test_misspelt_variable_is_warned_about(command: str) -> None:
     environment = {"ORDERTRACK_PROT": "1", "ORDERTRACK_TIMEOUT": "5", "ORDERTRACK_SERVICE_HOST": "10.0.0.1",
                    "ORDERTRACK_PORT_5001_TCP": "tcp://10.0.0.1:5001", "ORDERTRACK_URL": "http://x"}  # fmt: skip
     cannot_start = ["--data-dir", "/proc/self/task", "--port", "0"]

@@ -1,4 +1,4 @@
-"""Text that others wrote, printed: no terminal obeys it, no line is forged by it, no markup is read in it."""
+"""Untrusted text in output: it contains no control sequences, forges no lines, and is not read as markup."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def is_safe(text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    """A server whose database is from before such texts were refused: orders 1 (under way) and 2 (ended)."""
+    """A server with a database from before such texts were refused: orders 1 (active) and 2 (ended)."""
     folder = tmp_path_factory.mktemp("old")
     with real_server(folder, "--no-sample-orders") as server:
         with OrdertrackClient(server.url) as client:
@@ -103,7 +103,7 @@ def test_no_text_passes_a_screen_unescaped(first: str, second: str) -> None:
 
 
 @given(st.text())
-def test_what_is_said_is_one_line_and_json_is_ascii(text: str) -> None:
+def test_output_is_one_line_and_json_is_ascii(text: str) -> None:
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", out)

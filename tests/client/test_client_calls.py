@@ -1,4 +1,4 @@
-"""Single calls: what goes over the wire, what comes back, and what is repeated when it is lost."""
+"""Single calls: requests, answers and retries."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_time_without_zone_is_refused_before_anything_is_sent() -> None:
         StatusUpdate(1, "ready", occurred_at=datetime(2026, 11, 22))  # noqa: DTZ001
 
 
-def test_a_creation_that_is_repeated_carries_the_same_key_and_the_next_one_another(driver: Driver) -> None:
+def test_retried_creation_keeps_its_idempotency_key(driver: Driver) -> None:
     with scripted(resets, half_answers, ORDER, ORDER) as server:
         driver.call(server.url, "create", customer_id=1, restaurant_id=1)
         driver.call(server.url, "create", customer_id=1, restaurant_id=1)
@@ -135,7 +135,7 @@ def test_the_callers_own_key_is_used(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("trouble", [resets, answers(502), answers(503, retry_after="1"), answers(429)])
-def test_a_safe_call_is_repeated(driver: Driver, trouble: Act) -> None:
+def test_safe_call_is_retried(driver: Driver, trouble: Act) -> None:
     with scripted(trouble, APPLIED) as server:
         assert driver.call(server.url, "set_status", 101, "ready").order.version == 3
     assert len(server.requests) == 2
@@ -146,7 +146,7 @@ def test_a_safe_call_is_repeated(driver: Driver, trouble: Act) -> None:
     [("simulate", (101,)), ("stop_simulation", (101,)), ("set_statuses", ([StatusUpdate(1, "ready")],))],
 )
 @pytest.mark.parametrize(("trouble", "error"), [(resets, ConnectionLost), (answers(504), ServerFailed)])
-def test_an_unsafe_call_is_not_repeated_when_it_may_have_been_done(
+def test_unsafe_call_is_not_retried_if_possibly_processed(
     driver: Driver, call: str, arguments: Any, trouble: Act, error: type[OrdertrackClientError]
 ) -> None:
     with scripted(trouble, STEPS) as server, pytest.raises(error):
@@ -154,7 +154,7 @@ def test_an_unsafe_call_is_not_repeated_when_it_may_have_been_done(
     assert len(server.requests) == 1
 
 
-def test_an_unsafe_call_is_repeated_when_it_was_certainly_not_done(driver: Driver) -> None:
+def test_unsafe_call_is_retried_if_certainly_not_processed(driver: Driver) -> None:
     with scripted(answers(503, problem(503, "store_busy"), retry_after="2"), STEPS) as server:
         driver.call(server.url, "simulate", 101)
     assert driver.slept == [2.5]
@@ -222,7 +222,7 @@ def test_a_base_url_without_a_scheme_is_refused() -> None:
         OrdertrackClient("127.0.0.1:5001")
 
 
-def test_both_clients_have_the_same_methods_with_the_same_signatures_and_words() -> None:
+def test_both_clients_have_the_same_signatures_and_docstrings() -> None:
     def public(client: type) -> dict[str, Any]:
         return {name: method for name, method in vars(client).items() if not name.startswith("_")}
 

@@ -1,4 +1,4 @@
-"""Answers cut out of bytes, and where load may go."""
+"""The HTTP parser of the load generator, and the allowed targets."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_answers_without_a_body_end_with_their_head(status: int):
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
     ],
 )
-def test_what_cannot_be_measured_is_malformed(data: bytes):
+def test_response_without_a_valid_length_is_malformed(data: bytes):
     with pytest.raises(MalformedResponse):
         parse_response(data)
 
@@ -76,18 +76,18 @@ def test_loopback_addresses_may_be_loaded(url: str, target: LoadTarget):
     "url",
     ["http://192.0.2.1:5001", "http://example.com", "https://127.0.0.1:5001", "http://127.0.0.1:99999", "http://", ""],
 )
-def test_nothing_else_may(url: str):
+def test_other_targets_may_not_be_loaded(url: str):
     with pytest.raises(CannotLoad):
         loopback_target(url)
 
 
-def test_connections_come_from_several_addresses_of_ipv4_loopback():
+def test_connections_use_several_loopback_addresses():
     ours = source_addresses(LoadTarget("127.0.0.1", 80))
     assert len({next(ours) for _ in range(100)}) > 4
     assert next(source_addresses(LoadTarget("::1", 80))) is None
 
 
-def test_more_connections_than_open_files_are_refused_before_anything_is_done():
+def test_more_connections_than_open_files_are_refused():
     with pytest.raises(CannotLoad, match="open files"):
         raise_file_limit(10**9)
 

@@ -1,4 +1,4 @@
-"""The rules of following one order, each by itself. No network, no clock, no chance."""
+"""Each rule of the tracker alone, without network, clock and randomness."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ordertrack.client import (
 
 
 class Line:
-    """A tracker with a clock that tests move. Random numbers are always `luck`, so waits are known."""
+    """A tracker with a clock that tests advance. Random numbers are always `luck`, so waits are known."""
 
     def __init__(self, *, luck: float = 1.0, mode: str = "live", cursor: str | None = None, waits: bool = True) -> None:
         self.tracker = Tracker(random=lambda: luck, mode=mode, cursor=cursor, wait_for_server=waits)  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ class Line:
         return self.answer(update_body(version, "timeout"), after_s=hold_s)
 
     def hold_s(self) -> float:
-        """What the next hold will be; sent, and answered with a change at once so that nothing else follows."""
+        """Return the length of the next hold; its poll is answered with a change at once."""
         return float(self.ask().params["timeout"])
 
 
@@ -61,7 +61,7 @@ LOST = ConnectionLost("cut")
 UNREACHABLE = ServerUnreachable("refused")
 
 
-def test_the_first_request_asks_for_nothing_and_gets_the_order_at_once() -> None:
+def test_first_request_has_no_cursor_and_is_answered_at_once() -> None:
     line = Line()
     assert line.ask() == PollRequest({}, 10.0)
     step = line.answer(update_body(3, "snapshot"))
@@ -82,7 +82,7 @@ def test_a_client_id_goes_with_every_request() -> None:
     assert tracker.next_request(0).params == {"client_id": "me", "cursor": "e.1", "timeout": "30"}
 
 
-def test_a_change_is_handed_out_and_the_next_poll_follows_at_once() -> None:
+def test_change_is_delivered_and_next_poll_follows_at_once() -> None:
     line = Line()
     line.greet(1)
     line.ask()
@@ -92,7 +92,7 @@ def test_a_change_is_handed_out_and_the_next_poll_follows_at_once() -> None:
     assert line.ask().params["cursor"] == "e.2"
 
 
-def test_a_timeout_hands_out_nothing_and_the_next_poll_follows_at_once() -> None:
+def test_timeout_delivers_nothing_and_next_poll_follows_at_once() -> None:
     line = Line()
     line.greet()
     assert line.hold_times_out() == Step()
@@ -107,7 +107,7 @@ def test_news_in_an_answer_that_says_timeout_is_still_news() -> None:
     assert step.update.order.version == 2
 
 
-def test_the_hold_doubles_after_each_clean_timeout_up_to_what_the_server_allows() -> None:
+def test_hold_doubles_after_timeouts_up_to_the_servers_limit() -> None:
     line = Line()
     line.greet()
     holds = []
@@ -133,7 +133,7 @@ def test_a_limit_that_makes_no_sense_is_kept_within_our_own(nonsense: float) -> 
 
 
 @pytest.mark.parametrize("how", ["lost", 502, 504, 524])
-def test_the_hold_halves_when_the_path_cuts_it_but_not_below_15_seconds(how: str | int) -> None:
+def test_hold_halves_after_a_loss_but_not_below_15_seconds(how: str | int) -> None:
     line = Line()
     line.greet()
     line.hold_times_out()
@@ -162,7 +162,7 @@ def test_the_hold_stays_when_the_server_itself_says_no(status: int) -> None:
     assert line.hold_s() == 60
 
 
-def test_a_path_that_keeps_cutting_long_holds_is_tried_ever_more_rarely() -> None:
+def test_holds_that_keep_being_cut_are_tried_more_rarely() -> None:
     line = Line()
     line.greet()
     holds = []
@@ -179,7 +179,7 @@ def test_a_path_that_keeps_cutting_long_holds_is_tried_ever_more_rarely() -> Non
     assert [later - earlier for earlier, later in pairwise(tries)] == [3, 5, 9, 17]
 
 
-def test_one_accident_is_forgotten_as_soon_as_a_longer_hold_has_worked() -> None:
+def test_single_loss_has_no_effect_after_a_longer_hold() -> None:
     line = Line()
     line.greet()
     line.hold_times_out()
@@ -194,7 +194,7 @@ def test_one_accident_is_forgotten_as_soon_as_a_longer_hold_has_worked() -> None
     assert holds == [30, 30, 60, 120, 120]
 
 
-def test_a_hold_that_was_cut_short_without_harm_does_not_lengthen_the_next() -> None:
+def test_hold_that_ended_early_does_not_lengthen_the_next() -> None:
     line = Line()
     line.greet()
     line.ask()
@@ -202,7 +202,7 @@ def test_a_hold_that_was_cut_short_without_harm_does_not_lengthen_the_next() -> 
     assert line.hold_s() == 30
 
 
-def test_after_a_loss_the_next_request_is_answered_at_once_to_see_what_was_missed() -> None:
+def test_request_after_a_loss_is_a_probe() -> None:
     line = Line()
     line.greet(1)
     line.ask()
@@ -215,7 +215,7 @@ def test_after_a_loss_the_next_request_is_answered_at_once_to_see_what_was_misse
     assert line.ask().params["timeout"] == "15"
 
 
-def test_a_loss_before_the_first_answer_asks_for_the_snapshot_again() -> None:
+def test_loss_before_first_answer_requests_the_snapshot_again() -> None:
     line = Line()
     line.ask()
     line.fail(UNREACHABLE)
@@ -238,13 +238,13 @@ def test_waits_are_fully_random_below_that() -> None:
         assert line.fail(UNREACHABLE).wait_s == 0
 
 
-def test_retry_after_is_the_least_wait_and_the_random_part_comes_on_top() -> None:
+def test_random_wait_is_added_to_retry_after() -> None:
     line = Line(luck=0.5)
     line.ask()
     assert line.refuse(503, retry_after="7").wait_s == 7.5
 
 
-def test_retry_after_as_a_date_is_measured_against_the_date_of_the_answer() -> None:
+def test_retry_after_date_is_compared_with_the_answers_date() -> None:
     line = Line(luck=0.0)
     line.ask()
     step = line.refuse(429, retry_after="Wed, 21 Oct 2015 07:28:09 GMT", date="Wed, 21 Oct 2015 07:28:00 GMT")
@@ -252,7 +252,7 @@ def test_retry_after_as_a_date_is_measured_against_the_date_of_the_answer() -> N
     assert isinstance(step.error, ServerBusy)
 
 
-def test_the_count_of_failures_starts_again_after_a_hold_that_worked() -> None:
+def test_failure_count_is_reset_by_a_successful_hold() -> None:
     line = Line()
     line.greet()
     for _ in range(3):
@@ -265,8 +265,8 @@ def test_the_count_of_failures_starts_again_after_a_hold_that_worked() -> None:
     assert line.fail(UNREACHABLE).wait_s == 1
 
 
-def test_a_probe_that_worked_does_not_start_the_count_again() -> None:
-    """A path that lets every probe through and cuts every hold must not be hammered."""
+def test_failure_count_is_not_reset_by_a_successful_probe() -> None:
+    """Polls must back off on a path that passes every probe and cuts every hold."""
     line = Line()
     line.greet()
     waits = []
@@ -279,7 +279,7 @@ def test_a_probe_that_worked_does_not_start_the_count_again() -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 502, 503, 504, 520, 524])
-def test_what_may_pass_is_tried_again(status: int) -> None:
+def test_temporary_errors_are_retried(status: int) -> None:
     line = Line()
     line.greet()
     line.ask()
@@ -290,7 +290,7 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
 
 @pytest.mark.parametrize(("status", "error"), [(400, "InvalidRequest"), (401, "AccessDenied"), (403, "AccessDenied"),
                                                (404, "NotFound"), (410, "RequestRefused")])  # fmt: skip
-def test_what_cannot_pass_is_raised_at_once(status: int, error: str) -> None:
+def test_permanent_errors_are_raised_at_once(status: int, error: str) -> None:
     line = Line()
     line.greet()
     line.ask()
@@ -310,7 +310,7 @@ def test_raised_errors_carry_code_status_and_problem() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>Welcome to the hotel</html>", b"", b"[]", b'{"success": true}', b"\xff"])
-def test_a_stranger_who_answers_first_is_a_wrong_url(body: bytes) -> None:
+def test_first_answer_of_another_server_is_a_wrong_url(body: bytes) -> None:
     line = Line()
     line.ask()
     with pytest.raises(UnexpectedAnswer):
@@ -318,7 +318,7 @@ def test_a_stranger_who_answers_first_is_a_wrong_url(body: bytes) -> None:
     assert line.tracker.ended
 
 
-def test_a_stranger_who_answers_later_is_waited_out() -> None:
+def test_later_answer_of_another_server_is_retried() -> None:
     line = Line()
     line.greet(2)
     line.ask()
@@ -334,7 +334,7 @@ def test_a_redirect_names_its_target() -> None:
         line.answer(b"", status=308, location="https://elsewhere")
 
 
-def test_a_drained_server_is_asked_again_within_a_second_not_by_all_at_once() -> None:
+def test_poll_after_drain_follows_within_a_random_second() -> None:
     line = Line(luck=0.4)
     line.greet()
     line.ask()
@@ -343,7 +343,7 @@ def test_a_drained_server_is_asked_again_within_a_second_not_by_all_at_once() ->
     assert line.ask().params["timeout"] == "30"
 
 
-def test_a_server_that_only_ever_drains_is_asked_ever_more_slowly() -> None:
+def test_repeated_drains_back_off() -> None:
     line = Line()
     line.greet()
     waits = []
@@ -390,7 +390,7 @@ def test_resets_of_two_restarts_are_not_a_repetition() -> None:
     assert line.answer(update_body(1, "reset", epoch="fourth"), after_s=20).error is None
 
 
-def test_reset_is_handed_out_and_may_go_back() -> None:
+def test_reset_is_delivered_and_may_lower_the_version() -> None:
     line = Line()
     line.greet(7)
     line.ask()
@@ -400,7 +400,7 @@ def test_reset_is_handed_out_and_may_go_back() -> None:
     assert line.ask().params["cursor"] == "new.2"
 
 
-def test_two_servers_with_two_histories_behind_one_name_do_not_make_us_spin() -> None:
+def test_alternating_resets_of_two_servers_back_off() -> None:
     line = Line()
     line.greet(7)
     waits = []
@@ -412,7 +412,7 @@ def test_two_servers_with_two_histories_behind_one_name_do_not_make_us_spin() ->
     assert waits == [0, 1, 2, 4, 8]
 
 
-def test_an_answer_from_the_past_is_not_handed_out_and_moves_nothing() -> None:
+def test_older_answer_is_not_delivered_and_keeps_the_cursor() -> None:
     line = Line()
     line.greet(5)
     line.ask()
@@ -422,7 +422,7 @@ def test_an_answer_from_the_past_is_not_handed_out_and_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize("reason", ["timeout", "changed", "terminal", "something_new"])
-def test_a_server_that_neither_holds_nor_has_news_does_not_make_us_spin(reason: str) -> None:
+def test_answers_without_hold_and_news_back_off(reason: str) -> None:
     line = Line()
     line.greet(2)
     waits = []
@@ -434,7 +434,7 @@ def test_a_server_that_neither_holds_nor_has_news_does_not_make_us_spin(reason: 
     assert waits == [1, 2, 4, 8, 16]
 
 
-def test_somebody_else_with_our_client_id_does_not_make_us_spin() -> None:
+def test_superseded_polls_back_off() -> None:
     line = Line()
     line.greet(2)
     waits = []
@@ -457,7 +457,7 @@ def test_tracking_ends_with_the_end_of_the_order(status: str) -> None:
         line.ask()
 
 
-def test_an_order_that_has_ended_is_handed_out_once() -> None:
+def test_ended_order_is_delivered_once() -> None:
     line = Line()
     line.ask()
     step = line.answer(update_body(5, "snapshot", status="delivered"))
@@ -472,7 +472,7 @@ def test_an_interval_of_zero_means_stop() -> None:
     assert line.tracker.ended
 
 
-def test_going_on_from_a_cursor_starts_with_the_state_at_once_whether_it_is_new_or_not() -> None:
+def test_first_update_from_a_cursor_comes_at_once() -> None:
     line = Line(cursor="e.4")
     assert line.ask().params == {"cursor": "e.4", "timeout": "0"}
     step = line.answer(update_body(4, "timeout"))
@@ -481,7 +481,7 @@ def test_going_on_from_a_cursor_starts_with_the_state_at_once_whether_it_is_new_
     assert line.ask().params == {"cursor": "e.4", "timeout": "30"}
 
 
-def test_saver_mode_never_holds_and_sleeps_as_long_as_the_server_advises() -> None:
+def test_saver_mode_never_holds_and_waits_as_advised() -> None:
     line = Line(mode="saver")
     assert line.ask().params == {}
     assert line.answer(update_body(1, "snapshot", next_poll_interval=120)).wait_s == 120
@@ -494,7 +494,7 @@ def test_saver_mode_never_holds_and_sleeps_as_long_as_the_server_advises() -> No
 
 
 @pytest.mark.parametrize(("advised", "slept_s"), [(-3, 1), (0.001, 1), (1e9, 600), (None, 30)])
-def test_saver_mode_does_not_take_bad_advice(advised: float | None, slept_s: float) -> None:
+def test_saver_mode_limits_the_advised_pause(advised: float | None, slept_s: float) -> None:
     line = Line(mode="saver")
     line.ask()
     assert line.answer(update_body(1, "snapshot", next_poll_interval=advised)).wait_s == slept_s
@@ -515,7 +515,7 @@ def test_one_request_at_a_time() -> None:
         line.fail(UNREACHABLE)
 
 
-def test_fields_from_the_future_do_not_hurt() -> None:
+def test_unknown_fields_are_ignored() -> None:
     line = Line()
     line.ask()
     step = line.answer(update_body(1, "snapshot", status="on_the_roof", next_poll_interval=60, surprise={"a": [1]}))

@@ -1,4 +1,4 @@
-"""Lines that people paste from the documents do what is said of them."""
+"""The commands in the documents work as described."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 @contextmanager
 def running(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A program that does not outlive its test."""
+    """Run a program and end it after the test."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), **options)
     try:
         yield process

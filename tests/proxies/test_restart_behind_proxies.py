@@ -1,4 +1,4 @@
-"""The server is stopped and started again behind a proxy that goes on."""
+"""The server is restarted behind a running proxy."""
 
 from __future__ import annotations
 
