@@ -73,13 +73,13 @@ def test_secret_file_of_the_readme_is_ignored_by_git() -> None:
 
 
 @pytest.mark.parametrize("text", ["0s", "12", "11y", "4000d"])
-def test_bad_duration_says_what_is_allowed(text: str) -> None:
+def test_invalid_duration_is_refused_with_the_allowed_ones(text: str) -> None:
     said = shell("token", "--role=admin", "--expires", text, fails=2, ORDERTRACK_TOKEN_SECRET=SECRET).stderr
     allowed = 'must be a duration such as "30m", "12h" or "7d", longer than 0 and at most ten years'
     assert f"{allowed}; it is '{text}'." in said
 
 
-def test_bad_token_to_send_says_what_is_allowed(tmp_path: Path) -> None:
+def test_invalid_token_is_refused_with_the_allowed_form(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("a b")
     for words, place in ((["--token", "a\nb"], "--token"), (["--token-file", str(file)], "--token-file")):
@@ -97,7 +97,7 @@ def test_a_file_that_a_secret_is_written_to_is_its_owners_alone(tmp_path: Path) 
     assert principal_of(token, token_secret=None, token_secret_file=str(file)).role is Role.ADMIN
 
 
-def test_a_token_is_for_the_role_and_the_id_that_were_asked_for() -> None:
+def test_token_has_the_requested_role_and_id() -> None:
     courier = made("--role", "courier", "--courier-id", "7")
     assert (courier.role, courier.courier_id, courier.actor) == (Role.COURIER, "7", "courier:7")
     assert made("--role", "customer", "--customer-id", "c", "--name", "Ann").actor == "customer:Ann"
@@ -117,7 +117,7 @@ def test_a_token_has_the_claims_that_the_server_asks_for() -> None:
 
 
 @pytest.mark.parametrize(("expires", "seconds"), [("90s", 90), ("5m", 300), ("12h", 43_200), ("7d", 604_800)])
-def test_a_token_expires_when_it_was_said_to(expires: str, seconds: int) -> None:
+def test_token_expires_as_requested(expires: str, seconds: int) -> None:
     before_s = SystemClock().now_ms() // 1000
     expires_at_s = made("--role=admin", "--expires", expires).expires_at_s
     assert expires_at_s is not None
@@ -166,7 +166,7 @@ def test_a_public_key_makes_no_tokens(tmp_path: Path) -> None:
         assert "private key" in shell("token", "--role=admin", *words, fails=2).stderr
 
 
-def test_config_says_that_a_secret_is_set_and_not_what_it_is() -> None:
+def test_config_hides_the_value_of_a_secret() -> None:
     for words in (["config"], ["config", "--json"]):
         out = shell(*words, ORDERTRACK_TOKEN_SECRET=SECRET).output
         assert "(set)" in out
@@ -234,7 +234,7 @@ def test_unusable_key_file_is_named_before_the_start(tmp_path: Path, setting: st
     assert not data.exists()
 
 
-def test_a_public_key_file_is_taken(tmp_path: Path) -> None:
+def test_public_key_file_is_accepted(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     public = Ed25519PrivateKey.generate().public_key()
     file.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
@@ -251,7 +251,7 @@ def test_the_last_line_break_of_a_secret_file_is_no_part_of_it(tmp_path: Path) -
         assert principal_of(token).role is Role.ADMIN
 
 
-def test_the_banner_says_whether_there_is_access_control() -> None:
+def test_banner_reports_access_control() -> None:
     order = create(101, NewOrder("c1", "r1"), 0)
     assert order.status is Status.CONFIRMED
     said = {
@@ -338,7 +338,7 @@ def test_invalid_token_is_not_sent_and_not_shown(env: dict[str, str], why: str) 
     assert "secret" not in result.output
 
 
-def test_the_variable_of_a_token_is_no_misspelt_setting() -> None:
+def test_token_variable_is_not_a_misspelt_setting() -> None:
     result = shell("config", ORDERTRACK_TOKEN=TOKEN, ORDERTRACK_TOKEN_FILE="x", ORDERTRACK_TOKN_SECRET="x")
     assert [line for line in result.stderr.splitlines() if line.startswith("Warning")] == [
         "Warning: ORDERTRACK_TOKN_SECRET is not a setting: did you mean ORDERTRACK_TOKEN_SECRET?"

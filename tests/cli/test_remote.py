@@ -80,7 +80,7 @@ def shell(server: RealServer) -> Shell:
     return Shell(server.url)
 
 
-def test_create_says_what_it_made_and_what_to_do_next(shell: Shell) -> None:
+def test_create_prints_the_order_and_the_next_step(shell: Shell) -> None:
     out = shell("create", "--customer-id=1", "--restaurant-id=2").stdout
     number = out.split()[1]
     assert out == f"Order {number} is confirmed.\nWatch it: {command()} watch {number}\n"
@@ -103,7 +103,7 @@ def test_invalid_item_is_refused_with_an_example(shell: Shell, item: str) -> Non
     assert "is not an item" in refused.stderr
 
 
-def test_status_says_whether_it_changed_anything(shell: Shell) -> None:
+def test_status_reports_if_it_changed_the_order(shell: Shell) -> None:
     order_id = shell.create()
     now = f"Order {order_id} is now preparing (version 2).\nWatch it: {command()} watch {order_id}\n"
     assert shell("status", str(order_id), "preparing").stdout == now
@@ -195,7 +195,7 @@ def test_counts_agree_with_their_nouns(server: RealServer) -> None:
 
 
 @pytest.mark.parametrize("option", ["--polls", "--orders"])
-def test_bench_says_which_numbers_are_allowed(option: str) -> None:
+def test_bench_reports_the_allowed_numbers(option: str) -> None:
     said = Shell(NOWHERE)("bench", f"{option}=0", fails=2).stderr
     assert "must be a whole number, 1 or more; it is '0'." in flowing(said)
     assert ">=" not in flowing(Shell(NOWHERE)("bench", "--help").stdout)
@@ -246,7 +246,7 @@ def test_unknown_order_is_reported_with_id_and_server(shell: Shell, words: list[
 
 
 @pytest.mark.parametrize("words", [["watch", "1"], ["orders"], ["stats"], ["courier", "1", "7"]])
-def test_without_a_server_every_command_says_how_to_start_one(words: list[str]) -> None:
+def test_without_a_server_commands_tell_how_to_start_one(words: list[str]) -> None:
     shell = Shell(NOWHERE)
     for typed in (words, [*words, "--url", NOWHERE]):
         failed = shell(*typed, fails=1)

@@ -58,9 +58,9 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str) -> 
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    result = run_config("--config", str(tmp_path / "nowhere.toml"))
+    result = run_config("--config", str(tmp_path / "nowhere.toml"), environment={"COLUMNS": "400"})
     assert result.exit_code == 2
-    assert "nowhere.toml" in result.output.replace("\n", "")
+    assert "nowhere.toml" in result.output
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_bad_value_names_the_variable_or_the_flag() -> None:
     assert f"Invalid value for --port: {told}" in result.stderr
 
 
-def test_a_key_setting_that_is_not_given_is_none() -> None:
+def test_missing_key_setting_is_none() -> None:
     assert all(shown()[name] == (None, "default") for name in KEY_SETTINGS)
     assert not Settings().has_access_control
 

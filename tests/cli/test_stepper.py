@@ -73,7 +73,7 @@ def test_skipped_steps_are_marked() -> None:
     assert [line for line in lines if "skipped" in line] == ["- Preparing skipped", "- Ready skipped"]
 
 
-def test_the_current_step_says_for_how_long_and_by_whom() -> None:
+def test_current_step_shows_duration_and_actor() -> None:
     line = picture(order(event(2, "ready", actor="kitchen", reason="hurry")))[3]
     assert line.endswith("for 8 min, by kitchen: hurry")
 
@@ -91,7 +91,7 @@ def test_cancelled_order_shows_its_progress_and_reason() -> None:
     assert lines[-1] == "Cancelled after 2 min. The order has ended."
 
 
-def test_a_delivered_order_says_how_long_it_took() -> None:
+def test_delivered_order_shows_its_duration() -> None:
     assert picture(order(event(5, "delivered")))[-1] == "Delivered after 4 min. The order has ended."
 
 
@@ -101,7 +101,7 @@ def test_a_courier_does_not_move_the_stepper() -> None:
     assert "courier 7" in picture(shown)
 
 
-def test_what_was_ordered_fits_on_one_line() -> None:
+def test_items_fit_on_one_line() -> None:
     lines = picture(order(items=(Item("Margherita", 2), Item("Quattro stagioni " * 9)), total=23.5, currency="EUR"))
     assert lines[-2].startswith("2x Margherita, 1x Quattro")
 

@@ -79,7 +79,7 @@ def test_watch_in_a_pipe_prints_one_line_an_event(old: RealServer) -> None:
     assert lines[1].endswith(f", by {SHOWN}: {SHOWN}")
 
 
-def test_watch_on_a_terminal_sends_no_command_of_others(old: RealServer) -> None:
+def test_watch_in_a_terminal_escapes_control_sequences(old: RealServer) -> None:
     with watching(old, 1) as terminal:
         assert "[bold]x[/bold]" in terminal.shows("Live")
         for command in ("\x1b]", "\x07", "\x1b[2J", "\x9b", "\x7f"):

@@ -92,7 +92,7 @@ def test_an_error_is_one_line_and_safe_to_print(text: str) -> None:
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in told
 
 
-def test_what_is_unsafe_is_shown_as_python_writes_it() -> None:
+def test_unsafe_characters_are_escaped_as_in_python() -> None:
     assert escape("a\x1b[2J\n\r\t\x7f\x9b\u2028\u202e\ud800é🍕[b]") == (
         r"a\x1b[2J\n\r\t\x7f\x9b\u2028\u202e\ud800é🍕[b]"
     )

@@ -59,7 +59,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=timezone(timedelta(hours=2)))
         (answers(200, update(1)), "poll", (101,), "GET /api/v1/orders/101/track", None),
     ],
 )  # fmt: skip
-def test_a_call_says_exactly_what_was_given(
+def test_call_sends_only_the_given_arguments(
     driver: Driver, answer: Act, call: str, arguments: Any, request_line: str, body: Any
 ) -> None:
     with scripted(answer) as server:
@@ -98,7 +98,7 @@ def test_a_poll_names_its_timeout_as_a_plain_number(driver: Driver) -> None:
     assert [each.query for each in server.requests] == [{"cursor": "e.1", "timeout": "0", "client_id": "me"}]
 
 
-def test_results_of_a_bulk_update_come_one_for_one(driver: Driver) -> None:
+def test_bulk_update_returns_a_result_per_update(driver: Driver) -> None:
     results = [
         {"order_id": 1, "success": True, "changed": True, "status": "ready", "version": 2, "updated_at": TIME},
         {"order_id": 2, "success": False, "error": "illegal_transition", "message": "No.", "legal_next": ["ready"]},
@@ -171,7 +171,7 @@ def test_unsafe_call_is_retried_if_certainly_not_processed(driver: Driver) -> No
         (answers(301, b"", location="/elsewhere"), UnexpectedAnswer, 1),
     ],
 )
-def test_a_call_gives_up_with_a_typed_error(
+def test_call_raises_a_typed_error_after_its_retries(
     driver: Driver, trouble: Act, error: type[OrdertrackClientError], requests: int
 ) -> None:
     with scripted(*[trouble] * 5) as server, pytest.raises(error):

@@ -61,7 +61,7 @@ async def until(updates: AsyncIterator[Update], status: str) -> Update:
     raise AssertionError(f"the order never became {status}")
 
 
-def test_what_was_created_is_read_back(client: OrdertrackClient, order: Order) -> None:
+def test_created_order_can_be_read(client: OrdertrackClient, order: Order) -> None:
     assert order == client.order(order.id)
     assert (order.status, order.version, order.items) == ("confirmed", 1, (Item("Margherita", 2),))
     assert [event.type for event in order.timeline] == ["created"]
@@ -77,7 +77,7 @@ def test_a_creation_with_the_same_key_is_the_same_order(client: OrdertrackClient
     assert raised.value.code == "idempotency_key_reused"
 
 
-def test_a_status_is_set_repeated_refused_and_taken_back(client: OrdertrackClient, order: Order) -> None:
+def test_status_is_set_repeated_refused_and_undone(client: OrdertrackClient, order: Order) -> None:
     earlier = datetime.now(UTC) - timedelta(minutes=5)
     first = client.set_status(order.id, Status.READY, occurred_at=earlier, reason="fast", expected_version=1)
     assert (first.changed, first.order.version, first.order.timeline[-1].skipped) == (True, 2, ("preparing",))

@@ -88,7 +88,7 @@ def test_drain_is_followed_by_a_new_poll_without_an_error(driver: Driver) -> Non
     assert (driver.slept, driver.connections) == ([0.5], [])
 
 
-def test_a_replaced_history_is_handed_out_as_a_reset(driver: Driver) -> None:
+def test_replaced_history_is_delivered_as_a_reset(driver: Driver) -> None:
     with scripted(answers(200, update(8, "snapshot")), answers(200, update(3, "reset", epoch="f")),
                   answers(200, update(4, epoch="f", status="cancelled"))) as server:  # fmt: skip
         updates = driver.track(server.url)

@@ -46,7 +46,7 @@ def test_more_polls_per_order_than_allowed_are_refused(server: RealServer):
     assert "The server holds 10 polls per order" in result.stderr
 
 
-def test_a_server_that_refuses_to_hold_is_said_at_once(tmp_path: Path):
+def test_bench_reports_refused_polls_at_once(tmp_path: Path):
     with real_server(tmp_path / "data", "--max-held-polls", "5") as small:
         result = CliRunner().invoke(bench, [small.url, "--polls", "10", "--orders", "5"])
     assert result.exit_code == 1

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ordertrack.load import (
-    CannotLoad,
-    LoadTarget,
-    MalformedResponse,
-    loopback_target,
-    parse_response,
-    percentile,
-    raise_file_limit,
-)
-from ordertrack.load.target import source_addresses
+from ordertrack.load import CannotLoad, LoadTarget, loopback_target
+from ordertrack.load.http_parser import MalformedResponse, parse_response
+from ordertrack.load.percentile import percentile
+from ordertrack.load.target import raise_file_limit, source_addresses
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\nETag: W/"x.2"\r\n\r\n{"a": 1}'
 
@@ -31,7 +25,7 @@ def test_any_part_of_an_answer_is_not_an_answer_yet():
     assert {parse_response(ANSWER[:length]) for length in range(len(ANSWER))} == {None}
 
 
-def test_what_follows_an_answer_is_handed_over():
+def test_data_after_a_response_is_returned():
     response = parse_response(ANSWER + b"HTTP/1.1 200")
     assert response is not None
     assert response.rest == b"HTTP/1.1 200"

@@ -101,7 +101,7 @@ def test_the_demo_of_the_readme_can_be_repeated(start, api_of, tmp_path: Path):
         assert b'"reason":"changed"' in answer
 
 
-def test_the_lines_of_the_readme_go_on_from_a_cursor(start, api_of, tmp_path: Path):
+def test_commands_of_the_readme_continue_from_a_cursor(start, api_of, tmp_path: Path):
     missing.needs("curl")
     server = start()
     api_of(server).made(101, "delivered")  # an ended order is not held

@@ -79,7 +79,7 @@ def test_full_disk_refuses_updates_and_keeps_acknowledged_ones(start, api_of):
 
 
 @pytest.mark.protocol("2.3", "2.15")
-def test_simulations_wait_for_the_disk_and_go_on(start, api_of):
+def test_simulations_continue_when_the_disk_is_back(start, api_of):
     server = start()
     api = api_of(server)
     cursor = api.cursor(102)
