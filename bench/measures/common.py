@@ -1,4 +1,4 @@
-"""What the measurements share: a held load, and CPU by the wake-up."""
+"""Shared by the measurements: held polls, and the CPU time of waking them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Figures = dict[str, int | float | dict[str, int] | None]
 
 @dataclass(frozen=True)
 class Size:
-    """`polls` at once, ten an order. `quick` is for trying the measurements, not for documents."""
+    """The size of a measurement, with ten polls per order. `quick` is for trying it, not for documents."""
 
     polls: int = 18_000
     soak_s: float = 600.0
@@ -33,7 +33,7 @@ LONG_HOLD_S = 110.0
 
 @dataclass(frozen=True)
 class PollLoad:
-    """Polls that are held, on feeds of a running server."""
+    """Polls held by a running server, and their feeds."""
 
     running: Running
     pool: PollPool
@@ -44,7 +44,7 @@ class PollLoad:
         return lambda: self.running.held(self.pool)
 
     def run(self, updates: int, *, batch: int = 1, connections: int = 1, one_at_a_time: bool = False) -> Cost:
-        """Wake polls by updates and weigh what it cost server and generator."""
+        """Wake polls by updates and return the CPU time of server and generator."""
         driver = UpdateDriver(self.pool, self.feeds, batch=batch, connections=connections, one_at_a_time=one_at_a_time)
         server_s, generator_s = self.running.cpu_s(), time.process_time()
         try:
@@ -54,7 +54,7 @@ class PollLoad:
         return Cost(result, self.running.cpu_s() - server_s, time.process_time() - generator_s)
 
     def failures(self) -> Figures:
-        """What must be nothing at all."""
+        """Return the counts that must all be zero."""
         return {
             "missing": self.pool.missing,
             "late": self.pool.late,
@@ -72,7 +72,7 @@ class Cost:
 
 @contextmanager
 def held_load(contender: Contender, size: Size, *, per_feed: int = POLLS_PER_ORDER) -> Iterator[PollLoad]:
-    """As many polls as the size says, held, and not asking again once they are answered."""
+    """Open the polls of `size` and wait until all are held. An answered poll is not sent again."""
     polls = size.polls_of(contender)
     with contender.running(hold_s=LONG_HOLD_S, polls=polls) as running, running.pool() as pool:
         pool.repoll = False

@@ -1,4 +1,4 @@
-"""What a held poll costs: private memory, CPU to park it, CPU while nothing happens."""
+"""The cost of a held poll: private memory, CPU to hold it, CPU while it is idle."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ordertrack.load import PollPool, open_polls
 
 
 def measure(contender: Contender, size: Size) -> Figures:
-    """Memory is what the server's private memory grew by, from warm and idle to holding them all, a poll; kernel memory
-    of the sockets is not in it, for nobody."""
+    """Memory is the growth of the server's private memory per poll, from warm and idle to all polls held. It excludes
+    the kernel memory of sockets, for all contenders."""
     polls = size.polls_of(contender)
     with contender.running(hold_s=LONG_HOLD_S, polls=polls) as running, running.pool() as pool:
         feeds = running.feeds(pool, polls // POLLS_PER_ORDER)
@@ -21,7 +21,7 @@ def measure(contender: Contender, size: Size) -> Figures:
         parked_s, parked_cpu_s = time.perf_counter() - started_s, running.cpu_s() - cpu_s
         full = running.memory()
         cpu_s = running.cpu_s()
-        _nothing_for(pool, size.idle_s)
+        _stay_idle(pool, size.idle_s)
         return {
             "polls": polls,
             "orders": len(feeds),
@@ -35,8 +35,8 @@ def measure(contender: Contender, size: Size) -> Figures:
         }
 
 
-def _nothing_for(pool: PollPool, seconds: float) -> None:
-    """Any answer in this time would be one for nothing, and be counted as wrong."""
+def _stay_idle(pool: PollPool, seconds: float) -> None:
+    """Wait without updates. An answer in this time counts as wrong."""
     end_s = time.perf_counter() + seconds
     while (left_s := end_s - time.perf_counter()) > 0:
         pool.run_once(left_s)

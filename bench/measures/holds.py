@@ -1,4 +1,4 @@
-"""What polls cost that nothing happens to: those whose time is up, and those who ask without waiting."""
+"""The cost of polls without news: holds that time out, and polls with timeout=0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDS = 2
 
 
 def timed_out(contender: Contender, size: Size) -> Figures:
-    """CPU of the server for a hold that times out, is answered, and is asked for and parked again."""
+    """CPU time of the server per hold that times out, is answered, and is requested and held again."""
     polls = size.polls_of(contender)
     with contender.running(hold_s=size.hold_s, polls=polls) as running, running.pool() as pool:
         feeds = running.feeds(pool, polls // POLLS_PER_ORDER)
@@ -35,7 +35,7 @@ def timed_out(contender: Contender, size: Size) -> Figures:
 
 
 def at_once(contender: Contender, size: Size) -> Figures:
-    """Polls with timeout=0 over 64 keep-alive connections, each asking again as soon as it is answered."""
+    """Polls with timeout=0 over 64 keep-alive connections, each sent again as soon as it is answered."""
     with contender.running(hold_s=0, polls=100) as running, running.pool() as pool:
         for feed in running.feeds(pool, AT_ONCE_CONNECTIONS):
             pool.send_poll(pool.add(feed))

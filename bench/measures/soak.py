@@ -1,6 +1,6 @@
-"""Ten minutes of everything at once: random updates, polls that time out and ask again, connections that break.
+"""Ten minutes of mixed load: random updates, polls that time out and are sent again, connections that break.
 
-Every poll must be told every version exactly once, in order, and in time. Delivered orders are followed by new ones.
+Every poll must receive every version exactly once, in order, and in time. New orders replace delivered ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ordertrack.load import Feed, HttpResponse, PollPool, RequestSender, open_po
 UPDATES_PER_S = 80
 ABORTS_PER_S = 40
 PAIRED_SHARE = 0.2
-"""So many of the updates follow another one of the same order at once, while polls are still asking again."""
+"""Share of updates followed at once by another one of the same order, while its polls are sent again."""
 STEPS = 4
 CONNECTIONS = 4
 ENDS_WITHIN_S = 10.0
@@ -25,8 +25,8 @@ SEED = 367
 
 def measure(contender: Contender, size: Size) -> Figures:
     polls = size.polls_of(contender)
-    if isinstance(contender, Ordertrack):  # a broken connection counts until the server has seen that it broke
-        contender = contender.also("--max-connections-per-order", str(2 * POLLS_PER_ORDER))
+    if isinstance(contender, Ordertrack):  # a broken connection counts until the server detects it
+        contender = contender.with_flags("--max-connections-per-order", str(2 * POLLS_PER_ORDER))
     with contender.running(hold_s=size.hold_s, polls=polls) as running, running.pool() as pool:
         feeds = running.feeds(pool, polls // POLLS_PER_ORDER)
         replacements = running.feeds(pool, round(size.soak_s * UPDATES_PER_S / STEPS))
@@ -102,12 +102,12 @@ class _RandomLoad:
         return RequestSender(self._pool, next_request, answered)
 
     def _next(self) -> Feed | None:
-        """One whose last update is acknowledged: two at once could overtake each other."""
+        """Return a feed whose last update is acknowledged, because two at once could change their order."""
         if self._due <= 0:
             return None
         feed = self._pairs.popleft() if self._pairs else self._random.choice(self._feeds)
-        open_ = feed.published != self._pool.protocol.last_version
-        return feed if open_ and (feed.acknowledged_at_s or not feed.published_at_s) else None
+        has_ended = feed.published == self._pool.protocol.last_version
+        return feed if not has_ended and (feed.acknowledged_at_s or not feed.published_at_s) else None
 
     def _complete(self, feed: Feed) -> None:
         if feed.published == self._pool.protocol.last_version and self._replacements:

@@ -1,4 +1,4 @@
-"""Updates a second that are on disk when they are acknowledged, with nobody waiting for them."""
+"""Updates per second that are on disk when they are acknowledged, without polls."""
 
 from __future__ import annotations
 

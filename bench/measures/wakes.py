@@ -1,4 +1,4 @@
-"""Wake-ups a second on one core, and how long one update takes until all ten polls are answered."""
+"""Wake-ups per second on one core, and the time from an update until all ten polls are answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PUBLISHERS = 8
 
 
 def single(contender: Contender, size: Size) -> Figures:
-    """One update after another, each for another order, until all polls are answered once; then all ask again."""
+    """One update after another, each of another order, until all polls are answered once; then all are sent again."""
     return _sweeps(contender, size, batch=1, connections=1)
 
 
@@ -36,7 +36,7 @@ def _sweeps(contender: Contender, size: Size, *, batch: int, connections: int) -
 
 
 def steady(contender: Contender, size: Size) -> Figures:
-    """One update after another while every poll asks again at once: waking and parking together."""
+    """One update after another while every answered poll is sent again at once: waking and holding together."""
     with held_load(contender, size) as load:
         load.pool.repoll = True
         cost = load.run(SWEEPS * len(load.feeds))
@@ -44,8 +44,8 @@ def steady(contender: Contender, size: Size) -> Figures:
 
 
 def latency(contender: Contender, size: Size) -> Figures:
-    """One update at a time: from sending it to reading the answer of the last of its ten polls. Nothing else happens,
-    so it is the time a single update takes, not a queue."""
+    """One update at a time: from sending it to reading the last answer of its ten polls. There is no other load, so
+    this is the time of a single update, without queueing."""
     with held_load(contender, size) as load:
         load.pool.repoll = True
         _warm_up(load)

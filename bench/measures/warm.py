@@ -1,7 +1,6 @@
-"""What the server's own code costs when nothing disturbs it: gate, clients and store in one process, the best of many.
+"""The cost of the server's code alone: gate, clients and store in one process, the best of many runs.
 
-Beside the measurements with a process for each side it shows how much of those is not the code itself but the way to
-it: cold caches, the network stack, waking up.
+The difference to the measurements with two processes is the cost of cold caches, the network stack and wake-ups.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ UNDO_WINDOW_S = 600.0
 
 
 def measure(contender: Contender, size: Size) -> Figures:
-    """Microseconds a request, memory store; those of a wake-up with a tenth of the change that made it."""
+    """Microseconds per request with the memory store; a wake-up includes a tenth of the change that caused it."""
     return asyncio.run(_measured(QUICK_ORDERS if size.quick else ORDERS))
 
 
@@ -76,7 +75,7 @@ class _Warm:
         return {name: round(min(values), 1) for name, values in each.items()}
 
     async def _polls(self, order_id: int, query: str, done: Callable[[], bool]) -> float:
-        """One from each client; microseconds each."""
+        """Send one poll from each client; return microseconds per poll."""
         asked = build_request("GET", f"/api/v1/orders/{order_id}/track?{query}")
         for client in self._clients:
             client.sendall(asked)

@@ -1,7 +1,7 @@
-"""nchan: long polling in C, inside nginx, from Debian's packages, with a configuration of our own in a temp folder.
+"""nchan: long polling in C, inside nginx, from Debian's packages, with a configuration in a temporary folder.
 
-An update is `POST /pub/ID` with a body as long as an answer of ours, so that both servers move the same bytes. The next
-poll sends `If-Modified-Since` and `If-None-Match` of the message before, as nchan wants it.
+An update is `POST /pub/ID` with a body as long as an answer of ordertrack, so that both servers send the same bytes.
+The next poll sends `If-Modified-Since` and `If-None-Match` of the message before, as nchan requires.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class NchanProtocol:
         try:
             message = _body.decode(response.body).data
         except msgspec.MsgspecError as error:
-            raise WrongAnswer(f"another message than was published: {error}") from None
+            raise WrongAnswer(f"not a published message: {error}") from None
         etag, modified = response.header(b"etag"), response.header(b"last-modified")
         if not etag or not modified:
             raise WrongAnswer("a message without its id")
@@ -109,7 +109,7 @@ class NchanProtocol:
         return b"POST /pub/%d%s%s" % (feed, _UPDATE_TAIL, content)
 
     def updates(self, changes: Sequence[tuple[int, int]]) -> bytes:
-        raise ValueError("nchan publishes one message a request: it has no updates in bulk to measure")
+        raise ValueError("nchan publishes one message per request and has no bulk updates")
 
     def accepted(self, response: HttpResponse, count: int) -> bool:
         return count == 1 and response.status in (201, 202)
@@ -132,7 +132,7 @@ class Nchan:
                     module=module,
                     workers=self._workers,
                     folder=folder,
-                    connections=polls * 5 // 4 + 1_000,  # nginx drops idle connections when less than a 16th is free
+                    connections=polls * 5 // 4 + 1_000,  # nginx closes idle connections when less than 1/16 are free
                     hold_s=round(hold_s),
                     port=port,
                 ),
@@ -152,7 +152,7 @@ class Nchan:
 
 
 def _workers(master: int, count: int) -> list[psutil.Process]:
-    """The master listens before it has its workers."""
+    """Return the workers once they are started: the master listens before."""
     deadline_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline_s:
         children = psutil.Process(master).children()
@@ -175,8 +175,8 @@ def _running(name: str, target: LoadTarget, hold_s: float, workers: list[psutil.
 
 
 def _make_channels(pool: PollPool, count: int) -> list[Feed]:
-    """Channels with a first message, whose id pollers start from: one without a position would miss what comes between
-    a timed-out poll and the next."""
+    """Create channels with a first message, whose id is the position of the first polls: a poll without a position
+    would miss a message between its timeout and the next poll."""
     feeds: list[Feed] = []
     requests = (pool.protocol.update(CHANNELS_FROM + n, 1) for n in range(count))
 
@@ -202,7 +202,7 @@ def _held(pool: PollPool) -> int:
 
 
 def installed() -> Path:
-    """The folder that nginx and nchan are in. Raises Skipped."""
+    """Return the folder of nginx and nchan. Raises: Skipped."""
     for root in (UNPACKED, SYSTEM):
         if (root / "usr/sbin/nginx").exists() and (root / "usr/lib/nginx/modules/ngx_nchan_module.so").exists():
             return root

@@ -1,4 +1,4 @@
-"""FastAPI and Flask, in a venv of their own that is made from bench/peers.lock: none of it is the product's."""
+"""FastAPI and Flask, in a separate venv installed from bench/peers.lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAMP = VENV / ".installed"
 
 
 class PythonPeer:
-    """`most` polls at once: more than that it is not asked to hold."""
+    """A Python server. `most` is the number of polls it is tested with at most."""
 
     def __init__(self, name: str, script: str, *, most: int) -> None:
         self.name, self.most = name, most
@@ -47,7 +47,7 @@ class PythonPeer:
 
 
 def _python() -> Path:
-    """The peers' Python; installs them when the lock file is newer. Raises Skipped."""
+    """Return the peers' Python, after installing them if the lock file is newer. Raises: Skipped."""
     python = VENV / "bin" / "python"
     if STAMP.exists() and STAMP.stat().st_mtime >= LOCK.stat().st_mtime:
         return python

@@ -1,6 +1,6 @@
-"""What both Python peers share: orders in memory, and answers with the keys and the length of ours. Nothing durable.
+"""Shared by both Python peers: orders in memory, and answers with the keys and the length of those of ordertrack.
 
-They are written as one writes such a service in an afternoon, with what their frameworks offer for it.
+The peers are simple services that use what their frameworks offer. They store nothing on disk.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Order:
 
 
 class Orders:
-    """`held` polls wait now."""
+    """All orders. `held` counts the polls held now."""
 
     def __init__(self) -> None:
         self.held = 0

@@ -1,4 +1,4 @@
-"""The commands are tested against the real server, with the helpers of the client's tests."""
+"""The commands are tested against the real server, with the helpers of the client tests."""
 
 from __future__ import annotations
 

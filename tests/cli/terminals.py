@@ -1,4 +1,4 @@
-"""`ordertrack watch` in a terminal of its own."""
+"""`ordertrack watch` in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Terminal:
         self._screen = screen
         self._seen = b""
         self.raw = ""
-        """All that was written, with the commands."""
+        """Return all output, control sequences included."""
 
     def shows(self, words: str) -> str:
-        """Waits until `words` have been written after what was seen before; returns all that was written since.
+        """Wait until `words` appear in new output; return all output since the last call.
 
         It is read without colours, and with single spaces.
         """
@@ -46,7 +46,7 @@ class Terminal:
         self.raw += written.decode(errors="replace")
 
     def ends(self) -> int:
-        """The exit code. The screen is read meanwhile: a terminal that nobody reads takes only so much."""
+        """Return the exit code. Read the output meanwhile, because the buffer of a terminal is limited."""
         deadline_s = time.monotonic() + WAIT_S
         while self.process.poll() is None:
             left_s = deadline_s - time.monotonic()

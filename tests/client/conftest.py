@@ -1,4 +1,4 @@
-"""Every test that asks for a `driver` runs with the blocking and with the asynchronous client."""
+"""The fixture `driver` runs a test with the blocking and with the asynchronous client."""
 
 from __future__ import annotations
 

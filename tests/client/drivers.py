@@ -1,4 +1,4 @@
-"""Both clients behind one face, so that every test runs with each: the loop of `track` to its end, or one call."""
+"""Both clients behind one interface, so that every test runs with each: a complete `track`, or one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers to test clients against: one that does exactly what a script says, and the real one as a process.
+"""Servers to test clients with: a scripted one, and the real one as a process.
 
 Both live outside the test's own event loop, so that the blocking and the asynchronous client can meet the same ones.
 """
@@ -17,12 +17,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+<<<<<<< HEAD:tests/client/servers.py
 from support import ports
 from support.forked import Forked
 from support.server import environment
 
 WAIT_S = 60.0
 """The bound on every wait: only ever reached by a failing test."""
+=======
+WAIT_S = 20.0
+"""The limit of every wait, reached only by a failing test."""
+>>>>>>> d-edges:tests/client/client_servers.py
 
 
 @dataclass
@@ -51,7 +56,7 @@ Act = Callable[[Connected], Awaitable[None]]
 
 
 def answers(status: int, value: Any = None, **headers: str) -> Act:
-    """A whole answer. `retry_after="3"` becomes the header `retry-after`."""
+    """A complete answer. `retry_after="3"` becomes the header `retry-after`."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     named = {name.replace("_", "-"): text for name, text in headers.items()}
 
@@ -62,7 +67,7 @@ def answers(status: int, value: Any = None, **headers: str) -> Act:
 
 
 async def resets(connected: Connected) -> None:
-    """The peer is gone, without a good-bye."""
+    """Reset the connection."""
     connected.writer.transport.abort()
 
 
@@ -78,7 +83,7 @@ async def half_answers(connected: Connected) -> None:
 
 
 async def stays_silent(connected: Connected) -> None:
-    """Holds the request until the client gives up."""
+    """Hold the request until the client closes."""
     await connected.reader.read()
 
 
@@ -97,7 +102,7 @@ class ScriptedServer:
 
     @property
     def queries(self) -> list[dict[str, str]]:
-        """Of each poll, without the random client id."""
+        """Return the parameters of each poll, without the random client id."""
         return [{name: v for name, v in r.query.items() if name != "client_id"} for r in self.requests]
 
     async def serve(self, port: int, started: threading.Event, ended: asyncio.Event) -> None:

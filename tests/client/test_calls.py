@@ -1,4 +1,4 @@
-"""Single calls: what goes over the wire, what comes back, and what is repeated when it is lost."""
+"""Single calls: requests, answers and retries."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=timezone(timedelta(hours=2)))
         (answers(200, update(1)), "poll", (101,), "GET /api/v1/orders/101/track", None),
     ],
 )  # fmt: skip
-def test_a_call_says_exactly_what_was_given(
+def test_call_sends_only_the_given_arguments(
     driver: Driver, answer: Act, call: str, arguments: Any, request_line: str, body: Any
 ) -> None:
     with scripted(answer) as server:
@@ -98,7 +98,7 @@ def test_a_poll_names_its_timeout_as_a_plain_number(driver: Driver) -> None:
     assert [each.query for each in server.requests] == [{"cursor": "e.1", "timeout": "0", "client_id": "me"}]
 
 
-def test_results_of_a_bulk_update_come_one_for_one(driver: Driver) -> None:
+def test_bulk_update_returns_a_result_per_update(driver: Driver) -> None:
     results = [
         {"order_id": 1, "success": True, "changed": True, "status": "ready", "version": 2, "updated_at": TIME},
         {"order_id": 2, "success": False, "error": "illegal_transition", "message": "No.", "legal_next": ["ready"]},
@@ -118,7 +118,7 @@ def test_a_time_without_zone_is_refused_before_anything_is_sent() -> None:
         StatusUpdate(1, "ready", occurred_at=datetime(2026, 11, 22))  # noqa: DTZ001
 
 
-def test_a_creation_that_is_repeated_carries_the_same_key_and_the_next_one_another(driver: Driver) -> None:
+def test_retried_creation_keeps_its_idempotency_key(driver: Driver) -> None:
     with scripted(resets, half_answers, ORDER, ORDER) as server:
         driver.call(server.url, "create", customer_id=1, restaurant_id=1)
         driver.call(server.url, "create", customer_id=1, restaurant_id=1)
@@ -135,7 +135,7 @@ def test_the_callers_own_key_is_used(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("trouble", [resets, answers(502), answers(503, retry_after="1"), answers(429)])
-def test_a_safe_call_is_repeated(driver: Driver, trouble: Act) -> None:
+def test_safe_call_is_retried(driver: Driver, trouble: Act) -> None:
     with scripted(trouble, APPLIED) as server:
         assert driver.call(server.url, "set_status", 101, "ready").order.version == 3
     assert len(server.requests) == 2
@@ -146,7 +146,7 @@ def test_a_safe_call_is_repeated(driver: Driver, trouble: Act) -> None:
     [("simulate", (101,)), ("stop_simulation", (101,)), ("set_statuses", ([StatusUpdate(1, "ready")],))],
 )
 @pytest.mark.parametrize(("trouble", "error"), [(resets, ConnectionLost), (answers(504), ServerFailed)])
-def test_an_unsafe_call_is_not_repeated_when_it_may_have_been_done(
+def test_unsafe_call_is_not_retried_if_possibly_processed(
     driver: Driver, call: str, arguments: Any, trouble: Act, error: type[OrdertrackClientError]
 ) -> None:
     with scripted(trouble, STEPS) as server, pytest.raises(error):
@@ -154,7 +154,7 @@ def test_an_unsafe_call_is_not_repeated_when_it_may_have_been_done(
     assert len(server.requests) == 1
 
 
-def test_an_unsafe_call_is_repeated_when_it_was_certainly_not_done(driver: Driver) -> None:
+def test_unsafe_call_is_retried_if_certainly_not_processed(driver: Driver) -> None:
     with scripted(answers(503, problem(503, "store_busy"), retry_after="2"), STEPS) as server:
         driver.call(server.url, "simulate", 101)
     assert driver.slept == [2.5]
@@ -171,7 +171,7 @@ def test_an_unsafe_call_is_repeated_when_it_was_certainly_not_done(driver: Drive
         (answers(301, b"", location="/elsewhere"), UnexpectedAnswer, 1),
     ],
 )
-def test_a_call_gives_up_with_a_typed_error(
+def test_call_raises_a_typed_error_after_its_retries(
     driver: Driver, trouble: Act, error: type[OrdertrackClientError], requests: int
 ) -> None:
     with scripted(*[trouble] * 5) as server, pytest.raises(error):
@@ -222,7 +222,7 @@ def test_a_base_url_without_a_scheme_is_refused() -> None:
         OrdertrackClient("127.0.0.1:5001")
 
 
-def test_both_clients_have_the_same_methods_with_the_same_signatures_and_words() -> None:
+def test_both_clients_have_the_same_signatures_and_docstrings() -> None:
     def public(client: type) -> dict[str, Any]:
         return {name: method for name, method in vars(client).items() if not name.startswith("_")}
 

@@ -1,4 +1,4 @@
-"""How a client reports that there is no server, and what `close` does to those who wait."""
+"""Errors without a server, and the effect of `close` on waiting calls."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ def test_each_retry_is_logged(driver: Driver, caplog: pytest.LogCaptureFixture) 
     assert [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "ordertrack.client"
     ] == [
         ("WARNING", r"Tracking order 101: The node\x1b[2J\nis full. Trying again in 3.5 s (failures in a row: 1)."),
-        ("WARNING", "Tracking order 101: The connection broke before the whole answer had come. Trying again in "
+        ("WARNING", "Tracking order 101: The connection broke before the answer was complete. Trying again in "
                     "1.0 s (failures in a row: 2)."),
         ("INFO", "Tracking order 101: the server answers again."),
     ]  # fmt: skip
 
 
 class Gate:
-    """Called with a Connection, or by a request; opened once it was."""
+    """A gate that opens when it is called, with a Connection or by a request."""
 
     def __init__(self) -> None:
         self.passed = threading.Event()
@@ -99,7 +99,7 @@ class Gate:
 
 
 def until_blocked(thread: threading.Thread) -> None:
-    """Wait until a thread stands still, though it could run: it is inside a system call or waits for a lock."""
+    """Wait until a thread is blocked in a system call or on a lock."""
     deadline_s = time.monotonic() + WAIT_S
     before, seen = None, 0
     while seen < 20:

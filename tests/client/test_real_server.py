@@ -1,4 +1,4 @@
-"""Both clients against the real server, as a process of its own."""
+"""Both clients against the real server, in a separate process."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def until(updates: AsyncIterator[Update], status: str) -> Update:
     raise AssertionError(f"the order never became {status}")
 
 
-def test_what_was_created_is_read_back(client: OrdertrackClient, order: Order) -> None:
+def test_created_order_can_be_read(client: OrdertrackClient, order: Order) -> None:
     assert order == client.order(order.id)
     assert (order.status, order.version, order.items) == ("confirmed", 1, (Item("Margherita", 2),))
     assert [event.type for event in order.timeline] == ["created"]
@@ -77,7 +77,7 @@ def test_a_creation_with_the_same_key_is_the_same_order(client: OrdertrackClient
     assert raised.value.code == "idempotency_key_reused"
 
 
-def test_a_status_is_set_repeated_refused_and_taken_back(client: OrdertrackClient, order: Order) -> None:
+def test_status_is_set_repeated_refused_and_undone(client: OrdertrackClient, order: Order) -> None:
     earlier = datetime.now(UTC) - timedelta(minutes=5)
     first = client.set_status(order.id, Status.READY, occurred_at=earlier, reason="fast", expected_version=1)
     assert (first.changed, first.order.version, first.order.timeline[-1].skipped) == (True, 2, ("preparing",))
@@ -133,9 +133,7 @@ def test_errors_have_types(client: OrdertrackClient) -> None:
     assert raised.value.problem["field"] == "customer_id"
 
 
-def test_a_raw_poll_is_answered_at_once_without_a_position_and_held_with_one(
-    client: OrdertrackClient, order: Order
-) -> None:
+def test_raw_poll_is_held_only_with_a_cursor(client: OrdertrackClient, order: Order) -> None:
     snapshot = client.poll(order.id)
     assert (snapshot.reason, snapshot.has_update) == ("snapshot", True)
     assert client.poll(order.id, cursor=snapshot.cursor, timeout_s=0).reason == "timeout"
@@ -155,7 +153,7 @@ def test_the_blocking_client_follows_an_order_to_its_end(client: OrdertrackClien
 
 
 @pytest.mark.anyio
-async def test_one_client_follows_more_orders_at_once_than_a_connection_pool_would_hold(server: RealServer) -> None:
+async def test_one_client_tracks_more_orders_than_a_default_pool(server: RealServer) -> None:
     many = 120
     async with AsyncOrdertrackClient(server.url) as client, asyncio.timeout(2 * WAIT_S):
         orders = [await client.create(customer_id=5, restaurant_id=5) for _ in range(many)]

@@ -1,4 +1,4 @@
-"""`track` on real sockets, against a server that does exactly what it is told: restarts, resets, halves, silence."""
+"""`track` on real sockets against a scripted server: restarts, resets, partial answers, silence."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_order_is_followed_from_its_snapshot_to_its_end(driver: Driver) -> No
     assert (driver.slept, driver.connections) == ([], [])
 
 
-def test_all_polls_of_one_tracking_have_one_client_id_and_another_tracking_has_another(driver: Driver) -> None:
+def test_each_track_call_has_its_own_client_id(driver: Driver) -> None:
     with scripted(SNAPSHOT, NOTHING, DELIVERED, SNAPSHOT, DELIVERED) as server:
         driver.track(server.url)
         driver.track(server.url)
@@ -50,7 +50,7 @@ def test_all_polls_of_one_tracking_have_one_client_id_and_another_tracking_has_a
 
 
 @pytest.mark.parametrize("loss", [resets, closes, half_answers, stays_silent], ids=lambda act: act.__name__)
-def test_a_hold_that_is_lost_is_asked_again_from_the_same_position(driver: Driver, loss: Act) -> None:
+def test_lost_hold_is_retried_from_the_same_cursor(driver: Driver, loss: Act) -> None:
     with scripted(SNAPSHOT, NOTHING, loss, NOTHING, DELIVERED) as server:
         assert versions(driver.track(server.url)) == [1, 2]
     assert [each["timeout"] for each in server.queries[1:]] == ["0.2", "0.4", "0", "0.2"]
@@ -68,7 +68,7 @@ def test_a_proxy_that_cuts_holds_gets_shorter_ones(driver: Driver, status: int) 
     assert isinstance(driver.connections[0].error, ServerFailed)
 
 
-def test_what_happened_while_the_line_was_down_comes_with_the_first_answer(driver: Driver) -> None:
+def test_first_answer_after_reconnect_has_the_missed_events(driver: Driver) -> None:
     with scripted(SNAPSHOT, resets, resets, resets, answers(200, update(5, status="delivered"))) as server:
         assert versions(driver.track(server.url)) == [1, 5]
     assert driver.slept == [0.5, 1.0, 2.0]
@@ -82,13 +82,13 @@ def test_a_busy_server_is_given_the_time_it_asks_for(driver: Driver) -> None:
     assert driver.slept == [8.5]
 
 
-def test_a_drained_server_is_asked_again_soon_and_nothing_looks_broken(driver: Driver) -> None:
+def test_drain_is_followed_by_a_new_poll_without_an_error(driver: Driver) -> None:
     with scripted(SNAPSHOT, answers(200, update(1, "drain"), connection="close"), DELIVERED) as server:
         assert versions(driver.track(server.url)) == [1, 2]
     assert (driver.slept, driver.connections) == ([0.5], [])
 
 
-def test_a_replaced_history_is_handed_out_as_a_reset(driver: Driver) -> None:
+def test_replaced_history_is_delivered_as_a_reset(driver: Driver) -> None:
     with scripted(answers(200, update(8, "snapshot")), answers(200, update(3, "reset", epoch="f")),
                   answers(200, update(4, epoch="f", status="cancelled"))) as server:  # fmt: skip
         updates = driver.track(server.url)
@@ -108,7 +108,7 @@ def test_a_page_that_is_no_ordertrack_server_is_an_error_at_once(driver: Driver)
         driver.track(server.url)
 
 
-def test_saver_mode_sleeps_between_short_polls_and_stops_at_the_end(driver: Driver) -> None:
+def test_saver_mode_pauses_between_polls_and_stops_at_the_end(driver: Driver) -> None:
     with scripted(answers(200, update(1, "snapshot", next_poll_interval=120)), NOTHING, DELIVERED) as server:
         assert versions(driver.track(server.url, mode="saver")) == [1, 2]
     assert [each.get("timeout") for each in server.queries] == [None, "0", "0"]
@@ -123,7 +123,7 @@ def test_going_on_from_a_cursor_names_it_in_the_first_request(driver: Driver) ->
 
 
 def test_a_server_that_is_not_there_yet_is_waited_for(driver: Driver) -> None:
-    """The listener is how a program gives up: what it raises comes out of `track`."""
+    """An exception of the listener ends `track`, so that a program can stop."""
 
     class EnoughError(Exception):
         pass

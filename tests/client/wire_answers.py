@@ -1,4 +1,4 @@
-"""Answers as the server words them (PROTOCOL.md section 3), for tests without one."""
+"""Answers of the server (PROTOCOL.md section 3), for tests without a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def event(version: int, status: str = "preparing") -> dict[str, Any]:
 
 
 def update(version: int, reason: str = "changed", *, epoch: str = "e", **fields: Any) -> dict[str, Any]:
-    """The answer to a poll. News for the reasons that are news, unless told otherwise."""
+    """Return the answer to a poll. `has_update` follows from the reason by default."""
     status = fields.pop("status", "preparing")
     ended = status in ("delivered", "cancelled")
     news = reason in ("snapshot", "changed", "reset")

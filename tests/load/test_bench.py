@@ -1,4 +1,4 @@
-"""`ordertrack bench`, small, against the real server."""
+"""`ordertrack bench` with few polls, against the real server."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def test_every_answer_of_the_real_server_is_right(server: RealServer):
     assert {order.status for order in orders} == {"delivered"}
 
 
-def test_a_person_gets_a_table_that_says_that_all_is_right(server: RealServer):
+def test_bench_prints_a_table(server: RealServer):
     result = CliRunner().invoke(bench, [server.url, "--polls", "10", "--orders", "5"])
     assert result.exit_code == 0, result.output
     assert "40: all correct" in result.stdout
     assert "opening 10 polls" in result.stderr
 
 
-def test_more_polls_an_order_than_the_server_holds_are_refused_at_once(server: RealServer):
+def test_more_polls_per_order_than_allowed_are_refused(server: RealServer):
     result = CliRunner().invoke(bench, [server.url, "--polls", "11", "--orders", "1"])
     assert result.exit_code == 1
     assert "The server holds 10 polls per order" in result.stderr
 
 
-def test_a_server_that_refuses_to_hold_is_said_at_once(tmp_path: Path):
+def test_bench_reports_refused_polls_at_once(tmp_path: Path):
     with real_server(tmp_path / "data", "--max-held-polls", "5") as small:
         result = CliRunner().invoke(bench, [small.url, "--polls", "10", "--orders", "5"])
     assert result.exit_code == 1
@@ -61,7 +61,7 @@ def test_a_server_that_refuses_to_hold_is_said_at_once(tmp_path: Path):
         (["http://127.0.0.1:9", "--polls", "7", "--orders", "3"], "multiple"),
     ],
 )
-def test_what_cannot_be_measured_is_said_in_one_line(arguments: list[str], says: str, tmp_path: Path):
+def test_unusable_target_is_one_line_of_error(arguments: list[str], says: str, tmp_path: Path):
     result = CliRunner().invoke(bench, arguments)
     assert result.exit_code == 1
     assert says in result.stderr

@@ -1,19 +1,13 @@
-"""Answers cut out of bytes, and where load may go."""
+"""The HTTP parser of the load generator, and the allowed targets."""
 
 from __future__ import annotations
 
 import pytest
 
-from ordertrack.load import (
-    CannotLoad,
-    LoadTarget,
-    MalformedResponse,
-    loopback_target,
-    parse_response,
-    percentile,
-    raise_file_limit,
-)
-from ordertrack.load.target import source_addresses
+from ordertrack.load import CannotLoad, LoadTarget, loopback_target
+from ordertrack.load.http_parser import MalformedResponse, parse_response
+from ordertrack.load.percentile import percentile
+from ordertrack.load.target import raise_file_limit, source_addresses
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\nETag: W/"x.2"\r\n\r\n{"a": 1}'
 
@@ -31,7 +25,7 @@ def test_any_part_of_an_answer_is_not_an_answer_yet():
     assert {parse_response(ANSWER[:length]) for length in range(len(ANSWER))} == {None}
 
 
-def test_what_follows_an_answer_is_handed_over():
+def test_data_after_a_response_is_returned():
     response = parse_response(ANSWER + b"HTTP/1.1 200")
     assert response is not None
     assert response.rest == b"HTTP/1.1 200"
@@ -54,7 +48,7 @@ def test_answers_without_a_body_end_with_their_head(status: int):
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
     ],
 )
-def test_what_cannot_be_measured_is_malformed(data: bytes):
+def test_response_without_a_valid_length_is_malformed(data: bytes):
     with pytest.raises(MalformedResponse):
         parse_response(data)
 
@@ -76,18 +70,18 @@ def test_loopback_addresses_may_be_loaded(url: str, target: LoadTarget):
     "url",
     ["http://192.0.2.1:5001", "http://example.com", "https://127.0.0.1:5001", "http://127.0.0.1:99999", "http://", ""],
 )
-def test_nothing_else_may(url: str):
+def test_other_targets_may_not_be_loaded(url: str):
     with pytest.raises(CannotLoad):
         loopback_target(url)
 
 
-def test_connections_come_from_several_addresses_of_ipv4_loopback():
+def test_connections_use_several_loopback_addresses():
     ours = source_addresses(LoadTarget("127.0.0.1", 80))
     assert len({next(ours) for _ in range(100)}) > 4
     assert next(source_addresses(LoadTarget("::1", 80))) is None
 
 
-def test_more_connections_than_open_files_are_refused_before_anything_is_done():
+def test_more_connections_than_open_files_are_refused():
     with pytest.raises(CannotLoad, match="open files"):
         raise_file_limit(10**9)
 

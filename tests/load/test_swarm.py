@@ -1,4 +1,4 @@
-"""The generator finds every kind of wrong answer. The server is a socket that the test writes to itself."""
+"""The load generator detects every kind of wrong answer. The test itself writes the answers of the server."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from ordertrack.load import (
-    Feed,
-    HttpResponse,
-    LoadTarget,
-    OrdertrackProtocol,
-    PollConnection,
-    PollPool,
-    UpdateDriver,
-    WrongAnswer,
-)
+from ordertrack.load import Feed, HttpResponse, LoadTarget, OrdertrackProtocol, PollPool, UpdateDriver, WrongAnswer
+from ordertrack.load.polls import PollConnection
 
 ORDER = 7
 TURN_S = 5.0
-"""The bound on every wait: only ever reached by a failing test."""
+"""The limit of every wait, reached only by a failing test."""
 
 
 class Server:
-    """Accepts what the pool opens; the test says what it answers."""
+    """Accept the connections of the pool; the test writes the answers."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -63,7 +55,7 @@ def feed() -> Feed:
 
 @pytest.fixture
 def poll(pool: PollPool, feed: Feed) -> PollConnection:
-    """It waits."""
+    """A poll that waits."""
     added = pool.add(feed)
     pool.send_poll(added)
     return added
@@ -111,7 +103,7 @@ def wrongs(pool: PollPool) -> dict[str, int]:
     return dict(pool.wrong)
 
 
-def test_a_right_answer_counts_and_the_poll_asks_again_from_there(pool, feed, poll, wire):
+def test_correct_answer_counts_and_poll_continues(pool, feed, poll, wire):
     told: list[Feed] = []
     pool.on_complete = told.append
     publish(pool, feed)
@@ -133,7 +125,7 @@ def test_an_answer_may_come_in_pieces(pool, feed, poll, wire):
     assert (pool.woken, wrongs(pool)) == (1, {})
 
 
-def test_polls_of_one_order_are_complete_when_the_last_is_answered(server, pool, feed, poll, wire):
+def test_order_is_complete_when_its_last_poll_is_answered(server, pool, feed, poll, wire):
     second = pool.add(feed)
     pool.send_poll(second)
     other = server.accept()
@@ -146,7 +138,7 @@ def test_polls_of_one_order_are_complete_when_the_last_is_answered(server, pool,
     assert (pool.missing, len(pool.fan_out_s)) == (0, 1)
 
 
-def test_two_versions_in_one_answer_are_fine_when_none_is_left_out(pool, feed, poll, wire):
+def test_two_consecutive_versions_in_one_answer_are_correct(pool, feed, poll, wire):
     publish(pool, feed)
     publish(pool, feed)
     wire.sendall(news(3, first=2))
@@ -182,7 +174,7 @@ def test_wrong_answers_are_named(pool, feed, poll, wire, published: int, answer:
     assert wrongs(pool) == {what: 1}
 
 
-def test_an_answer_that_nobody_asked_for_is_wrong(pool, feed, poll, wire):
+def test_answer_without_a_request_is_wrong(pool, feed, poll, wire):
     pool.repoll = False
     publish(pool, feed)
     for _ in range(2):
@@ -192,14 +184,14 @@ def test_an_answer_that_nobody_asked_for_is_wrong(pool, feed, poll, wire):
     assert pool.woken == 1
 
 
-def test_news_that_comes_too_late_is_a_lost_wake_up(pool, feed, poll, wire):
+def test_late_news_is_a_lost_wake_up(pool, feed, poll, wire):
     pool.record_update(feed, 0.0)
     wire.sendall(news(2))
     pool.run_once(TURN_S)
     assert pool.late == 1
 
 
-def test_a_timeout_after_an_acknowledged_update_is_a_lost_wake_up(pool, feed, poll, wire):
+def test_timeout_after_acknowledged_update_is_a_lost_wake_up(pool, feed, poll, wire):
     publish(pool, feed)
     feed.acknowledged_at_s = 1e-9
     poll.sent_at_s -= 60
@@ -208,14 +200,14 @@ def test_a_timeout_after_an_acknowledged_update_is_a_lost_wake_up(pool, feed, po
     assert (pool.late, pool.timeouts, pool.missing, wrongs(pool)) == (1, 1, 1, {})
 
 
-def test_a_connection_that_closes_instead_of_answering_is_wrong_and_asked_again(server, pool, feed, poll, wire):
+def test_close_without_answer_is_wrong_and_poll_is_sent_again(server, pool, feed, poll, wire):
     wire.close()
     pool.run_once(TURN_S)
     assert wrongs(pool) == {"a connection closed instead of an answer": 1}
     assert b"cursor=e.1&" in server.accept().recv(4096)
 
 
-def test_a_connection_that_closes_after_its_answer_is_opened_again(server, pool, feed, poll, wire):
+def test_close_after_answer_reconnects(server, pool, feed, poll, wire):
     publish(pool, feed)
     wire.sendall(news(2).replace(b"content-length", b"connection: close\r\ncontent-length"))
     wire.close()
@@ -224,13 +216,13 @@ def test_a_connection_that_closes_after_its_answer_is_opened_again(server, pool,
     assert b"cursor=e.2&" in server.accept().recv(4096)
 
 
-def test_who_hangs_up_asks_the_same_again(server, pool, feed, poll, wire):
+def test_aborted_poll_is_sent_again(server, pool, feed, poll, wire):
     pool.abort(poll)
     assert wire.recv(4096) == b""
     assert b"cursor=e.1&" in server.accept().recv(4096)
 
 
-def test_the_kitchen_reports_an_update_that_was_refused(server, pool, feed):
+def test_driver_reports_a_refused_update(server, pool, feed):
     driver = UpdateDriver(pool, [feed])
     connection = server.accept()
     connection.sendall(http({"changed": False}))
@@ -239,7 +231,7 @@ def test_the_kitchen_reports_an_update_that_was_refused(server, pool, feed):
     assert b"PUT /api/v1/orders/7/status" in connection.recv(4096)
 
 
-def test_the_kitchen_gives_up_when_nothing_moves(server, pool, feed, poll, wire):
+def test_driver_stops_without_progress(server, pool, feed, poll, wire):
     driver = UpdateDriver(pool, [feed])
     server.accept().sendall(http({"changed": True}))
     assert driver.run(1, stalled_after_s=0.05).woken == 0
@@ -254,7 +246,7 @@ def test_the_kitchen_gives_up_when_nothing_moves(server, pool, feed, poll, wire)
         {"data": {"id": 1}, "has_update": True, "cursor": "e.2", "reason": "changed", "events": []},
     ],
 )
-def test_an_answer_that_contradicts_itself_is_no_answer(body: object):
+def test_inconsistent_answer_is_wrong(body: object):
     with pytest.raises(WrongAnswer):
         OrdertrackProtocol(1).parse(HttpResponse(200, b"", json.dumps(body).encode(), b""))
 

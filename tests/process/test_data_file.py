@@ -1,4 +1,4 @@
-"""What happens to the database under a running process: a damaged order, and a file that is deleted."""
+"""Changes to the database of a running process: a damaged order, a deleted file."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_deleted_data_folder_ends_acknowledgements(start, api_of, tmp_path: Pa
 
 
 def test_a_kill_during_the_first_start_loses_no_sample(start, api_of, tmp_path: Path):
-    """As soon as there is one sample order in the file, there are all."""
+    """The file has all sample orders or none."""
     data_dir = tmp_path / "data"
     command = [*COMMAND, "serve", "--port", "0", "--json", "--data-dir", str(data_dir)]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""SIGTERM: nobody who waits is left without an answer, and nothing that runs is cut off."""
+"""SIGTERM: every held poll is answered, and running requests are finished."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SlowUpload:
 
 
 def _drain(server: Server, api: Api, order_id: int) -> None:
-    """SIGTERM, and a poll that is answered for it: from here on the server is draining."""
+    """Send SIGTERM and wait for the answer of a held poll: then the server is draining."""
     held = api.hold(order_id)
     api.until_held(1)
     server.signal(signal.SIGTERM)
@@ -49,7 +49,7 @@ def _drain(server: Server, api: Api, order_id: int) -> None:
 
 
 @pytest.mark.protocol("3.13")
-def test_300_held_polls_are_answered_at_once_and_the_process_ends_with_0(start, api_of):
+def test_drain_answers_300_polls_and_exits_with_0(start, api_of):
     server = start()
     api = api_of(server)
     orders = [api.create() for _ in range(ORDERS_HELD)]
@@ -70,8 +70,13 @@ def test_300_held_polls_are_answered_at_once_and_the_process_ends_with_0(start, 
 
 
 @pytest.mark.protocol("3.13", "6.2")
+<<<<<<< HEAD:tests/process/test_drained.py
 def test_a_drain_is_spread_over_its_window_in_random_order_and_wakes_as_ever(start, api_of):
     server = start("--drain-window-s", "5")
+=======
+def test_drain_is_spread_over_its_window_in_random_order(start, api_of):
+    server = start("--drain-window-s", "3")
+>>>>>>> d-edges:tests/process/test_process_drained.py
     api = api_of(server)
     orders = [api.create() for _ in range(ORDERS_HELD)]
     held = [api.hold(order["id"], timeout=100) for order in orders]
@@ -93,12 +98,12 @@ def test_a_drain_is_spread_over_its_window_in_random_order_and_wakes_as_ever(sta
             reasons[answer.json()["reason"]] += 1
             assert (answer.status, answer.headers["connection"]) == (200, "close")
     assert set(reasons) == {"drain", "changed"}, "some were drained first, the others had their news at once"
-    assert late.answer().json()["reason"] == "drain", "nobody is held beyond the window"
+    assert late.answer().json()["reason"] == "drain", "no poll is held beyond the window"
     assert server.wait() == 0
 
 
 @pytest.mark.protocol("3.13")
-def test_conditional_and_named_polls_and_polls_ahead_are_drained_as_well(start, api_of):
+def test_every_kind_of_poll_is_drained(start, api_of):
     server = start()
     api = api_of(server)
     cursor = api.cursor(101)
@@ -117,7 +122,7 @@ def test_conditional_and_named_polls_and_polls_ahead_are_drained_as_well(start, 
 
 
 @pytest.mark.protocol("3.13", "3.24")
-def test_a_drained_client_goes_on_with_its_cursor_at_the_next_process(start, api_of):
+def test_drained_client_continues_at_the_next_process(start, api_of):
     server = start()
     api = api_of(server)
     held = api.hold(101)
@@ -144,7 +149,7 @@ def test_a_running_update_is_finished_and_kept(start, api_of):
 
 
 @pytest.mark.protocol("6.2", "3.13")
-def test_while_it_drains_a_server_is_healthy_but_not_ready_and_holds_nothing(start, api_of):
+def test_draining_server_is_healthy_but_not_ready(start, api_of):
     server = start()
     api = api_of(server)
     behind = api.cursor(103).removesuffix("3") + "1"
@@ -165,7 +170,7 @@ def test_while_it_drains_a_server_is_healthy_but_not_ready_and_holds_nothing(sta
 
 
 @pytest.mark.protocol("3.13")
-def test_sigint_is_as_gentle_as_sigterm(start, api_of):
+def test_sigint_drains_as_sigterm_does(start, api_of):
     server = start()
     api = api_of(server)
     held = api.hold(101)
@@ -189,7 +194,7 @@ def test_a_second_signal_ends_the_process_at_once(start, api_of, second: signal.
     assert api_of(start()).order(101)["version"] == 1, "the folder is free, and half an update is none"
 
 
-def test_a_request_that_never_ends_is_given_up_after_the_grace(start, api_of):
+def test_request_that_never_ends_is_abandoned_after_the_grace(start, api_of):
     server = start("--shutdown-grace-s", "1")
     api = api_of(server)
     upload = SlowUpload(api, 101)
@@ -199,15 +204,15 @@ def test_a_request_that_never_ends_is_given_up_after_the_grace(start, api_of):
     assert api_of(start()).order(101)["version"] == 1
 
 
-def test_an_idle_server_stops_with_0_and_says_nothing_bad(start):
+def test_idle_server_exits_with_0_without_warnings(start):
     server = start()
     assert server.stop() == 0
     assert "error" not in server.log.lower()
 
 
 @pytest.mark.protocol("3.13")
-def test_a_client_that_does_not_read_does_not_keep_the_others_from_being_drained(start, api_of):
-    """Its answer does not fit into the socket's buffers, and nobody waits for it for longer than the grace."""
+def test_client_that_does_not_read_does_not_stop_the_drain(start, api_of):
+    """The answer does not fit into the socket buffers, and the server waits for it no longer than the grace period."""
     server = start("--shutdown-grace-s", "1")
     api = api_of(server)
     order = api.create(note="x" * 1000, items=["x" * 200] * 100)
@@ -222,7 +227,7 @@ def test_a_client_that_does_not_read_does_not_keep_the_others_from_being_drained
 
 
 class TightLoop(threading.Thread):
-    """A client that asks at once whenever it was answered, until nothing listens any more."""
+    """A client that polls again after every answer, until the port is closed."""
 
     def __init__(self, url: str, *, keeps: bool) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""Limits an operator sets: held polls of the node, the longest hold, the undo window, the path in front."""
+"""Configured limits: held polls of the node, the longest hold, the undo window, the edge timeout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from support.api import track
 
 
 @pytest.mark.protocol("3.16")
-def test_a_node_that_holds_all_it_may_refuses_one_more_and_still_answers_the_rest(start, api_of):
+def test_full_node_refuses_one_more_poll_but_answers_others(start, api_of):
     api = api_of(start("--max-held-polls", "6"))
     cursor = api.cursor(103)
     held = [api.hold(id_) for id_ in (101, 102) for _ in range(3)]
@@ -28,7 +28,7 @@ def test_a_node_that_holds_all_it_may_refuses_one_more_and_still_answers_the_res
 
 
 @pytest.mark.protocol("3.16")
-def test_a_full_node_spreads_those_it_refuses(start, api_of):
+def test_full_node_spreads_retry_after(start, api_of):
     api = api_of(start("--max-held-polls", "1"))
     api.hold(101)
     api.until_held(1)
@@ -37,7 +37,7 @@ def test_a_full_node_spreads_those_it_refuses(start, api_of):
 
 
 @pytest.mark.protocol("3.3", "3.12", "3.11")
-def test_a_timeout_above_the_maximum_is_clamped_to_it_and_so_is_the_default(start, api_of):
+def test_timeouts_above_the_maximum_are_clamped(start, api_of):
     api = api_of(start("--max-timeout-s", "1"))
     held = [api.hold(101, timeout=timeout) for timeout in ("1.1", "30", "999999999999")]
     held.append(api.connect())
@@ -49,15 +49,15 @@ def test_a_timeout_above_the_maximum_is_clamped_to_it_and_so_is_the_default(star
 
 
 @pytest.mark.protocol("3.3")
-def test_holds_end_before_the_path_in_front_cuts_them(start, api_of):
+def test_holds_end_before_the_edge_timeout(start, api_of):
     api = api_of(start("--edge-timeout-s", "3.25"))
     answer = api.poll(101, timeout=30).json()
     assert (answer["reason"], answer["max_timeout"]) == ("timeout", 1.25)
 
 
 @pytest.mark.protocol("1.7")
-def test_a_step_can_be_taken_back_only_within_the_undo_window(start, api_of):
-    """Measured from the earliest event undone: a fresh step does not open the door to the old ones before it."""
+def test_step_can_be_undone_only_within_the_window(start, api_of):
+    """The window starts at the earliest event undone: a recent step does not allow to undo older ones."""
     api = api_of(start("--undo-window-s", "1"))
     api.made(101, "preparing")
     assert api.made(101, "confirmed", undo=True)["version"] == 3
@@ -74,7 +74,7 @@ def test_a_step_can_be_taken_back_only_within_the_undo_window(start, api_of):
 
 
 @pytest.mark.protocol("1.7")
-def test_a_cancellation_too_can_be_taken_back_only_within_the_window(start, api_of):
+def test_cancellation_can_be_undone_only_within_the_window(start, api_of):
     api = api_of(start("--undo-window-s", "0"))
     api.made(102, "cancelled")
     assert api.poll(101, timeout=0.1).json()["reason"] == "timeout"
@@ -83,7 +83,7 @@ def test_a_cancellation_too_can_be_taken_back_only_within_the_window(start, api_
 
 
 @pytest.mark.protocol("3.15")
-def test_the_limit_of_an_order_is_the_operators(start, api_of):
+def test_limit_per_order_is_a_setting(start, api_of):
     api = api_of(start("--max-connections-per-order", "2"))
     for _ in range(2):
         api.hold(101)
@@ -93,7 +93,7 @@ def test_the_limit_of_an_order_is_the_operators(start, api_of):
 
 
 @pytest.mark.protocol("3.16")
-def test_the_last_places_of_a_full_node_are_for_those_who_come_with_a_position(start, api_of):
+def test_reserve_of_a_full_node_is_for_polls_with_a_cursor(start, api_of):
     api = api_of(start("--max-held-polls", "4", "--resuming-reserve-percent", "50"))
     cursor = api.cursor(103)
     for id_ in (101, 102):

@@ -1,4 +1,4 @@
-"""Simulated workflows outlive the process that started them."""
+"""Simulated workflows continue after a restart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _start(api: Api, order_id: int, **options: object) -> list[Json]:
 
 
 def _watched(api: Api, order_id: int, cursor: str, until: str) -> list[Json]:
-    """Events after the cursor up to this status, each as it comes."""
+    """Yield the events after the cursor up to this status, as they come."""
     events: list[Json] = []
     while not events or events[-1]["status"] != until:
         answer = api.poll(order_id, cursor=cursor, timeout=30).json()
@@ -47,7 +47,7 @@ def test_late_steps_follow_at_once_and_in_order_after_a_restart(start, api_of, h
 
 
 @pytest.mark.protocol("2.15")
-def test_steps_that_are_not_due_are_not_made_early_by_a_restart(start, api_of):
+def test_restart_does_not_make_steps_early(start, api_of):
     server = start()
     api = api_of(server)
     steps = _start(api, 101, timings={"confirmed": 2.5, "preparing": 0, "ready": 0, "picked_up": 0})
@@ -60,7 +60,7 @@ def test_steps_that_are_not_due_are_not_made_early_by_a_restart(start, api_of):
 
 
 @pytest.mark.protocol("2.15", "2.3")
-def test_many_simulations_killed_half_way_all_come_to_their_end_without_a_step_lost_or_made_twice(start, api_of):
+def test_killed_simulations_resume_without_lost_or_double_steps(start, api_of):
     server = start()
     api = api_of(server)
     ids = [api.create()["id"] for _ in range(30)]
@@ -79,7 +79,7 @@ def test_many_simulations_killed_half_way_all_come_to_their_end_without_a_step_l
 
 
 @pytest.mark.protocol("2.15")
-def test_a_simulation_that_was_ended_stays_ended_after_a_restart(start, api_of):
+def test_stopped_simulation_stays_stopped_after_a_restart(start, api_of):
     server = start()
     api = api_of(server)
     _start(api, 101, timings={"confirmed": 1})

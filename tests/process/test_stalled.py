@@ -1,4 +1,4 @@
-"""The disk does not answer any more: every request is answered all the same, and the process ends in time."""
+"""A disk that does not answer: every request is answered, and the process ends in time."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_stalled_disk_delays_no_answer_and_no_exit(server: Server, api_of, sta
 
 
 @pytest.mark.protocol("5.1", "1.6")
-def test_what_a_stall_left_unconfirmed_may_be_repeated(server: Server, api_of, stall: Stall) -> None:
+def test_update_left_unconfirmed_by_a_stall_can_be_retried(server: Server, api_of, stall: Stall) -> None:
     api: Api = api_of(server)
     held = api.hold(101, timeout=60)
     api.until_held(1)
@@ -89,7 +89,7 @@ def test_what_a_stall_left_unconfirmed_may_be_repeated(server: Server, api_of, s
 
 
 @pytest.mark.protocol("5.2")
-def test_a_thread_that_does_not_end_keeps_no_process(started: Callable[[], Server], stall: Stall) -> None:
+def test_thread_that_does_not_end_does_not_block_the_exit(started: Callable[[], Server], stall: Stall) -> None:
     stall("EXIT")
     server = started()
     signalled_at = time.monotonic()

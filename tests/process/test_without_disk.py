@@ -1,4 +1,4 @@
-"""The disk is full: updates are refused, nothing that was acknowledged is lost, and it passes.
+"""A full disk: updates are refused, acknowledged ones are kept, and the server recovers.
 
 RLIMIT_FSIZE is how: beyond it a write fails for a real process with a real file, as on a full disk.
 """
@@ -19,7 +19,7 @@ ROOM_BYTES = 64 * 1024
 
 @contextmanager
 def _disk_full_soon(server: Server) -> Iterator[None]:
-    """No file of the process may grow by more than a few updates' worth."""
+    """Limit the growth of files to a few updates."""
     largest = max(file.stat().st_size for file in server.data_dir.iterdir())
     before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (largest + ROOM_BYTES, before[1]))
@@ -30,7 +30,7 @@ def _disk_full_soon(server: Server) -> Iterator[None]:
 
 
 def _until_refused(api: Api, order_id: int) -> tuple[list[Json], Json]:
-    """The orders that were answered, and the refusal that came after them."""
+    """Return the orders that were updated and the refusal after them."""
     acknowledged: list[Json] = []
     for n in range(400):
         answer = api.set(order_id, "ready" if n % 2 == 0 else "confirmed", undo=n % 2 == 1)
@@ -43,7 +43,7 @@ def _until_refused(api: Api, order_id: int) -> tuple[list[Json], Json]:
 
 
 @pytest.mark.protocol("2.3", "1.1")
-def test_a_full_disk_refuses_updates_keeps_what_was_acknowledged_and_passes(start, api_of):
+def test_full_disk_refuses_updates_and_keeps_acknowledged_ones(start, api_of):
     server = start()
     api = api_of(server)
     order_id = api.create()["id"]
@@ -79,7 +79,7 @@ def test_a_full_disk_refuses_updates_keeps_what_was_acknowledged_and_passes(star
 
 
 @pytest.mark.protocol("2.3", "2.15")
-def test_simulations_wait_for_the_disk_and_go_on(start, api_of):
+def test_simulations_continue_when_the_disk_is_back(start, api_of):
     server = start()
     api = api_of(server)
     cursor = api.cursor(102)

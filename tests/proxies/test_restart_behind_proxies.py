@@ -1,4 +1,4 @@
-"""The server is stopped and started again behind a proxy that goes on."""
+"""The server is restarted behind a running proxy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Caddy does so only for requests without a body (caddyserver/caddy#7546)."""
 
 @pytest.mark.protocol("3.13", "3.24")
 @pytest.mark.parametrize("name", KINDS)
-def test_client_goes_on_after_a_restart(name: str, start_server, start_proxy, api_of):
+def test_client_continues_after_a_restart(name: str, start_server, start_proxy, api_of):
     """1. SIGTERM: the held poll gets its drain answer. 2. The port is closed. 3. A new process serves the cursor."""
     port = str(ports.unused())
     server = start_server("--port", port)

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """A server of ours in a process of its own."""
+=======
+"""An ordertrack server in a separate process, started by its command."""
+>>>>>>> d-edges
 
 from __future__ import annotations
 
@@ -21,20 +25,20 @@ BOUND_S = 60.0
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This one's, without settings that would change what is tested."""
+    """Return the environment of this process without settings of ordertrack."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORDERTRACK_")}
     return {**kept, **(extra or {})}
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
+    """Run a command that ends by itself."""
     return subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, env=environment(env), timeout=BOUND_S, check=False
     )
 
 
 class Server:
-    """Started when the constructor returns. `close` ends it in whatever state it is."""
+    """A server that is ready when the constructor returns. `close` ends it in any state."""
 
     def __init__(self, data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -> None:
         self.data_dir = data_dir
@@ -62,7 +66,7 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What it has written to standard error; complete once it has ended."""
+        """Return the standard error so far; complete after the end."""
         return "".join(self._lines)
 
     def _read_errors(self) -> None:
@@ -84,7 +88,7 @@ class Server:
         self.process.send_signal(number)
 
     def wait(self) -> int:
-        """Its exit code; negative when a signal ended it."""
+        """Return the exit code; negative when a signal ended it."""
         code = self.process.wait(BOUND_S)
         self._reader.join(BOUND_S)
         return code

@@ -12,25 +12,22 @@ Uses the HTTP protocol only, no code of the server. Linux only: it needs epoll a
 """
 
 from ordertrack.load.connection import RequestSender, send_all
-from ordertrack.load.http_parser import HttpResponse, MalformedResponse, parse_response
+from ordertrack.load.http_parser import HttpResponse
 from ordertrack.load.orders import create_feeds, create_orders, fetch_statistics
-from ordertrack.load.percentile import milliseconds, percentile
-from ordertrack.load.polls import Feed, PollConnection, PollPool
+from ordertrack.load.percentile import milliseconds
+from ordertrack.load.polls import Feed, PollPool
 from ordertrack.load.protocol import OrdertrackProtocol, PollReply, ServerProtocol, WrongAnswer, build_request
-from ordertrack.load.ramp_up import CountHeld, open_polls, repoll_all, wait_until_held
+from ordertrack.load.ramp_up import open_polls, repoll_all
 from ordertrack.load.run import Report, run
-from ordertrack.load.target import CannotLoad, LoadTarget, loopback_target, raise_file_limit
+from ordertrack.load.target import CannotLoad, LoadTarget, loopback_target
 from ordertrack.load.updates import Result, UpdateDriver
 
 __all__ = [
     "CannotLoad",
-    "CountHeld",
     "Feed",
     "HttpResponse",
     "LoadTarget",
-    "MalformedResponse",
     "OrdertrackProtocol",
-    "PollConnection",
     "PollPool",
     "PollReply",
     "Report",
@@ -46,11 +43,7 @@ __all__ = [
     "loopback_target",
     "milliseconds",
     "open_polls",
-    "parse_response",
-    "percentile",
-    "raise_file_limit",
     "repoll_all",
     "run",
     "send_all",
-    "wait_until_held",
 ]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from ordertrack.load.orders import create_feeds, fetch_statistics
@@ -116,8 +117,5 @@ def run(url: str, *, polls: int, orders: int, say: Callable[[str], None], token:
 
 
 def _round(pool: PollPool, feeds: list[Feed], *, batch: int, one_at_a_time: bool = False) -> Result:
-    driver = UpdateDriver(pool, feeds, batch=batch, one_at_a_time=one_at_a_time)
-    try:
+    with closing(UpdateDriver(pool, feeds, batch=batch, one_at_a_time=one_at_a_time)) as driver:
         return driver.run(len(feeds))
-    finally:
-        driver.close()

@@ -1,7 +1,8 @@
-"""The figures that were asked for, and whether they are there."""
+"""The required figures, and whether the results meet them."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,25 +10,29 @@ from bench.machine import QUIET_PERCENT
 from bench.plan import GATE, GATE_DURABLE, GATE_TOKENS, NCHAN
 from bench.results_store import Results
 
-Look = tuple[str, str, str]
+FigureKey = tuple[str, str, str]
 """Measurement, contender, figure."""
 
 
-class Wanted(NamedTuple):
-    """`met` gets what was looked up, in order; `shown` formats it."""
+class Requirement(NamedTuple):
+    """A bound on figures: `met` and `shown` get the figures of `keys`, in order; `shown` formats them."""
 
-    what: str
+    title: str
     bound: str
-    looks: tuple[Look, ...]
+    keys: tuple[FigureKey, ...]
     met: Callable[..., bool]
     shown: Callable[..., str]
 
 
 class Row(NamedTuple):
-    what: str
+    title: str
     bound: str
-    seen: str
+    measured: str
     verdict: str
+
+
+def _bound(meets: Callable[[float, float], bool], bound: float, unit: str) -> dict[str, Any]:
+    return {"met": lambda ours: meets(ours, bound), "shown": lambda ours: f"{ours:,}{unit}"}
 
 
 def _ratio(least: float) -> dict[str, Any]:
@@ -37,7 +42,7 @@ def _ratio(least: float) -> dict[str, Any]:
     }
 
 
-def _single(who: str, name: str = "wakes-single") -> tuple[Look, Look]:
+def _single(who: str, name: str = "wakes-single") -> tuple[FigureKey, FigureKey]:
     return (name, who, "wakeups_per_s"), ("wakes-single", NCHAN, "wakeups_per_s")
 
 
@@ -45,74 +50,70 @@ def _nothing_lost(lost: int, late: int, missing: int, wrong: dict[str, int]) -> 
     return not (lost or late or missing or wrong)
 
 
-WANTED = (
-    Wanted(
+REQUIREMENTS = (
+    Requirement(
         "Private memory per held poll, 18,000 polls on 1,800 orders",
         "≤ 450 B, and ≤ 1/20 of nchan",
         (("held", GATE, "bytes_per_held_poll"), ("held", NCHAN, "bytes_per_held_poll")),
         lambda ours, peer: ours <= 450 and ours * 20 <= peer,
         lambda ours, peer: f"{ours:,} B, nchan {peer:,} B: 1/{peer / ours:.0f}",
     ),
-    Wanted(
+    Requirement(
         "Private memory per held poll, with tokens",
         "≤ 550 B",
         (("held", GATE_TOKENS, "bytes_per_held_poll"),),
-        lambda ours: ours <= 550,
-        lambda ours: f"{ours:,} B",
+        **_bound(operator.le, 550, " B"),
     ),
-    Wanted("Wake-ups, bulk requests of 100", "≥ 1.2 × nchan", _single(GATE, "wakes-bulk"), **_ratio(1.2)),
-    Wanted("Wake-ups, single PUTs one after another, memory store", "≥ 0.9 × nchan", _single(GATE), **_ratio(0.9)),
-    Wanted("Wake-ups, single PUTs one after another, durable", "≥ 0.6 × nchan", _single(GATE_DURABLE), **_ratio(0.6)),
-    Wanted(
+    Requirement("Wake-ups, bulk requests of 100", "≥ 1.2 × nchan", _single(GATE, "wakes-bulk"), **_ratio(1.2)),
+    Requirement("Wake-ups, single PUTs one after another, memory store", "≥ 0.9 × nchan", _single(GATE), **_ratio(0.9)),
+    Requirement(
+        "Wake-ups, single PUTs one after another, durable", "≥ 0.6 × nchan", _single(GATE_DURABLE), **_ratio(0.6)
+    ),
+    Requirement(
         "One update → all 10 polls answered, p99, memory store",
         "≤ 2.5 × nchan",
         (("latency", GATE, "p99_ms"), ("latency", NCHAN, "p99_ms")),
         lambda ours, peer: ours <= 2.5 * peer,
         lambda ours, peer: f"{ours:.2f} ms, nchan {peer:.2f} ms: {ours / peer:.2f} ×",
     ),
-    Wanted(
+    Requirement(
         "One update → all 10 polls answered, p99, durable",
         "≤ 5 ms more than nchan",
         (("latency", GATE_DURABLE, "p99_ms"), ("latency", NCHAN, "p99_ms")),
         lambda ours, peer: ours <= peer + 5,
         lambda ours, peer: f"{ours:.2f} ms, nchan {peer:.2f} ms: {ours - peer:+.2f} ms",
     ),
-    Wanted(
+    Requirement(
         "Durable updates by PUT over 32 connections",
         "≥ 3,000/s",
         (("updates-single", GATE_DURABLE, "updates_per_s"),),
-        lambda ours: ours >= 3_000,
-        lambda ours: f"{ours:,}/s",
+        **_bound(operator.ge, 3_000, "/s"),
     ),
-    Wanted(
+    Requirement(
         "Durable updates by /status-updates in hundreds",
         "≥ 30,000/s",
         (("updates-bulk", GATE_DURABLE, "updates_per_s"),),
-        lambda ours: ours >= 30_000,
-        lambda ours: f"{ours:,}/s",
+        **_bound(operator.ge, 30_000, "/s"),
     ),
-    Wanted(
+    Requirement(
         "CPU per timed-out and re-polled hold, 18,000 held for 30 s",
         "≤ 100 µs",
         (("timed-out", GATE, "cpu_us_per_hold"),),
-        lambda ours: ours <= 100,
-        lambda ours: f"{ours:g} µs",
+        **_bound(operator.le, 100, " µs"),
     ),
-    Wanted(
+    Requirement(
         "Polls answered at once (timeout=0), one core",
         "≥ 25,000/s",
         (("at-once", GATE, "answers_per_s"),),
-        lambda ours: ours >= 25_000,
-        lambda ours: f"{ours:,}/s",
+        **_bound(operator.ge, 25_000, "/s"),
     ),
-    Wanted(
+    Requirement(
         "CPU with 18,000 parked and nothing happening",
         "< 1 %",
         (("held", GATE, "idle_cpu_percent"),),
-        lambda ours: ours < 1,
-        lambda ours: f"{ours:g} %",
+        **_bound(operator.lt, 1, " %"),
     ),
-    Wanted(
+    Requirement(
         "Lost wake-ups in 10 minutes of random updates, re-polls and aborts, 18,000 polls",
         "0",
         tuple(("soak", GATE_DURABLE, key) for key in ("lost_by_the_server", "late", "missing", "wrong")),
@@ -124,17 +125,17 @@ WANTED = (
 
 def rows(results: Results) -> list[Row]:
     found: list[Row] = []
-    for wanted in WANTED:
-        values = [results.figure(*look) for look in wanted.looks]
+    for requirement in REQUIREMENTS:
+        values = [results.figure(*look) for look in requirement.keys]
         if any(value is None for value in values):
-            found.append(Row(wanted.what, wanted.bound, "not measured", "?"))
+            found.append(Row(requirement.title, requirement.bound, "not measured", "?"))
         else:
-            verdict = "yes" if wanted.met(*values) else "NO"
-            noise = "" if _quiet(results, wanted.looks) else " (the machine was not quiet)"
-            found.append(Row(wanted.what, wanted.bound, wanted.shown(*values) + noise, verdict))
+            verdict = "yes" if requirement.met(*values) else "NO"
+            noise = "" if _quiet(results, requirement.keys) else " (the machine was not quiet)"
+            found.append(Row(requirement.title, requirement.bound, requirement.shown(*values) + noise, verdict))
     return found
 
 
-def _quiet(results: Results, looks: tuple[Look, ...]) -> bool:
-    shares = [results.figure(name, who, "others_cpu_percent") for name, who, _ in looks]
+def _quiet(results: Results, keys: tuple[FigureKey, ...]) -> bool:
+    shares = [results.figure(name, who, "others_cpu_percent") for name, who, _ in keys]
     return all(share is not None and share <= QUIET_PERCENT for share in shares)

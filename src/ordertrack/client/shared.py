@@ -1,4 +1,4 @@
-"""What both clients have in common: their options, the retry rule, and the way from httpx's errors to ours."""
+"""Shared by both clients: options, the retry rule, and the mapping from httpx's errors to those of this package."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from ordertrack.client.values import Mode
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_RETRY_WAIT_S = 30.0
-"""A caller who waits for one answer is not kept longer than this between two tries."""
+"""Maximum wait between two tries of a single call."""
 log = logging.getLogger("ordertrack.client")
-_GATEWAY_TROUBLE = frozenset({502, 504})
+_GATEWAY_ERRORS = frozenset({502, 504})
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """How a `track` stands, told to its `on_connection` at every failure and when the line is back.
+    """The state of a `track`, passed to `on_connection` at every failure and when the connection is back.
 
     While `online` is False, `attempts` counts the failures in a row, the next try is in `wait_s` seconds, and `error`
-    says what happened last.
+    is the last failure.
     """
 
     online: bool
@@ -53,7 +53,7 @@ OnAnswer = Callable[[bytes], None]
 
 
 def ignore_answer(body: bytes) -> None:
-    """What `on_answer` is by default."""
+    """Do nothing; the default of `on_answer`."""
 
 
 class HttpOptions(TypedDict):
@@ -64,7 +64,10 @@ class HttpOptions(TypedDict):
 
 
 def http_options(base_url: str, token: str | None, headers: Mapping[str, str] | None) -> HttpOptions:
-    """Return the options of httpx's clients. Raises: ValueError, for a `base_url` that is not a server's."""
+    """Return the options of httpx's clients.
+
+    Raises: ValueError, for an invalid `base_url`.
+    """
     try:
         server_url(base_url)
     except ValueError as error:
@@ -76,7 +79,7 @@ def http_options(base_url: str, token: str | None, headers: Mapping[str, str] | 
         "base_url": base_url.rstrip("/"),
         "headers": {**own, **(headers or {})},
         "timeout": httpx.Timeout(CONNECT_TIMEOUT_S),
-        # Every tracked order holds one connection: httpx's limit of 100 would let the 101st wait for ever.
+        # Every tracked order occupies a connection: with httpx's limit of 100, the 101st would wait without end.
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=100),
     }
 
@@ -112,10 +115,10 @@ def poll_arguments(order_id: int, request: PollRequest) -> RequestArguments:
     }
 
 
-def no_answer(error: httpx.RequestError, base_url: object) -> ServerUnreachable:
-    """Our error for one of httpx, by the only question that matters: can the server have seen the request?
+def connection_error(error: httpx.RequestError, base_url: object) -> ServerUnreachable:
+    """Return the error for one of httpx: ConnectionLost if the server may have seen the request, else its base class.
 
-    What httpx refuses to send is the caller's mistake, and is raised as it is.
+    Raises: `error`, when httpx refuses to send the request.
     """
     if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
         raise error
@@ -123,7 +126,7 @@ def no_answer(error: httpx.RequestError, base_url: object) -> ServerUnreachable:
         return _unreachable(error, str(base_url).rstrip("/"))
     if isinstance(error, httpx.TimeoutException):
         return ConnectionLost("The server did not answer in time")
-    return ConnectionLost("The connection broke before the whole answer had come")
+    return ConnectionLost("The connection broke before the answer was complete")
 
 
 def _unreachable(error: Exception, url: str) -> ServerUnreachable:
@@ -139,7 +142,7 @@ def _unreachable(error: Exception, url: str) -> ServerUnreachable:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield what an error was made of: httpx's stands for httpcore's, which stands for the system's."""
+    """Yield an error and its causes: httpx's wraps httpcore's, which wraps the system's."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -149,20 +152,20 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def retry_wait_s(
     call: Call[Any], error: OrdertrackClientError, tried: int, retries: int, random: Random
 ) -> float | None:
-    """Seconds to wait before sending `call` again after `tried` tries, or None: the caller gets the error.
+    """Return the seconds to wait before the next try after `tried` tries, or None to raise the error.
 
-    Repeated is what the server has certainly not done (no connection, 429, 503), and, when it is repeatable, also what
-    it may have done (connection lost, 502, 504).
+    Retried: 1. calls that the server has not processed (no connection, 429, 503); 2. repeatable calls that it may have
+    processed (connection lost, 502, 504).
     """
     untouched = isinstance(error, ServerBusy) or type(error) is ServerUnreachable
-    unknown = isinstance(error, ConnectionLost) or error.status in _GATEWAY_TROUBLE
+    unknown = isinstance(error, ConnectionLost) or error.status in _GATEWAY_ERRORS
     if tried > retries or not (untouched or (call.repeatable and unknown)):
         return None
-    asked_s = error.retry_after_s if isinstance(error, RequestRefused) else 0.0
-    if asked_s > MAX_RETRY_WAIT_S:
+    retry_after_s = error.retry_after_s if isinstance(error, RequestRefused) else 0.0
+    if retry_after_s > MAX_RETRY_WAIT_S:
         return None
     pace = Pace()
-    return backoff_s(tried, random, base_s=pace.backoff_base_s, cap_s=pace.backoff_cap_s, retry_after_s=asked_s)
+    return backoff_s(tried, random, base_s=pace.backoff_base_s, cap_s=pace.backoff_cap_s, retry_after_s=retry_after_s)
 
 
 class TrackOptions(NamedTuple):
@@ -173,7 +176,7 @@ class TrackOptions(NamedTuple):
     wait_for_server: bool
 
     def tracker(self, random: Random) -> Tracker:
-        """With a client id of its own, so that a poll the server still holds for a lost connection makes room."""
+        """Return a tracker with a client id, so that its polls replace one the server still holds after a loss."""
         client_id = self.client_id or secrets.token_hex(8)
         return Tracker(
             random=random,
@@ -186,7 +189,7 @@ class TrackOptions(NamedTuple):
 
 
 class Reporter:
-    """Tells `on_connection` and the log `ordertrack.client` of each failure, and once when the line is back."""
+    """Report each failure, and the recovery, to `on_connection` and the log `ordertrack.client`."""
 
     def __init__(self, order_id: int, listener: OnConnection | None) -> None:
         self._order_id = order_id
@@ -208,7 +211,7 @@ class Reporter:
 
 
 def sign_as_method(method: Callable[..., object], make: Callable[..., Call[Any]]) -> None:
-    """Show `method` in `help()` with the signature of `make`: with a `self`, and without the `Call[...]`."""
+    """Give `method` the signature of `make` for `help()`, with `self` and without `Call[...]`."""
     signature = inspect.signature(make)
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     returned = str(signature.return_annotation).removeprefix("Call[").removesuffix("]")
