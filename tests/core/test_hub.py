@@ -442,7 +442,7 @@ def test_closing_does_not_hide_news_from_a_poll_that_reads() -> None:
 def test_watching_is_known_by_feed() -> None:
     hub = new_hub()
     poll = joined(hub)
-    assert (hub.is_watched(FEED), hub.watched(OTHER), hub.feeds_watched) == (True, False, 1)
+    assert (hub.is_watched(FEED), hub.is_watched(OTHER), hub.feeds_watched) == (True, False, 1)
     hub.leave(poll)
     assert (hub.is_watched(FEED), hub.feeds_watched) == (False, 0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.principal import ALL, ANYONE, Action, Principal, Role
 from ordertrack.core.tracking_link import MAX_LINKS, Link
-from ordertrack.ports.commits import Applied, Committed
+from ordertrack.ports.commits import Applied
 from ordertrack.service import links as service_links
 from ordertrack.service.links import BELIEVED_S, PREFIX, Links, is_link_token, new_link_token
 
@@ -72,10 +72,7 @@ class Shop:
         return new_link_token(self.drawn.to_bytes(16, "big"))
 
     async def open(self) -> Shop:
-        def committed(commits: Sequence[Committed], _: float) -> None:
-            self.links.committed(commits)
-
-        await self.store.open(committed)
+        await self.store.open(self.links.committed)
         for restaurant_id in ("r1", "r2"):
             await self.store.create(NewOrder("c1", restaurant_id), self.clock.now_ms())
         return self

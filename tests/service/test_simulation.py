@@ -98,7 +98,7 @@ class Kitchen:
     @asynccontextmanager
     async def simulator(self) -> AsyncIterator[Simulator]:
         simulator = Simulator(self.store, self.clock)
-        await self.memory.open(self.listen, simulator.announced)
+        await self.memory.open(self.listen, simulations=simulator.announced)
         await simulator.open()
         try:
             yield simulator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import structlog
@@ -14,7 +14,6 @@ from ordertrack.http.asgi.transport import AsgiApp
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.gate.timeouts import Timeouts
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.commits import Committed
 from ordertrack.ports.store import Store
 from ordertrack.ports.tokens import Tokens
 from ordertrack.service.links import Links
@@ -55,7 +54,7 @@ class Service:
         """Raises StoreCannotOpen."""
         if self.tokens is not None:
             await self.tokens.open()
-        await self.store.open(self._committed, self.simulator.announced)
+        await self.store.open(self.tracking.committed, self.links.committed, simulations=self.simulator.announced)
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()
@@ -78,10 +77,6 @@ class Service:
         if not self.settings.has_gate:
             return None
         return Gate(listener, self.http, self.tracking.statistics.gate, self.timeouts)
-
-    def _committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
-        self.tracking.committed(commits, committed_at_s)
-        self.links.committed(commits)
 
     async def drain(self) -> None:
         """Answer all held polls. What is left of the time to exit is for `close`."""

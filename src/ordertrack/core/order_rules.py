@@ -85,8 +85,9 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
         raise IllegalTransition(order, change.to, undo_possible=_undo_possible(order, change, now_ms))
     if move is Move.CANCEL_WITH_REASON and not change.reason:
         raise ReasonRequired(order, change.to)
-    _check_log_limit(order, ends=change.to.ended)
-    recorded_at_ms = _next_time(order, now_ms)
+    if order.version >= MAX_EVENTS and not change.to.ended:
+        raise OrderLogFull(order, MAX_EVENTS)
+    recorded_at_ms = max(now_ms, order.updated_at_ms + 1)  # strictly increasing: an echoed `updated_at` is a position
     at_ms = recorded_at_ms if change.occurred_at_ms is None else min(change.occurred_at_ms, recorded_at_ms)
     return Event(
         version=order.version + 1,
@@ -130,8 +131,9 @@ def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event |
         return None
     if order.status.ended:
         raise OrderEnded(order)
-    _check_log_limit(order, ends=False)
-    recorded_at_ms = _next_time(order, now_ms)
+    if order.version >= MAX_EVENTS:
+        raise OrderLogFull(order, MAX_EVENTS)
+    recorded_at_ms = max(now_ms, order.updated_at_ms + 1)
     return Event(
         version=order.version + 1,
         type=EventType.COURIER_ASSIGNED,
@@ -179,16 +181,6 @@ def _check_condition(order: Order, change: Change, *, is_repeated: bool) -> None
         raise PreconditionFailed(order)
     if change.expected_version is not None and change.expected_version not in matching:
         raise VersionConflict(order, change.expected_version)
-
-
-def _check_log_limit(order: Order, *, ends: bool) -> None:
-    if order.version >= MAX_EVENTS and not ends:
-        raise OrderLogFull(order, MAX_EVENTS)
-
-
-def _next_time(order: Order, now_ms: int) -> int:
-    """Return a time that strictly increases per order, so that `updated_at` identifies a version."""
-    return max(now_ms, order.updated_at_ms + 1)
 
 
 def _skipped(start: Status, to: Status) -> tuple[Status, ...]:

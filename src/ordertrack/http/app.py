@@ -24,12 +24,12 @@ from ordertrack.core.feed import FeedKind
 from ordertrack.http.endpoints import poll, status_update
 from ordertrack.http.endpoints.framework import FrameworkEndpoint
 from ordertrack.http.endpoints.incidents import incident
-from ordertrack.http.endpoints.outcome import OUTCOMES, Channel, Outcome, Outcomes
+from ordertrack.http.endpoints.outcome import Channel, Outcomes
 from ordertrack.http.endpoints.poll import PollEndpoint
 from ordertrack.http.endpoints.status_update import StatusEndpoint
 from ordertrack.http.openapi.document import openapi_router
 from ordertrack.http.policy.admission import Admission, Budget, Caller
-from ordertrack.http.policy.cors import Cors
+from ordertrack.http.policy.cors import SEC_FETCH_SITE, Cors
 from ordertrack.http.policy.loop_throttle import PollThrottle, path_key, pause_s
 from ordertrack.http.routes.error_handlers import Failures
 from ordertrack.http.routes.links import links_router
@@ -116,7 +116,8 @@ class HttpApp:
     def begin(self, request: Request, channel: Channel) -> Begun | Coroutine[Any, Any, Begun]:
         """Decide whether the request may be served. Needs nothing of its body. Raises nothing, and neither does what
         it returns."""
-        channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
+        if self._cors.origins:
+            channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
         target: Target | None = None
         try:
             check_message(request)
@@ -129,7 +130,7 @@ class HttpApp:
                 if pause:
                     return self._begin_after(pause, request, target, channel)
             return self._admit(request, target) or self._admit_later(request, target, channel)
-        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
+        except Exception as error:  # noqa: BLE001 - `problem` logs what is not known
             return self._turn_away(request, target, channel, error)
 
     async def _begin_after(self, pause: float, request: Request, target: Target, channel: Channel) -> Begun:
@@ -147,7 +148,8 @@ class HttpApp:
             budget = Budget.POLLS if target.polls else Budget.READS
         else:
             budget = Budget.WRITES
-            self._cors.check_change(request.headers)
+            if SEC_FETCH_SITE in request.headers:
+                self._cors.check_change(request.headers)
         if isinstance(target, LinkTarget):
             caller = self._admission.now(budget, request.headers, request.peer, target.token)
             return None if caller is None else _admitted_by_link(request, target, caller)
@@ -165,7 +167,7 @@ class HttpApp:
                 caller = await self._admission.later(budget, request.headers, request.peer, target.token)
                 return _admitted_by_link(request, target, caller)
             return Admitted(request, target, await self._admission.later(budget, request.headers, request.peer))
-        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
+        except Exception as error:  # noqa: BLE001 - `problem` logs what is not known
             return self._turn_away(request, target, channel, error)
 
     def _which_methods(self, request: Request, target: Target) -> Begun:
@@ -182,30 +184,22 @@ class HttpApp:
     # From an admitted request to its answer
 
     def respond(self, admitted: Admitted, body: bytes, channel: Channel) -> Outcomes:
-        """Answer the request, hold its poll, or return what to wait for. Raises nothing, and neither does that."""
+        """Answer the request, hold its poll, or return what to wait for. Raises nothing; an error of what is waited for
+        becomes a response with `problem`."""
         request, target, caller = admitted
         if isinstance(target, PollTarget):
             assert caller is not None
             try:
-                outcome = self._poll.respond(request, target, caller.principal, channel)
-            except Exception as error:  # noqa: BLE001 - `_problem` logs it
-                return self._problem(request, error)
-            if isinstance(outcome, OUTCOMES):
-                return outcome
-            return self._guard(request, outcome)
+                return self._poll.respond(request, target, caller.principal, channel)
+            except Exception as error:  # noqa: BLE001 - `problem` logs it
+                return self.problem(request, error)
         if isinstance(target, StatusTarget):
             assert caller is not None
-            return self._guard(request, self._status.respond(request, target, caller, body))
+            return self._status.respond(request, target, caller, body)
         path, is_page = request.path, isinstance(target, OtherTarget) and target.is_page
         if isinstance(target, LinkTarget):
             path = target.order_path(caller.principal.order_id if caller else 1)  # OPTIONS: every order's are the same
-        return self._guard(request, self.framework.respond(request, path, caller, body, is_page=is_page))
-
-    async def _guard(self, request: Request, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-        try:
-            return await work
-        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
-            return self._problem(request, error)
+        return self.framework.respond(request, path, caller, body, is_page=is_page)
 
     # Refusals
 
@@ -218,9 +212,9 @@ class HttpApp:
         if target is not None and target.polls:
             channel.throttle = channel.throttle or PollThrottle()
             channel.throttle.record(path_key(request.path), self.clock.monotonic_s())
-        return self._problem(request, error)
+        return self.problem(request, error)
 
-    def _problem(self, request: Request, error: Exception) -> Response:
+    def problem(self, request: Request, error: Exception) -> Response:
         """Return an error as a response. One that is not of the tree is a bug: the log has it under a number."""
         known = error if isinstance(error, OrdertrackError) else incident(request.method, request.path, error)
         return self.refuse(known)

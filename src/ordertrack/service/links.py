@@ -157,7 +157,7 @@ class Links:
         self._believe(token_hash, principal)
         return principal
 
-    def committed(self, commits: Sequence[Committed]) -> None:
+    def committed(self, commits: Sequence[Committed], _committed_at_s: float) -> None:
         """For the commit listener: whether, and when, a link expires changes when its order ends or goes on again."""
         for order, _, _ in commits:
             for token_hash in tuple(self._verified_of.get(order.id, ())):

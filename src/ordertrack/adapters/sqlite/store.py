@@ -75,7 +75,7 @@ class SqliteStore:
         self._orders: CommitCache[int, Order] = CommitCache(CACHED_ORDERS)
         self._feed_versions: CommitCache[FeedKey, int] = CommitCache(CACHED_FEEDS)
         self._counts: Counter[Status] = Counter()
-        self._listener: CommitListener = lambda committed, committed_at_s: None
+        self._listeners: Sequence[CommitListener] = ()
         self._simulations: SimulationListener = lambda order_id, steps: None
         self._open: _Open | None = None
 
@@ -93,10 +93,10 @@ class SqliteStore:
             return "waiting for its disk"
         return None
 
-    async def open(self, listener: CommitListener, simulations: SimulationListener | None = None) -> None:
+    async def open(self, *listeners: CommitListener, simulations: SimulationListener | None = None) -> None:
         """Raises StoreCannotOpen: the folder is in use, cannot be written, or holds a database that is damaged or of
         another kind."""
-        self._listener = listener
+        self._listeners = listeners
         if simulations is not None:
             self._simulations = simulations
         undo = contextlib.ExitStack()
@@ -204,7 +204,9 @@ class SqliteStore:
             for order_id, steps in changed.steps.items():
                 self._simulations(order_id, steps)
             if changed.orders:
-                self._listener([committed for _, committed in changed.orders], committed_at_s)
+                commits = [committed for _, committed in changed.orders]
+                for listener in self._listeners:
+                    listener(commits, committed_at_s)
         except Exception:
             log.exception("a listener failed")
 

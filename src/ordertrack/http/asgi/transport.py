@@ -68,7 +68,10 @@ class AsgiApp:
             return
         outcome = self._app.respond(begun, body, channel)
         if not isinstance(outcome, OUTCOMES):
-            outcome = await outcome
+            try:
+                outcome = await outcome
+            except Exception as error:  # noqa: BLE001 - `problem` logs it
+                outcome = self._app.problem(request, error)
         if isinstance(outcome, Response | Answer):
             await self._send(channel, outcome)
             return

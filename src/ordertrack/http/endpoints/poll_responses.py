@@ -3,6 +3,8 @@ them is made once."""
 
 from __future__ import annotations
 
+import msgspec
+
 from ordertrack.core.poll import Answer
 from ordertrack.http.wire import names
 from ordertrack.http.wire.order_views import encode
@@ -27,18 +29,18 @@ _ETAG = names.ETAG.encode()
 _Key = tuple[int, int | None, str, bool, bool]
 
 
-class _Shared:
-    """A response and what it was made of; with the date it is written with, as bytes."""
+class _Shared(msgspec.Struct, eq=False):
+    """A response and the answer it was made of, which keeps its state alive: the key is the state's identity.
 
-    __slots__ = ("answer", "closing", "date", "made_at_ms", "response", "written")
+    `written` is the response as bytes, with its `date`.
+    """
 
-    def __init__(self, answer: Answer, closing: bool, made_at_ms: int, response: Response) -> None:
-        self.answer = answer  # keeps its state alive: the key is the state's identity
-        self.closing = closing
-        self.made_at_ms = made_at_ms
-        self.response = response
-        self.date = b""
-        self.written = b""
+    answer: Answer
+    closing: bool
+    made_at_ms: int
+    response: Response
+    date: bytes = b""
+    written: bytes = b""
 
     def fresh(self, now_ms: int) -> bool:
         return 0 <= now_ms - self.made_at_ms < SHARED_FOR_MS

@@ -183,10 +183,9 @@ class Connections:
 
     def prioritize(self, connection: Connection) -> None:
         """Connections that make changes are read before those that wait for them."""
-        if connection.epoll is self.epoll:
-            self.epoll.unregister(connection.fd)
-            connection.epoll = self.priority_epoll
-            self.priority_epoll.register(connection.fd, connection.watched)
+        self.epoll.unregister(connection.fd)
+        connection.epoll = self.priority_epoll
+        self.priority_epoll.register(connection.fd, connection.watched)
 
     def _sweep(self) -> None:
         now_s = self._clock.monotonic_s()

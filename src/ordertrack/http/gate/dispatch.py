@@ -17,7 +17,7 @@ from ordertrack.http.gate.connections import Connections
 from ordertrack.http.gate.framing import Body, Head, HeadReader, without_empty_lines
 from ordertrack.http.gate.writer import Writer
 from ordertrack.http.wire.errors import HeadTooLarge, MalformedRequest
-from ordertrack.http.wire.message import CHUNKED
+from ordertrack.http.wire.message import CHUNKED, Request
 from ordertrack.http.wire.paths import StatusTarget
 from ordertrack.http.wire.responses import Response
 
@@ -179,19 +179,24 @@ class Dispatcher:
     # To the application and back
 
     def _respond(self, connection: Connection, admitted: Admitted, body: bytes) -> None:
-        if isinstance(admitted.target, StatusTarget):
+        if isinstance(admitted.target, StatusTarget) and connection.epoll is self._connections.epoll:
             self._connections.prioritize(connection)
         outcome = self._app.respond(admitted, body, connection)
         if isinstance(outcome, OUTCOMES):
             self._deliver(connection, outcome)
         else:
-            self._run(connection, self._respond_async(connection, outcome))
+            self._run(connection, self._respond_async(connection, admitted.request, outcome))
 
-    async def _respond_async(self, connection: Connection, outcome: Coroutine[Any, Any, Outcome]) -> None:
+    async def _respond_async(
+        self, connection: Connection, request: Request, pending: Coroutine[Any, Any, Outcome]
+    ) -> None:
         try:
-            outcome_now = await outcome
+            try:
+                outcome = await pending
+            except Exception as error:  # noqa: BLE001 - `problem` logs it
+                outcome = self._app.problem(request, error)
             connection.stage = Stage.IDLE
-            self._deliver(connection, outcome_now)
+            self._deliver(connection, outcome)
         except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
             self._fail(connection, error)
         self.resume_reading(connection)
