@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 import msgspec
 
 from ordertrack.core.errors import (
@@ -63,19 +61,12 @@ def advance(order: Order, change: Change, now_ms: int) -> Event | None:
 
     Raises: an `OrderConflict` when the rules do not allow it.
     """
-    match change:
-        case ChangeStatus():
-            return _change_status(order, change, now_ms)
-        case AssignCourier():
-            return _assign_courier(order, change, now_ms)
-        case _:
-            assert_never(change)
-
-
-def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | None:
+    if isinstance(change, AssignCourier):
+        return _assign_courier(order, change, now_ms)
     move = TRANSITIONS[order.status, change.to]
     is_repeated = move is Move.SAME
-    _check_condition(order, change, is_repeated=is_repeated)
+    if change.if_match is not None or change.expected_version is not None:
+        _check_condition(order, change, is_repeated=is_repeated)
     if is_repeated:
         return None
     undone: Event | None = None
@@ -126,7 +117,8 @@ def _undo_possible(order: Order, change: ChangeStatus, now_ms: int) -> bool:
 
 def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event | None:
     is_repeated = order.courier_id == change.courier_id
-    _check_condition(order, change, is_repeated=is_repeated)
+    if change.if_match is not None or change.expected_version is not None:
+        _check_condition(order, change, is_repeated=is_repeated)
     if is_repeated:
         return None
     if order.status.ended:
@@ -174,8 +166,6 @@ def _check_condition(order: Order, change: Change, *, is_repeated: bool) -> None
 
     Raises: PreconditionFailed, VersionConflict.
     """
-    if change.if_match is None and change.expected_version is None:
-        return
     matching = {order.version, order.version - 1} if is_repeated else {order.version}
     if change.if_match is not None and not change.if_match & matching:
         raise PreconditionFailed(order)

@@ -171,7 +171,9 @@ class SqliteStore:
         await self._opened().writer.submit(lambda tx: tx.load(histories))
 
     def apply(self, changes: Sequence[Change], now_ms: int) -> Awaitable[list[Applied | OrdertrackError]]:
-        return self._opened().writer.submit(partial(Transaction.apply, changes=changes, now_ms=now_ms))
+        if self._open is None:
+            raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
+        return self._open.writer.submit(partial(Transaction.apply, changes=changes, now_ms=now_ms))
 
     async def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
         return await self._opened().writer.submit(lambda tx: tx.start_simulation(order_id, options, now_ms))

@@ -33,11 +33,11 @@ from ordertrack.core.poll import (
     PollRequest,
     Reason,
     State,
+    answer_now,
     check_request,
     decide,
     decide_at,
     decide_drained,
-    decide_news,
     hold_s,
 )
 from ordertrack.core.principal import ANYONE, Principal, Role
@@ -157,7 +157,7 @@ class Tracking:
             answers: dict[int, Answer] = {}  # one for all that have the same version, so that it is encoded once
             for poll in self.hub.news(order_feed(order.id), order.version, final=order.status.ended):
                 if poll.position not in answers:
-                    answers[poll.position] = decide_news(poll.position, order)
+                    answers[poll.position] = answer_now(poll.position, order)
                 self._answer(poll, answers[poll.position], committed_at_s)
             for feed, version in feeds.items():
                 if self.hub.is_watched(feed):
