@@ -365,7 +365,7 @@ async def test_news_of_a_feed_has_to_be_read(node: Node) -> None:
 async def test_many_deadlines_at_once_are_settled_in_turns_between_which_clients_may_leave(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, feed: FeedKey
 ) -> None:
-    monkeypatch.setattr(tracking, "SETTLED_AT_ONCE", 3)
+    monkeypatch.setattr(tracking, "RESOLVED_PER_TURN", 3)
     node = Node(clock)
     await node.store.open(node.tracking.committed)
     await node.place()

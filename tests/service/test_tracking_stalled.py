@@ -13,7 +13,7 @@ from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, orde
 from ordertrack.core.order import Order
 from ordertrack.core.poll import Reason
 from ordertrack.ports.clock import Clock
-from ordertrack.service.tracking.reads import MAX_READS_SOON
+from ordertrack.service.tracking.reads import MAX_QUEUED_READS
 from ordertrack.service.tracking.tracking import CLOSE_LIMIT_S
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +59,7 @@ async def test_many_deadlines_share_one_stalled_store(clock: Clock) -> None:
     reads = node.store.reads
     assert {(await bounded(client.told)).reason for client in clients} == {Reason.TIMEOUT}
     assert max(client.told_at_s for client in clients) <= due_at_s + 1.0
-    assert node.store.reads - reads <= MAX_READS_SOON, "no more than these wait for a store that does not answer"
+    assert node.store.reads - reads <= MAX_QUEUED_READS, "no more than these wait for a store that does not answer"
 
 
 async def test_a_slow_store_is_asked_for_every_poll_in_its_turn(clock: Clock) -> None:
@@ -67,7 +67,7 @@ async def test_a_slow_store_is_asked_for_every_poll_in_its_turn(clock: Clock) ->
     node = Node(clock, at_hand=False, max_polls_per_feed=10_000, max_polls=10_000)
     await node.store.open(node.tracking.committed)
     await node.place()
-    clients = [(await node.held(CUSTOMER, timeout_s=10.0))[0] for _ in range(5 * MAX_READS_SOON)]
+    clients = [(await node.held(CUSTOMER, timeout_s=10.0))[0] for _ in range(5 * MAX_QUEUED_READS)]
     read = node.store.feed_version
     compared = 0
 

@@ -19,7 +19,8 @@ from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, Committed
 from ordertrack.service.monitoring.statistics import Statistics
-from ordertrack.service.tracking.tracking import HeldPoll, Tracking
+from ordertrack.service.tracking.tracking import Tracking
+from ordertrack.service.tracking.waiter import HeldPoll
 
 EPOCH = "a1b2"
 BOUND_S = 1_000

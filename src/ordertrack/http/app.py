@@ -1,13 +1,12 @@
-"""The application: which endpoint answers a request, after the rules that hold for all of them.
+"""The application: the rules for all requests, and the choice of the endpoint. It is independent of the transport.
 
-It is free of transport. The gate calls it with the requests it has read from its connections; `asgi/transport.py` calls
-it for any ASGI server. Each request goes through `begin`, which needs the head alone, and `respond`, which needs the
-body too:
+The gate calls it with the requests that it reads from connections, `asgi/transport.py` for any ASGI server. Each request
+goes through `begin`, which needs only the head, and `respond`, which needs the body too:
 
     begin:   message rules ─► path ─► loop throttle ─► cross-site check ─► admission
-    respond: the long poll | the change of a status | everything that the framework routes
+    respond: the long poll | the status update | any other path: the framework routes it
 
-Both answer at once where they can, and return an awaitable where something has to be waited for.
+Both return at once what is known at once, and an awaitable otherwise.
 """
 
 from __future__ import annotations
@@ -114,8 +113,7 @@ class HttpApp:
     # From the head of a request to an admitted one
 
     def begin(self, request: Request, channel: Channel) -> Begun | Coroutine[Any, Any, Begun]:
-        """Decide whether the request may be served. Needs nothing of its body. Raises nothing, and neither does what
-        it returns."""
+        """Decide by the head whether the request may be served. Neither this nor the awaitable raises."""
         if self._cors.origins:
             channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
         target: Target | None = None
@@ -134,12 +132,12 @@ class HttpApp:
             return self._turn_away(request, target, channel, error)
 
     async def _begin_after(self, pause: float, request: Request, target: Target, channel: Channel) -> Begun:
-        """Everything is decided after the pause, with what is true then."""
+        """Decide after the pause, so that the answer is up to date."""
         await asyncio.sleep(pause)
         return await self._admit_later(request, target, channel)
 
     def _admit(self, request: Request, target: Target) -> Begun | None:
-        """Return None when admission has to wait for something. Raises: OrdertrackError."""
+        """Return None when admission has to wait for a token or a link. Raises: OrdertrackError."""
         if request.method == "OPTIONS":
             return self._which_methods(request, target)
         if isinstance(target, OtherTarget) and target.is_public:
@@ -198,7 +196,9 @@ class HttpApp:
             return self._status.respond(request, target, caller, body)
         path, is_page = request.path, isinstance(target, OtherTarget) and target.is_page
         if isinstance(target, LinkTarget):
-            path = target.order_path(caller.principal.order_id if caller else 1)  # OPTIONS: every order's are the same
+            path = target.order_path(
+                caller.principal.order_id if caller else 1
+            )  # OPTIONS: all orders have the same methods
         return self.framework.respond(request, path, caller, body, is_page=is_page)
 
     # Refusals
@@ -208,14 +208,14 @@ class HttpApp:
         return refused(error, self.refusals)
 
     def _turn_away(self, request: Request, target: Target | None, channel: Channel, error: Exception) -> Response:
-        """Refuse a request that is not admitted. A client that polls and takes it for an answer is slowed."""
+        """Refuse a request that is not admitted. A client that polls again at once is throttled."""
         if target is not None and target.polls:
             channel.throttle = channel.throttle or PollThrottle()
             channel.throttle.record(path_key(request.path), self.clock.monotonic_s())
         return self.problem(request, error)
 
     def problem(self, request: Request, error: Exception) -> Response:
-        """Return an error as a response. One that is not of the tree is a bug: the log has it under a number."""
+        """Return an error as a response. An unknown error is a bug: it is logged under an incident id."""
         known = error if isinstance(error, OrdertrackError) else incident(request.method, request.path, error)
         return self.refuse(known)
 

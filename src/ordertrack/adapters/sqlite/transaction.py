@@ -1,8 +1,7 @@
-"""What one commit does: changes are decided one after another in memory and written together at its end.
+"""The changes of one commit: decided one after another in memory, and written together at its end.
 
-Lives on the writer thread. It knows each order (`_orders`) and the feeds of its people as the latest commit left them,
-so that an update of an order that is being worked on reads nothing. That is sound because one process, and in it one
-thread, writes this file.
+Runs on the writer thread. It caches orders and their parties' feeds as the latest commit left them, so an update of a
+recent order reads nothing. This is sound because only this thread writes the file.
 """
 
 from __future__ import annotations
@@ -55,15 +54,14 @@ class _Feed:
 
 
 class Changed(NamedTuple):
-    """What a commit changed: orders, each with the status it had before (None: it is new), and the pending steps of
-    simulations."""
+    """Changed orders, each with its status before (None: it is new), and the pending steps of simulations."""
 
     orders: Sequence[tuple[Status | None, Committed]] = ()
     steps: Mapping[int, tuple[Step, ...]] = {}
 
 
 class _Commit(msgspec.Struct, eq=False):
-    """What a commit is to write and to announce."""
+    """Changes to write and to announce."""
 
     orders: dict[int, Committed] = {}
     statuses_before: dict[int, Status | None] = {}
@@ -76,7 +74,7 @@ class _Commit(msgspec.Struct, eq=False):
 
 
 class Transaction:
-    """Raises sqlite3.Error from any method when the medium fails; the writer then rolls back and calls `forget`."""
+    """Any method raises sqlite3.Error when the medium fails; the writer then rolls back and calls `forget`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -85,7 +83,7 @@ class Transaction:
         self._feeds_of: dict[int, tuple[_Feed, ...]] = {}
         self._commit = _Commit()
 
-    # What a request can ask for
+    # Requests
 
     def create(
         self, new: NewOrder, now_ms: int, idempotency: Idempotency | None = None, order_id: int | None = None
@@ -202,7 +200,7 @@ class Transaction:
         vars(self).pop("_steps", None)
 
     def _forget_feeds(self) -> None:
-        """Both, or an order would go on counting with a feed that has been read anew."""
+        """Forget both, so that no order keeps a feed that was read again."""
         self._feeds.clear()
         self._feeds_of.clear()
 

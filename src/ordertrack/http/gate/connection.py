@@ -14,7 +14,7 @@ from ordertrack.http.app import Admitted
 from ordertrack.http.gate.framing import Body
 from ordertrack.http.policy.loop_throttle import PollThrottle
 from ordertrack.http.wire.responses import HeaderPairs
-from ordertrack.service.tracking.tracking import HeldPoll
+from ordertrack.service.tracking.waiter import HeldPoll
 
 
 class Stage(Enum):

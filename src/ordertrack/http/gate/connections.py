@@ -17,7 +17,7 @@ from ordertrack.http.gate.timeouts import LAST_CALL_S, LINGER_S, MIN_WAIT_S, Tim
 from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.ports.clock import Clock
 from ordertrack.service.monitoring.statistics import GateCounters
-from ordertrack.service.tracking.tracking import HeldPoll
+from ordertrack.service.tracking.waiter import HeldPoll
 
 SWEEP_S = 0.5
 PEERS_SHARED = 64
