@@ -3,8 +3,8 @@
 A commit costs one sync of the disk, for any number of changes. Under load the batches grow, and the cost of a change
 falls. No change waits for a batch to fill.
 
-Results go to the event loop in commit order. `visible` is held from COMMIT until they are scheduled there: a reader that
-takes it after reading knows that the commits it saw are announced before its own result.
+Results go to the event loop in commit order. `visible` is held from COMMIT until they are scheduled there: a reader
+that takes it after reading knows that the commits it saw are announced before its own result.
 
 Failures, and the results of the requests:
 
@@ -13,8 +13,8 @@ Failures, and the results of the requests:
    the other, and so on, until the request fails alone, with InternalError.
 3. The medium fails: nothing of the commit is kept; StoreUnavailable for all.
 4. The file is no longer at its path: nothing is written; StoreUnavailable for all.
-5. The disk does not answer in time: OutcomeUnknown for the requests in the commit, StoreUnavailable for those that wait.
-   The waiting ones are then skipped.
+5. The disk does not answer in time: OutcomeUnknown for the requests in the commit, StoreUnavailable for waiting ones,
+   which are then skipped.
 """
 
 from __future__ import annotations
