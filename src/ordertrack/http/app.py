@@ -1,7 +1,7 @@
 """The application: the rules for all requests, and the choice of the endpoint. It is independent of the transport.
 
-The gate calls it with the requests that it reads from connections, `asgi/transport.py` for any ASGI server. Each request
-goes through `begin`, which needs only the head, and `respond`, which needs the body too:
+The gate calls it with the requests that it reads from connections, `asgi/transport.py` for any ASGI server. Each goes
+through `begin`, which needs only the head, and `respond`, which needs the body too:
 
     begin:   message rules ─► path ─► loop throttle ─► cross-site check ─► admission
     respond: the long poll | the status update | any other path: the framework routes it

@@ -1,7 +1,7 @@
 """The application as an ASGI application.
 
-The task of a held poll waits in `receive()`, which ASGI servers end when the client disconnects *and* when a response is
-complete. So one wait serves both: another task sends the answer, and this one returns.
+The task of a held poll waits in `receive()`, which ASGI servers end when the client disconnects *and* when the response
+is complete. So one wait serves both: another task sends the answer, and this one returns.
 """
 
 from __future__ import annotations

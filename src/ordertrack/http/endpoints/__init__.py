@@ -1,1 +1,1 @@
-"""What requests are answered with, written once and free of transport: values in, values out."""
+"""Endpoints: the answers to requests, written once for every transport. Values in, values out."""

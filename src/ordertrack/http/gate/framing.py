@@ -1,8 +1,8 @@
-"""Where requests begin and end in the bytes of a connection (RFC 9112). No I/O: bytes in, values out.
+"""Message framing: find requests and their bodies in the bytes of a connection (RFC 9112). No I/O.
 
-Strict on purpose: whatever two implementations could read in two ways is refused, since one of them may be a proxy in
-front of this server. An `Upgrade` is ignored (RFC 9110, 7.8), so the bytes behind a head are always its body, and the
-next request begins where that ends.
+It is strict: it refuses bytes that two implementations could read in two ways, since one of them may be a proxy in
+front of this server. `Upgrade` is ignored (RFC 9110, 7.8), so the bytes after a head are always its body, and the next
+request begins after them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ordertrack.http.wire.message import (
 
 MAX_CHUNK_LINE_BYTES = 256
 MAX_CHUNK_EXTENSIONS_BYTES = 4 * 1024
-"""Of all chunks together, trailers included: they carry nothing that is used."""
+"""Limit for all chunks and trailers of a body together. They are not used."""
 _END = b"\r\n\r\n"
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _REQUEST_LINE = re.compile(rb"(%b++) ([!-~]++) HTTP/([0-9]\.[0-9])\r\n" % _TOKEN)
@@ -40,14 +40,14 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]*;[\t -~\x80-\xff]*)?)\r\
 _CONNECTION = names.CONNECTION.encode()
 
 KEPT_BLOCKS = 256
-"""Header blocks of which the parsed form is kept: a client library sends the same ones again and again."""
+"""Header blocks that are cached in parsed form: clients send the same ones repeatedly."""
 MAX_KEPT_BLOCK_BYTES = 1024
 _SECRET = (names.AUTHORIZATION.encode(), b"cookie", b"proxy-authorization")
-"""Headers that are kept nowhere after their request."""
+"""Headers that are not kept after their request."""
 
 
 class Head(NamedTuple):
-    """The head of a message: `length` bytes of it have come, and `body_length` follow, or CHUNKED."""
+    """The head of a request. `length` is its own, `body_length` that of its body, or CHUNKED."""
 
     request: Request
     length: int
@@ -57,7 +57,7 @@ class Head(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """What the header fields say, apart from the request line."""
+    """The parsed header fields, without the request line."""
 
     headers: Headers
     body_length: int
@@ -66,7 +66,7 @@ class _Block(NamedTuple):
 
 
 class HeadReader:
-    """Reads heads. Keeps the latest header blocks of HTTP/1.1, parsed, if they hold no secret."""
+    """Reads heads. Caches the parsed header blocks of HTTP/1.1 that hold no secrets."""
 
     def __init__(self) -> None:
         self._blocks: dict[bytes, _Block] = {}
@@ -125,15 +125,15 @@ def without_empty_lines(data: bytes) -> bytes:
 
 
 def _check_beginning(data: bytes) -> None:
-    """Refuse an unfinished head that no further bytes can make valid, TLS among them. Raises: MalformedRequest."""
+    """Refuse an incomplete head that no more bytes can make valid, such as TLS. Raises: MalformedRequest."""
     if _NEVER_IN_A_HEAD.search(data):
         raise MalformedRequest("A head is text, and each of its lines ends with CR LF. A TLS client needs a TLS port.")
     if not _STARTS_A_METHOD.match(data) and data != b"\r":
         raise MalformedRequest("A request begins with a method.")
 
 
-class Body:
-    """A body of a known length or in chunks, as it comes."""
+class BodyReader:
+    """Reads a body of a known length or in chunks, piece by piece."""
 
     __slots__ = ("_chunked", "_extensions", "_in_chunk", "_limit", "_missing", "_trailers", "data", "is_complete")
 
