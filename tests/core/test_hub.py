@@ -248,7 +248,7 @@ def test_a_client_id_is_its_principals_own() -> None:
     assert hub.park(joined(hub, client_id="me", by=LUIGI), 1, 30.0) == Held()
 
 
-def test_an_older_poll_that_read_slowly_does_not_end_the_newer_one() -> None:
+def test_an_older_poll_with_a_slow_read_keeps_the_newer_one() -> None:
     hub = new_hub()
     older = joined(hub, client_id="me")
     newer = parked(hub, client_id="me")

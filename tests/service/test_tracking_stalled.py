@@ -22,7 +22,7 @@ CUSTOMER = FeedKey(FeedKind.CUSTOMER, "c1")
 
 
 async def test_a_read_without_end_delays_no_deadline(node: Node) -> None:
-    """What was announced says that there is nothing new; of an order that is not at hand nothing can be said."""
+    """Without announced news a feed has nothing new; an order that is not cached is refused."""
     order_id = await node.place()
     polls = {feed: (await node.held(feed, timeout_s=10.0))[0] for feed in (CUSTOMER, order_feed(order_id))}
     due_at_s = node.clock.monotonic_s() + 10.0
@@ -32,7 +32,7 @@ async def test_a_read_without_end_delays_no_deadline(node: Node) -> None:
     with pytest.raises(StoreUnavailable):
         await bounded(polls[order_feed(order_id)].told)
     assert all(client.told_at_s <= due_at_s + 1.0 for client in polls.values())
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
 async def test_an_order_at_hand_is_told_at_its_deadline_without_a_read(clock: Clock) -> None:
@@ -112,4 +112,4 @@ async def test_a_fault_answers_the_poll_it_meets(clock: Clock) -> None:
     with capture_logs() as logs, pytest.raises(InternalError) as refused:
         await bounded(client.told)
     assert [entry.get("incident") for entry in logs] == [refused.value.incident]
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()

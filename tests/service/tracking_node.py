@@ -24,7 +24,7 @@ from ordertrack.service.tracking.waiter import HeldPoll
 
 EPOCH = "a1b2"
 BOUND_S = 1_000
-"""Of virtual time: longer than any hold."""
+"""Seconds of virtual time: longer than any hold."""
 T = TypeVar("T")
 Feed = int | FeedKey
 
@@ -158,7 +158,7 @@ class Node:
         polling = self.tracking.poll(as_feed(feed), request, client, by)
         return client, asyncio.create_task(polling)
 
-    def assert_nobody_left(self) -> None:
+    def assert_hub_is_empty(self) -> None:
         assert (self.hub.joined, self.hub.held, self.hub.feeds_watched) == (0, 0, 0)
         assert (self.hub._by_client, self.hub._held_by_client, self.hub.next_deadline_s()) == ({}, {}, None)
 
