@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import svg, wanted
+from bench import requirements, svg
 from bench.plan import MEASUREMENTS
 from bench.results_store import Entries, Results
 
@@ -68,7 +68,7 @@ files), nchan with Redis. Every figure includes the influence of other virtual m
 
 
 def write(results: Results, console: Console) -> None:
-    rows = wanted.rows(results)
+    rows = requirements.rows(results)
     table = Table("Wanted", "Bound", "Seen", "", title="Wanted and seen", title_justify="left")
     for row in rows:
         table.add_row(*row, style="" if row.verdict == "yes" else "bold red")

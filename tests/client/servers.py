@@ -17,17 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-<<<<<<< HEAD:tests/client/servers.py
 from support import ports
 from support.forked import Forked
 from support.server import environment
 
 WAIT_S = 60.0
-"""The bound on every wait: only ever reached by a failing test."""
-=======
-WAIT_S = 20.0
 """The limit of every wait, reached only by a failing test."""
->>>>>>> d-edges:tests/client/client_servers.py
 
 
 @dataclass

@@ -123,7 +123,7 @@ async def test_steps_are_announced_with_each_commit(store: Store, listener: List
     """Clause 17: of a start, a step, a stop, and an end by another change; not of a courier."""
     announced: list[tuple[int, tuple[Step, ...]]] = []
     await store.close()
-    await store.open(listener, lambda order_id, steps: announced.append((order_id, steps)))
+    await store.open(listener, simulations=lambda order_id, steps: announced.append((order_id, steps)))
     order = await create_order(store)
     steps = await store.start_simulation(order.id, WorkflowOptions(), NOW_MS)
     assert announced == [(order.id, steps)]
@@ -141,7 +141,7 @@ async def test_announced_steps_equal_the_stored_ones_in_a_race(store: Store, lis
     """Clause 17."""
     announced: dict[int, tuple[Step, ...]] = {}
     await store.close()
-    await store.open(listener, announced.__setitem__)
+    await store.open(listener, simulations=announced.__setitem__)
     ids = [(await create_order(store)).id for _ in range(5)]
     dice = random.Random(7)
 

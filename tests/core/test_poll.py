@@ -21,10 +21,10 @@ from ordertrack.core.poll import (
     Hold,
     PollRequest,
     Reason,
+    answer_now,
     decide,
     decide_at,
     decide_drained,
-    decide_news,
     hold_s,
 )
 from support.protocol_page import requirements
@@ -327,7 +327,7 @@ def test_neither_news_nor_an_ended_order_is_held(request: PollRequest, order: Or
     [(2, ACTIVE, "changed"), (2, ENDED, "changed"), (3, ENDED, "terminal"), (4, ENDED, "reset")],
 )
 def test_a_commit_ends_a_hold_with_its_reason(position: int, order: Order, reason: str) -> None:
-    assert decide_news(position, order).reason == reason
+    assert answer_now(position, order).reason == reason
 
 
 def test_cited_requirements_are_in_the_protocol() -> None:

@@ -14,7 +14,7 @@ from ordertrack.adapters.jwt.keys import StaticKey, secret_key
 from ordertrack.adapters.jwt.tokens import JwtTokens
 from ordertrack.core.errors import OrdertrackError, Unauthenticated
 from ordertrack.core.poll import PollRequest
-from ordertrack.http.gate.framing import Body, HeadReader
+from ordertrack.http.gate.framing import BodyReader, HeadReader
 from ordertrack.http.policy.admission import bearer
 from ordertrack.http.policy.client_address import UNKNOWN, Addresses, parse_networks
 from ordertrack.http.wire.message import Headers, check_message, parse_target
@@ -49,7 +49,7 @@ async def head(data: bytes) -> bool:
         if read is None:
             return False
         check_message(read.request)
-        body = Body(read.body_length, LIMIT_BYTES)
+        body = BodyReader(read.body_length, LIMIT_BYTES)
         length = read.length + (0 if body.is_complete else body.receive(data[read.length :]))
     except OrdertrackError as error:
         problem(error)

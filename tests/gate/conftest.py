@@ -22,7 +22,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def gate(request: pytest.FixtureRequest, server: Server) -> bool:
-    """Whether it is the gate that holds the polls."""
+    """True when the gate holds the polls."""
     return "[gate" in request.node.name
 
 

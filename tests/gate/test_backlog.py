@@ -15,11 +15,11 @@ from support.server import Server
 READ = f"GET {ORDERS}/101 HTTP/1.1\r\nHost: t\r\n\r\n".encode()
 MANY = 4_000
 AHEAD_BYTES = 512 * 1024
-"""What may be read beyond the requests that are answered, and of other files meanwhile."""
+"""Bytes that may be read besides the answered requests."""
 
 
 def _read_bytes(server: Server) -> int:
-    """What the process has read so far, in bytes (Linux, proc(5))."""
+    """Return the bytes that the process has read (Linux, proc(5))."""
     return int(Path(f"/proc/{server.pid}/io").read_text().split("rchar: ")[1].split()[0])
 
 
@@ -66,7 +66,7 @@ def test_any_number_of_empty_lines_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("wrong", [b"chunked\r\n\r\nzz\r\n", b"gzip, chunked\r\n\r\n"], ids=["chunk", "coding"])
-def test_head_is_answered_without_a_body_whatever_fails(api: Api, gate: bool, wrong: bytes) -> None:
+def test_refused_head_request_has_no_body(api: Api, gate: bool, wrong: bytes) -> None:
     if not gate and b"gzip" in wrong:
         pytest.skip("h11 does not tell the method of what it cannot read")
     with Connection(api.url) as connection:

@@ -70,13 +70,8 @@ def test_drain_answers_300_polls_and_exits_with_0(start, api_of):
 
 
 @pytest.mark.protocol("3.13", "6.2")
-<<<<<<< HEAD:tests/process/test_drained.py
-def test_a_drain_is_spread_over_its_window_in_random_order_and_wakes_as_ever(start, api_of):
-    server = start("--drain-window-s", "5")
-=======
 def test_drain_is_spread_over_its_window_in_random_order(start, api_of):
-    server = start("--drain-window-s", "3")
->>>>>>> d-edges:tests/process/test_process_drained.py
+    server = start("--drain-window-s", "5")
     api = api_of(server)
     orders = [api.create() for _ in range(ORDERS_HELD)]
     held = [api.hold(order["id"], timeout=100) for order in orders]

@@ -23,7 +23,7 @@ class _JumpingSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             ready = super().select(60.0)
-            assert ready, "nothing will ever happen: everybody waits and no timer runs"
+            assert ready, "deadlock: every task waits and no timer runs"
             return ready
         ready = super().select(0)
         if not ready:

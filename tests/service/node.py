@@ -19,11 +19,12 @@ from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, Committed
 from ordertrack.service.monitoring.statistics import Statistics
-from ordertrack.service.tracking.tracking import HeldPoll, Tracking
+from ordertrack.service.tracking.tracking import Tracking
+from ordertrack.service.tracking.waiter import HeldPoll
 
 EPOCH = "a1b2"
 BOUND_S = 1_000
-"""Of virtual time: longer than any hold."""
+"""Seconds of virtual time: longer than any hold."""
 T = TypeVar("T")
 Feed = int | FeedKey
 
@@ -157,7 +158,7 @@ class Node:
         polling = self.tracking.poll(as_feed(feed), request, client, by)
         return client, asyncio.create_task(polling)
 
-    def assert_nobody_left(self) -> None:
+    def assert_hub_is_empty(self) -> None:
         assert (self.hub.joined, self.hub.held, self.hub.feeds_watched) == (0, 0, 0)
         assert (self.hub._by_client, self.hub._held_by_client, self.hub.next_deadline_s()) == ({}, {}, None)
 

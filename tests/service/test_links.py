@@ -1,11 +1,11 @@
-"""Tracking links: who follows an order with one, for how long, and that nobody else does."""
+"""Tracking links: the holder of a link, and how long it may follow the order."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.principal import ALL, ANYONE, Action, Principal, Role
 from ordertrack.core.tracking_link import MAX_LINKS, Link
-from ordertrack.ports.commits import Applied, Committed
+from ordertrack.ports.commits import Applied
 from ordertrack.service import links as service_links
 from ordertrack.service.links import CACHE_TTL_S, PREFIX, Links, is_link_token, new_link_token
 
@@ -72,10 +72,7 @@ class Shop:
         return new_link_token(self.drawn.to_bytes(16, "big"))
 
     async def open(self) -> Shop:
-        def committed(commits: Sequence[Committed], _: float) -> None:
-            self.links.committed(commits)
-
-        await self.store.open(committed)
+        await self.store.open(self.links.committed)
         for restaurant_id in ("r1", "r2"):
             await self.store.create(NewOrder("c1", restaurant_id), self.clock.now_ms())
         return self
@@ -120,7 +117,7 @@ async def shop() -> Shop:
 
 
 async def why(links: Links, token: str) -> str:
-    """Why nobody has this token."""
+    """Return the reason why the token is refused."""
     with pytest.raises(Unauthenticated) as refused:
         await links.resolve(token)
     assert links.peek(token) is None
@@ -158,7 +155,7 @@ def test_too_few_or_too_many_random_bytes_make_no_token(length: int) -> None:
 @example("otl_" + "٣" * 22)
 @example("OTL_" + "A" * 22)
 @example("otl_" + "A" * 21 + "=")
-def test_nothing_but_the_prefix_and_22_characters_looks_like_a_token(text: str) -> None:
+def test_only_the_prefix_and_22_characters_look_like_a_token(text: str) -> None:
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     expected = len(text) == 26 and text[:4] == "otl_" and all(character in alphabet for character in text[4:])
     assert is_link_token(text) is expected
@@ -167,7 +164,7 @@ def test_nothing_but_the_prefix_and_22_characters_looks_like_a_token(text: str) 
 # Giving links away
 
 
-async def test_who_has_the_token_of_a_link_is_its_holder_and_nobody_else(shop: Shop) -> None:
+async def test_only_the_token_of_a_link_identifies_its_holder(shop: Shop) -> None:
     link, token = await shop.made()
     assert link == Link(1, 1, NOW_MS, "service:shop", None)
     assert shop.links.peek(token) is None
@@ -268,7 +265,7 @@ async def test_a_revoked_link_is_worth_nothing_at_once(shop: Shop) -> None:
     assert shop.links.peek(other) == holders[1] == await shop.links.resolve(other)
 
 
-async def test_when_the_end_of_held_polls_is_asked_for_nobody_is_admitted_any_more(shop: Shop) -> None:
+async def test_revocation_refuses_requests_before_it_ends_polls(shop: Shop) -> None:
     link, token = await shop.made()
     await shop.links.resolve(token)
     peeked: list[Principal | None] = []
@@ -291,21 +288,21 @@ async def test_a_link_that_is_not_there_cannot_be_revoked(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("read", ["find_link", "order"])
-async def test_a_link_that_is_revoked_while_it_is_read_admits_nobody(shop: Shop, read: str) -> None:
+async def test_a_link_revoked_while_it_is_read_is_refused(shop: Shop, read: str) -> None:
     link, token = await shop.made()
     shop.store.meanwhile[read] = lambda: shop.links.revoke(1, link.id, SHOP)
     assert await why(shop.links, token) == "invalid"
     assert len(shop.revoked) == 1
 
 
-async def test_a_link_is_good_though_another_one_is_revoked_while_it_is_read(shop: Shop) -> None:
+async def test_revoking_one_link_keeps_another_that_is_being_read(shop: Shop) -> None:
     other, _ = await shop.made()
     link, token = await shop.made()
     shop.store.meanwhile["order"] = lambda: shop.links.revoke(1, other.id, SHOP)
     assert (await shop.links.resolve(token)).name == str(link.id)
 
 
-async def test_what_was_revoked_is_revoked_though_whoever_asked_has_gone(shop: Shop) -> None:
+async def test_a_revocation_is_complete_though_its_caller_has_gone(shop: Shop) -> None:
     link, token = await shop.made()
     await shop.links.resolve(token)
     going = asyncio.Event()
@@ -381,7 +378,7 @@ async def test_a_step_on_the_way_leaves_links_at_hand(shop: Shop) -> None:
     assert shop.links.peek(token) == holder
 
 
-async def test_an_order_that_ends_while_its_link_is_read_gives_the_link_its_end(shop: Shop) -> None:
+async def test_an_order_that_ends_while_its_link_is_read_limits_it(shop: Shop) -> None:
     _, token = await shop.made()
 
     shop.store.meanwhile["order"] = lambda: shop.become("delivered")
@@ -403,7 +400,7 @@ async def test_an_expiry_is_in_whole_seconds_and_never_early(shop: Shop) -> None
 # What is at hand
 
 
-async def test_a_verified_link_is_believed_for_so_long_without_asking_the_store(shop: Shop) -> None:
+async def test_a_verified_link_is_cached_for_a_time(shop: Shop) -> None:
     _, token = await shop.made()
     holder = await shop.links.resolve(token)
     shop.clock.pass_s(CACHE_TTL_S - 0.001)
@@ -423,9 +420,7 @@ async def test_putting_the_clock_back_prolongs_no_belief(shop: Shop) -> None:
     assert shop.links.peek(token) is None
 
 
-async def test_only_so_many_links_are_at_hand_and_the_least_used_goes_first(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_least_recently_used_link_leaves_a_full_cache(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_links, "MAX_VERIFIED", 2)
     tokens = [(await shop.made())[1] for _ in range(2)] + [(await shop.links.make(2, ANYONE))[1]]
     for token in tokens[:2]:
@@ -440,7 +435,7 @@ async def test_only_so_many_links_are_at_hand_and_the_least_used_goes_first(
     assert set(shop.links._verified_of) <= {2}
 
 
-# Nobody else
+# Other clients
 
 
 @pytest.mark.parametrize("token", ["", "otl_", "x", "otl_" + "A" * 21, "otl_" + "A" * 22 + " ", "eyJ.a.b", "é" * 26])
@@ -469,7 +464,7 @@ def test_no_token_that_was_not_made_is_ever_accepted(token: str, place: int, oth
 
 
 class Followers(RuleBasedStateMachine):
-    """Whatever happens to an order and its links, in whatever order it is asked: `resolve` says exactly what is so,
+    """Random steps with an order and its links: `resolve` always says what the store says,
     and `peek` says the same or nothing."""
 
     @initialize()

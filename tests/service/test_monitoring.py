@@ -39,7 +39,7 @@ class Process:
         return ProcessView(1.0, 2 * self.memory, self.memory, 10, 1_024, 1_795_342_530.0)
 
 
-class Nobody:
+class IgnoringWaiter:
     def answer(self, answer: object, committed_at_s: float | None) -> None: ...
 
     def refuse(self, error: object) -> None: ...
@@ -54,10 +54,10 @@ async def test_the_figures_say_what_is_held_and_what_was_done(clock: Any) -> Non
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
     polls = MIN_POLLS_TO_MEASURE
     for _ in range(polls - 1):
-        await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), Nobody())
+        await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
     process.memory += polls * 2_000
     assert (await monitor.snapshot(0)).bytes_per_held_poll is None
-    await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), Nobody())
+    await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
     await asyncio.sleep(12)
     stats = await monitor.snapshot(simulations_running=3)
     assert (stats.active_connections, stats.orders_watched, stats.max_connections_per_order) == (polls, 1, 1_000)
@@ -86,7 +86,7 @@ async def test_a_draining_node_is_not_ready(clock: Any) -> None:
     assert await monitor.not_ready() == "draining"
 
 
-def test_latencies_nobody_has_measured_yet_are_unknown() -> None:
+def test_latencies_that_were_not_measured_are_unknown() -> None:
     assert Statistics().wake_latency_ms() == WakeLatency(None, None, None)
 
 
@@ -111,7 +111,7 @@ def test_old_latencies_are_forgotten() -> None:
     assert statistics.wake_latency_ms().max == 1.0
 
 
-async def test_the_figures_for_machines_say_who_is_held_until_it_is_answered(clock: Any) -> None:
+async def test_figures_count_held_polls_until_they_are_answered(clock: Any) -> None:
     store = MemoryStore("a1b2", clock)
     hub: Hub[Any] = Hub(Caps(10, 1_000, 20), full_retry_after_s=lambda: 7)
     tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0, draw=lambda: 0.5)
@@ -119,7 +119,7 @@ async def test_the_figures_for_machines_say_who_is_held_until_it_is_answered(clo
     monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1.2.3")
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
     for _ in range(3):
-        await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), Nobody())
+        await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
     figures = await monitor.figures(simulations_running=2)
     assert figures.polls_held == dict.fromkeys(FeedKind, 0) | {FeedKind.ORDER: 3}
     assert (figures.feeds_watched, figures.max_polls_held, figures.simulations_running) == (1, 20, 2)
@@ -151,7 +151,7 @@ def _busy(seconds: float) -> None:
     asyncio.get_running_loop()._jumping.now_s += seconds  # type: ignore[attr-defined]
 
 
-async def test_a_loop_that_is_busy_is_seen_to_lag_by_as_much_as_it_was_late() -> None:
+async def test_a_busy_event_loop_is_measured_as_its_lag() -> None:
     lags: list[float] = []
     watch = LoopLagTimer(lags.append)
     watch.start()

@@ -66,7 +66,7 @@ async def test_a_refused_change_raises_what_the_store_says(orders: Orders) -> No
         await orders.one(404, ANYONE)
 
 
-async def test_many_changes_have_one_result_each_and_a_refusal_does_not_stop_the_rest(orders: Orders) -> None:
+async def test_each_of_many_changes_has_its_own_result(orders: Orders) -> None:
     order = (await orders.create(NEW, ANYONE, None)).order
     results = await orders.change_all([to(404, "ready"), to(order.id, "ready"), to(order.id, "confirmed")])
     assert isinstance(results[0], OrderNotFound)

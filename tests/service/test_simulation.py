@@ -29,7 +29,7 @@ from ordertrack.service.simulation import MAX_SLEEP_S, MAX_STALE_ENTRIES, MAX_ST
 pytestmark = pytest.mark.anyio
 
 BOUND_S = 100_000
-"""Of virtual time: a simulation takes 33 minutes of it."""
+"""Seconds of virtual time: a simulation takes 33 minutes."""
 MINUTE_S = 60
 WAY = [("preparing", 3), ("ready", 18), ("picked_up", 23), ("delivered", 33)]
 
@@ -98,7 +98,7 @@ class Kitchen:
     @asynccontextmanager
     async def simulator(self) -> AsyncIterator[Simulator]:
         simulator = Simulator(self.store, self.clock)
-        await self.memory.open(self.listen, simulator.announced)
+        await self.memory.open(self.listen, simulations=simulator.announced)
         await simulator.open()
         try:
             yield simulator
@@ -119,7 +119,7 @@ def on_schedule(seconds: float) -> Any:
     return pytest.approx(seconds, abs=0.01)
 
 
-async def test_an_order_takes_its_way_on_schedule_as_real_updates_by_the_simulator(kitchen: Kitchen) -> None:
+async def test_simulated_steps_are_updates_on_schedule(kitchen: Kitchen) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
         steps = await simulator.start(order_id, WorkflowOptions())
@@ -148,7 +148,7 @@ async def test_several_orders_follow_each_its_own_schedule(kitchen: Kitchen) -> 
         assert kitchen.diary[order_id] == expected
 
 
-async def test_a_simulation_started_while_the_driver_sleeps_is_not_late(kitchen: Kitchen) -> None:
+async def test_a_simulation_started_while_the_driver_waits_is_on_time(kitchen: Kitchen) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
         await kitchen.pass_time(1)
@@ -189,7 +189,7 @@ async def test_a_simulation_goes_on_after_a_restart(kitchen: Kitchen) -> None:
     assert kitchen.diary[order_id] == [(status, on_schedule(minutes * MINUTE_S)) for status, minutes in WAY]
 
 
-async def test_steps_that_came_due_while_nobody_was_there_follow_at_once_and_in_order(kitchen: Kitchen) -> None:
+async def test_steps_due_during_a_stop_follow_at_once_in_order(kitchen: Kitchen) -> None:
     order_id, other_id = await kitchen.place(), await kitchen.place()
     async with kitchen.simulator() as simulator:
         await simulator.start(order_id, WorkflowOptions())
@@ -205,7 +205,7 @@ async def test_steps_that_came_due_while_nobody_was_there_follow_at_once_and_in_
 
 
 @pytest.mark.parametrize("status", ["preparing", "ready", "cancelled"])
-async def test_a_change_of_status_by_somebody_else_ends_the_simulation(kitchen: Kitchen, status: str) -> None:
+async def test_another_change_of_status_ends_the_simulation(kitchen: Kitchen, status: str) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
         await simulator.start(order_id, WorkflowOptions())
@@ -240,9 +240,7 @@ async def test_a_stopped_simulation_takes_no_more_steps(kitchen: Kitchen) -> Non
 
 
 @pytest.mark.parametrize("by", ["stop", "cook"])
-async def test_a_simulation_started_again_is_not_confused_by_the_steps_of_the_earlier_one(
-    kitchen: Kitchen, by: str
-) -> None:
+async def test_a_new_simulation_ignores_steps_of_the_earlier_one(kitchen: Kitchen, by: str) -> None:
     """The earlier one's steps were due a minute before the new one's, with the same numbers."""
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
@@ -260,7 +258,7 @@ async def test_a_simulation_started_again_is_not_confused_by_the_steps_of_the_ea
     assert kitchen.diary[order_id] == [(status, on_schedule((minutes + 1) * MINUTE_S)) for status, minutes in WAY]
 
 
-async def test_a_simulation_stopped_and_started_again_in_the_same_moment_takes_each_step_once(kitchen: Kitchen) -> None:
+async def test_a_simulation_restarted_at_once_takes_each_step_once(kitchen: Kitchen) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
         for _ in range(5):
@@ -271,7 +269,7 @@ async def test_a_simulation_stopped_and_started_again_in_the_same_moment_takes_e
     assert kitchen.diary[order_id] == [(status, on_schedule(minutes * MINUTE_S)) for status, minutes in WAY]
 
 
-async def test_a_step_on_its_way_when_its_simulation_is_replaced_is_not_taken_for_one_of_the_new(
+async def test_a_late_step_of_a_replaced_simulation_is_refused(
     kitchen: Kitchen,
 ) -> None:
     order_id = await kitchen.place()
@@ -325,7 +323,7 @@ async def test_a_wall_clock_put_back_delays_the_steps_and_loses_none(kitchen: Ki
     assert kitchen.diary[order_id] == [(status, on_schedule((minutes + 10) * MINUTE_S)) for status, minutes in WAY]
 
 
-@pytest.mark.parametrize("failure", [StoreUnavailable(retry_after_s=5), RuntimeError("nobody thought of this")])
+@pytest.mark.parametrize("failure", [StoreUnavailable(retry_after_s=5), RuntimeError("unexpected")])
 async def test_a_store_that_fails_for_a_while_only_delays_the_steps(kitchen: Kitchen, failure: Exception) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
@@ -339,7 +337,7 @@ async def test_a_store_that_fails_for_a_while_only_delays_the_steps(kitchen: Kit
     assert kitchen.diary[order_id][1:] == [(status, on_schedule(minutes * MINUTE_S)) for status, minutes in others]
 
 
-async def test_a_simulation_stopped_while_the_store_is_overloaded_stays_stopped(kitchen: Kitchen) -> None:
+async def test_a_simulation_stopped_under_overload_stays_stopped(kitchen: Kitchen) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
         await simulator.start(order_id, WorkflowOptions())
@@ -351,7 +349,7 @@ async def test_a_simulation_stopped_while_the_store_is_overloaded_stays_stopped(
     assert kitchen.diary[order_id] == []
 
 
-async def test_a_simulation_whose_step_is_refused_is_given_up_and_the_others_go_on(kitchen: Kitchen) -> None:
+async def test_a_refused_step_ends_its_simulation_only(kitchen: Kitchen) -> None:
     full_id, order_id = await kitchen.place(), await kitchen.place()
     for n in range(MAX_EVENTS - 1):
         await kitchen.change(AssignCourier(full_id, f"d{n}", "shop"))
@@ -367,7 +365,7 @@ async def test_a_simulation_whose_step_is_refused_is_given_up_and_the_others_go_
     assert kitchen.diary[full_id] == []
 
 
-async def test_closing_ends_it_whatever_it_waits_for(kitchen: Kitchen) -> None:
+async def test_closing_ends_the_driver_at_each_wait(kitchen: Kitchen) -> None:
     await Simulator(kitchen.store, kitchen.clock).close()
     async with kitchen.simulator():
         await kitchen.pass_time(1)
@@ -379,7 +377,7 @@ async def test_closing_ends_it_whatever_it_waits_for(kitchen: Kitchen) -> None:
     assert kitchen.diary[order_id] == []
 
 
-async def test_a_simulation_that_somebody_else_ended_no_longer_counts_as_running(kitchen: Kitchen) -> None:
+async def test_a_simulation_that_a_change_ended_is_not_running(kitchen: Kitchen) -> None:
     order_id = await kitchen.place()
     async with kitchen.simulator() as simulator:
         await simulator.start(order_id, WorkflowOptions())

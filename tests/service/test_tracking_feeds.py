@@ -49,7 +49,7 @@ async def test_a_first_poll_gets_the_orders_that_have_not_ended(node: Node) -> N
     for feed in (CUSTOMER, BOARD):
         answer = await node.poll(feed)
         assert (answer.reason, changes(answer)) == ("snapshot", FeedChanges(3, (await node.store.order(active_id),)))
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
 async def test_a_poll_that_is_behind_gets_what_changed_and_what_ended(node: Node) -> None:
@@ -58,19 +58,19 @@ async def test_a_poll_that_is_behind_gets_what_changed_and_what_ended(node: Node
     for position, expected in ((1, (two, one)), (2, (two, one)), (3, (one,))):
         answer = await node.poll(BOARD, cursor=at(position), timeout_s=30.0)
         assert (answer.reason, answer.position, changes(answer)) == ("changed", position, FeedChanges(4, expected))
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
-async def test_a_party_nobody_has_heard_of_is_an_empty_feed_that_can_be_waited_on(node: Node) -> None:
-    nobody = courier("d9")
-    assert changes(await node.poll(nobody)) == FeedChanges(0)
-    client, _ = await node.held(nobody, cursor=at(0), timeout_s=30.0)
+async def test_an_unknown_party_has_an_empty_feed_to_poll(node: Node) -> None:
+    unknown = courier("d9")
+    assert changes(await node.poll(unknown)) == FeedChanges(0)
+    client, _ = await node.held(unknown, cursor=at(0), timeout_s=30.0)
     order_id = await node.place("d9")
     answer = await bounded(client.told)
     assert changes(answer) == FeedChanges(1, (await node.store.order(order_id),))
 
 
-async def test_a_cursor_of_another_epoch_is_a_reset_with_the_orders_that_have_not_ended(node: Node) -> None:
+async def test_a_cursor_of_another_epoch_resets_with_active_orders(node: Node) -> None:
     await node.become(await node.place(), "delivered")
     order = await node.store.order(await node.place())
     answer = await node.poll(BOARD, cursor=Cursor("ffff", 3), timeout_s=30.0)
@@ -81,7 +81,7 @@ async def test_last_update_is_refused_before_anything_is_read(node: Node) -> Non
     with pytest.raises(InvalidInput):
         await node.poll(BOARD, last_update_ms=5)
     assert node.store.reads == 0
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
 async def test_a_long_snapshot_comes_in_pages_and_then_is_waited_on(node: Node) -> None:
@@ -98,7 +98,7 @@ async def test_a_long_snapshot_comes_in_pages_and_then_is_waited_on(node: Node) 
     await node.held(BOARD, cursor=at(second.state.version), timeout_s=30.0)
 
 
-async def test_what_ended_before_a_snapshot_began_is_not_on_its_later_pages(node: Node) -> None:
+async def test_a_snapshot_has_no_orders_that_ended_before_it(node: Node) -> None:
     ids = [await node.place() for _ in range(PAGE_ENTRIES + 30)]
     await apply(node, *(ChangeStatus(id_, Status.CANCELLED, "shop") for id_ in ids[-20:]))
     first = changes(await node.poll(BOARD))
@@ -120,10 +120,10 @@ async def test_a_held_poll_is_told_of_a_new_order_and_of_a_change(node: Node, fe
     client, _ = await node.held(feed, cursor=at(2), timeout_s=30.0)
     new_id = await node.place("d1")
     assert changes(await bounded(client.told)) == FeedChanges(3, (await node.store.order(new_id),))
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
-async def test_the_polls_of_one_feed_share_what_they_are_told_and_nothing_is_read_for_it(node: Node) -> None:
+async def test_polls_of_one_feed_share_an_answer_without_a_read(node: Node) -> None:
     order_id = await node.place()
     clients = [(await node.held(BOARD, timeout_s=30.0))[0] for _ in range(10)]
     other, _ = await node.held(FeedKey(FeedKind.RESTAURANT, "r2"), timeout_s=30.0)
@@ -144,7 +144,7 @@ async def test_many_orders_of_one_commit_come_in_one_answer(node: Node) -> None:
     assert changes(answer).version == 10
 
 
-async def test_a_commit_that_changes_an_order_twice_comes_as_its_final_state(node: Node) -> None:
+async def test_two_changes_of_an_order_in_a_commit_come_as_one(node: Node) -> None:
     """The feed's versions then have a hole, and whether something else fell into it only the store can say."""
     one_id, two_id = await node.place(), await node.place()
     clients = [(await node.held(BOARD, cursor=at(2), timeout_s=30.0))[0] for _ in range(3)]
@@ -160,11 +160,11 @@ async def test_a_commit_that_changes_an_order_twice_comes_as_its_final_state(nod
         assert (answer.reason, changes(answer)) == ("changed", FeedChanges(5, (two, one)))
         assert client.committed_at_s is not None
     await node.tracking.close()
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
     assert node.statistics.lost_wakeups == 0
 
 
-async def test_a_commit_of_more_than_a_page_is_told_up_to_where_the_page_ends(node: Node) -> None:
+async def test_a_commit_of_more_than_a_page_comes_in_pages(node: Node) -> None:
     client, _ = await node.held(BOARD, cursor=at(0), timeout_s=30.0)
     ids = [(await node.place()) for _ in range(PAGE_ENTRIES + 20)]
     await bounded(client.told)
@@ -197,11 +197,11 @@ async def test_news_while_the_version_is_read_is_not_slept_over(node: Node) -> N
     assert isinstance(answer, Answer)
     assert (answer.reason, changes(answer)) == ("changed", FeedChanges(2, (order,)))
     assert not client.told.done()
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
 @pytest.mark.parametrize("afresh", [False, True])
-async def test_news_while_the_changes_are_read_is_in_them_or_after_their_cursor(node: Node, afresh: bool) -> None:
+async def test_news_while_changes_are_read_is_not_missed(node: Node, afresh: bool) -> None:
     order_id = await node.place()
     await node.become(order_id, "preparing")
     node.store.reads_afresh = afresh
@@ -218,10 +218,10 @@ async def test_news_while_the_changes_are_read_is_in_them_or_after_their_cursor(
     if changes(answer).version == 2:
         answer = await node.poll(BOARD, cursor=at(2), timeout_s=30.0)
     assert changes(answer) == FeedChanges(3, (order,))
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
-async def test_a_client_that_goes_while_its_changes_are_read_leaves_nothing_behind(node: Node) -> None:
+async def test_a_client_that_goes_while_changes_are_read_leaves(node: Node) -> None:
     one_id = await node.place()
     client, poll = await node.held(BOARD, cursor=at(1), timeout_s=30.0)
     node.store.hold_reads()
@@ -231,10 +231,10 @@ async def test_a_client_that_goes_while_its_changes_are_read_leaves_nothing_behi
     node.store.gate.set()
     await node.tracking.close()
     assert not client.told.done()
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
-async def test_a_store_that_fails_while_changes_are_read_refuses_the_poll(node: Node) -> None:
+async def test_a_store_failure_while_changes_are_read_refuses(node: Node) -> None:
     order_id = await node.place()
     client, _ = await node.held(BOARD, cursor=at(1), timeout_s=30.0)
     node.store.failure = UNAVAILABLE
@@ -244,20 +244,20 @@ async def test_a_store_that_fails_while_changes_are_read_refuses_the_poll(node: 
     with pytest.raises(StoreUnavailable):
         await node.poll(BOARD)
     await node.tracking.close()
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
 # Deadlines, drains, caps
 
 
-async def test_a_deadline_without_news_has_nothing_to_tell_and_keeps_the_position(node: Node) -> None:
+async def test_a_deadline_without_news_keeps_the_position(node: Node) -> None:
     await node.place()
     client, _ = await node.held(BOARD, cursor=at(1), timeout_s=5.0)
     answer = await bounded(client.told)
     assert (answer.reason, answer.position, changes(answer)) == ("timeout", 1, FeedChanges(1))
 
 
-async def test_a_hidden_commit_is_found_at_the_deadline_with_all_that_changed_and_counted(node: Node) -> None:
+async def test_a_hidden_commit_is_found_with_its_changes(node: Node) -> None:
     order_id = await node.place()
     client, _ = await node.held(BOARD, cursor=at(1), timeout_s=1.0)
     node.store.hides_commits = True
@@ -268,7 +268,7 @@ async def test_a_hidden_commit_is_found_at_the_deadline_with_all_that_changed_an
 
 
 async def test_a_commit_after_a_hidden_one_tells_of_both(node: Node) -> None:
-    """What a commit tells is not all that this poll has missed, so the store is asked."""
+    """The poll has missed more than this commit, so the store is read."""
     one_id, two_id = await node.place(), await node.place()
     client, _ = await node.held(BOARD, cursor=at(2), timeout_s=30.0)
     node.store.hides_commits = True
@@ -278,17 +278,17 @@ async def test_a_commit_after_a_hidden_one_tells_of_both(node: Node) -> None:
     assert changes(await bounded(client.told)) == FeedChanges(4, (one, two))
 
 
-async def test_a_poll_ahead_of_the_store_is_reset_with_what_has_not_ended(node: Node) -> None:
+async def test_a_poll_ahead_of_its_feed_is_reset_with_active_orders(node: Node) -> None:
     order_id = await node.place()
     client, _ = await node.held(BOARD, cursor=at(9), timeout_s=30.0)
     answer = await bounded(client.told)
     assert (answer.reason, answer.position) == ("reset", None)
     assert changes(answer) == FeedChanges(1, (await node.store.order(order_id),))
     await node.tracking.close()
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
-async def test_a_poll_ahead_of_the_store_is_told_only_of_what_comes_after_its_position(node: Node) -> None:
+async def test_a_poll_ahead_of_its_feed_gets_only_later_changes(node: Node) -> None:
     ids = [await node.place() for _ in range(3)]
     client, _ = await node.held(BOARD, cursor=at(4), timeout_s=30.0)
     await apply(node, *(ChangeStatus(id_, Status.PREPARING, "cook") for id_ in ids))
@@ -301,7 +301,7 @@ async def test_a_drain_answers_the_polls_of_every_feed(node: Node) -> None:
     clients = [(await node.held(feed, timeout_s=30.0))[0] for feed in (CUSTOMER, BOARD, courier("d1"), order_id)]
     await bounded(node.tracking.drain())
     assert [(await bounded(client.told)).reason for client in clients] == ["drain"] * 4
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
 async def test_a_drain_tells_a_poll_that_is_ahead_what_has_not_ended(node: Node) -> None:
@@ -321,7 +321,7 @@ async def test_the_cap_is_one_for_each_feed(node: Node) -> None:
     assert (await node.poll(BOARD)).reason == "snapshot"
 
 
-async def test_the_newest_poll_of_a_client_ends_its_older_one_of_the_same_feed_alone(node: Node) -> None:
+async def test_a_newer_poll_of_a_client_ends_its_older_one_only(node: Node) -> None:
     await node.place()
     customer, _ = await node.held(CUSTOMER, timeout_s=30.0, client_id="me")
     older, _ = await node.held(BOARD, cursor=at(1), timeout_s=30.0, client_id="me")
@@ -340,7 +340,7 @@ async def test_what_is_at_hand_is_decided_without_a_read_or_a_task(node: Node, f
     await node.place()
     if not node.store.at_hand:
         assert node.tracking.poll_now(feed, PollRequest(timeout_s=0.0), Client()) is None
-        node.assert_nobody_left()
+        node.assert_hub_is_empty()
         return
     answer = node.tracking.poll_now(feed, PollRequest(timeout_s=0.0), Client())
     assert isinstance(answer, Answer)
@@ -357,15 +357,15 @@ async def test_news_of_a_feed_has_to_be_read(node: Node) -> None:
     await node.place()
     for request in (PollRequest(), PollRequest(cursor=at(0))):
         assert node.tracking.poll_now(BOARD, request, Client()) is None
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
     assert node.statistics.polls == {}
 
 
 @pytest.mark.parametrize("feed", [order_feed(1), BOARD])
-async def test_many_deadlines_at_once_are_settled_in_turns_between_which_clients_may_leave(
+async def test_clients_may_leave_between_the_turns_of_many_deadlines(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, feed: FeedKey
 ) -> None:
-    monkeypatch.setattr(tracking, "SETTLED_AT_ONCE", 3)
+    monkeypatch.setattr(tracking, "RESOLVED_PER_TURN", 3)
     node = Node(clock)
     await node.store.open(node.tracking.committed)
     await node.place()
@@ -378,7 +378,7 @@ async def test_many_deadlines_at_once_are_settled_in_turns_between_which_clients
     assert [(await bounded(client.told)).reason for client, _ in waiting] == ["timeout"] * len(waiting)
     await node.tracking.close()
     assert not gone.told.done()
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
 # Everything at once
@@ -416,7 +416,7 @@ class Storm:
         return ChangeStatus(order_id, status, "cook", reason="so", undo=self.dice.random() < 0.5)
 
     async def follow(self, feed: FeedKey) -> dict[int, Order]:
-        """What a client of this feed knows once nothing happens any more: the newest it was told of each order."""
+        """Return the newest version of each order that the client got."""
         known: dict[int, Order] = {}
         cursor: Cursor | None = None
         while True:
@@ -452,7 +452,7 @@ class Storm:
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_in_a_storm_every_follower_ends_with_the_final_state_of_every_order(
+async def test_random_commits_leave_every_follower_up_to_date(
     node: Node, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     dice = random.Random(seed)
@@ -474,6 +474,6 @@ async def test_in_a_storm_every_follower_ends_with_the_final_state_of_every_orde
         known = follower.result()
         # What had ended before a client came is nothing to it; all else is there, and nothing that is not so.
         assert {order.id: order for order in theirs if order.id in known or not order.status.ended} == known
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
     assert node.statistics.lost_wakeups == 0
     assert node.statistics.polls[Reason.CHANGED] > 50

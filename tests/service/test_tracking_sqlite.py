@@ -74,7 +74,7 @@ async def change(store: SqliteStore, order_id: int, clock: SystemClock, dice: ra
 
 
 @pytest.mark.parametrize("cached_orders", [1, 10_000])
-async def test_in_a_storm_over_sqlite_every_client_sees_every_version_and_no_wake_up_is_lost(
+async def test_random_commits_over_sqlite_reach_every_poll(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached_orders: int
 ) -> None:
     monkeypatch.setattr(sqlite_store, "CACHED_ORDERS", cached_orders)
@@ -148,7 +148,7 @@ async def change_any(store: SqliteStore, ids: list[int], clock: SystemClock, dic
 
 @pytest.mark.parametrize("page", [2, 100])
 @pytest.mark.parametrize("cached", [1, 10_000])
-async def test_in_a_storm_over_sqlite_every_board_ends_with_the_final_state_of_every_order(
+async def test_random_commits_over_sqlite_leave_boards_up_to_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: int, page: int
 ) -> None:
     monkeypatch.setattr(sqlite_store, "CACHED_ORDERS", cached)

@@ -12,7 +12,7 @@ from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, orde
 from ordertrack.core.order import Order
 from ordertrack.core.poll import Reason
 from ordertrack.ports.clock import Clock
-from ordertrack.service.tracking.reads import MAX_READS_SOON
+from ordertrack.service.tracking.reads import MAX_QUEUED_READS
 from ordertrack.service.tracking.tracking import CLOSE_LIMIT_S
 from service.node import Node, bounded
 
@@ -22,7 +22,7 @@ CUSTOMER = FeedKey(FeedKind.CUSTOMER, "c1")
 
 
 async def test_a_read_without_end_delays_no_deadline(node: Node) -> None:
-    """What was announced says that there is nothing new; of an order that is not at hand nothing can be said."""
+    """Without announced news a feed has nothing new; an order that is not cached is refused."""
     order_id = await node.place()
     polls = {feed: (await node.held(feed, timeout_s=10.0))[0] for feed in (CUSTOMER, order_feed(order_id))}
     due_at_s = node.clock.monotonic_s() + 10.0
@@ -32,7 +32,7 @@ async def test_a_read_without_end_delays_no_deadline(node: Node) -> None:
     with pytest.raises(StoreUnavailable):
         await bounded(polls[order_feed(order_id)].told)
     assert all(client.told_at_s <= due_at_s + 1.0 for client in polls.values())
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()
 
 
 async def test_an_order_at_hand_is_told_at_its_deadline_without_a_read(clock: Clock) -> None:
@@ -59,7 +59,7 @@ async def test_many_deadlines_share_one_stalled_store(clock: Clock) -> None:
     reads = node.store.reads
     assert {(await bounded(client.told)).reason for client in clients} == {Reason.TIMEOUT}
     assert max(client.told_at_s for client in clients) <= due_at_s + 1.0
-    assert node.store.reads - reads <= MAX_READS_SOON, "no more than these wait for a store that does not answer"
+    assert node.store.reads - reads <= MAX_QUEUED_READS, "no more than these wait for a store that does not answer"
 
 
 async def test_a_slow_store_is_asked_for_every_poll_in_its_turn(clock: Clock) -> None:
@@ -67,7 +67,7 @@ async def test_a_slow_store_is_asked_for_every_poll_in_its_turn(clock: Clock) ->
     node = Node(clock, at_hand=False, max_polls_per_feed=10_000, max_polls=10_000)
     await node.store.open(node.tracking.committed)
     await node.place()
-    clients = [(await node.held(CUSTOMER, timeout_s=10.0))[0] for _ in range(5 * MAX_READS_SOON)]
+    clients = [(await node.held(CUSTOMER, timeout_s=10.0))[0] for _ in range(5 * MAX_QUEUED_READS)]
     read = node.store.feed_version
     compared = 0
 
@@ -112,4 +112,4 @@ async def test_a_fault_answers_the_poll_it_meets(clock: Clock) -> None:
     with capture_logs() as logs, pytest.raises(InternalError) as refused:
         await bounded(client.told)
     assert [entry.get("incident") for entry in logs] == [refused.value.incident]
-    node.assert_nobody_left()
+    node.assert_hub_is_empty()

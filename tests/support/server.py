@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""A server of ours in a process of its own."""
-=======
 """An ordertrack server in a separate process, started by its command."""
->>>>>>> d-edges
 
 from __future__ import annotations
 

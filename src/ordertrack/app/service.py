@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 import structlog
@@ -14,7 +14,6 @@ from ordertrack.http.asgi.transport import AsgiApp
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.gate.timeouts import Timeouts
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.commits import Committed
 from ordertrack.ports.store import Store
 from ordertrack.ports.tokens import Tokens
 from ordertrack.service.links import Links
@@ -52,7 +51,7 @@ class Service:
         """Raises: StoreCannotOpen."""
         if self.tokens is not None:
             await self.tokens.open()
-        await self.store.open(self._committed, self.simulator.announced)
+        await self.store.open(self.tracking.committed, self.links.committed, simulations=self.simulator.announced)
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()
@@ -101,10 +100,6 @@ class Service:
         for name, step in steps:  # the store comes last and gets all remaining time: it may have changes to commit
             left_s = now_s + limit_s - self.clock.monotonic_s()
             await _within(left_s if name == "store" else left_s / 4, name, step)
-
-    def _committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
-        self.tracking.committed(commits, committed_at_s)
-        self.links.committed(commits)
 
 
 async def _within(limit_s: float, name: str, step: Callable[[float], Coroutine[None, None, None]]) -> None:

@@ -125,18 +125,18 @@ def check_change(principal: Principal, order: Order, change: Change) -> None:
     """
     if not owns(principal, order):
         raise OrderNotFound(order.id)
-    action = action_of(change)
-    right = (action, change.to if isinstance(change, ChangeStatus) and action is Action.MOVE else None)
-    if not _grant_allows(GRANTS[principal.role, right], principal, order, change):
-        raise Forbidden(principal.role, *right)
-
-
-def action_of(change: Change) -> Action:
+    right: Right
     if not isinstance(change, ChangeStatus):
-        return Action.ASSIGN_COURIER
-    if change.undo:
-        return Action.UNDO
-    return Action.CANCEL if change.to is Status.CANCELLED else Action.MOVE
+        right = (Action.ASSIGN_COURIER, None)
+    elif change.undo:
+        right = (Action.UNDO, None)
+    elif change.to is Status.CANCELLED:
+        right = (Action.CANCEL, None)
+    else:
+        right = (Action.MOVE, change.to)
+    grant = GRANTS[principal.role, right]
+    if grant is not Grant.YES and not _grant_allows(grant, principal, order, change):
+        raise Forbidden(principal.role, *right)
 
 
 def undo_window_ms(principal: Principal, setting_ms: int) -> int | None:

@@ -119,7 +119,7 @@ class Hub(Generic[W]):
         self.draining = False
         self.closed = False
         self.held = 0
-        """Parked polls now."""
+        """Number of parked polls."""
         self.held_by_kind = dict.fromkeys(FeedKind, 0)
         self._full_retry_after_s = full_retry_after_s
         self._drained_at_s = math.inf
@@ -132,7 +132,7 @@ class Hub(Generic[W]):
 
     @property
     def joined(self) -> int:
-        """Polls reading or parked now."""
+        """Number of polls that are reading or parked."""
         return sum(map(len, self._by_feed.values()))
 
     def has(self, poll: Poll[W]) -> bool:
@@ -208,7 +208,7 @@ class Hub(Generic[W]):
             return []
         woken = []
         for poll in polls:
-            if poll.later is None:  # not parked; the property would be called for each poll of each change
+            if poll.later is None:  # not parked; inline for speed
                 poll.announced = max(poll.announced, version)
             elif final or poll.position < version:
                 woken.append(poll)
@@ -228,7 +228,7 @@ class Hub(Generic[W]):
         return self._deadlines.next_s()
 
     def drain(self, now_s: float, until_s: float, draw: Callable[[], float]) -> None:
-        """Spread the deadlines of all parked polls over the time until `until_s`; `draw` gives numbers from 0 to 1."""
+        """Spread the deadlines of parked polls over the time until `until_s`. `draw` returns numbers from 0 to 1."""
         self.draining = True
         self._drained_at_s = until_s
         for polls in self._by_feed.values():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 import msgspec
 
 from ordertrack.core.errors import (
@@ -63,19 +61,12 @@ def advance(order: Order, change: Change, now_ms: int) -> Event | None:
 
     Raises: an `OrderConflict` when the rules do not allow it.
     """
-    match change:
-        case ChangeStatus():
-            return _change_status(order, change, now_ms)
-        case AssignCourier():
-            return _assign_courier(order, change, now_ms)
-        case _:
-            assert_never(change)
-
-
-def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | None:
+    if isinstance(change, AssignCourier):
+        return _assign_courier(order, change, now_ms)
     move = TRANSITIONS[order.status, change.to]
     is_repeated = move is Move.SAME
-    _check_condition(order, change, is_repeated=is_repeated)
+    if change.if_match is not None or change.expected_version is not None:
+        _check_condition(order, change, is_repeated=is_repeated)
     if is_repeated:
         return None
     undone: Event | None = None
@@ -85,11 +76,12 @@ def _change_status(order: Order, change: ChangeStatus, now_ms: int) -> Event | N
         raise IllegalTransition(order, change.to, undo_possible=_undo_possible(order, change, now_ms))
     if move is Move.CANCEL_WITH_REASON and not change.reason:
         raise ReasonRequired(order, change.to)
-    _check_log_limit(order, ends=change.to.ended)
+    if order.version >= MAX_EVENTS and not change.to.ended:
+        raise OrderLogFull(order, MAX_EVENTS)
     skipped: tuple[Status, ...] = ()
     if move is Move.SKIP:
         skipped = PROGRESSION[PROGRESSION.index(order.status) + 1 : PROGRESSION.index(change.to)]
-    recorded_at_ms = _next_time(order, now_ms)
+    recorded_at_ms = max(now_ms, order.updated_at_ms + 1)  # strictly increasing: an echoed `updated_at` is a position
     at_ms = recorded_at_ms if change.occurred_at_ms is None else min(change.occurred_at_ms, recorded_at_ms)
     return Event(
         version=order.version + 1,
@@ -128,13 +120,15 @@ def _undo_possible(order: Order, change: ChangeStatus, now_ms: int) -> bool:
 
 def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event | None:
     is_repeated = order.courier_id == change.courier_id
-    _check_condition(order, change, is_repeated=is_repeated)
+    if change.if_match is not None or change.expected_version is not None:
+        _check_condition(order, change, is_repeated=is_repeated)
     if is_repeated:
         return None
     if order.status.ended:
         raise OrderEnded(order)
-    _check_log_limit(order, ends=False)
-    recorded_at_ms = _next_time(order, now_ms)
+    if order.version >= MAX_EVENTS:
+        raise OrderLogFull(order, MAX_EVENTS)
+    recorded_at_ms = max(now_ms, order.updated_at_ms + 1)
     return Event(
         version=order.version + 1,
         type=EventType.COURIER_ASSIGNED,
@@ -175,20 +169,8 @@ def _check_condition(order: Order, change: Change, *, is_repeated: bool) -> None
 
     Raises: PreconditionFailed, VersionConflict.
     """
-    if change.if_match is None and change.expected_version is None:
-        return
     matching = {order.version, order.version - 1} if is_repeated else {order.version}
     if change.if_match is not None and not change.if_match & matching:
         raise PreconditionFailed(order)
     if change.expected_version is not None and change.expected_version not in matching:
         raise VersionConflict(order, change.expected_version)
-
-
-def _check_log_limit(order: Order, *, ends: bool) -> None:
-    if order.version >= MAX_EVENTS and not ends:
-        raise OrderLogFull(order, MAX_EVENTS)
-
-
-def _next_time(order: Order, now_ms: int) -> int:
-    """Return a time that strictly increases per order, so that `updated_at` identifies a version."""
-    return max(now_ms, order.updated_at_ms + 1)

@@ -157,31 +157,29 @@ def decide_at(
     `waited` is True for such a poll: it does not wait again for a store that is behind it. A poll of an ended order is
     never held, not even for a store that is behind: no more versions are expected.
     """
+    if left_s > 0 and position >= state.version and not has_ended(state):
+        if position == state.version:
+            return Hold(position, left_s)  # 3.11
+        if not waited:
+            return Hold(position, min(left_s, AHEAD_WAIT_S))  # 3.9
+    return answer_now(position, state, conditional=conditional)
+
+
+def answer_now(position: int, state: State, *, conditional: bool = False) -> Answer:
+    """Return the answer of a poll that is not held, or not any longer."""
     if position < state.version:
         return Answer(state, Reason.CHANGED, position)  # 3.8
-    ended = has_ended(state)
-    if position > state.version:  # 3.9
-        if ended or waited or left_s <= 0:
-            return Answer(state, Reason.RESET, None)
-        return Hold(position, min(left_s, AHEAD_WAIT_S))
-    if ended:
+    if position > state.version:
+        return Answer(state, Reason.RESET, None)  # 3.9
+    if has_ended(state):
         return Answer(state, Reason.TERMINAL, position)  # 3.10
-    if left_s <= 0:
-        return Answer(state, Reason.TIMEOUT, position, not_modified=conditional)  # 3.12
-    return Hold(position, left_s)  # 3.11
-
-
-def decide_news(position: int, order: Order) -> Answer:
-    """Answer a held poll after a commit with an event beyond its position or with the end of the order."""
-    answer = decide_at(position, order, 0.0)
-    assert isinstance(answer, Answer)
-    return answer
+    return Answer(state, Reason.TIMEOUT, position, not_modified=conditional)  # 3.12
 
 
 def decide_drained(position: int, state: State) -> Answer:
     """Answer a held poll in a drain: with news if there is any, else with the request to poll again."""
-    answer = decide_at(position, state, 0.0)
-    if isinstance(answer, Hold) or answer.reason is Reason.TIMEOUT:
+    answer = answer_now(position, state)
+    if answer.reason is Reason.TIMEOUT:
         return Answer(state, Reason.DRAIN, position)
     return answer
 

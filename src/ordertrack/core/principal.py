@@ -42,6 +42,7 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
     order_id: int | None = None
     expires_at_s: int | None = None
     address: str | None = None
+    actor: str = ""
 
     def __post_init__(self) -> None:
         needed: dict[Role, object] = {
@@ -53,11 +54,8 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
         }
         if not needed.get(self.role, True):
             raise ValueError(f"a principal of the role {self.role} lacks its id")
-
-    @property
-    def actor(self) -> str:
-        """The name in events: `courier:7`. The role goes first, so that actors of two roles always differ."""
-        return self.name if self.role is Role.ANYONE else f"{self.role}:{self.name}"
+        actor = self.name if self.role is Role.ANYONE else f"{self.role}:{self.name}"
+        msgspec.structs.force_setattr(self, "actor", actor)
 
     def serves(self, restaurant_id: str) -> bool:
         """Return True when the service works for this restaurant."""

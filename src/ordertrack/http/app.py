@@ -1,13 +1,12 @@
-"""The application: which endpoint answers a request, after the rules that hold for all of them.
+"""The application: the rules for all requests, and the choice of the endpoint. It is independent of the transport.
 
-It is free of transport. The gate calls it with the requests it has read from its connections; `asgi/transport.py` calls
-it for any ASGI server. Each request goes through `begin`, which needs the head alone, and `respond`, which needs the
-body too:
+The gate calls it with the requests that it reads from connections, `asgi/transport.py` for any ASGI server. Each goes
+through `begin`, which needs only the head, and `respond`, which needs the body too:
 
     begin:   message rules ─► path ─► loop throttle ─► cross-site check ─► admission
-    respond: the long poll | the change of a status | everything that the framework routes
+    respond: the long poll | the status update | any other path: the framework routes it
 
-Both answer at once where they can, and return an awaitable where something has to be waited for.
+Both return at once what is known at once, and an awaitable otherwise.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from ordertrack.core.feed import FeedKind
 from ordertrack.http.endpoints import poll, status_update
 from ordertrack.http.endpoints.framework import FrameworkEndpoint
 from ordertrack.http.endpoints.incidents import incident
-from ordertrack.http.endpoints.outcome import OUTCOMES, Channel, Outcome, Outcomes
+from ordertrack.http.endpoints.outcome import Channel, Outcomes
 from ordertrack.http.endpoints.poll import PollEndpoint
 from ordertrack.http.endpoints.status_update import StatusEndpoint
 from ordertrack.http.policy.admission import Admission, Budget, Caller
-from ordertrack.http.policy.cors import Cors
+from ordertrack.http.policy.cors import SEC_FETCH_SITE, Cors
 from ordertrack.http.policy.loop_throttle import PollThrottle, path_key, pause_s
 from ordertrack.http.routes.description import openapi_router
 from ordertrack.http.routes.error_handlers import Failures
@@ -114,9 +113,9 @@ class HttpApp:
     # From the head of a request to an admitted one
 
     def begin(self, request: Request, channel: Channel) -> Begun | Coroutine[Any, Any, Begun]:
-        """Decide whether the request may be served. Needs nothing of its body. Raises nothing, and neither does what
-        it returns."""
-        channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
+        """Decide by the head whether the request may be served. Neither this nor the awaitable raises."""
+        if self._cors.origins:
+            channel.headers = self._cors.headers(request.headers, preflight=request.method == "OPTIONS")
         target: Target | None = None
         try:
             check_message(request)
@@ -129,16 +128,16 @@ class HttpApp:
                 if pause:
                     return self._begin_after(pause, request, target, channel)
             return self._admit(request, target) or self._admit_later(request, target, channel)
-        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
+        except Exception as error:  # noqa: BLE001 - `problem` logs what is not known
             return self._turn_away(request, target, channel, error)
 
     async def _begin_after(self, pause: float, request: Request, target: Target, channel: Channel) -> Begun:
-        """Everything is decided after the pause, with what is true then."""
+        """Decide after the pause, so that the answer is up to date."""
         await asyncio.sleep(pause)
         return await self._admit_later(request, target, channel)
 
     def _admit(self, request: Request, target: Target) -> Begun | None:
-        """Return None when admission has to wait for something. Raises: OrdertrackError."""
+        """Return None when admission has to wait for a token or a link. Raises: OrdertrackError."""
         if request.method == "OPTIONS":
             return self._which_methods(request, target)
         if isinstance(target, OtherTarget) and target.is_public:
@@ -147,7 +146,8 @@ class HttpApp:
             budget = Budget.POLLS if target.polls else Budget.READS
         else:
             budget = Budget.WRITES
-            self._cors.check_change(request.headers)
+            if SEC_FETCH_SITE in request.headers:
+                self._cors.check_change(request.headers)
         if isinstance(target, LinkTarget):
             caller = self._admission.now(budget, request.headers, request.peer, target.token)
             return None if caller is None else _admitted_by_link(request, target, caller)
@@ -165,7 +165,7 @@ class HttpApp:
                 caller = await self._admission.later(budget, request.headers, request.peer, target.token)
                 return _admitted_by_link(request, target, caller)
             return Admitted(request, target, await self._admission.later(budget, request.headers, request.peer))
-        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
+        except Exception as error:  # noqa: BLE001 - `problem` logs what is not known
             return self._turn_away(request, target, channel, error)
 
     def _which_methods(self, request: Request, target: Target) -> Begun:
@@ -182,30 +182,24 @@ class HttpApp:
     # From an admitted request to its answer
 
     def respond(self, admitted: Admitted, body: bytes, channel: Channel) -> Outcomes:
-        """Answer the request, hold its poll, or return what to wait for. Raises nothing, and neither does that."""
+        """Answer the request, hold its poll, or return what to wait for. Raises nothing; an error of what is waited for
+        becomes a response with `problem`."""
         request, target, caller = admitted
         if isinstance(target, PollTarget):
             assert caller is not None
             try:
-                outcome = self._poll.respond(request, target, caller.principal, channel)
-            except Exception as error:  # noqa: BLE001 - `_problem` logs it
-                return self._problem(request, error)
-            if isinstance(outcome, OUTCOMES):
-                return outcome
-            return self._guard(request, outcome)
+                return self._poll.respond(request, target, caller.principal, channel)
+            except Exception as error:  # noqa: BLE001 - `problem` logs it
+                return self.problem(request, error)
         if isinstance(target, StatusTarget):
             assert caller is not None
-            return self._guard(request, self._status.respond(request, target, caller, body))
+            return self._status.respond(request, target, caller, body)
         path, is_page = request.path, isinstance(target, OtherTarget) and target.is_page
         if isinstance(target, LinkTarget):
-            path = target.order_path(caller.principal.order_id if caller else 1)  # OPTIONS: every order's are the same
-        return self._guard(request, self.framework.respond(request, path, caller, body, is_page=is_page))
-
-    async def _guard(self, request: Request, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-        try:
-            return await work
-        except Exception as error:  # noqa: BLE001 - `_problem` logs what is not known
-            return self._problem(request, error)
+            path = target.order_path(
+                caller.principal.order_id if caller else 1
+            )  # OPTIONS: all orders have the same methods
+        return self.framework.respond(request, path, caller, body, is_page=is_page)
 
     # Refusals
 
@@ -214,14 +208,14 @@ class HttpApp:
         return refused(error, self.refusals)
 
     def _turn_away(self, request: Request, target: Target | None, channel: Channel, error: Exception) -> Response:
-        """Refuse a request that is not admitted. A client that polls and takes it for an answer is slowed."""
+        """Refuse a request that is not admitted. A client that polls again at once is throttled."""
         if target is not None and target.polls:
             channel.throttle = channel.throttle or PollThrottle()
             channel.throttle.record(path_key(request.path), self.clock.monotonic_s())
-        return self._problem(request, error)
+        return self.problem(request, error)
 
-    def _problem(self, request: Request, error: Exception) -> Response:
-        """Return an error as a response. One that is not of the tree is a bug: the log has it under a number."""
+    def problem(self, request: Request, error: Exception) -> Response:
+        """Return an error as a response. An unknown error is a bug: it is logged under an incident id."""
         known = error if isinstance(error, OrdertrackError) else incident(request.method, request.path, error)
         return self.refuse(known)
 

@@ -63,7 +63,7 @@ class Store(OrderStore, FeedStore, LinkStore, SimulationStore, Protocol):
     @property
     def trouble(self) -> str | None: ...
 
-    async def open(self, listener: CommitListener, simulations: SimulationListener | None = None) -> None:
+    async def open(self, *listeners: CommitListener, simulations: SimulationListener | None = None) -> None:
         """Raises: StoreUnavailable, StoreCannotOpen."""
 
     async def close(self, limit_s: float = ...) -> None:

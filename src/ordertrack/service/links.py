@@ -160,7 +160,7 @@ class Links:
         self._cache(token_hash, principal)
         return principal
 
-    def committed(self, commits: Sequence[Committed]) -> None:
+    def committed(self, commits: Sequence[Committed], _committed_at_s: float) -> None:
         """Drop cached links whose expiry has changed because their order ended or was reopened."""
         for order, _, _ in commits:
             for token_hash in tuple(self._verified_of.get(order.id, ())):

@@ -1,4 +1,4 @@
-"""What kitchens, couriers and shops do with orders. Thin: the rules are in `core`, the promises in the store."""
+"""Use cases of orders. The rules are in `core`, the guarantees in the store."""
 
 from __future__ import annotations
 
@@ -30,35 +30,38 @@ class Orders:
         return self._store.epoch
 
     async def create(self, new: NewOrder, by: Principal, idempotency: Idempotency | None) -> Created:
-        """Raises Forbidden, ReferenceTaken, IdempotencyKeyReused, StoreBusy, StoreUnavailable."""
+        """Raises: Forbidden, ReferenceTaken, IdempotencyKeyReused, StoreBusy, StoreUnavailable."""
         check_create(by, new)
         return await self._store.create(new, self._clock.now_ms(), idempotency=idempotency)
 
     async def change(self, change: Change) -> Applied:
-        """Raises OrderNotFound, Forbidden, an OrderConflict, StoreBusy, StoreUnavailable."""
+        """Raises: OrderNotFound, Forbidden, an OrderConflict, StoreBusy, StoreUnavailable."""
         (result,) = await self._store.apply([change], self._clock.now_ms())
         if isinstance(result, OrdertrackError):
             raise result
         return result
 
     async def change_all(self, changes: Sequence[Change]) -> list[Applied | OrdertrackError]:
-        """One durable commit, one result each, in order. Raises StoreBusy, StoreUnavailable."""
+        """Make the changes in one durable commit, and return one result each, in order.
+
+        Raises: StoreBusy, StoreUnavailable.
+        """
         return await self._store.apply(changes, self._clock.now_ms())
 
     async def one(self, order_id: int, by: Principal) -> Order:
-        """As `by` may see it. Raises OrderNotFound, Forbidden."""
+        """Return the order as `by` may see it. Raises: OrderNotFound, Forbidden."""
         order = await load_authorized(self._store, order_id, by, Action.READ)
         return redact_for_link(order) if by.role is Role.LINK else order
 
     async def some(self, wanted: OrderFilter, by: Principal) -> tuple[list[Order], bool]:
-        """Return a page of orders, and whether there are more. Raises Forbidden, InvalidInput."""
+        """Return a page of orders, and whether there are more. Raises: Forbidden, InvalidInput."""
         asked = Parties(wanted.customer_id, wanted.restaurant_id, wanted.courier_id)
         parties = check_list(by, asked)
-        # One more than the page: whether there is a next one must not be a guess.
+        # One more than the page shows that there is a next page.
         found = await self._store.orders(replace(wanted, **parties._asdict(), limit=wanted.limit + 1))
         return fill_page(found, wanted.limit, lambda order: order)
 
     async def audit(self, order_id: int, by: Principal) -> Order:
-        """The order, whose events say who did what from where. Raises Forbidden, OrderNotFound."""
+        """Return the order for its audit trail. Raises: Forbidden, OrderNotFound."""
         check_action(by, Action.AUDIT)
         return await self._store.order(order_id)

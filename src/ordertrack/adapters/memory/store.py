@@ -49,15 +49,19 @@ class MemoryStore:
         self._steps: dict[int, tuple[Step, ...]] = {}
         self._links: dict[bytes, Link] = {}
         self._link_hashes: defaultdict[int, list[bytes]] = defaultdict(list)
-        self._listener: CommitListener = lambda committed, committed_at_s: None
+        self._listeners: Sequence[CommitListener] = ()
         self._simulations: SimulationListener = lambda order_id, steps: None
 
-    async def open(self, listener: CommitListener, simulations: SimulationListener | None = None) -> None:
-        self._listener = listener
+    async def open(self, *listeners: CommitListener, simulations: SimulationListener | None = None) -> None:
+        self._listeners = listeners
         if simulations is not None:
             self._simulations = simulations
 
     async def close(self, limit_s: float = 0.0) -> None: ...
+
+    def _announce(self, commits: Sequence[Committed]) -> None:
+        for listener in self._listeners:
+            listener(commits, self._clock.monotonic_s())
 
     async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
         earlier = self._find_created(idempotency, now_ms)
@@ -70,7 +74,7 @@ class MemoryStore:
         order = create(max(self._orders, default=0) + 1, new, now_ms)
         if idempotency is not None:
             self._idempotency[idempotency.key] = (idempotency.fingerprint, order.id, now_ms)
-        self._listener([self._store(None, order)], self._clock.monotonic_s())
+        self._announce([self._store(None, order)])
         return Created(order, replayed=False)
 
     async def load(self, histories: Sequence[History]) -> None:
@@ -84,7 +88,7 @@ class MemoryStore:
                     before, order = order, evolve(order, event)
                     feeds |= self._store(before, order).feeds
             committed.append(Committed(order, feeds, 0))
-        self._listener(committed, self._clock.monotonic_s())
+        self._announce(committed)
 
     def _find_created(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
         if idempotency is None or idempotency.key not in self._idempotency:
@@ -118,7 +122,7 @@ class MemoryStore:
                 committed[order.id] = stored
             results.append(Applied(order, event))
         if committed:
-            self._listener(list(committed.values()), self._clock.monotonic_s())
+            self._announce(list(committed.values()))
         return results
 
     def _store(self, before: Order | None, order: Order) -> Committed:

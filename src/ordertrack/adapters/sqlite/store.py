@@ -1,7 +1,7 @@
 """The embedded store: one SQLite file, one process, every acknowledged change on disk.
 
-`ports/store.py` is its contract. Changes go through the writer thread (writer.py, transaction.py); reads of orders that
-were touched lately are served from memory on the event loop, all others by reader threads.
+`ports/store.py` is the contract. The writer thread makes changes (writer.py, transaction.py). Reads of orders that were
+used recently come from memory on the event loop; reader threads do all others.
 """
 
 from __future__ import annotations
@@ -41,11 +41,10 @@ from ordertrack.ports.simulation_store import SimulationListener
 from ordertrack.ports.store import StoreCannotOpen
 
 READERS = 2
-"""For polls and single orders. Lists have one of their own: one that looks at a million orders delays other lists, and
-no poll."""
+"""Threads for polls and single orders. Lists have a thread of their own, so that a long list delays no poll."""
 READ_LIMIT_S = 5.0
 LIST_LIMIT_S = 10.0
-"""From the request of a read to its result, the wait for a reader included."""
+"""Seconds from a request to its result, the wait for a thread included."""
 MAX_READS_WAITING = 10_000
 MAX_LISTS_WAITING = 100
 CLOSE_LIMIT_S = 10.0
@@ -54,7 +53,7 @@ log = structlog.get_logger("ordertrack.sqlite")
 
 
 class _Open(NamedTuple):
-    """What there is while the store is open."""
+    """The parts of an open store."""
 
     lock: DataDirLock
     writer: Writer
@@ -75,7 +74,7 @@ class SqliteStore:
         self._orders: CommitCache[int, Order] = CommitCache(CACHED_ORDERS)
         self._feed_versions: CommitCache[FeedKey, int] = CommitCache(CACHED_FEEDS)
         self._counts: Counter[Status] = Counter()
-        self._listener: CommitListener = lambda committed, committed_at_s: None
+        self._listeners: Sequence[CommitListener] = ()
         self._simulations: SimulationListener = lambda order_id, steps: None
         self._open: _Open | None = None
 
@@ -93,10 +92,12 @@ class SqliteStore:
             return "waiting for its disk"
         return None
 
-    async def open(self, listener: CommitListener, simulations: SimulationListener | None = None) -> None:
-        """Raises StoreCannotOpen: the folder is in use, cannot be written, or holds a database that is damaged or of
-        another kind."""
-        self._listener = listener
+    async def open(self, *listeners: CommitListener, simulations: SimulationListener | None = None) -> None:
+        """Open the database.
+
+        Raises: StoreCannotOpen the folder is in use or not writable, or the database is damaged or of another kind.
+        """
+        self._listeners = listeners
         if simulations is not None:
             self._simulations = simulations
         undo = contextlib.ExitStack()
@@ -104,7 +105,7 @@ class SqliteStore:
             lock = await asyncio.to_thread(self._lock)
             undo.callback(lock.release)
             await asyncio.to_thread(self._prepare)
-            # Now and not when they are first used: then another database may be at the path.
+            # Connect now: at the first use another database may be at the path.
             connections = [connect(self.path, read_only=True, check_same_thread=False) for _ in range(1 + READERS)]
             for connection in connections:
                 undo.callback(connection.close)
@@ -144,7 +145,7 @@ class SqliteStore:
             self._counts.update(count_by_status(connection))
             damaged: list[int] = []
             read_steps(connection, damaged)
-            if damaged:  # it must not wait until the server says that it is ready
+            if damaged:  # report it before the server is ready
                 raise ValueError(f"the simulated steps of order {damaged[0]} are damaged")
         finally:
             connection.close()
@@ -159,7 +160,7 @@ class SqliteStore:
             has_ended &= await each.close(max(0.0, ends_at_s - self._clock.monotonic_s()))
         if has_ended:
             lock.release()
-        else:  # the folder stays locked as long as this process lives, since it may still write
+        else:  # this process may still write, so the folder stays locked
             log.error("the database could not be closed in time: the disk does not answer", limit_s=limit_s)
 
     # Changes
@@ -171,7 +172,9 @@ class SqliteStore:
         await self._opened().writer.submit(lambda tx: tx.load(histories))
 
     def apply(self, changes: Sequence[Change], now_ms: int) -> Awaitable[list[Applied | OrdertrackError]]:
-        return self._opened().writer.submit(partial(Transaction.apply, changes=changes, now_ms=now_ms))
+        if self._open is None:
+            raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
+        return self._open.writer.submit(partial(Transaction.apply, changes=changes, now_ms=now_ms))
 
     async def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
         return await self._opened().writer.submit(lambda tx: tx.start_simulation(order_id, options, now_ms))
@@ -204,7 +207,9 @@ class SqliteStore:
             for order_id, steps in changed.steps.items():
                 self._simulations(order_id, steps)
             if changed.orders:
-                self._listener([committed for _, committed in changed.orders], committed_at_s)
+                commits = [committed for _, committed in changed.orders]
+                for listener in self._listeners:
+                    listener(commits, committed_at_s)
         except Exception:
             log.exception("a listener failed")
 
@@ -260,7 +265,7 @@ class SqliteStore:
         return await self._read(lambda connection: find_link(connection, token_hash))
 
     async def _read(self, read: Callable[[sqlite3.Connection], T], *, of_many: bool = False) -> T:
-        """Run `read` in a read transaction on a reader thread. What it saw has been announced when this returns.
+        """Run `read` in a read transaction on a reader thread. The commits it saw are announced before this returns.
 
         Raises: StoreBusy, StoreUnavailable, and what `read` raises but sqlite3.Error.
         """

@@ -1,8 +1,7 @@
-"""What one commit does: changes are decided one after another in memory and written together at its end.
+"""The changes of one commit: decided one after another in memory, and written together at its end.
 
-Lives on the writer thread. It knows each order (`_orders`) and the feeds of its people as the latest commit left them,
-so that an update of an order that is being worked on reads nothing. That is sound because one process, and in it one
-thread, writes this file.
+Runs on the writer thread. It caches orders and their parties' feeds as the latest commit left them, so an update of a
+recent order reads nothing. This is sound because only this thread writes the file.
 """
 
 from __future__ import annotations
@@ -10,7 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
+
+import msgspec
 
 from ordertrack.adapters.shared.commit_cache import LruCache
 from ordertrack.adapters.sqlite.database import SQL
@@ -52,33 +54,36 @@ class _Feed:
 
 
 class Changed(NamedTuple):
-    """What a commit changed: orders, each with the status it had before (None: it is new), and the pending steps of
-    simulations."""
+    """Changed orders, each with its status before (None: it is new), and the pending steps of simulations."""
 
     orders: Sequence[tuple[Status | None, Committed]] = ()
     steps: Mapping[int, tuple[Step, ...]] = {}
 
 
+class _Commit(msgspec.Struct, eq=False):
+    """Changes to write and to announce."""
+
+    orders: dict[int, Committed] = {}
+    statuses_before: dict[int, Status | None] = {}
+    events: list[Row] = []
+    entries: list[Row] = []
+    departures: list[Row] = []
+    couriers: dict[int, Row] = {}
+    endings: dict[int, Row] = {}
+    steps: dict[int, tuple[Step, ...]] = {}
+
+
 class Transaction:
-    """Raises sqlite3.Error from any method when the medium fails; the writer then rolls back and calls `forget`."""
+    """Any method raises sqlite3.Error when the medium fails; the writer then rolls back and calls `forget`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._orders: LruCache[int, Order] = LruCache(CACHED_ORDERS)
         self._feeds: dict[FeedKey, _Feed] = {}
         self._feeds_of: dict[int, tuple[_Feed, ...]] = {}
-        self._known_steps: dict[int, tuple[Step, ...]] | None = None
-        # What this commit is to write and to tell.
-        self._changed: dict[int, Committed] = {}
-        self._statuses_before: dict[int, Status | None] = {}
-        self._events: list[Row] = []
-        self._entries: list[Row] = []
-        self._departures: list[Row] = []
-        self._couriers: dict[int, Row] = {}
-        self._endings: dict[int, Row] = {}
-        self._changed_steps: dict[int, tuple[Step, ...]] = {}
+        self._commit = _Commit()
 
-    # What a request can ask for
+    # Requests
 
     def create(
         self, new: NewOrder, now_ms: int, idempotency: Idempotency | None = None, order_id: int | None = None
@@ -173,60 +178,44 @@ class Transaction:
 
     def flush(self) -> Changed:
         """Write what was decided, return it, and start over. When the commit fails, `forget` has to be called."""
+        commit, self._commit = self._commit, _Commit()
         for statement, rows in (
-            ("insert_event", self._events),
-            ("insert_feed_entry", self._entries),
-            ("upsert_departure", self._departures),
-            ("set_courier", self._couriers.values()),
-            ("set_final_status", self._endings.values()),
+            ("insert_event", commit.events),
+            ("insert_feed_entry", commit.entries),
+            ("upsert_departure", commit.departures),
+            ("set_courier", commit.couriers.values()),
+            ("set_final_status", commit.endings.values()),
         ):
             if rows:
                 self._connection.executemany(SQL[statement], rows)
-        orders = list(zip(self._statuses_before.values(), self._changed.values(), strict=True))
-        changed = Changed(orders, self._changed_steps)
-        self._changed_steps = {}
-        self._clear()
         if len(self._feeds) > CACHED_FEEDS or len(self._feeds_of) > CACHED_ORDERS:
             self._forget_feeds()
-        return changed
-
-    def _clear(self) -> None:
-        self._changed.clear()
-        self._statuses_before.clear()
-        self._events.clear()
-        self._entries.clear()
-        self._departures.clear()
-        self._couriers.clear()
-        self._endings.clear()
+        return Changed(list(zip(commit.statuses_before.values(), commit.orders.values(), strict=True)), commit.steps)
 
     def forget(self) -> None:
         """Start over when a commit has failed: nothing that was cached may be used again. Cannot fail."""
-        self._clear()
-        self._changed_steps.clear()
+        self._commit = _Commit()
         self._orders.clear()
         self._forget_feeds()
-        self._known_steps = None
+        vars(self).pop("_steps", None)
 
     def _forget_feeds(self) -> None:
-        """Both, or an order would go on counting with a feed that has been read anew."""
+        """Forget both, so that no order keeps a feed that was read again."""
         self._feeds.clear()
         self._feeds_of.clear()
 
     # Helpers
 
-    @property
+    @cached_property
     def _steps(self) -> dict[int, tuple[Step, ...]]:
         """The pending steps of all simulations, by order."""
-        if self._known_steps is None:
-            self._known_steps = read_steps(self._connection, [])
-        return self._known_steps
+        return read_steps(self._connection, [])
 
     def _order(self, order_id: int) -> Order:
         order = self._orders.get(order_id)
         if order is None:
-            order = (
-                self._changed[order_id].order if order_id in self._changed else read_order(self._connection, order_id)
-            )
+            staged = self._commit.orders.get(order_id)
+            order = read_order(self._connection, order_id) if staged is None else staged.order
             if order is None:
                 raise OrderNotFound(order_id)
             self._orders.put(order_id, order)
@@ -240,26 +229,26 @@ class Transaction:
                 feeds = self._find_feeds(order)
             bumped = feeds
         else:
-            self._couriers[id_] = (order.courier_id, id_)
+            self._commit.couriers[id_] = (order.courier_id, id_)
             bumped = feeds = self._find_feeds(order)
             if before.courier_id is not None:
                 lost = self._feed(FeedKey(FeedKind.COURIER, before.courier_id))
-                self._departures.append((before.courier_id, id_, lost.version + 1))
+                self._commit.departures.append((before.courier_id, id_, lost.version + 1))
                 bumped = (*feeds, lost)
         versions: dict[FeedKey, int] = {}
         for feed in bumped:
             feed.version = versions[feed.key] = feed.version + 1
-            self._entries.append((feed.number, feed.version, id_))
+            self._commit.entries.append((feed.number, feed.version, id_))
         status_before = None if before is None else before.status
-        earlier = self._changed.get(id_)
+        earlier = self._commit.orders.get(id_)
         if earlier is None:
-            self._statuses_before[id_] = status_before
-            self._changed[id_] = Committed(order, versions, before.version if before else 0)
+            self._commit.statuses_before[id_] = status_before
+            self._commit.orders[id_] = Committed(order, versions, before.version if before else 0)
         else:
-            self._changed[id_] = Committed(order, {**earlier.feeds, **versions}, earlier.previous_version)
-        self._events.append(event_row(id_, event, [feed.version for feed in feeds]))
+            self._commit.orders[id_] = Committed(order, {**earlier.feeds, **versions}, earlier.previous_version)
+        self._commit.events.append(event_row(id_, event, [feed.version for feed in feeds]))
         if order.status is not status_before and (order.status.ended or (status_before and status_before.ended)):
-            self._endings[id_] = (order.status.value if order.status.ended else None, id_)
+            self._commit.endings[id_] = (order.status.value if order.status.ended else None, id_)
         self._orders.put(id_, order)
 
     def _find_feeds(self, order: Order) -> tuple[_Feed, ...]:
@@ -282,7 +271,7 @@ class Transaction:
         self._set_steps(order_id, left)
 
     def _set_steps(self, order_id: int, steps: tuple[Step, ...]) -> None:
-        self._changed_steps[order_id] = steps
+        self._commit.steps[order_id] = steps
         if steps:
             self._steps[order_id] = steps
         else:

@@ -1,20 +1,20 @@
-"""One thread writes, and everything that waits for it shares one commit: group commit.
+"""Group commit: one thread writes, and all requests that wait for it share one commit.
 
-A commit costs one sync of the disk however many changes are in it, so under load the batches grow by themselves and
-the cost of a change falls; no change waits for a batch to fill.
+A commit costs one sync of the disk, for any number of changes. Under load the batches grow, and the cost of a change
+falls. No change waits for a batch to fill.
 
-Results travel to the event loop in commit order. `visible` is held from COMMIT until they are on their way: a reader
-that takes it after reading knows that whatever it read has been announced before its own result arrives.
+Results go to the event loop in commit order. `visible` is held from COMMIT until they are scheduled there: a reader
+that takes it after reading knows that the commits it saw are announced before its own result.
 
-What can go wrong, and what the requests of the commit are answered:
+Failures, and the results of the requests:
 
 1. A request breaks the rules: its own error.
-2. A request fails in a way that has to do with it alone, such as damaged rows: the batch is taken back and its halves
-   are committed for themselves, and so on, until the request fails alone, with InternalError.
-3. The medium fails: nothing of the commit is kept, StoreUnavailable to all.
-4. The file is not at its path any more: nothing is written, StoreUnavailable to all.
-5. The disk does not answer in time: OutcomeUnknown to those in the commit, StoreUnavailable to those behind it, whose
-   requests are then left out.
+2. A request fails by itself, for example by damaged rows: the batch is rolled back, its halves are committed one after
+   the other, and so on, until the request fails alone, with InternalError.
+3. The medium fails: nothing of the commit is kept; StoreUnavailable for all.
+4. The file is no longer at its path: nothing is written; StoreUnavailable for all.
+5. The disk does not answer in time: OutcomeUnknown for the requests in the commit, StoreUnavailable for waiting ones,
+   which are then skipped.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MAX_BATCH = 1_000
 COMMIT_LIMIT_S = 10.0
 """From a request until its commit is durable: longer than SQLite itself waits for a lock of another program."""
 LOOK_EVERY_S = 1.0
-"""How often an idle writer looks whether its file is still there."""
+"""Seconds between the checks of an idle writer that its file is still there."""
 BUSY_RETRY_AFTER_S = 1
 FAILED_RETRY_AFTER_S = 5
 
@@ -68,7 +68,7 @@ class _Waiting(msgspec.Struct, eq=False):
 
 
 class Writer:
-    """`deliver` is called on the loop with what each commit changed, before the requests in it hear of it."""
+    """`deliver` is called on the event loop with the changes of each commit, before its requests get their results."""
 
     def __init__(self, path: Path, deliver: Callable[[Changed, float], None], clock: Clock, meter: CommitMeter) -> None:
         """Raises: sqlite3.Error, OSError when the file cannot be opened."""
@@ -141,7 +141,7 @@ class Writer:
         self._call_soon(self._ended.set_result, None)
 
     def _take(self) -> list[_Waiting] | None:
-        """All that waits now; empty when for a while nothing came, None when it is time to end."""
+        """Return the waiting requests; none when none came for LOOK_EVERY_S seconds; None when the writer is to end."""
         try:
             first = self._queue.get(timeout=LOOK_EVERY_S)
         except queue.Empty:
@@ -210,7 +210,7 @@ class Writer:
                 self._call_soon(self._deliver_results, batch, [InternalError(incident)], Changed(), began_s, None)
 
     def _begin(self, batch: list[_Waiting]) -> list[_Waiting]:
-        """Those that have not been answered yet; from here on what becomes of them is the commit's."""
+        """Return the requests that were not given up. From here on the commit decides their results."""
         with self._beginning:
             for waiting in batch:
                 waiting.has_begun = not waiting.is_given_up
@@ -232,7 +232,7 @@ class Writer:
         self._call_soon(self._deliver_results, batch, failed, Changed(), 0.0, None)
 
     def _call_soon(self, *call: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all who waited
+        with contextlib.suppress(RuntimeError):  # the event loop has ended
             self._loop.call_soon_threadsafe(*call)
 
     # On the event loop
@@ -245,7 +245,7 @@ class Writer:
         began_s: float,
         committed_at_s: float | None,
     ) -> None:
-        """Deliver the news first, also when the callers have gone, then answer the requests."""
+        """Deliver the changes first, also when the callers have gone, then the results."""
         self.waiting -= len(batch)
         if committed_at_s is not None:
             self._meter(len(batch), committed_at_s - began_s)
@@ -265,7 +265,7 @@ class Writer:
             self._unanswered.popleft()
 
     def _answer_overdue(self) -> None:
-        """One timer for all: requests are due in the order in which they came."""
+        """Give up overdue requests. One timer serves all, since they are due in the order of their arrival."""
         now_s = self._clock.monotonic_s()
         self._timer = None
         self._drop_answered()

@@ -1,7 +1,7 @@
 """The application as an ASGI application.
 
-A held poll's task waits in `receive()`, which every ASGI server ends when the client goes away *and* when a response is
-complete. So one wait serves both ends: the task that has the answer sends it, and this one returns by itself.
+The task of a held poll waits in `receive()`, which ASGI servers end when the client disconnects *and* when the response
+is complete. So one wait serves both: another task sends the answer, and this one returns.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = structlog.get_logger("ordertrack.http")
 
 
 class AsgiApp:
-    """`on_startup` and `on_shutdown` are called for servers that speak the ASGI lifespan protocol."""
+    """`on_startup` and `on_shutdown` are called by servers that use the ASGI lifespan protocol."""
 
     def __init__(
         self,
@@ -68,7 +68,10 @@ class AsgiApp:
             return
         outcome = self._app.respond(begun, body, channel)
         if not isinstance(outcome, OUTCOMES):
-            outcome = await outcome
+            try:
+                outcome = await outcome
+            except Exception as error:  # noqa: BLE001 - `problem` logs it
+                outcome = self._app.problem(request, error)
         if isinstance(outcome, Response | Answer):
             await self._send(channel, outcome)
             return
@@ -81,7 +84,7 @@ class AsgiApp:
     # Answers
 
     def start_sending(self, channel: _AsgiChannel, outcome: Response | Answer, committed_at_s: float | None) -> None:
-        """In a task of its own: a client that does not read must not keep the next one waiting."""
+        """Send in a task, so that a client that does not read does not delay others."""
         task = asyncio.get_running_loop().create_task(self._send(channel, outcome, committed_at_s))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
@@ -119,7 +122,7 @@ class AsgiApp:
 
 
 class _AsgiChannel:
-    """One request: where its answer is sent."""
+    """The channel of one request."""
 
     __slots__ = ("_app", "_client", "head_only", "headers", "send")
 
@@ -149,7 +152,7 @@ class _AsgiChannel:
 async def receive_body(receive: Receive, limit_bytes: int) -> bytes:
     """Read the body of a request.
 
-    Raises: BodyTooLarge, InvalidJson when the client goes away within it.
+    Raises: BodyTooLarge, InvalidJson when the client disconnects before its end.
     """
     body = bytearray()
     more = True
@@ -165,7 +168,7 @@ async def receive_body(receive: Receive, limit_bytes: int) -> bytes:
 
 
 def _request(scope: Scope) -> Request:
-    """Refuse what the gate's framing refuses, as far as a scope shows it.
+    """Make the request of a scope, and refuse what the gate's framing refuses, as far as a scope shows it.
 
     Raises: MalformedRequest, HeadTooLarge, UnsupportedTransferCoding.
     """

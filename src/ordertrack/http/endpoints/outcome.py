@@ -1,4 +1,4 @@
-"""What an endpoint returns, and what it may ask of the connection that a transport holds."""
+"""The results of endpoints, and the connection as endpoints see it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.policy.loop_throttle import PollThrottle
 from ordertrack.http.wire.responses import HeaderPairs, Response
-from ordertrack.service.tracking.tracking import HeldPoll, Waiter
+from ordertrack.service.tracking.waiter import HeldPoll, Waiter
 
 Outcome = Response | Answer | HeldPoll
-"""A response; the answer of a poll, which the transport words; or a held poll, whose waiter is told later."""
+"""A response; the answer of a poll, of which the transport makes a response; or a held poll, answered later."""
 OUTCOMES = (Poll, Answer, Response)
-"""The same for isinstance, which takes no generic alias such as HeldPoll."""
+"""The same for isinstance, which does not take a generic alias such as HeldPoll."""
 Outcomes = Outcome | Coroutine[Any, Any, Outcome]
-"""An outcome, or what to wait for."""
+"""An outcome, or an awaitable of one."""
 
 
 class Channel(Waiter, Protocol):
     """One connection during one request. The waiter of the request's poll."""
 
     headers: HeaderPairs
-    """Headers of the answer that depend on the request. The transport writes them with each answer."""
+    """Headers of the answer that depend on the request, which the transport adds."""
     throttle: PollThrottle | None
-    """The answers that this connection got at once; None for none of late."""
+    """The recent immediate answers of this connection; None for none."""

@@ -18,11 +18,12 @@ from ordertrack.http.wire.parameters import parse_poll
 from ordertrack.http.wire.paths import PollTarget
 from ordertrack.http.wire.responses import Response, refused
 from ordertrack.ports.clock import Clock
-from ordertrack.service.tracking.tracking import HeldPoll, Tracking
+from ordertrack.service.tracking.tracking import Tracking
+from ordertrack.service.tracking.waiter import HeldPoll
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 DRAINED_PAUSE_S = 1.0
-"""A node that holds no polls any more decides a poll after this, so that clients which come back to it do not spin."""
+"""Delay of polls on a drained node, so that clients that return to it do not poll in a loop."""
 
 
 class PollEndpoint:
@@ -32,7 +33,7 @@ class PollEndpoint:
         self._refusals = refusals
 
     def respond(self, request: Request, target: PollTarget, by: Principal, channel: Channel) -> Outcomes:
-        """Answer now, hold, or return what to wait for: the store has to be read first."""
+        """Answer now, hold, or return an awaitable when the store has to be read first."""
         poll = PollRequest()
         try:
             if request.method not in METHODS:
@@ -84,5 +85,5 @@ class PollEndpoint:
 
 
 def _may_be_held(poll: PollRequest) -> bool:
-    """A client that gets an answer to such a poll may ask again at once."""
+    """Return True for a poll whose client may poll again at once."""
     return poll.timeout_s != 0 and (poll.timeout_s is not None or poll.has_position)

@@ -1,7 +1,8 @@
-"""Answers of polls as responses. A change wakes many polls, and many phones ask for the same: what is told to all of
-them is made once."""
+"""Responses to polls. A change wakes many polls with the same answer, so their response is made once."""
 
 from __future__ import annotations
+
+import msgspec
 
 from ordertrack.core.poll import Answer
 from ordertrack.http.wire import names
@@ -20,27 +21,27 @@ from ordertrack.http.wire.responses import (
 from ordertrack.ports.clock import Clock
 
 SHARED_FOR_MS = 100
-"""Polls answered together share one response, and with it its `server_time`."""
+"""Polls answered within this time share one response, and its `server_time`."""
 MAX_SHARED = 128
 _ETAG = names.ETAG.encode()
 
 _Key = tuple[int, int | None, str, bool, bool]
 
 
-class _Shared:
-    """A response and what it was made of; with the date it is written with, as bytes."""
+class _Shared(msgspec.Struct, eq=False):
+    """A response and the answer it was made of, which keeps its state alive: the key is the state's identity.
 
-    __slots__ = ("answer", "closing", "date", "made_at_ms", "response", "written")
+    `written` is the response as bytes, with its `date`.
+    """
 
-    def __init__(self, answer: Answer, closing: bool, made_at_ms: int, response: Response) -> None:
-        self.answer = answer  # keeps its state alive: the key is the state's identity
-        self.closing = closing
-        self.made_at_ms = made_at_ms
-        self.response = response
-        self.date = b""
-        self.written = b""
+    answer: Answer
+    closing: bool
+    made_at_ms: int
+    response: Response
+    date: bytes = b""
+    written: bytes = b""
 
-    def fresh(self, now_ms: int) -> bool:
+    def is_fresh(self, now_ms: int) -> bool:
         return 0 <= now_ms - self.made_at_ms < SHARED_FOR_MS
 
 
@@ -52,28 +53,28 @@ class PollAnswers:
         self._latest: _Shared | None = None
 
     def response(self, answer: Answer, epoch: str, *, closing: bool) -> Response:
-        """`closing`: this server is going away, and the client shall not come back on this connection."""
-        return self._made(answer, epoch, closing, self._clock.now_ms()).response
+        """Return the response. `closing` ends the connection, since the server is stopping."""
+        return self._share(answer, epoch, closing, self._clock.now_ms()).response
 
     def written(self, answer: Answer, epoch: str, added: HeaderPairs, closing: bool, keep_alive: bool) -> bytes:
         """Return the whole response as bytes, with the headers that depend on its request."""
         now_ms = self._clock.now_ms()
-        shared, date = self._made(answer, epoch, closing, now_ms), http_date(now_ms // 1000)
+        shared, date = self._share(answer, epoch, closing, now_ms), http_date(now_ms // 1000)
         if added or not keep_alive:
             return bytes_of(with_headers(shared.response, added), date, keep_alive=keep_alive)
         if shared.date is not date:
             shared.date, shared.written = date, bytes_of(shared.response, date, keep_alive=True)
         return shared.written
 
-    def _made(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> _Shared:
-        """Made just now of the very same state, or new."""
+    def _share(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> _Shared:
+        """Return a recent response of the same state, or a new one."""
         latest = self._latest
-        if latest is not None and latest.answer is answer and latest.closing is closing and latest.fresh(now_ms):
+        if latest is not None and latest.answer is answer and latest.closing is closing and latest.is_fresh(now_ms):
             return latest
         key = (id(answer.state), answer.position, answer.reason, answer.not_modified, closing)
         shared = self._shared.get(key)
-        if shared is None or not shared.fresh(now_ms):
-            shared = _Shared(answer, closing, now_ms, self._new(answer, epoch, closing, now_ms))
+        if shared is None or not shared.is_fresh(now_ms):
+            shared = _Shared(answer, closing, now_ms, self._make(answer, epoch, closing, now_ms))
             self._shared.pop(key, None)  # so that what is oldest comes first
             self._shared[key] = shared
             if len(self._shared) > MAX_SHARED:
@@ -81,7 +82,7 @@ class PollAnswers:
         self._latest = shared
         return shared
 
-    def _new(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> Response:
+    def _make(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> Response:
         if answer.not_modified:
             status, body, cursor = 304, b"", str(position_of(answer, epoch))
         else:

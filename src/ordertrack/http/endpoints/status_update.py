@@ -1,4 +1,4 @@
-"""`PUT .../orders/{id}/status`: the one change that has to be fast, so it does not go through the framework."""
+"""`PUT .../orders/{id}/status`: the change that has to be fast, so the framework does not route it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes new connections off the listening socket, a bounded number at a time."""
+"""Accept new connections, a bounded number per turn of the event loop."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ordertrack.service.monitoring.statistics import GateCounters
 
 ACCEPT_PAUSE_S = 1.0
 ACCEPTS_PER_WAKE = 256
-"""A bound on one turn, so that new connections do not keep the event loop to themselves."""
+"""Connections accepted in one turn of the event loop, so that it serves others too."""
 ACCEPTS_AT_THE_END = 4096
-"""The whole backlog: connections that were made before the server stopped are served."""
+"""Connections accepted from the backlog when the server stops: those made before are served."""
 
 _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
@@ -29,8 +29,8 @@ log = structlog.get_logger("ordertrack.gate")
 
 
 class Acceptor:
-    """`admit` gets each new descriptor and its peer's address. `make_room` closes connections that wait for a request,
-    and returns whether there were any."""
+    """`admit` gets each new descriptor and its peer's address. `make_room` closes idle connections, and returns True if
+    there were any."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Acceptor:
         self._loop.add_reader(self._listener.fileno(), self._accept_some)
 
     def stop(self) -> None:
-        """Take what is in the backlog, and listen no more."""
+        """Accept the backlog and close the listening socket."""
         if self._listener.fileno() >= 0:
             self._loop.remove_reader(self._listener.fileno())
             ignore_new_connections(self._listener)

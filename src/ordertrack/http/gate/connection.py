@@ -1,4 +1,4 @@
-"""One connection of the gate: a few slots beside the descriptor, and nothing else of ours."""
+"""The state of one connection."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted
-from ordertrack.http.gate.framing import Body
+from ordertrack.http.gate.framing import BodyReader
 from ordertrack.http.policy.loop_throttle import PollThrottle
 from ordertrack.http.wire.responses import HeaderPairs
-from ordertrack.service.tracking.tracking import HeldPoll
+from ordertrack.service.tracking.waiter import HeldPoll
 
 
 class Stage(Enum):
-    """What the connection waits for."""
+    """The stage of a connection, by what it waits for."""
 
     IDLE = auto()
     """A request."""
@@ -29,27 +29,27 @@ class Stage(Enum):
     BUSY = auto()
     """The application."""
     HELD = auto()
-    """News of a held poll, its deadline, or the end of the server."""
+    """The answer of a held poll."""
     WRITING = auto()
     """The peer, to read its answer."""
     ENDING = auto()
-    """The peer, to close its side: everything it still sends is discarded."""
+    """The peer, to close its side; what it still sends is discarded."""
 
 
 READING = (Stage.IDLE, Stage.IN_HEAD, Stage.IN_BODY)
-"""What comes is served now, rather than after the request before it."""
+"""Stages in which received bytes are served at once, not after the current request."""
 
 
 class Upload(msgspec.Struct, gc=False):
     """A request whose body is not complete."""
 
     admitted: Admitted
-    body: Body
+    body: BodyReader
     reserved_bytes: int
 
 
 class Owner(Protocol):
-    """Writes the answer of a poll that was held, and goes on with the connection."""
+    """Writes the answer of a held poll, and resumes reading."""
 
     def deliver(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None: ...
 
@@ -59,34 +59,34 @@ class Owner(Protocol):
 class Connection(msgspec.Struct, gc=False, eq=False):
     """One descriptor and its current request; the channel of that request (`endpoints/outcome.py`).
 
-    The garbage collector does not look at connections: `poll` is let go of when it is answered or left.
+    The garbage collector does not track connections, so `poll` is cleared when it is answered or left.
     """
 
     owner: Owner
     fd: int
     """-1 once it is closed."""
     data: bytes
-    """Received and not yet served."""
+    """Received bytes that are not served yet."""
     epoll: select.epoll
-    """Where the descriptor is registered."""
+    """The epoll of the descriptor."""
     watched: int
     """The events of the descriptor that are reported."""
     peer: str | None
-    """The address of the other side; None when it has none."""
+    """The address of the peer; None when it has none."""
     stage: Stage = Stage.IDLE
     expires_at_s: float | None = None
-    """When the connection is closed unless something comes; None while a request is served."""
+    """The time at which the connection is closed unless bytes come; None while a request is served."""
     poll: HeldPoll | None = None
     keep_alive: bool = True
     head_only: bool = False
-    """The request is HEAD: its answer has no body, whatever it is."""
+    """The request is HEAD: its response has no body."""
     has_ended: bool = False
-    """The peer sends nothing more. It still reads."""
+    """The peer has ended its sending side. It still reads."""
     throttle: PollThrottle | None = None
     headers: HeaderPairs = ()
     upload: Upload | None = None
     unsent: memoryview | None = None
-    """What the kernel has not taken of the answer."""
+    """The rest of the response, which the kernel has not taken yet."""
 
     def answer(self, answer: Answer, committed_at_s: float | None) -> None:
         self.poll = None

@@ -1,6 +1,6 @@
-"""All connections of the gate: their descriptors, what they wait for, and how long.
+"""All connections of the gate: their descriptors, stages and timeouts.
 
-These times are compared every SWEEP_S, so a connection that talks pays nothing for having one.
+Timeouts are compared every SWEEP_S seconds, so no connection has a timer.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from ordertrack.http.gate.timeouts import LAST_CALL_S, LINGER_S, MIN_WAIT_S, Tim
 from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.ports.clock import Clock
 from ordertrack.service.monitoring.statistics import GateCounters
-from ordertrack.service.tracking.tracking import HeldPoll
+from ordertrack.service.tracking.waiter import HeldPoll
 
 SWEEP_S = 0.5
 PEERS_SHARED = 64
-"""Latest addresses of which one copy is kept: behind a proxy all connections have the same."""
+"""Addresses of which one copy is kept: behind a proxy all connections have the same."""
 ROOM = 16
-"""Connections without a whole request that are closed together when there is no descriptor for a new one."""
+"""Connections without a complete request that are closed together when no descriptor is free for a new one."""
 
 EPOLLIN, EPOLLRDHUP = getattr(select, "EPOLLIN", 0), getattr(select, "EPOLLRDHUP", 0)  # this module is also imported
 EPOLLOUT = getattr(select, "EPOLLOUT", 0)  # where there is no epoll
 READABLE = EPOLLIN | EPOLLRDHUP
 
 _SERVED = (Stage.IN_BODY, Stage.BUSY, Stage.HELD, Stage.WRITING)
-"""A request is being served, which the end of the server waits for."""
+"""Stages of a running request, which a stopping server waits for."""
 
 
 class Connections:
-    """`leave` is told of the held poll of a connection that is dropped."""
+    """`leave` is called with the held poll of a connection that is dropped."""
 
     def __init__(
         self, counters: GateCounters, timeouts: Timeouts, clock: Clock, leave: Callable[[HeldPoll], None]
@@ -56,7 +56,7 @@ class Connections:
         self._sweeper: asyncio.TimerHandle | None = None
 
     def add(self, fd: int, peer: str, owner: Owner) -> None:
-        """Take a new descriptor."""
+        """Add a new descriptor."""
         if len(self._peers) >= PEERS_SHARED:
             self._peers.clear()
         peer = self._peers.setdefault(peer, peer)
@@ -69,13 +69,13 @@ class Connections:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
     async def finish_running(self) -> None:
-        """Wait until the requests that are being served now are answered."""
+        """Wait until the running requests are answered."""
         self._running = {c for c in self.by_fd.values() if c.stage in _SERVED}
         if self._running:
             await self._none_running.wait()
 
     def stop(self) -> int:
-        """Give connections that wait for their peer LAST_CALL_S. Return how many connections there are."""
+        """Give idle connections LAST_CALL_S. Return the number of connections."""
         self._is_stopping = True
         for connection in self.by_fd.values():
             if connection.stage in (Stage.IDLE, Stage.ENDING):
@@ -92,7 +92,7 @@ class Connections:
             epoll.close()
 
     def drop(self, connection: Connection) -> None:
-        """Close the connection now, whatever it is doing."""
+        """Close the connection now, at any stage."""
         fd, connection.fd = connection.fd, -1
         if fd < 0:
             return
@@ -103,13 +103,13 @@ class Connections:
         if connection.poll is not None:
             self._leave(connection.poll)
             connection.poll = None
-        self.let_go(connection)
+        self.release(connection)
         self._count_out(connection)
         if self._is_stopping and not self.by_fd:
             self.all_closed.set()
 
     def end(self, connection: Connection) -> None:
-        """Close the connection once its peer has taken what was written: no reset may overtake that."""
+        """Close the connection once the peer has read the response, which a reset could overtake."""
         if connection.has_ended:
             self.drop(connection)
             return
@@ -122,8 +122,8 @@ class Connections:
         self._count_out(connection)
         self.expect(connection, Stage.ENDING, LAST_CALL_S if self._is_stopping else LINGER_S)
 
-    def let_go(self, connection: Connection) -> None:
-        """Return what the connection has of the shared limits."""
+    def release(self, connection: Connection) -> None:
+        """Release the connection's part of the shared limits."""
         if connection.upload is not None:
             self.uploads_bytes -= connection.upload.reserved_bytes
             connection.upload = None
@@ -132,7 +132,7 @@ class Connections:
             connection.unsent = None
 
     def make_room(self) -> bool:
-        """Close connections that wait for a request. Return whether there were any."""
+        """Close connections that wait for a request. Return True if there were any."""
         now_s = self._clock.monotonic_s()
         granted_s = {
             Stage.IDLE: self.timeouts.idle_s,
@@ -153,7 +153,7 @@ class Connections:
         return bool(waiting)
 
     def expect(self, connection: Connection, stage: Stage, timeout_s: float) -> None:
-        """Wait for what the stage says, and close the connection if it does not come in time."""
+        """Enter a stage. The connection is closed when it lasts longer than `timeout_s`."""
         connection.stage = stage
         connection.expires_at_s = self._clock.monotonic_s() + timeout_s
         self.watch(connection)
@@ -168,25 +168,24 @@ class Connections:
             self.watch(connection)  # a long backlog has been served
 
     def _count_out(self, connection: Connection) -> None:
-        """The connection's request is answered, or never will be."""
+        """Stop waiting for the connection's request in `finish_running`."""
         if self._running:
             self._running.discard(connection)
             if not self._running:
                 self._none_running.set()
 
     def watch(self, connection: Connection) -> None:
-        """Have reported what matters now: called when the stage, what was received or its end has changed."""
+        """Update the watched events. Call this when the stage, the received bytes or `has_ended` changed."""
         events = _events_of(connection)
         if events != connection.watched:
             connection.watched = events
             connection.epoll.modify(connection.fd, events)
 
     def prioritize(self, connection: Connection) -> None:
-        """Connections that make changes are read before those that wait for them."""
-        if connection.epoll is self.epoll:
-            self.epoll.unregister(connection.fd)
-            connection.epoll = self.priority_epoll
-            self.priority_epoll.register(connection.fd, connection.watched)
+        """Move a connection that makes changes to the epoll that is read first."""
+        self.epoll.unregister(connection.fd)
+        connection.epoll = self.priority_epoll
+        self.priority_epoll.register(connection.fd, connection.watched)
 
     def _sweep(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -199,14 +198,14 @@ class Connections:
 
 
 def _events_of(connection: Connection) -> int:
-    """A broken connection is reported in any case."""
+    """Return the events to watch. Errors are always reported."""
     if connection.stage is Stage.WRITING:
         return EPOLLOUT
     if connection.has_ended:
         return 0
     if len(connection.data) <= MAX_HEAD_BYTES:
         return READABLE
-    # What has come is served first; only a held poll is given up when the peer goes away.
+    # The received bytes are served first; only a held poll is dropped when the peer leaves.
     return EPOLLRDHUP if connection.stage is Stage.HELD else 0
 
 

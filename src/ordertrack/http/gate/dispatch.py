@@ -1,4 +1,4 @@
-"""From the bytes of a connection to the application, and from its outcome to an answer or a held poll."""
+"""Dispatch the bytes of a connection to the application, and its outcome to a response or a held poll."""
 
 from __future__ import annotations
 
@@ -14,42 +14,41 @@ from ordertrack.http.app import Admitted, Begun, HttpApp
 from ordertrack.http.endpoints.outcome import OUTCOMES, Outcome
 from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
 from ordertrack.http.gate.connections import Connections
-from ordertrack.http.gate.framing import Body, Head, HeadReader, without_empty_lines
-from ordertrack.http.gate.writer import Writer
+from ordertrack.http.gate.framing import BodyReader, Head, HeadReader, without_empty_lines
+from ordertrack.http.gate.responder import Responder
 from ordertrack.http.wire.errors import HeadTooLarge, MalformedRequest
-from ordertrack.http.wire.message import CHUNKED
+from ordertrack.http.wire.message import CHUNKED, Request
 from ordertrack.http.wire.paths import StatusTarget
 from ordertrack.http.wire.responses import Response
 
 MAX_UPLOADS_BYTES = 256 * 1024 * 1024
-"""Bodies that have not come yet, of all connections together."""
-
+"""Limit of bodies that are being received, of all connections together."""
 
 log = structlog.get_logger("ordertrack.gate")
 
 
 class Dispatcher:
-    """Owns what connections are served with (`connection.Owner`)."""
+    """Serves connections. Their owner (`connection.Owner`)."""
 
     def __init__(self, connections: Connections, app: HttpApp) -> None:
         self._connections = connections
         self._app = app
         self._tracking = app.tracking
         self._clock = app.clock
-        self._writer = Writer(connections, app)
+        self._responder = Responder(connections, app)
         self._heads = HeadReader()
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def cancel(self) -> None:
-        """Give up what still runs."""
+        """Cancel running requests."""
         for task in self._tasks:
             task.cancel()
 
-    # What a connection calls when its held poll has an answer
+    # Called by a connection when its held poll has an answer
 
     def deliver(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None:
-        self._writer.send_answer(connection, answer)
+        self._responder.send_answer(connection, answer)
         now_s = self._clock.monotonic_s()
         if committed_at_s is not None:
             self._tracking.statistics.record_wake_latency(now_s - committed_at_s)
@@ -59,18 +58,18 @@ class Dispatcher:
             self.resume_reading(connection)
 
     def refuse(self, connection: Connection, error: OrdertrackError) -> None:
-        self._writer.send_refusal(connection, error)
+        self._responder.send_refusal(connection, error)
         self.resume_reading(connection)
 
-    # What the gate calls
+    # Called by the gate
 
     def write_on(self, connection: Connection) -> None:
-        """The kernel takes more of an answer."""
-        if self._writer.write_on(connection):
+        """Write more of a response: the kernel has room."""
+        if self._responder.write_on(connection):
             self.resume_reading(connection)
 
     def resume_reading(self, connection: Connection) -> None:
-        """A request was answered, or waits for the rest of its body; the next one may have come meanwhile."""
+        """Serve the next request, which may have come already, or wait for it."""
         if connection.fd < 0 or connection.stage not in READING:
             return
         if connection.stage is Stage.IDLE and connection.data:
@@ -82,31 +81,30 @@ class Dispatcher:
             self._connections.expect_request(connection, self._clock.monotonic_s())
 
     def advance(self, connection: Connection) -> None:
-        """Serve what has come, request by request, until one takes time, is held or is not complete."""
+        """Serve the received requests, until one has to wait, is held or is incomplete."""
         try:
             while connection.data and connection.stage in READING and connection.fd >= 0:
-                if not self._take_next(connection):
+                if not self._serve_next(connection):
                     break
         except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
             self._fail(connection, error)
         self.resume_reading(connection)
 
     def _fail(self, connection: Connection, error: Exception) -> None:
-        """Answer what cannot be read further, where the next request begins is not known; or end the connection that
-        met a bug."""
+        """Refuse bytes after which the next request cannot be found, and end the connection. Drop it after a bug."""
         if not isinstance(error, OrdertrackError):
             log.error("a bug: the connection it met is closed", exc_info=error)
             self._connections.drop(connection)
             return
         self._connections.counters.refused_head += isinstance(error, MalformedRequest | HeadTooLarge)
-        self._connections.let_go(connection)
+        self._connections.release(connection)
         connection.keep_alive = False
-        self._writer.send_refusal(connection, error)
+        self._responder.send_refusal(connection, error)
 
-    def _take_next(self, connection: Connection) -> bool:
-        """Serve a request, or take a part of it. Return False when more bytes are needed. Raises: OrdertrackError."""
+    def _serve_next(self, connection: Connection) -> bool:
+        """Serve a request or read a part of it. Return False when more bytes are needed. Raises: OrdertrackError."""
         if connection.upload is not None:
-            return self._take_body(connection, connection.upload)
+            return self._read_body(connection, connection.upload)
         data = connection.data
         if data.startswith(b"\r\n"):
             data = connection.data = without_empty_lines(data)
@@ -138,14 +136,14 @@ class Dispatcher:
         self.resume_reading(connection)
 
     def _serve(self, connection: Connection, head: Head, begun: Begun) -> None:
-        """Answer an admitted request once its body is there. Raises: OrdertrackError."""
+        """Refuse the request, or serve it once its body is complete. Raises: OrdertrackError."""
         if not isinstance(begun, Admitted):
-            # A refused request's body is not waited for: the peer may never send it.
+            # Do not wait for the body of a refused request: the peer may never send it.
             rest = head.body_length if head.body_length != CHUNKED else len(connection.data) + 1
             connection.keep_alive = connection.keep_alive and rest <= len(connection.data)
             connection.data = connection.data[rest:]
-            self._writer.send(connection, begun)
-        elif CHUNKED < head.body_length <= len(connection.data):  # all of it has come
+            self._responder.send(connection, begun)
+        elif CHUNKED < head.body_length <= len(connection.data):  # it is complete already
             body, connection.data = connection.data[: head.body_length], connection.data[head.body_length :]
             self._respond(connection, begun, body)
         else:
@@ -153,24 +151,24 @@ class Dispatcher:
 
     def _begin_body(self, connection: Connection, head: Head, admitted: Admitted) -> None:
         limit_bytes = admitted.target.max_body_bytes
-        body = Body(head.body_length, limit_bytes)
+        body = BodyReader(head.body_length, limit_bytes)
         reserved = head.body_length if head.body_length != CHUNKED else limit_bytes
         if self._connections.uploads_bytes + reserved > MAX_UPLOADS_BYTES:
             raise StoreBusy(retry_after_s=1)
         self._connections.uploads_bytes += reserved
         connection.upload = upload = Upload(admitted, body, reserved)
-        self._take_body(connection, upload)
+        self._read_body(connection, upload)
         if not body.is_complete and connection.stage is Stage.IDLE:
             self._connections.expect(connection, Stage.IN_BODY, self._connections.timeouts.body_s)
             if head.expects_continue and not body.data:
-                self._writer.send_continue(connection)
+                self._responder.send_continue(connection)
 
-    def _take_body(self, connection: Connection, upload: Upload) -> bool:
+    def _read_body(self, connection: Connection, upload: Upload) -> bool:
         taken = upload.body.receive(connection.data)
         connection.data = connection.data[taken:]
         if not upload.body.is_complete:
             return False
-        self._connections.let_go(connection)
+        self._connections.release(connection)
         connection.stage = Stage.IDLE
         connection.expires_at_s = None
         self._respond(connection, upload.admitted, bytes(upload.body.data))
@@ -179,28 +177,33 @@ class Dispatcher:
     # To the application and back
 
     def _respond(self, connection: Connection, admitted: Admitted, body: bytes) -> None:
-        if isinstance(admitted.target, StatusTarget):
+        if isinstance(admitted.target, StatusTarget) and connection.epoll is self._connections.epoll:
             self._connections.prioritize(connection)
         outcome = self._app.respond(admitted, body, connection)
         if isinstance(outcome, OUTCOMES):
             self._deliver(connection, outcome)
         else:
-            self._run(connection, self._respond_async(connection, outcome))
+            self._run(connection, self._respond_async(connection, admitted.request, outcome))
 
-    async def _respond_async(self, connection: Connection, outcome: Coroutine[Any, Any, Outcome]) -> None:
+    async def _respond_async(
+        self, connection: Connection, request: Request, pending: Coroutine[Any, Any, Outcome]
+    ) -> None:
         try:
-            outcome_now = await outcome
+            try:
+                outcome = await pending
+            except Exception as error:  # noqa: BLE001 - `problem` logs it
+                outcome = self._app.problem(request, error)
             connection.stage = Stage.IDLE
-            self._deliver(connection, outcome_now)
+            self._deliver(connection, outcome)
         except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
             self._fail(connection, error)
         self.resume_reading(connection)
 
     def _deliver(self, connection: Connection, outcome: Outcome) -> None:
         if isinstance(outcome, Response):
-            self._writer.send(connection, outcome)
+            self._responder.send(connection, outcome)
         elif isinstance(outcome, Answer):
-            self._writer.send_answer(connection, outcome)
+            self._responder.send_answer(connection, outcome)
         elif connection.fd < 0 or connection.has_ended:
             self._tracking.leave(outcome)
             self._connections.drop(connection)
@@ -210,7 +213,7 @@ class Dispatcher:
             self._connections.watch(connection)
 
     def _run(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
-        """Wait for the application; whatever the peer sends meanwhile waits its turn."""
+        """Run `work` in a task. Bytes that come meanwhile are served after it."""
         connection.stage = Stage.BUSY
         task = self._loop.create_task(work)
         self._tasks.add(task)

@@ -1,8 +1,8 @@
-"""Where requests begin and end in the bytes of a connection (RFC 9112). No I/O: bytes in, values out.
+"""Message framing: find requests and their bodies in the bytes of a connection (RFC 9112). No I/O.
 
-Strict on purpose: whatever two implementations could read in two ways is refused, since one of them may be a proxy in
-front of this server. An `Upgrade` is ignored (RFC 9110, 7.8), so the bytes behind a head are always its body, and the
-next request begins where that ends.
+It is strict: it refuses bytes that two implementations could read in two ways, since one of them may be a proxy in
+front of this server. `Upgrade` is ignored (RFC 9110, 7.8), so the bytes after a head are always its body, and the next
+request begins after them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ordertrack.http.wire.message import (
 
 MAX_CHUNK_LINE_BYTES = 256
 MAX_CHUNK_EXTENSIONS_BYTES = 4 * 1024
-"""Of all chunks together, trailers included: they carry nothing that is used."""
+"""Limit for all chunks and trailers of a body together. They are not used."""
 _END = b"\r\n\r\n"
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _REQUEST_LINE = re.compile(rb"(%b++) ([!-~]++) HTTP/([0-9]\.[0-9])\r\n" % _TOKEN)
@@ -40,14 +40,14 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]*;[\t -~\x80-\xff]*)?)\r\
 _CONNECTION = names.CONNECTION.encode()
 
 KEPT_BLOCKS = 256
-"""Header blocks of which the parsed form is kept: a client library sends the same ones again and again."""
+"""Header blocks that are cached in parsed form: clients send the same ones repeatedly."""
 MAX_KEPT_BLOCK_BYTES = 1024
 _SECRET = (names.AUTHORIZATION.encode(), b"cookie", b"proxy-authorization")
-"""Headers that are kept nowhere after their request."""
+"""Headers that are not kept after their request."""
 
 
 class Head(NamedTuple):
-    """The head of a message: `length` bytes of it have come, and `body_length` follow, or CHUNKED."""
+    """The head of a request. `length` is its own, `body_length` that of its body, or CHUNKED."""
 
     request: Request
     length: int
@@ -57,14 +57,16 @@ class Head(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """What the header fields say, apart from the request line."""
+    """The parsed header fields, without the request line."""
 
     headers: Headers
+    body_length: int
     keep_alive: bool
+    expects_continue: bool
 
 
 class HeadReader:
-    """Reads heads. Keeps what the latest header blocks said, if they hold no secret."""
+    """Reads heads. Caches the parsed header blocks of HTTP/1.1 that hold no secrets."""
 
     def __init__(self) -> None:
         self._blocks: dict[bytes, _Block] = {}
@@ -83,36 +85,37 @@ class HeadReader:
         length = end + len(_END)
         if length > MAX_HEAD_BYTES:
             raise HeadTooLarge(MAX_HEAD_BYTES)
+        version, authority = "1.1", None
         line = _PLAIN_LINE.match(data)
         if line is not None:
             method, plain_path, query = line.groups(b"")
-            block = self._block(data[line.end() : end + 2])
-            request = Request(method.decode(), plain_path.decode(), query, block.headers, "1.1", peer)
+            path = plain_path.decode()
         else:
             line = _REQUEST_LINE.match(data)
             if line is None:
                 raise MalformedRequest("The request line must be a method, a target and HTTP/1.1, ended by CR LF.")
-            method, target, version = line.groups()
+            method, target, version = line[1], line[2], line[3].decode()
             authority, path, query = parse_target(target)
-            block = self._block(data[line.end() : end + 2])
-            request = Request(method.decode(), path, query, block.headers, version.decode(), peer, authority)
-        is_1_1 = request.version == "1.1"
-        return Head(
-            request,
-            length,
-            body_length(block.headers, request.version),
-            is_1_1 and block.keep_alive,
-            is_1_1 and EXPECT in block.headers,
-        )
+        fields = data[line.end() : end + 2]
+        block = (self._blocks.get(fields) if version == "1.1" else None) or self._parse_block(fields, version)
+        request = Request(method.decode(), path, query, block.headers, version, peer, authority)
+        return Head(request, length, block.body_length, block.keep_alive, block.expects_continue)
 
-    def _block(self, data: bytes) -> _Block:
-        block = self._blocks.get(data)
-        if block is None:
-            block = _parse_block(data)
-            if len(data) <= MAX_KEPT_BLOCK_BYTES and not any(name in block.headers for name in _SECRET):
-                if len(self._blocks) >= KEPT_BLOCKS:
-                    self._blocks.clear()
-                self._blocks[data] = block
+    def _parse_block(self, fields: bytes, version: str) -> _Block:
+        """Raises: MalformedRequest, UnsupportedTransferCoding."""
+        if not _FIELDS.fullmatch(fields):
+            raise MalformedRequest("A header must be `Name: value` on one line, without control characters.")
+        pairs = _FIELD_PARTS.findall(fields)
+        headers = Headers.from_pairs((name.lower(), value.strip(b" \t")) for name, value in pairs)
+        options = [option.strip() for option in headers.get(_CONNECTION, b"").lower().split(b",")]
+        is_1_1 = version == "1.1"
+        block = _Block(
+            headers, body_length(headers, version), is_1_1 and b"close" not in options, is_1_1 and EXPECT in headers
+        )
+        if is_1_1 and len(fields) <= MAX_KEPT_BLOCK_BYTES and not any(name in headers for name in _SECRET):
+            if len(self._blocks) >= KEPT_BLOCKS:
+                self._blocks.clear()
+            self._blocks[fields] = block
         return block
 
 
@@ -122,25 +125,15 @@ def without_empty_lines(data: bytes) -> bytes:
 
 
 def _check_beginning(data: bytes) -> None:
-    """Refuse an unfinished head that no further bytes can make valid, TLS among them. Raises: MalformedRequest."""
+    """Refuse an incomplete head that no more bytes can make valid, such as TLS. Raises: MalformedRequest."""
     if _NEVER_IN_A_HEAD.search(data):
         raise MalformedRequest("A head is text, and each of its lines ends with CR LF. A TLS client needs a TLS port.")
     if not _STARTS_A_METHOD.match(data) and data != b"\r":
         raise MalformedRequest("A request begins with a method.")
 
 
-def _parse_block(data: bytes) -> _Block:
-    """Raises: MalformedRequest."""
-    if not _FIELDS.fullmatch(data):
-        raise MalformedRequest("A header must be `Name: value` on one line, without control characters.")
-    headers = Headers.from_pairs((name.lower(), value.strip(b" \t")) for name, value in _FIELD_PARTS.findall(data))
-    connection = headers.get(_CONNECTION)
-    options = () if connection is None else [option.strip() for option in connection.lower().split(b",")]
-    return _Block(headers, b"close" not in options)
-
-
-class Body:
-    """A body of a known length or in chunks, as it comes."""
+class BodyReader:
+    """Reads a body of a known length or in chunks, piece by piece."""
 
     __slots__ = ("_chunked", "_extensions", "_in_chunk", "_limit", "_missing", "_trailers", "data", "is_complete")
 

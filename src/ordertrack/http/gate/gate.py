@@ -1,29 +1,37 @@
-"""The gate: the HTTP/1.1 server, which holds the connections of waiting clients as bare descriptors in its own epoll.
+"""The gate: the HTTP/1.1 server. It serves every request, and holds thousands of polls at a few hundred bytes each.
 
-While a poll is held there is no transport, no protocol, no task, no timer and no socket object for it: a `Connection`
-of a few slots, the hub's `Poll`, and a number in the kernel's epoll. That epoll is itself a descriptor, which the event
-loop watches like any other.
+A held poll has no task, no timer, no asyncio transport and no socket object: only a `Connection`, the hub's `Poll` and
+its descriptor in the gate's own epoll, which the event loop watches as one descriptor.
+
+    epoll ─► Gate reads bytes ─► Dispatcher ─► HeadReader, BodyReader (framing.py): bytes to a request
+                                     │
+                                     ├─► HttpApp.begin and respond: a response, a held poll, or a task that waits
+                                     ▼
+             Responder writes the response, for a held poll when its `Connection` gets the answer
+
+`Connections` keeps all connections, what each waits for, and how long (timeouts.py). `Acceptor` adds new ones. Two
+epolls: connections that make changes are read before those that wait for changes. The stages of a connection:
 
     accept ─► IDLE ─► IN_HEAD ─► IN_BODY ─► BUSY ─► answered ─┬─► IDLE
                          └─────────┴─► HELD ──────► answered ─┤
                                                      WRITING ◄┴─► ENDING ─► closed
 
-| what a peer does                                 | what happens                                                     |
+| peer                                             | gate                                                             |
 |--------------------------------------------------|------------------------------------------------------------------|
 | sends part of a head and stops                   | closed `head_s` after its first byte                             |
 | sends part of a body and stops                   | closed `body_s` after the head                                   |
 | sends more than MAX_HEAD_BYTES of head           | 431 and closed                                                   |
 | sends what is not HTTP/1.1                       | 400 and closed, as soon as that is certain                       |
-| says nothing                                     | closed after `idle_s`                                            |
-| sends more while it is served (pipelining)       | waits its turn; beyond MAX_HEAD_BYTES it is left in the kernel   |
+| sends nothing                                    | closed after `idle_s`                                            |
+| sends more during a request (pipelining)         | served next; beyond MAX_HEAD_BYTES it is left in the kernel      |
 | goes away or half-closes while its poll is held  | noticed at once: the poll is forgotten, the descriptor closed    |
 | half-closes while another request is served      | answered, then closed                                            |
-| vanishes without a word                          | one parked descriptor until the deadline, then a failing write   |
+| disappears without a FIN                         | kept until the deadline of its poll, then the write fails        |
 | does not read its answer                         | closed when it takes less than MIN_READ_BYTES in `read_s`        |
-| sends on after it was told that we close         | read and discarded for LINGER_S, then closed                     |
+| sends more after `Connection: close`             | read and discarded for LINGER_S, then closed                     |
 | opens more connections than there are descriptors| those without a whole request are closed, else accepting pauses  |
 
-The gate decides nothing: `HttpApp` does, as for any ASGI server.
+`HttpApp` makes all decisions about requests, as for any ASGI server.
 """
 
 from __future__ import annotations
@@ -45,7 +53,7 @@ from ordertrack.service.monitoring.statistics import GateCounters
 
 READ_BYTES = 64 * 1024
 EVENTS_PER_WAKE = 64
-"""A bound on one turn, so that clients which send do not keep the event loop to themselves."""
+"""Connections read in one turn of the event loop, so that it serves others too."""
 
 _BROKEN = getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)
 
@@ -70,7 +78,7 @@ class Gate:
     async def stop(self, grace_s: float) -> None:
         """Finish the requests that have begun within `grace_s`, then listen no more, and close every connection.
 
-        Until the running requests are answered, new connections are served too: `/readyz` has to say what goes on.
+        Until then new connections are served too, since load balancers ask `/readyz`.
         """
         try:
             async with asyncio.timeout(grace_s):
@@ -101,9 +109,9 @@ class Gate:
                 self._dispatcher.write_on(connection)
             elif events & EPOLLIN:
                 self._read(connection)
-            elif connection.stage is Stage.HELD:  # no more is read of it, and the peer has ended its sending side
+            elif connection.stage is Stage.HELD:  # the peer has ended its sending side
                 self._connections.drop(connection)
-            else:  # reported once more, since its poll has been answered in the same moment
+            else:  # its poll was answered in the same turn
                 self._connections.watch(connection)
 
     def _read(self, connection: Connection) -> None:
@@ -124,7 +132,7 @@ class Gate:
                 self._connections.watch(connection)
 
     def _on_end_of_sending(self, connection: Connection) -> None:
-        """Whole requests that have come are answered; a held poll, or half a request, is given up."""
+        """Answer complete requests; drop a held poll or an incomplete request."""
         if connection.stage is Stage.BUSY or (connection.stage is Stage.IDLE and connection.data):
             connection.has_ended = True
             self._connections.watch(connection)

@@ -16,7 +16,7 @@ from ordertrack.http.wire.responses import HeaderPairs
 PREFLIGHT_KEPT_S = 7_200
 """The longest time that browsers cache the answer to a preflight (Chromium's limit)."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
-_SEC_FETCH_SITE = names.SEC_FETCH_SITE.encode()
+SEC_FETCH_SITE = names.SEC_FETCH_SITE.encode()
 _METHODS = "GET, HEAD, POST, PUT, DELETE"
 _REQUEST_HEADERS = ", ".join(
     (names.AUTHORIZATION, names.CONTENT_TYPE, names.IF_MATCH, names.IF_NONE_MATCH, names.IDEMPOTENCY_KEY, names.PREFER)
@@ -29,7 +29,7 @@ _ANSWER_HEADERS = ", ".join(
 
 class Cors:
     def __init__(self, origins: frozenset[str]) -> None:
-        self._origins = origins
+        self.origins = origins
 
     def check_change(self, request_headers: Headers) -> None:
         """Refuse changes from pages of other origins: some can be sent without a preflight (Fetch Metadata, 2.3).
@@ -37,17 +37,17 @@ class Cors:
 
         Raises: CrossSite.
         """
-        site = request_headers.get(_SEC_FETCH_SITE)
-        if site in (b"cross-site", b"same-site") and header(request_headers, names.ORIGIN) not in self._origins:
+        site = request_headers.get(SEC_FETCH_SITE)
+        if site in (b"cross-site", b"same-site") and header(request_headers, names.ORIGIN) not in self.origins:
             raise CrossSite(header(request_headers, names.ORIGIN) or "")
 
     def headers(self, request_headers: Headers, *, preflight: bool) -> HeaderPairs:
         """Return the headers to add to an answer. Without them a browser hides the answer from the page."""
-        if not self._origins:
+        if not self.origins:
             return ()
         vary = (names.VARY.encode(), names.ORIGIN.encode())
         origin = header(request_headers, names.ORIGIN)
-        if origin not in self._origins:
+        if origin not in self.origins:
             return (vary,)
         added = {names.ALLOW_ORIGIN: origin, names.EXPOSE_HEADERS: _ANSWER_HEADERS}
         if preflight:

@@ -203,7 +203,7 @@ def order_view(order: Order) -> OrderView:
         created_at=format_time(order.created_at_ms),
         updated_at=format_time(order.updated_at_ms),
         timeline=[event_view(event) for event in order.timeline],
-        cancellation=order.cancellation,
+        cancellation=order.cancellation if order.status is Status.CANCELLED else None,
     )
 
 

@@ -66,8 +66,11 @@ def headers_of(response: Response, date: bytes) -> list[tuple[bytes, bytes]]:
 def bytes_of(response: Response, date: bytes, *, keep_alive: bool, head_only: bool = False) -> bytes:
     """Return the whole response as bytes of HTTP/1.1; for HEAD without its body."""
     parts = [_STATUS_LINES[response.status]]
-    for name, value in headers_of(response, date):
+    for name, value in response.headers:
         parts += (name, b": ", value, b"\r\n")
+    parts += (b"date: ", date, b"\r\n")
+    if response.status not in _WITHOUT_LENGTH:
+        parts.append(b"content-length: %d\r\n" % len(response.body))
     if not keep_alive and CLOSE not in response.headers:
         parts.append(b"connection: close\r\n")
     parts.append(b"\r\n")

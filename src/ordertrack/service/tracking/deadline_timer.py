@@ -1,4 +1,4 @@
-"""One timer for many deadlines: set for the earliest, set again when an earlier one comes."""
+"""One event loop timer for all deadlines: it is set for the earliest one."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable
 from ordertrack.ports.clock import Clock
 
 
-class Alarm:
-    """`ring` is called when `next_s` has come, in seconds of the monotonic clock; it may make new deadlines."""
+class DeadlineTimer:
+    """Calls `on_deadline` at `next_s()`, in seconds of the monotonic clock. The callback may add deadlines."""
 
-    def __init__(self, clock: Clock, next_s: Callable[[], float | None], ring: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, next_s: Callable[[], float | None], on_deadline: Callable[[], None]) -> None:
         self._clock = clock
         self._next_s = next_s
-        self._ring = ring
+        self._on_deadline = on_deadline
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_s = 0.0
 
-    def set(self) -> None:
-        """Call it after a deadline was made."""
+    def reschedule(self) -> None:
+        """Set the timer for the earliest deadline. Call this after adding one."""
         due_s = self._next_s()
         if due_s is None or (self._timer is not None and self._timer_at_s <= due_s):
             return
@@ -36,5 +36,5 @@ class Alarm:
 
     def _on_time(self) -> None:
         self._timer = None
-        self._ring()
-        self.set()
+        self._on_deadline()
+        self.reschedule()

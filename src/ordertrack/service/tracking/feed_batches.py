@@ -1,4 +1,4 @@
-"""Group what a commit changed by the feeds that held polls wait for."""
+"""The changes of one commit, grouped by the party feeds that polls wait for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ordertrack.core.order import Order
 
 
 class FeedBatch:
-    """What a commit tells of one party's feed: which orders changed, or left, at which of its versions."""
+    """The changes of one commit in one party's feed: orders that changed or left, each with its version of the feed."""
 
     def __init__(self, feed: FeedKey) -> None:
         self.feed = feed
@@ -24,9 +24,9 @@ class FeedBatch:
         return max(version for version, _ in self._entries)
 
     def after(self, position: int) -> FeedState | None:
-        """What a client that has version `position` is told; None when this commit may not be all it has missed.
+        """Return the changes after `position`; None when earlier commits may have made some of them.
 
-        Every version from the oldest of these on is of this commit, so whoever has the one before it misses nothing.
+        A commit's versions of a feed are consecutive, so a client at the version before them misses nothing else.
         """
         if position + 1 < min(version for version, _ in self._entries):
             return None

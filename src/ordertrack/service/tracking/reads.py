@@ -1,8 +1,14 @@
-"""What is known of a feed: at hand, read from the store, or told by a commit.
+"""Run what a poll has to read: from the store's cache at once, or from the store in a task.
 
-A use case that has to know something is written as steps: a generator that yields what it wants to know, is sent it,
-and returns its result. So it is written once, whether all is at hand (`now`: no task, no waiting) or the store has to
-be read (`later`).
+A poll's decision is written once, as a `ReadPlan`: a generator that yields a `ReadRequest` for each value it needs, is
+sent the value, and returns its result.
+
+    plan yields a request ──► cached? ──yes──► the plan goes on with the value ──► ... ──► result
+                                 │
+                                 no: `run_cached` raises CacheMiss, and `run` goes on with the same plan: it awaits the
+                                     store for each request that is not cached
+
+So a poll whose order is cached is answered or held in one call, without a task and without waiting.
 """
 
 from __future__ import annotations
@@ -17,119 +23,118 @@ from ordertrack.core.poll import State
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.feed_store import FeedStore
 
-SOON_S = 0.75
-MAX_READS_SOON = 100
-"""At once."""
+QUEUED_READ_LIMIT_S = 0.75
+MAX_QUEUED_READS = 100
+"""Queued plans that read at the same time."""
 SLOW_RETRY_AFTER_S = 5
 
 T = TypeVar("T")
 
 
-class Changes(NamedTuple):
-    """A page of a party's feed, as `Store.feed_changes` has it."""
+class ChangesRequest(NamedTuple):
+    """A page of a party's feed: the arguments of `Store.feed_changes`."""
 
     feed: FeedKey
     after: int | None
     snapshot: int
 
 
-Wanted = FeedKey | Changes
-"""A feed's key alone stands for how the feed stands: the order, or the version of a party's feed."""
-Steps = Generator[Wanted, State, T]
+ReadRequest = FeedKey | ChangesRequest
+"""A feed's key requests its state: the order, or the version of a party's feed."""
+ReadPlan = Generator[ReadRequest, State, T]
 
 
-class NotAtHand(Exception):
-    """The store has to be read for what is `wanted`."""
+class CacheMiss(Exception):
+    """`request` needs the store."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
+    def __init__(self, request: ReadRequest) -> None:
+        self.request = request
 
 
-class Feeds:
+class Reads:
     def __init__(self, store: FeedStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._turns = asyncio.Semaphore(MAX_READS_SOON)
+        self._queue = asyncio.Semaphore(MAX_QUEUED_READS)
         self._no_reads_until_s = 0.0
 
-    def now(self, steps: Steps[T]) -> T:
-        """Take the steps with what is at hand.
+    def run_cached(self, plan: ReadPlan[T]) -> T:
+        """Run the plan with cached values.
 
-        Raises NotAtHand; then `later` goes on with the same steps, or the caller closes them.
+        Raises: CacheMiss; then the caller passes the same plan to `run`, or closes it.
         """
-        asked: Wanted | None = None
+        last: ReadRequest | None = None
         try:
-            wanted = next(steps)
+            request = next(plan)
             while True:
-                # Whoever wants the same again has been sent something too old. Without this, waiting for something
-                # newer here would keep the event loop from ever hearing of it.
-                state = self.at_hand(wanted) if wanted != asked else None
+                # A repeated request means that the cached value is too old: looping here would block the event loop.
+                state = self.cached(request) if request != last else None
                 if state is None:
-                    raise NotAtHand(wanted)
-                asked, wanted = wanted, steps.send(state)
+                    raise CacheMiss(request)
+                last, request = request, plan.send(state)
         except StopIteration as end:
             result: T = end.value
             return result
 
-    async def later(self, steps: Steps[T], wanted: Wanted) -> T:
-        """Go on with steps that wait for what is `wanted`. They are closed whatever comes of it.
+    async def run(self, plan: ReadPlan[T], request: ReadRequest) -> T:
+        """Continue the plan, which waits for `request`, and close it.
 
-        Raises OrderNotFound, StoreUnavailable.
+        Raises: OrderNotFound, StoreUnavailable.
         """
         state = None
         try:
             while True:
-                asked, wanted = wanted, steps.send(await self._read(wanted) if state is None else state)
-                state = self.at_hand(wanted) if wanted != asked else None
+                last, request = request, plan.send(await self._read(request) if state is None else state)
+                state = self.cached(request) if request != last else None
         except StopIteration as end:
             result: T = end.value
             return result
         finally:
-            steps.close()
+            plan.close()
 
-    async def soon(self, steps: Steps[T], wanted: Wanted) -> T:
-        """As `later`, for polls whose time has come: however many there are, each is read for in its turn.
+    async def run_queued(self, plan: ReadPlan[T], request: ReadRequest) -> T:
+        """Run the plan of a poll whose deadline has come: MAX_QUEUED_READS at a time.
 
-        When a read takes more than SOON_S seconds, it and all others are refused for as long, and so come in time to
-        what else can be done. Raises: OrderNotFound, InternalError, StoreBusy, StoreUnavailable.
+        After a read of more than QUEUED_READ_LIMIT_S seconds all are refused for as long, so that each poll is answered
+        near its deadline. Raises: OrderNotFound, InternalError, StoreBusy, StoreUnavailable.
         """
         try:
-            async with self._turns:
+            async with self._queue:
                 if self._clock.monotonic_s() < self._no_reads_until_s:
                     raise StoreUnavailable(retry_after_s=SLOW_RETRY_AFTER_S)
-                async with asyncio.timeout(SOON_S):
-                    return await self.later(steps, wanted)
+                async with asyncio.timeout(QUEUED_READ_LIMIT_S):
+                    return await self.run(plan, request)
         except TimeoutError:
-            self._no_reads_until_s = self._clock.monotonic_s() + SOON_S
+            self._no_reads_until_s = self._clock.monotonic_s() + QUEUED_READ_LIMIT_S
             raise StoreUnavailable(retry_after_s=SLOW_RETRY_AFTER_S) from None
         finally:
-            steps.close()
+            plan.close()
 
-    def at_hand(self, wanted: Wanted) -> State | None:
-        """As it was last announced; None when the store has to be read."""
-        if isinstance(wanted, Changes):
+    def cached(self, request: ReadRequest) -> State | None:
+        """Return the state that was announced last; None when the store has to be read."""
+        if isinstance(request, ChangesRequest):
             return None
-        if wanted.kind is FeedKind.ORDER:
-            return self._store.peek(int(wanted.id))
-        version = self._store.peek_feed_version(wanted)
-        return None if version is None else FeedState(wanted, FeedChanges(version))
+        if request.kind is FeedKind.ORDER:
+            return self._store.peek(int(request.id))
+        version = self._store.peek_feed_version(request)
+        return None if version is None else FeedState(request, FeedChanges(version))
 
-    def unread(self, feed: FeedKey, version: int) -> State | None:
-        """How a feed stands that is at least at `version`, as far as that is known without the store."""
-        state = self.at_hand(feed)
+    def cached_from(self, feed: FeedKey, version: int) -> State | None:
+        """Return the state of a feed that is at `version` or later, as far as the cache knows it."""
+        state = self.cached(feed)
         if feed.kind is FeedKind.ORDER or (state is not None and state.version >= version):
             return state
         return FeedState(feed, FeedChanges(version))
 
-    async def _read(self, wanted: Wanted) -> State:
-        match wanted:
+    async def _read(self, request: ReadRequest) -> State:
+        match request:
             case FeedKey(FeedKind.ORDER, order_id):
                 return await self._store.order(int(order_id))
             case FeedKey():
-                return FeedState(wanted, FeedChanges(await self._store.feed_version(wanted)))
-            case Changes(feed, after, snapshot):
+                return FeedState(request, FeedChanges(await self._store.feed_version(request)))
+            case ChangesRequest(feed, after, snapshot):
                 return FeedState(
                     feed, await self._store.feed_changes(feed, after, limit=PAGE_ENTRIES, snapshot=snapshot)
                 )
             case _:
-                assert_never(wanted)
+                assert_never(request)

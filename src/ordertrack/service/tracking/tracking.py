@@ -1,7 +1,15 @@
-"""Polls: from "what about my order?" to the answer. Whoever holds the connection is a `Waiter`; it may be of any kind.
+"""Answer polls, or hold them until there is news.
 
-Invariant: join, then read, then park. The hub hears of a poll before anything is read, so that no change can fall
-between the two. The order of those lines in `_asked` is the product.
+    poll ──► join the hub ──► read the state ──► decide ──┬──► answer
+                   ▲                                      └──► park, until a commit ──► answer
+                   └── read again: news came meanwhile               or the deadline ─► read again, decide
+                                                                     or a drain ──────► answer
+
+Invariant: join, then read, then park. The hub hears of a poll before anything is read, so no commit can fall between
+reading and holding. Where the state is cached, all of it happens in one turn of the event loop: `poll_now`.
+
+`poll_plans.py` has these steps, as plans that `reads.py` runs. `core/poll.py` decides, `core/hub.py` keeps the polls
+of each feed. A transport gives each poll a `Waiter`, which gets the answer of a held poll.
 """
 
 from __future__ import annotations
@@ -9,7 +17,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from functools import cached_property
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -24,20 +31,17 @@ from ordertrack.core.errors import (
     Unauthenticated,
 )
 from ordertrack.core.feed import FeedKey, FeedState, order_feed
-from ordertrack.core.hub import Held, Hub, Parking, Poll
+from ordertrack.core.hub import Hub, Poll
 from ordertrack.core.link_view import redact_for_link
 from ordertrack.core.order import Order
 from ordertrack.core.poll import (
     Answer,
-    Hold,
     PollRequest,
     Reason,
     State,
+    answer_now,
     check_request,
     decide,
-    decide_at,
-    decide_drained,
-    decide_news,
     hold_s,
 )
 from ordertrack.core.principal import ANYONE, Principal, Role
@@ -47,28 +51,17 @@ from ordertrack.ports.commits import Committed
 from ordertrack.ports.feed_store import FeedStore
 from ordertrack.service.authorization import check_party, may_see, pad_lookup_time
 from ordertrack.service.monitoring.statistics import Statistics
-from ordertrack.service.tracking.deadline_timer import Alarm
+from ordertrack.service.tracking.deadline_timer import DeadlineTimer
 from ordertrack.service.tracking.feed_batches import FeedBatch
-from ordertrack.service.tracking.reads import Changes, Feeds, NotAtHand, Steps, Wanted
+from ordertrack.service.tracking.poll_plans import REVOKED, PollPlans
+from ordertrack.service.tracking.reads import CacheMiss, ReadPlan, ReadRequest, Reads
+from ordertrack.service.tracking.waiter import HeldPoll, Waiter
 
-REVOKED = Principal(Role.LINK, "revoked", order_id=-1)
-SETTLED_AT_ONCE = 500
-"""Polls whose deadlines come together are answered in turns of this many, some milliseconds each, to let others in."""
+RESOLVED_PER_TURN = 500
+"""Polls that are due together are answered in turns of the event loop of some milliseconds each."""
 CLOSE_LIMIT_S = 1.0
 
 log = structlog.get_logger("ordertrack.tracking")
-
-
-class Waiter(Protocol):
-    """Holds the connection of a parked poll. At most one of the two is called, once, on the event loop, even after
-    the client has gone; it returns at once and raises nothing. `committed_at_s` is when the news was committed."""
-
-    def answer(self, answer: Answer, committed_at_s: float | None) -> None: ...
-
-    def refuse(self, error: OrdertrackError) -> None: ...
-
-
-HeldPoll = Poll[Waiter]
 
 
 class Tracking:
@@ -82,18 +75,19 @@ class Tracking:
         max_timeout_s: float,
         draw: Callable[[], float],
     ) -> None:
-        """`draw` gives random numbers from 0 to 1."""
+        """`draw` returns random numbers from 0 to 1."""
         self.hub = hub
         self.statistics = statistics
         self.max_timeout_s = max_timeout_s
         self._store = store
-        self._feeds = Feeds(store, clock)
+        self._reads = Reads(store, clock)
         self._clock = clock
         self._draw = draw
-        self._alarm = Alarm(clock, hub.next_deadline_s, self._on_deadline)
+        self._timer = DeadlineTimer(clock, hub.next_deadline_s, self._on_deadline)
+        self._plans = PollPlans(hub, clock, statistics, self._on_parked)
         self._tasks: set[asyncio.Task[None]] = set()
         self._for_links: tuple[State | None, Order | None] = (None, None)
-        """The order that was shown to holders of links last, and how."""
+        """The order that was redacted for a link last, and the result."""
 
     @cached_property
     def epoch(self) -> str:
@@ -101,64 +95,70 @@ class Tracking:
 
     @property
     def holds_none(self) -> bool:
-        """The node is going away, and answers every poll now."""
+        """True once the node is drained: it answers every poll now."""
         return self.hub.closed
 
     def poll_now(
         self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
     ) -> Answer | HeldPoll | None:
-        """As `poll`, without waiting for anything; None when the store has to be read. Then nothing was done.
+        """Do the same as `poll` without waiting; return None, with nothing done, when the store has to be read.
 
-        What is read and answered in one turn of the event loop has no gap to fall into: only a poll that is held, or
-        has to read more, joins first.
+        The cached state is read before the poll joins. Both are in one turn of the event loop, so no commit can come
+        between them. Raises: InvalidInput, Forbidden, TooManyPolls, NodeFull.
         """
         check_request(request, feed)
         check_party(by, feed)
-        state = self._feeds.at_hand(feed)
+        state = self._reads.cached(feed)
         if state is None or not may_see(by, state):
             return None
-        decision = decide(request, state, self.epoch, self._hold_s(request, by))
-        if isinstance(decision, Answer) and not decision.lacks_changes:
-            self.statistics.polls[decision.reason] += 1
-            return self._shown(by, decision)
-        steps = self._asked(self._joined(feed, request, waiter, by), request)
+        left_s = self._hold_s(request, by)
+        decision = decide(request, state, self.epoch, left_s)
+        if isinstance(decision, Answer):
+            if decision.lacks_changes:
+                return None
+            return self._count(by, decision)
+        now_s = self._clock.monotonic_s()
+        poll = self._join(feed, request, waiter, by, now_s + left_s)
+        plan = self._plans.answer_or_hold(poll, request, state, decision, now_s)
         try:
-            return self._feeds.now(steps)
-        except NotAtHand:
-            steps.close()
+            return self._count(by, self._reads.run_cached(plan))
+        except CacheMiss:
+            plan.close()
             return None
 
     async def poll(
         self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
     ) -> Answer | HeldPoll:
-        """Answer the poll now, or hold it: then the waiter is told, unless `leave` comes first.
+        """Answer the poll now, or hold it: then the waiter gets the answer, unless `leave` is called before.
 
         Raises: InvalidInput, OrderNotFound, Forbidden, Unauthenticated, TooManyPolls, NodeFull, StoreUnavailable.
         """
-        poll = self._joined(feed, request, waiter, by)
-        steps = self._asked(poll, request)
+        check_request(request, feed)
+        check_party(by, feed)
+        poll = self._join(feed, request, waiter, by, self._clock.monotonic_s() + self._hold_s(request, by))
+        plan = self._plans.poll(poll, request, self.epoch)
         try:
-            return self._feeds.now(steps)
-        except NotAtHand as cold:
-            return await self._feeds.later(steps, cold.wanted)
-        except OrderNotFound as foreign:
+            return self._count(by, self._reads.run_cached(plan))
+        except CacheMiss as miss:
+            return self._count(by, await self._reads.run(plan, miss.request))
+        except OrderNotFound as error:
             await pad_lookup_time(self._store)
-            raise foreign from None
+            raise error from None
 
     def leave(self, poll: HeldPoll) -> None:
-        """The client has gone. Harmless when the poll was answered already."""
+        """Forget the poll of a client that has gone, unless it was answered already."""
         self.hub.leave(poll)
 
     def committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
-        """The store's commit listener: answer everybody who waits for one of these orders, or for one of its people."""
+        """Answer the polls of these orders and of their parties' feeds. The store calls this for each commit."""
         batches: dict[FeedKey, FeedBatch] = {}
         for order, feeds, previous_version in commits:
             self.statistics.updates += order.version - previous_version
-            answers: dict[int, Answer] = {}  # one for all that have the same version, so that it is encoded once
+            answers: dict[int, Answer] = {}  # one answer for each version, so that it is encoded once
             for poll in self.hub.news(order_feed(order.id), order.version, final=order.status.ended):
                 if poll.position not in answers:
-                    answers[poll.position] = decide_news(poll.position, order)
-                self._answer(poll, answers[poll.position], committed_at_s)
+                    answers[poll.position] = answer_now(poll.position, order)
+                self._deliver(poll, answers[poll.position], committed_at_s)
             for feed, version in feeds.items():
                 if self.hub.is_watched(feed):
                     batch = batches.get(feed) or batches.setdefault(feed, FeedBatch(feed))
@@ -169,185 +169,108 @@ class Tracking:
     async def drain(self, window_s: float = 0.0) -> None:
         """Answer every held poll within `window_s`, in random order, and hold none from then on.
 
-        Takes at most `window_s` + CLOSE_LIMIT_S seconds. Within the window polls are held, until its end, and woken as
-        ever: no client comes back to this node in a tight loop because others have not noticed yet that it goes away.
+        Takes at most `window_s` + CLOSE_LIMIT_S seconds. In the window polls are held and woken as before, so that
+        clients do not poll this node in a loop while load balancers still send them to it.
         """
         now_s = self._clock.monotonic_s()
         if window_s and not self.hub.draining:
             self.hub.drain(now_s, now_s + window_s, self._draw)
-            self._alarm.set()
+            self._timer.reschedule()
             if self.hub.joined:
                 await asyncio.sleep(window_s)
         left = self.hub.close()
         for poll in left:
             self._rejoin(poll)
-        self._start(self._settle_rest(left))
+        self._start(self._resolve_in_turns(left))
         await self.close()
 
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
-        """Wait for the polls that are just being answered, for at most `limit_s` seconds."""
-        self._alarm.cancel()
+        """Wait at most `limit_s` seconds for the polls that are being answered."""
+        self._timer.cancel()
         ends_at_s = self._clock.monotonic_s() + limit_s
         while self._tasks and (left_s := ends_at_s - self._clock.monotonic_s()) > 0:
             await asyncio.wait(self._tasks, timeout=left_s)
 
     def revoked(self, link: Link) -> None:
-        """End the polls of a tracking link that was revoked. Those that are reading now will be refused."""
+        """Refuse the polls of a revoked tracking link: parked ones now, others once they have read."""
         for poll in self.hub.polls(order_feed(link.order_id)):
             if poll.by.role is Role.LINK and poll.by.name == str(link.id):
                 if poll.parked:
                     self._refuse(poll, Unauthenticated("invalid"))
-                else:  # the hub counts what is parked by its principal
+                else:  # not of a parked poll, since the hub counts those by principal
                     poll.by = REVOKED
 
-    # Who may see what
+    # Principals
 
-    def _shown(self, by: Principal, answer: Answer) -> Answer:
-        """The answer with what `by` may see of its order."""
+    def _redacted(self, by: Principal, answer: Answer) -> Answer:
+        """Return the answer with what `by` may see of its order."""
         if by.role is not Role.LINK or isinstance(answer.state, FeedState):
             return answer
         if self._for_links[0] is not answer.state:
             self._for_links = (answer.state, redact_for_link(answer.state))
         return msgspec.structs.replace(answer, state=self._for_links[1])
 
+    def _count(self, by: Principal, outcome: Answer | HeldPoll) -> Answer | HeldPoll:
+        if isinstance(outcome, Poll):
+            return outcome
+        self.statistics.polls[outcome.reason] += 1
+        return self._redacted(by, outcome)
+
     def _hold_s(self, request: PollRequest, by: Principal) -> float:
-        """A hold ends before the token does."""
+        """Return the seconds that the poll may be held: less than the token is valid."""
         left_s = hold_s(request, self.max_timeout_s)
         if by.expires_at_s is not None:
             left_s = min(left_s, max(0.0, by.expires_at_s - self._clock.now_ms() / 1000 - TICK_S))
         return left_s
 
-    # Steps: what a poll goes through, whether or not all it wants to know is at hand
-
-    def _joined(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> HeldPoll:
-        """Raises: InvalidInput, Forbidden."""
-        check_request(request, feed)
-        check_party(by, feed)
-        ends_at_s = self._clock.monotonic_s() + self._hold_s(request, by)
+    def _join(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal, ends_at_s: float) -> HeldPoll:
         poll: HeldPoll = Poll(
             feed, waiter, ends_at_s, conditional=request.conditional, client_id=request.client_id, by=by
         )
         self.hub.join(poll)
         return poll
 
-    def _asked(self, poll: HeldPoll, request: PollRequest) -> Steps[Answer | HeldPoll]:
-        """Of a poll that has joined. It has left when this ends, unless it is held."""
-        now_s = self._clock.monotonic_s()
-        try:
-            state = yield from self._read_for(poll)
-            decision = decide(request, state, self.epoch, poll.ends_at_s - now_s)
-            answer = yield from self._park(poll, state, decision, now_s, resuming=request.has_position)
-            if answer is None:
-                return poll
-            if answer.lacks_changes:
-                answer = yield from self._complete(poll, answer, request.snapshot)
-        except BaseException:
-            self.hub.leave(poll)
-            raise
-        self.hub.leave(poll)
-        self.statistics.polls[answer.reason] += 1
-        return self._shown(poll.by, answer)
+    def _on_parked(self, superseded: HeldPoll | None, state: State) -> None:
+        self._timer.reschedule()
+        if superseded is not None:
+            self._deliver(superseded, Answer(state, Reason.SUPERSEDED, superseded.position))
 
-    def _read_for(self, poll: HeldPoll) -> Steps[State]:
-        """How the feed stands, at least as new as any news the joined poll has heard of.
-
-        Raises: OrderNotFound, Unauthenticated, when the principal may not see it, or not any more.
-        """
-        state = yield poll.feed
-        while poll.announced > state.version:
-            state = yield poll.feed
-        if poll.by is REVOKED:
-            raise Unauthenticated("invalid")
-        if not may_see(poll.by, state):
-            raise OrderNotFound(poll.feed.id)
-        return state
-
-    def _park(
-        self, poll: HeldPoll, state: State, decision: Answer | Hold, now_s: float, *, resuming: bool = True
-    ) -> Steps[Answer | None]:
-        """Hold a joined poll, or say what to answer it now."""
-        while isinstance(decision, Hold):
-            until_s = now_s + decision.for_s
-            match self.hub.park(poll, decision.position, until_s, seen=state.version, resuming=resuming):
-                case Held(older):
-                    self._alarm.set()
-                    if older is not None:
-                        self._answer(older, Answer(state, Reason.SUPERSEDED, older.position))
-                    return None
-                case Parking.GONE:
-                    return None
-                case Parking.DRAINING:
-                    return decide_drained(decision.position, state)
-                case Parking.SUPERSEDED:
-                    return Answer(state, Reason.SUPERSEDED, decision.position)
-                case Parking.NEWS:
-                    state = yield from self._read_for(poll)
-                    decision = decide_at(decision.position, state, poll.ends_at_s - now_s, conditional=poll.conditional)
-        return decision
-
-    def _complete(self, poll: HeldPoll, answer: Answer, snapshot: int = 0) -> Steps[Answer]:
-        """News in a party's feed with what changed; until here only the version is known.
-
-        What is committed while this is read comes after the answer's cursor, so the next poll has it at once.
-        """
-        state = yield Changes(poll.feed, answer.position, snapshot if answer.reason is Reason.CHANGED else 0)
-        return msgspec.structs.replace(answer, state=state)
-
-    def _due(self, poll: HeldPoll) -> Steps[Answer | None]:
-        """Its deadline has come: compare with the store once more, then answer or, if it was ahead of it, hold on."""
-        state = yield from self._read_for(poll)
-        if not self.hub.has(poll):
-            return None  # it left meanwhile, and hears of no news any more
-        if state.version > poll.position and poll.announced < state.version:
-            self.statistics.lost_wakeups += 1
-            log.error("lost wake-up", feed=poll.feed, version=state.version, position=poll.position)
-        now_s = self._clock.monotonic_s()
-        answer = yield from self._park(poll, state, self._decide_due(poll, state, poll.ends_at_s - now_s), now_s)
-        if answer is None or not answer.lacks_changes:
-            return answer
-        return (yield from self._complete(poll, answer))
-
-    def _decide_due(self, poll: HeldPoll, state: State, left_s: float) -> Answer | Hold:
-        if self.hub.draining:
-            return decide_drained(poll.position, state)
-        return decide_at(poll.position, state, left_s, conditional=poll.conditional, waited=True)
-
-    # Answering polls that were held
+    # Answers of held polls
 
     def _deliver_batch(self, batch: FeedBatch, committed_at_s: float) -> None:
         for poll in self.hub.news(batch.feed, batch.version):
             state = batch.after(poll.position)
             if state is not None:
-                self._answer(poll, Answer(state, Reason.CHANGED, poll.position), committed_at_s)
+                self._deliver(poll, Answer(state, Reason.CHANGED, poll.position), committed_at_s)
                 continue
             self._rejoin(poll, batch.version)
-            self._settle(poll, committed_at_s)
+            self._resolve(poll, committed_at_s)
 
     def _rejoin(self, poll: HeldPoll, announced: int = 0) -> None:
-        """A poll that was handed back goes on as one that is reading, so that it can be settled."""
+        """Join a poll again that the hub handed back, so that it can be resolved."""
         self.hub.join(poll)
         poll.announced = announced
 
-    def _settle(self, poll: HeldPoll, committed_at_s: float | None = None) -> None:
-        """Answer a joined poll whose time has come, or hold it on."""
-        steps = self._due(poll)
+    def _resolve(self, poll: HeldPoll, committed_at_s: float | None = None) -> None:
+        """Answer a joined poll that is due, or hold it again."""
+        plan = self._plans.deadline(poll)
         try:
-            answer = self._feeds.now(steps)
-        except NotAtHand as cold:
-            self._start(self._settle_later(poll, steps, cold.wanted, committed_at_s))
+            answer = self._reads.run_cached(plan)
+        except CacheMiss as miss:
+            self._start(self._resolve_async(poll, plan, miss.request, committed_at_s))
         except OrdertrackError as error:
             self._refuse(poll, error)
         else:
-            self._finish(poll, answer, committed_at_s)
+            self._complete_poll(poll, answer, committed_at_s)
 
-    async def _settle_later(
-        self, poll: HeldPoll, steps: Steps[Answer | None], wanted: Wanted, committed_at_s: float | None
+    async def _resolve_async(
+        self, poll: HeldPoll, plan: ReadPlan[Answer | None], request: ReadRequest, committed_at_s: float | None
     ) -> None:
-        """Invariant: the poll is answered or held on when this returns."""
+        """Invariant: the poll is answered, refused or held when this returns."""
         try:
-            answer = await self._feeds.soon(steps, wanted)
+            answer = await self._reads.run_queued(plan, request)
         except (StoreBusy, StoreUnavailable) as error:
-            self._settle_unread(poll, error)
+            self._resolve_unread(poll, error)
         except OrdertrackError as error:
             self._refuse(poll, error)
         except Exception:
@@ -355,35 +278,35 @@ class Tracking:
             log.exception("internal error", incident=incident, feed=poll.feed)
             self._refuse(poll, InternalError(incident))
         else:
-            self._finish(poll, answer, committed_at_s)
+            self._complete_poll(poll, answer, committed_at_s)
 
-    def _settle_unread(self, poll: HeldPoll, error: OrdertrackError) -> None:
+    def _resolve_unread(self, poll: HeldPoll, error: OrdertrackError) -> None:
         """Answer a joined poll without the store, or refuse it when too little is known.
 
-        "Nothing new" where nothing was announced: if that is wrong, the next poll with this position is told at once.
+        The answer is "nothing new" where nothing was announced. If that is wrong, the next poll gets the news at once.
         """
-        state = self._feeds.unread(poll.feed, max(poll.position, poll.announced))
-        answer = None if state is None else self._decide_due(poll, state, left_s=0.0)
+        state = self._reads.cached_from(poll.feed, max(poll.position, poll.announced))
+        answer = None if state is None else self._plans.decide_due(poll, state, left_s=0.0)
         if isinstance(answer, Answer) and not answer.lacks_changes:
-            self._finish(poll, answer, None)
+            self._complete_poll(poll, answer, None)
         else:
             self._refuse(poll, error)
 
-    def _finish(self, poll: HeldPoll, answer: Answer | None, committed_at_s: float | None) -> None:
+    def _complete_poll(self, poll: HeldPoll, answer: Answer | None, committed_at_s: float | None) -> None:
         if answer is not None and self.hub.leave(poll):
-            self._answer(poll, answer, committed_at_s)
+            self._deliver(poll, answer, committed_at_s)
 
     def _refuse(self, poll: HeldPoll, error: OrdertrackError) -> None:
         if self.hub.leave(poll):
             poll.waiter.refuse(error)
 
-    def _answer(self, poll: HeldPoll, answer: Answer, committed_at_s: float | None = None) -> None:
-        """Of a poll that has left the hub."""
+    def _deliver(self, poll: HeldPoll, answer: Answer, committed_at_s: float | None = None) -> None:
+        """Give the answer to the waiter of a poll that has left the hub."""
         if poll.by is not ANYONE:
             if not may_see(poll.by, answer.state):
-                poll.waiter.refuse(OrderNotFound(poll.feed.id))  # it has got another courier
+                poll.waiter.refuse(OrderNotFound(poll.feed.id))  # another courier has the order now
                 return
-            answer = self._shown(poll.by, answer)
+            answer = self._redacted(poll.by, answer)
         self.statistics.polls[answer.reason] += 1
         poll.waiter.answer(answer, committed_at_s)
 
@@ -391,17 +314,17 @@ class Tracking:
 
     def _on_deadline(self) -> None:
         due = self.hub.expire(self._clock.monotonic_s())
-        due.sort(key=lambda poll: poll.feed.id)  # so that polls of one feed share the making of their answer
-        for poll in due[:SETTLED_AT_ONCE]:
-            self._settle(poll)
-        if len(due) > SETTLED_AT_ONCE:
-            self._start(self._settle_rest(due[SETTLED_AT_ONCE:]))
+        due.sort(key=lambda poll: poll.feed.id)  # polls of one feed share an answer
+        for poll in due[:RESOLVED_PER_TURN]:
+            self._resolve(poll)
+        if len(due) > RESOLVED_PER_TURN:
+            self._start(self._resolve_in_turns(due[RESOLVED_PER_TURN:]))
 
-    async def _settle_rest(self, due: Sequence[HeldPoll]) -> None:
+    async def _resolve_in_turns(self, due: Sequence[HeldPoll]) -> None:
         for n, poll in enumerate(due):
-            if n % SETTLED_AT_ONCE == 0:
+            if n % RESOLVED_PER_TURN == 0:
                 await asyncio.sleep(0)
-            self._settle(poll)
+            self._resolve(poll)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

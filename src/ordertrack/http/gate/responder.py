@@ -1,4 +1,4 @@
-"""Writes answers to connections. What the kernel does not take at once waits in the connection, within limits."""
+"""Write responses to connections. What the kernel does not take at once stays in the connection, within limits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ordertrack.http.gate.connections import Connections
 from ordertrack.http.wire.responses import CLOSE, Response, bytes_of, http_date, with_headers
 
 MIN_READ_BYTES = 64 * 1024
-"""A peer that takes this much of its answer is reading it."""
+"""A peer that reads this much in `read_s` keeps its connection."""
 MAX_UNSENT_BYTES = 256 * 1024 * 1024
-"""Answers that have not been read yet, of all connections together."""
+"""Limit of unsent responses, of all connections together."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Writer:
+class Responder:
     def __init__(self, connections: Connections, app: HttpApp) -> None:
         self._connections = connections
         self._app = app
@@ -63,12 +63,12 @@ class Writer:
             self._write_later(connection, memoryview(data)[written:])
 
     def send_continue(self, connection: Connection) -> None:
-        """Ask for the body. When nothing can be written now, the client sends it without having been asked."""
+        """Ask for the body. A client that does not get this sends it after a while."""
         if 0 < self._write(connection, CONTINUE) < len(CONTINUE):
-            self._connections.drop(connection)  # the rest could only follow behind other bytes
+            self._connections.drop(connection)  # the rest cannot be sent in order any more
 
     def _write(self, connection: Connection, data: bytes | memoryview) -> int:
-        """Return how many bytes the kernel took; the connection is dropped if its peer is gone."""
+        """Return how many bytes the kernel took. Drop the connection if its peer has gone."""
         try:
             return os.write(connection.fd, data)
         except (BlockingIOError, InterruptedError):
@@ -78,7 +78,7 @@ class Writer:
             return 0
 
     def _write_later(self, connection: Connection, unsent: memoryview) -> None:
-        """The kernel does not take all of an answer: a long one on a slow line, or a peer that does not read."""
+        """Keep the rest of a response until the peer reads: the line is slow, or the peer does not read."""
         if self._connections.unsent_bytes + len(unsent) > MAX_UNSENT_BYTES:
             self._connections.counters.closed_unread += 1
             self._connections.drop(connection)
@@ -88,7 +88,7 @@ class Writer:
         self._connections.expect(connection, Stage.WRITING, self._connections.timeouts.read_s)
 
     def write_on(self, connection: Connection) -> bool:
-        """Write more of an answer. Return True once all of it is written, and the connection goes on."""
+        """Write more of a response. Return True once it is complete and the connection is kept."""
         unsent = connection.unsent
         assert unsent is not None
         written = self._write(connection, unsent)
