@@ -151,7 +151,7 @@ async def test_a_query_without_end_gives_its_reader_back(store: SqliteStore) -> 
 async def test_an_unconfirmed_change_is_made_and_announced(store: SqliteStore, stall: Stall) -> None:
     """Contract clause 10: its outcome is unknown; that of those behind it is not."""
     commits: list[Committed] = []
-    store._listener = lambda committed, committed_at_s: commits.extend(committed)
+    store._listeners = (lambda committed, committed_at_s: commits.extend(committed),)
     stall.beginning = "COMMIT"
     in_commit = assign(store, "d1")
     assert await asyncio.to_thread(stall.waiting.acquire, timeout=BOUND_S)
