@@ -27,7 +27,7 @@ from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.monitoring.monitor import Monitor
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.orders import Orders
-from ordertrack.service.simulation import Simulator
+from ordertrack.service.simulator import Simulator
 from ordertrack.service.tracking.tracking import Tracking
 from ordertrack.service.tracking.waiter import Waiter
 from ordertrack.settings import Settings
