@@ -67,7 +67,7 @@ def build(settings: Settings) -> Service:
     addresses = Addresses(parse_networks(settings.trusted_proxies))
     admission = Admission(tokens, links, _limiters(settings), addresses, clock)
     node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
-    monitor = Monitor(store, tracking, PsutilProcess(), clock, node=node, version=__version__)
+    monitor = Monitor(store, tracking.hub, tracking.statistics, PsutilProcess(), clock, node=node, version=__version__)
 
     http = HttpApp(
         orders=Orders(store, clock),
