@@ -166,7 +166,7 @@ def decide_at(
 
 
 def answer_now(position: int, state: State, *, conditional: bool = False) -> Answer:
-    """Return the answer of a poll that is not held, or not any longer."""
+    """Answer a poll that is not held, or no longer: after a commit, at its deadline, in a drain."""
     if position < state.version:
         return Answer(state, Reason.CHANGED, position)  # 3.8
     if position > state.version:

@@ -26,6 +26,7 @@ ALL = frozenset({"*"})
 
 class Principal(msgspec.Struct, frozen=True, gc=False):
     """An authenticated client. `name` is the subject within its role; the one party id that the role needs is set.
+    `actor`, its name in events, begins with the role (`courier:7`), so that actors of two roles always differ.
 
     `expires_at_s` is in seconds since 1970: the principal is not valid from then on (None: always valid). `address` is
     set for ANYONE behind a trusted proxy, see `anyone_at`.

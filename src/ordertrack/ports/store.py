@@ -8,7 +8,7 @@
     order, and is decided on the state that the changes before it left.
  3. Every event of an order has the next version; `updated_at_ms` strictly increases.
  4. A change increments the version of each feed it touches by one, in the same commit.
- 5. The commit listener is called on the event loop, once for every changed order of a commit and in commit order, even
+ 5. Each commit listener is called on the event loop, once for every changed order of a commit and in commit order, even
     if the caller was cancelled; and it is called *before* any read returns what was committed.
  6. Reads return committed state. Orders are immutable: one that was read keeps its value.
  7. A repeated idempotency key gives the order as it was created; with another fingerprint, IdempotencyKeyReused.
