@@ -76,9 +76,9 @@ class _Warm:
 
     async def _polls(self, order_id: int, query: str, done: Callable[[], bool]) -> float:
         """Send one poll from each client; return microseconds per poll."""
-        asked = build_request("GET", f"/api/v1/orders/{order_id}/track?{query}")
+        poll = build_request("GET", f"/api/v1/orders/{order_id}/track?{query}")
         for client in self._clients:
-            client.sendall(asked)
+            client.sendall(poll)
         return await self._until(done) / POLLS_PER_ORDER * 1e6
 
     async def _put(self, order_id: int) -> float:

@@ -95,4 +95,4 @@ def test_thread_that_does_not_end_does_not_block_the_exit(started: Callable[[], 
     signalled_at = time.monotonic()
     assert server.stop() == EXIT_UNFINISHED
     assert time.monotonic() - signalled_at < EXIT_S
-    assert "did not end in time" in server.log
+    assert "did not stop in time" in server.log
