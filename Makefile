@@ -4,9 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 GENERATORS := tests/generated_clients
+# Processes that run tests: twice the cores of a small machine, since many tests wait. One that faulthandler_timeout
+# ends is not replaced: xdist may wait for ever for the tests of its replacement.
+WORKERS ?= 4
+PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages serve test generators conformance lint bench fuzz docs lock clean
+.PHONY: help setup packages serve test test-fast generators conformance lint bench fuzz docs lock clean
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,7 +36,10 @@ packages: ## install the proxies and other programs that tests start (as root, w
 	@scripts/system-packages.sh
 
 test: setup packages generators lint ## run the checks and all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
+
+test-fast: setup ## run the tests of core, service and contract: what to run while typing
+	@$(BIN)/python -m pytest --numprocesses logical tests/core tests/service tests/contract
 
 generators: $(GENERATORS)/.venv/.installed $(GENERATORS)/node_modules/.installed ## install what the tests of generated clients use (npm is optional)
 

@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m bench --only held`: measure; write bench/results, docs/figures.md and its plots."""
+"""Measure and write bench/results, docs/figures.md and its plots: `make bench`, or `python -m bench --only held`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ISSUE = nchan367.NAME
 
 
 @click.command()
-@click.option("--only", type=click.Choice([*MEASUREMENTS, ISSUE]), multiple=True, help="Just this; may be repeated.")
-@click.option("--contender", "chosen", type=click.Choice(list(contenders())), multiple=True, help="Just this server.")
-@click.option("--quick", is_flag=True, help="Small sizes, to try the measurements; writes no results.")
-@click.option("--report-only", is_flag=True, help="Measure nothing; write the documents from the results there are.")
+@click.option("--only", type=click.Choice([*MEASUREMENTS, ISSUE]), multiple=True, help="Measurement; repeatable.")
+@click.option("--contender", "chosen", type=click.Choice(list(contenders())), multiple=True, help="Server; repeatable.")
+@click.option("--quick", is_flag=True, help="Small sizes, to try the measurements; write no results.")
+@click.option("--report-only", is_flag=True, help="Measure nothing; write the documents from existing results.")
 def main(only: tuple[str, ...], chosen: tuple[str, ...], quick: bool, report_only: bool) -> None:
-    """Measure ordertrack and its peers on this machine, one after the other, under the same load."""
+    """Measure ordertrack and its peers on this machine, one after another, under the same load."""
     console = Console(highlight=False)
     if not report_only:
         _measure_all(console, only or (*MEASUREMENTS, ISSUE), chosen, QUICK if quick else Size())
@@ -39,7 +39,7 @@ def _measure_all(console: Console, names: tuple[str, ...], chosen: tuple[str, ..
     where = machine()
     console.print(" · ".join(f"{name} {value}" for name, value in where.items()))
     if not cores_apart():
-        console.print("[bold red]Server and generator cannot be pinned to a core each: the figures will be noisy.")
+        console.print("[bold red]Server and generator cannot have a core each: the figures will be noisy.")
     pin_generator()
     skipped: dict[str, str] = {}
     for at, name in enumerate(names, start=1):
@@ -60,14 +60,14 @@ def _measure_all(console: Console, names: tuple[str, ...], chosen: tuple[str, ..
 def _measure(
     console: Console, name: str, chosen: tuple[str, ...], size: Size, skipped: dict[str, str]
 ) -> dict[str, Figures]:
-    measurement, everybody = MEASUREMENTS[name], contenders()
+    measurement, servers = MEASUREMENTS[name], contenders()
     results: dict[str, Figures] = {}
     for who in measurement.who:
         if (chosen and who not in chosen) or who in skipped:
             continue
         noise = Noise()
         try:
-            results[who] = measurement.measure(everybody[who], size) | {"others_cpu_percent": noise.percent()}
+            results[who] = measurement.measure(servers[who], size) | {"others_cpu_percent": noise.percent()}
         except Skipped as reason:
             skipped[who] = str(reason)
             console.print(f"  [bold red]SKIPPED {who}: {reason}")
@@ -77,7 +77,7 @@ def _measure(
             continue
         console.print(f"  {who}: " + ", ".join(f"{key} {_shown(value)}" for key, value in results[who].items()))
         if noise.percent() > QUIET_PERCENT:
-            console.print(f"  [bold red]NOT QUIET: other programs used {noise.percent()} % of this machine meanwhile")
+            console.print(f"  [bold red]NOT QUIET: other programs used {noise.percent()} % of this machine")
     return results
 
 

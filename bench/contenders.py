@@ -1,4 +1,4 @@
-"""What is measured: a server process on a free port, pinned to the first core, and how to look at it from outside."""
+"""The servers under test: a process on a free port, pinned to the first core, and its memory and CPU time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ from typing import Any, Protocol
 import jwt
 import psutil
 
-from ordertrack.load import Dialect, Feed, OrdertrackDialect, Swarm, Target, loopback_target, make_orders, statistics
+from ordertrack.load import (
+    Feed,
+    LoadTarget,
+    OrdertrackProtocol,
+    PollPool,
+    ServerProtocol,
+    create_feeds,
+    fetch_statistics,
+    loopback_target,
+)
 from ordertrack.load.orders import NAME
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
@@ -33,13 +42,13 @@ SHARED_MEMORY = ("/dev/zero", "/dev/shm", "/SYSV")
 
 
 class Skipped(Exception):
-    """This contender, or this measurement of it, cannot be made here; the message says why."""
+    """The contender or the measurement is not available here; the message says why."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """`private` is memory that no other process shares, shared zones that only this process has touched included;
-    `zones` is what is in such zones (nginx keeps its messages there), whoever else has it mapped."""
+    """`private` is memory that no other process shares, including shared zones only this process has touched; `zones`
+    is the content of shared zones (nginx keeps its messages there), also those that others have mapped."""
 
     private: int
     zones: int
@@ -47,15 +56,18 @@ class Memory:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that takes requests. `feeds` makes that many things to poll; `held` says how many polls it holds."""
+    """A running server. `feeds` creates that many feeds to poll; `held` returns the number of polls it holds."""
 
     name: str
-    target: Target
-    dialect: Dialect
+    target: LoadTarget
+    protocol: ServerProtocol
     processes: list[psutil.Process]
-    feeds: Callable[[Swarm, int], list[Feed]]
-    held: Callable[[Swarm], int]
-    lost_wakeups: Callable[[Swarm], int] = lambda swarm: 0
+    feeds: Callable[[PollPool, int], list[Feed]]
+    held: Callable[[PollPool], int]
+    lost_wakeups: Callable[[PollPool], int] = lambda pool: 0
+
+    def pool(self) -> PollPool:
+        return PollPool(self.target, self.protocol)
 
     def memory(self) -> Memory:
         private = zones = 0
@@ -74,17 +86,17 @@ class Contender(Protocol):
     name: str
 
     def running(self, *, hold_s: float, polls: int) -> AbstractContextManager[Running]:
-        """Start it and stop it. Raises Skipped."""
+        """Start the server, and stop it at the end of the block. Raises: Skipped."""
 
 
 class Ordertrack:
-    """The product, as users start it. `flags` go to `ordertrack serve`; `needs` is a setting that must exist."""
+    """ordertrack, as users start it, with `flags` for `ordertrack serve`; `needs` is a setting that must exist."""
 
     def __init__(self, name: str, *flags: str, durable: bool, needs: str | None = None, tokens: bool = False) -> None:
         self.name = name
         self._flags, self._durable, self._needs, self._tokens = flags, durable, needs, tokens
 
-    def also(self, *flags: str) -> Ordertrack:
+    def with_flags(self, *flags: str) -> Ordertrack:
         return Ordertrack(
             self.name, *self._flags, *flags, durable=self._durable, needs=self._needs, tokens=self._tokens
         )
@@ -98,59 +110,59 @@ class Ordertrack:
             command += ["--data-dir", str(Path(folder) / "data"), "--no-sample-orders", "--log-level", "warning"]
             command += ["--max-held-polls", str(polls + 1_000), "--undo-window-s", "600"]
             command += ["--database-url", "sqlite:" if self._durable else "memory:", *self._flags]
-            dialect = OrdertrackDialect(hold_s)
+            protocol = OrdertrackProtocol(hold_s)
             if self._tokens:
                 secret = Path(folder) / "secret"
                 secret.write_text(secrets.token_urlsafe(32))
                 command += ["--token-secret-file", str(secret), "--polls-per-minute", "0"]
-                command += ["--max-connections-per-order", "15"]  # ten of one customer: it may hold seven in ten
-                dialect = _with_tokens(hold_s, secret.read_text())
+                command += ["--max-connections-per-order", "15"]  # one customer may hold 70 % of them and polls ten
+                protocol = _with_tokens(hold_s, secret.read_text())
             log = Path(folder) / "log"
             with log.open("wb") as stderr:
                 server = subprocess.Popen(pinned(command), stdout=subprocess.PIPE, stderr=stderr, text=True)
             try:
                 target = loopback_target(_ready(server, log)["url"])
-                yield ordertrack_like(self.name, target, dialect, [psutil.Process(server.pid)], _lost_wakeups)
+                yield ordertrack_like(self.name, target, protocol, [psutil.Process(server.pid)], _lost_wakeups)
             finally:
                 stop(server)
                 _show_log(self.name, log)
 
 
-def _with_tokens(hold_s: float, secret: str) -> OrdertrackDialect:
-    """Updates by an administrator, polls by the customer, with a token for each order."""
+def _with_tokens(hold_s: float, secret: str) -> OrdertrackProtocol:
+    """Return a protocol that updates as an administrator and polls as the customer, with a token for each order."""
     expires_at_s = int(time.time()) + 24 * 3600
 
     def token(**claims: object) -> str:
         return jwt.encode({**claims, "exp": expires_at_s}, secret, "HS256")
 
     @cache
-    def phone_token(order_id: int) -> str:
+    def poll_token(order_id: int) -> str:
         return token(role="customer", sub=f"phone-{order_id}", customer_id=NAME)
 
-    return OrdertrackDialect(hold_s, token(role="admin", sub="bench"), phone_token)
+    return OrdertrackProtocol(hold_s, token(role="admin", sub="bench"), poll_token)
 
 
 def ordertrack_like(
     name: str,
-    target: Target,
-    dialect: OrdertrackDialect,
+    target: LoadTarget,
+    protocol: OrdertrackProtocol,
     processes: list[psutil.Process],
-    lost_wakeups: Callable[[Swarm], int] = lambda swarm: 0,
+    lost_wakeups: Callable[[PollPool], int] = lambda pool: 0,
 ) -> Running:
-    """A server that speaks our protocol, or the part of it that polls and updates need."""
+    """Return a server with the protocol of ordertrack, or the part of it that polls and updates need."""
     return Running(
         name=name,
         target=target,
-        dialect=dialect,
+        protocol=protocol,
         processes=processes,
-        feeds=make_orders,
-        held=lambda swarm: int(statistics(swarm)["active_connections"]),
+        feeds=create_feeds,
+        held=lambda pool: int(fetch_statistics(pool)["active_connections"]),
         lost_wakeups=lost_wakeups,
     )
 
 
-def _lost_wakeups(swarm: Swarm) -> int:
-    return int(statistics(swarm)["lost_wakeups_total"])
+def _lost_wakeups(pool: PollPool) -> int:
+    return int(fetch_statistics(pool)["lost_wakeups_total"])
 
 
 def _ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:
@@ -164,7 +176,7 @@ def _ready(server: subprocess.Popen[str], log: Path) -> dict[str, str]:
 
 
 def _show_log(name: str, log: Path) -> None:
-    """A server that has something to say is not what was meant to be measured."""
+    """Print the end of the log: a server that logs warnings is not in the state to be measured."""
     lines = log.read_text(encoding="utf-8").splitlines()
     if lines:
         print(f"  {name} logged {len(lines)} lines; the last: {lines[-1][:200]}", file=sys.stderr)
@@ -180,25 +192,25 @@ def stop(server: subprocess.Popen[str]) -> None:
 
 
 def product() -> list[str]:
-    """The command `ordertrack`: this checkout's, or another version's by ORDERTRACK_BENCH_COMMAND."""
+    """Return the command `ordertrack` of this checkout, or of another version by ORDERTRACK_BENCH_COMMAND."""
     return shlex.split(os.environ.get("ORDERTRACK_BENCH_COMMAND", f"{sys.executable} -m ordertrack"))
 
 
 def settings() -> set[str]:
-    """Names of the settings that this version has."""
+    """Return the names of the settings of this version."""
     shown = subprocess.run([*product(), "config", "--json"], capture_output=True, text=True, check=True)
     answer = _data(shown.stdout)
     return {setting["name"] for setting in (answer["settings"] if isinstance(answer, dict) else answer)}
 
 
 def _data(printed: str) -> Any:
-    """Return what a command printed as JSON: the data of the answer; older versions print them alone."""
+    """Return the data a command printed as JSON; older versions print them without an envelope."""
     answer = json.loads(printed)
     return answer["data"] if isinstance(answer, dict) and "success" in answer else answer
 
 
 def pinned(command: Sequence[str]) -> list[str]:
-    """The command, on the first core if that is allowed."""
+    """Return the command, pinned to the first core if possible."""
     if cores_apart():
         return ["taskset", "--cpu-list", str(SERVER_CORE), *command]
     return list(command)
@@ -210,7 +222,7 @@ def pin_generator() -> None:
 
 
 def cores_apart() -> bool:
-    """Whether server and generator get a core each. Asked of the first process: its own pinning hides the others."""
+    """Return True if server and generator get a core each. Read from process 1, because this one may be pinned."""
     allowed = psutil.Process(1).cpu_affinity() or []
     return {SERVER_CORE, GENERATOR_CORE} <= set(allowed) and shutil.which("taskset") is not None
 
@@ -222,7 +234,7 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, server: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    """Raises Skipped when the server ends, or does not listen in time."""
+    """Raises: Skipped, when the server ends or does not listen in time."""
     deadline_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline_s:
         if server.poll() is not None:

@@ -1,4 +1,4 @@
-"""What the figures were measured on, and with which versions."""
+"""The machine and the versions of a measurement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUIET_PERCENT = 5.0
 
 
 class Noise:
-    """How busy everything else kept the processor, in percent of all cores. Ended child processes are ours."""
+    """CPU use of other processes, in percent of all cores. Ended child processes belong to the measurement."""
 
     def __init__(self) -> None:
         self._started_s = time.monotonic()
@@ -31,7 +31,7 @@ class Noise:
 
 
 def _busy_s() -> float:
-    """Without interrupts: those of loopback traffic are our own load's. With what the host took away (steal)."""
+    """Return busy seconds: without interrupts, which the measured loopback traffic causes, but with steal."""
     times = psutil.cpu_times()
     return float(times.user + times.nice + times.system + getattr(times, "steal", 0.0))
 

@@ -35,23 +35,23 @@ class Measurement(NamedTuple):
     measure: Callable[[Contender, Size], Figures]
 
 
-EVERYBODY = (GATE, ASGI, NCHAN, FASTAPI, FLASK)
+ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK)
 MEASUREMENTS: dict[str, Measurement] = {
-    "held": Measurement("A held poll", (*EVERYBODY, GATE_TOKENS), held.measure),
-    "wakes-single": Measurement("Wake-ups, single updates", (*EVERYBODY, GATE_DURABLE, GATE_TOKENS), wakes.single),
+    "held": Measurement("A held poll", (*ALL_SERVERS, GATE_TOKENS), held.measure),
+    "wakes-single": Measurement("Wake-ups, single updates", (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS), wakes.single),
     "wakes-crowded": Measurement(
-        "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.crowded
+        "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.parallel
     ),
     "wakes-bulk": Measurement("Wake-ups, updates in hundreds", (GATE, ASGI, GATE_DURABLE), wakes.bulk),
-    "wakes-steady": Measurement("Wake-ups, and everybody asks again", (GATE, ASGI, NCHAN, FASTAPI), wakes.steady),
+    "wakes-steady": Measurement("Wake-ups with re-polls", (GATE, ASGI, NCHAN, FASTAPI), wakes.steady),
     "latency": Measurement("One update, until all ten polls are answered", (GATE, NCHAN, GATE_DURABLE), wakes.latency),
     "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
     "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
     "orders": Measurement("New orders, POST over 32 connections", (GATE_DURABLE,), updates.orders),
     "timed-out": Measurement(
-        "A hold that times out and is asked for again", (GATE, GATE_TOKENS, ASGI, NCHAN), holds.timed_out
+        "A hold that times out and is polled again", (GATE, GATE_TOKENS, ASGI, NCHAN), holds.timed_out
     ),
     "at-once": Measurement("Polls answered at once", (GATE, GATE_TOKENS, ASGI, FASTAPI), holds.at_once),
     "warm": Measurement("The code alone, warm, in one process", (GATE,), warm.measure),
-    "soak": Measurement("Ten minutes of trouble", (GATE_DURABLE,), soak.measure),
+    "soak": Measurement("Soak test of ten minutes", (GATE_DURABLE,), soak.measure),
 }

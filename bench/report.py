@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import svg, wanted
+from bench import requirements, svg
 from bench.plan import MEASUREMENTS
 from bench.results_store import Entries, Results
 
@@ -28,25 +28,25 @@ the same load.
 HOW = """## How it is measured
 
 * The load generator is `ordertrack.load`, the same as `ordertrack bench URL`: one process, one epoll, no
-  threads. It checks every answer while it measures: the right order, exactly the next version, nobody woken twice
-  or for nothing, nobody missing. `wrong`, `missing` and `late` (more than 2 s after the update was sent) must be
-  nothing.
-* Server and generator have a core each. `generator_cpu_us` says what the generator itself took for a wake-up: where
-  `server_busy_percent` is well below 100, the round trip between the two is what limits, not the server.
+  threads. It checks every answer while it measures: the right order, exactly the next version, no poll answered
+  twice or without a change, no poll left unanswered. `wrong`, `missing` and `late` (more than 2 s after the update was
+  sent) must be 0.
+* Server and generator have a core each. `generator_cpu_us` is the generator's own CPU per wake-up. Where
+  `server_busy_percent` is well below 100, the limit is the round trip between the two, not the server.
 * Memory is the growth of private memory (USS) of the server process, nginx's worker with its part of the shared
-  zone, from warm and idle to all polls held, a poll. Memory of the kernel's sockets is in nobody's figure; nor is
-  what nginx reserves for its connections when it starts.
+  zone, from warm and idle to all polls held, a poll. No figure includes the memory of the kernel's sockets or
+  the memory that nginx reserves for connections at startup.
 * "Wake-ups, single updates": one PUT (nchan: POST) after another on one connection, each for another order, until
-  every poll was answered once; then all ask again, and that is not in the figure. "... and everybody asks again"
-  has it in.
-* nchan gets a message of 1,300 bytes an update, about as long as an answer of ours, and keeps it in memory. It has
-  no orders, no history beyond its buffer, and nothing on disk: only `durable` rows of ours also survive the power
-  cut.
-* CPU is what the kernel books on the process. Interrupts of loopback traffic are booked on nobody, for all alike.
-* `others_cpu_percent` is what other programs used of this machine's cores meanwhile. Above 5 it was not quiet, and the
-  figures of that column are worth little.
-* FastAPI and Flask are small servers of our own (`bench/peers`) that do the same with what the framework offers, in
-  memory.
+  every poll was answered once; then all poll again, which this figure does not include. "Wake-ups with
+  re-polls" includes it.
+* nchan gets a message of 1,300 bytes per update, about as long as an answer of ordertrack, and keeps it in memory. It
+  has no orders, no history beyond its buffer, and nothing on disk: only the `durable` rows of ordertrack survive a
+  power failure.
+* CPU is the time that the kernel accounts to the process. Interrupts of loopback traffic are not accounted to any
+  process, for all servers alike.
+* `others_cpu_percent` is the CPU that other programs used meanwhile. Above 5 the machine was not idle, and the figures
+  of that column are unreliable.
+* FastAPI and Flask are small servers in `bench/peers` that do the same in memory with the framework's own means.
 
 ## Your own server
 
@@ -58,17 +58,17 @@ ordertrack bench http://127.0.0.1:5001 --polls 1000 --orders 100 --json
 
 It ends with status 1 when an answer was wrong, late or missing. Of `make bench`, `python -m bench --only latency`
 makes one measurement, `--contender nchan` one column, `--quick` tries it all with small numbers and writes nothing.
-`ORDERTRACK_BENCH_COMMAND` puts another version of ordertrack in our place.
+`ORDERTRACK_BENCH_COMMAND` measures another version of ordertrack instead.
 
 ## What was not measured
 
-More than one machine, TLS, a proxy in front, real networks, more than 18,000 polls (20,000 open files are the limit
-here), nchan with Redis. A virtual machine's neighbours are in every figure.
+More than one machine, TLS, a proxy in front, real networks, more than 18,000 polls (the limit here is 20,000 open
+files), nchan with Redis. Every figure includes the influence of other virtual machines on the same host.
 """
 
 
 def write(results: Results, console: Console) -> None:
-    rows = wanted.rows(results)
+    rows = requirements.rows(results)
     table = Table("Wanted", "Bound", "Seen", "", title="Wanted and seen", title_justify="left")
     for row in rows:
         table.add_row(*row, style="" if row.verdict == "yes" else "bold red")

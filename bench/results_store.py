@@ -1,4 +1,4 @@
-"""bench/results/*.json: written after every measurement, read by the documents."""
+"""The files bench/results/*.json, written after every measurement and read for the documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Results:
         self._folder = folder
 
     def write(self, name: str, where: dict[str, object], results: dict[str, Figures], *, keep: bool) -> None:
-        """With `keep`, the contenders that were not measured this time keep their figures, each with its own date."""
+        """Write results. With `keep`, contenders that were not measured keep their figures, with their own date."""
         self._folder.mkdir(exist_ok=True)
         entries = self.entries(name) if keep else {}
         entries |= {who: {"machine": where, "figures": figures} for who, figures in results.items()}
@@ -32,6 +32,6 @@ class Results:
         return entries
 
     def figure(self, name: str, who: str, key: str) -> Any:
-        """None when it was not measured."""
+        """Return a figure; None when it was not measured."""
         entry = self.entries(name).get(who)
         return None if entry is None else entry["figures"].get(key)

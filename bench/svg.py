@@ -1,4 +1,4 @@
-"""Bar charts as SVG, drawn without a library: a bar a contender, longest first, the value at its end."""
+"""Bar charts as SVG, without a library: a bar per contender, longest first, with its value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OURS, OTHERS = "#0f766e", "#94a3b8"
 
 
 def bars(title: str, unit: str, values: Mapping[str, float], *, ours: str) -> str:
-    """Names that begin with `ours` have its colour."""
+    """Return the chart. Bars of names that begin with `ours` are highlighted."""
     rows = sorted(values.items(), key=lambda row: -row[1])
     longest = max(values.values(), default=0) or 1
     height = TOP + len(rows) * (BAR + GAP) + GAP

@@ -1,8 +1,8 @@
-# Varnish 7 in front of ordertrack, for a Varnish that is there already: nothing here is ever cached.
+# Varnish 7 in front of ordertrack, for sites that already use Varnish. It caches nothing here.
 # Copy to /etc/varnish/default.vcl.
 #
-# A held poll takes a thread: thread_pools (2) times thread_pool_max (5,000) are the most. Varnish does not notice that a
-# client has gone away: its poll is held until its deadline. `-p timeout_idle=75` keeps clients' connections longer than 5 s.
+# A held poll takes a thread: thread_pools (2) times thread_pool_max (5,000) is the maximum. Varnish does not detect that a
+# client has disconnected: its poll is held until its deadline. `-p timeout_idle=75` keeps clients' connections longer than 5 s.
 
 vcl 4.1;
 
@@ -16,11 +16,11 @@ backend ordertrack {
 }
 
 sub vcl_recv {
-    if (req.url ~ "^/(metrics|[^/?]*%)") {  # Prometheus asks the server itself; %6d is an m
+    if (req.url ~ "^/(metrics|[^/?]*%)") {  # Prometheus scrapes the server directly; %6d is an m
         return (synth(404));
     }
     unset req.http.Upgrade;
-    return (pass);                  # never from the cache, never into it
+    return (pass);                  # bypass the cache
 }
 
-# A tracking link is a secret. With varnishncsa: varnishncsa -q 'ReqURL !~ "^/t/"'
+# A tracking link is a secret: keep it out of the log. With varnishncsa: varnishncsa -q 'ReqURL !~ "^/t/"'

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Install the system programs that tests start: reverse proxies (tests/proxies), Node (tests of generated clients), and
-# what the documents tell an operator to paste (curl, sqlite3).
+# the commands of the documents (curl, sqlite3).
 #
-# Does nothing when all are there. Installs only as root, with apt (Debian, Ubuntu); elsewhere it prints what is missing,
-# and the tests that need it are skipped. No service is started, and none is enabled for the next boot. Always exits 0:
-# a machine without network can run all other tests. Takes at most MAX_S seconds.
+# Does nothing when all are installed. Installs only as root, with apt (Debian, Ubuntu); otherwise it prints what is missing
+# and the tests that need it are skipped. Starts no service and enables none for the next boot. Always exits 0:
+# a machine without network can run the other tests. Takes at most MAX_S seconds.
 set -euo pipefail
 PATH="$PATH:/usr/sbin:/sbin"
 readonly MAX_S=300
-readonly POLICY=/usr/sbin/policy-rc.d # Debian's packages ask it before they start a service; 101 means no
+readonly POLICY=/usr/sbin/policy-rc.d # called by Debian packages before they start a service; 101 forbids it
 
 # program:package. Debian's package apache2-bin has the program without the service.
 readonly PROGRAMS=(
@@ -17,14 +17,14 @@ readonly PROGRAMS=(
 )
 readonly SERVICES=(nginx haproxy caddy varnish varnishncsa)
 
-missing() { # the packages whose programs are not on PATH, one on a line
+missing() { # print the packages whose programs are not on PATH, one per line
     local entry
     for entry in "${PROGRAMS[@]}"; do
         command -v "${entry%%:*}" >/dev/null || echo "${entry#*:}"
     done
 }
 
-apt() { # apt-get, ended when the time is up
+apt() { # run apt-get within the remaining time
     local left_s=$((MAX_S - SECONDS))
     DEBIAN_FRONTEND=noninteractive timeout --kill-after=5 "$((left_s > 1 ? left_s : 1))" \
         apt-get -qq -o DPkg::Lock::Timeout=60 -o Acquire::http::Timeout=20 -o Acquire::Retries=1 "$@" \
@@ -46,9 +46,9 @@ allow_service_starts() {
     if [ -e "$POLICY.kept" ]; then mv "$POLICY.kept" "$POLICY"; fi
 }
 
-install() { # all at once; else each by itself, so that one that cannot be had does not keep out the others
+install() { # install all at once; if that fails each alone, so that one missing package does not prevent the others
     local package
-    dpkg --configure -a </dev/null >>"$log" 2>&1 || true # after an installation that was interrupted
+    dpkg --configure -a </dev/null >>"$log" 2>&1 || true # repair an interrupted installation
     apt install -y --no-install-recommends "$@" && return
     apt update || true
     apt install -y --no-install-recommends "$@" && return
@@ -57,7 +57,7 @@ install() { # all at once; else each by itself, so that one that cannot be had d
     done
 }
 
-disable_services_of() { # the packages given, for the next boot: in systemd, and in System V's links
+disable_services_of() { # disable the services of these packages at the next boot, in systemd and System V
     local service
     for service in "${SERVICES[@]}"; do
         case " $* " in *" ${service%ncsa} "*) ;; *) continue ;; esac
@@ -66,26 +66,26 @@ disable_services_of() { # the packages given, for the next boot: in systemd, and
     done
 }
 
-mapfile -t wanted < <(missing)
-[ "${#wanted[@]}" -gt 0 ] || exit 0
+mapfile -t packages < <(missing)
+[ "${#packages[@]}" -gt 0 ] || exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     exec 9>/run/ordertrack-system-packages.lock
     flock --wait "$MAX_S" 9 || true
-    mapfile -t wanted < <(missing) # another run may have installed them meanwhile
+    mapfile -t packages < <(missing) # another run may have installed them
     log=$(mktemp)
-    if [ "${#wanted[@]}" -gt 0 ]; then
-        echo "Installing ${wanted[*]} (for tests; at most $MAX_S s) ..."
+    if [ "${#packages[@]}" -gt 0 ]; then
+        echo "Installing ${packages[*]} (for tests; at most $MAX_S s) ..."
         forbid_service_starts
-        install "${wanted[@]}"
-        disable_services_of "${wanted[@]}"
+        install "${packages[@]}"
+        disable_services_of "${packages[@]}"
     fi
-    mapfile -t wanted < <(missing)
-    if [ "${#wanted[@]}" -gt 0 ]; then tail -n 5 "$log"; fi
+    mapfile -t packages < <(missing)
+    if [ "${#packages[@]}" -gt 0 ]; then tail -n 5 "$log"; fi
     rm -f "$log"
 fi
 
-if [ "${#wanted[@]}" -gt 0 ]; then
-    echo "Missing system packages: ${wanted[*]}. The tests that need them are skipped."
+if [ "${#packages[@]}" -gt 0 ]; then
+    echo "Missing system packages: ${packages[*]}. The tests that need them are skipped."
     echo "On Debian or Ubuntu, as root: $0"
 fi

@@ -1,4 +1,4 @@
-"""What every test shares: the event loop it runs on, and how hard hypothesis tries.
+"""The parts that all tests share: the event loop, the examples of hypothesis, and the groups of a parallel run.
 
 `HYPOTHESIS_PROFILE=thorough` takes minutes and is for a change of the core; the default takes seconds.
 """
@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from support.groups import Groups
+
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# Hundreds of processes start in a run: each would compile all our modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A shell without job control, and nohup, start programs with these ignored; the programs of a test would inherit that.
 for number, default in (
@@ -35,3 +41,21 @@ structlog.configure(
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+SLOWEST_FIRST = (
+    "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client", "gate",
+)  # fmt: skip
+"""Folders. In a parallel run the last to start should be short."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+
+    items.sort(key=rank)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)

@@ -1,1 +1,1 @@
-"""One file a question. Each measures one contender and returns its figures by name."""
+"""The measurements, one per file. Each measures one contender and returns its figures by name."""

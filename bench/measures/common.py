@@ -1,4 +1,4 @@
-"""What the measurements share: a held crowd, and CPU by the wake-up."""
+"""Shared by the measurements: held polls, and the CPU time of waking them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.contenders import POLLS_PER_ORDER, Contender, Running
-from ordertrack.load import Cooked, Feed, Kitchen, Swarm, open_polls
+from ordertrack.load import Feed, PollPool, Result, UpdateDriver, open_polls
 
 Figures = dict[str, int | float | dict[str, int] | None]
 
 
 @dataclass(frozen=True)
 class Size:
-    """`polls` at once, ten an order. `quick` is for trying the measurements, not for documents."""
+    """The size of a measurement, with ten polls per order. `quick` is for trying it, not for documents."""
 
     polls: int = 18_000
     soak_s: float = 600.0
@@ -32,53 +32,53 @@ LONG_HOLD_S = 110.0
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """Polls that are held, on feeds of a running server."""
+class PollLoad:
+    """Polls held by a running server, and their feeds."""
 
     running: Running
-    swarm: Swarm
+    pool: PollPool
     feeds: list[Feed]
 
     @property
     def held(self) -> Callable[[], int]:
-        return lambda: self.running.held(self.swarm)
+        return lambda: self.running.held(self.pool)
 
-    def cook(self, updates: int, *, batch: int = 1, callers: int = 1, patient: bool = False) -> Cost:
-        """Wake polls by updates and weigh what it cost server and generator."""
-        kitchen = Kitchen(self.swarm, self.feeds, batch=batch, callers=callers, patient=patient)
+    def run(self, updates: int, *, batch: int = 1, connections: int = 1, one_at_a_time: bool = False) -> Cost:
+        """Wake polls by updates and return the CPU time of server and generator."""
+        driver = UpdateDriver(self.pool, self.feeds, batch=batch, connections=connections, one_at_a_time=one_at_a_time)
         server_s, generator_s = self.running.cpu_s(), time.process_time()
         try:
-            cooked = kitchen.cook(updates)
+            result = driver.run(updates)
         finally:
-            kitchen.close()
-        return Cost(cooked, self.running.cpu_s() - server_s, time.process_time() - generator_s)
+            driver.close()
+        return Cost(result, self.running.cpu_s() - server_s, time.process_time() - generator_s)
 
     def failures(self) -> Figures:
-        """What must be nothing at all."""
+        """Return the counts that must all be zero."""
         return {
-            "missing": self.swarm.missing,
-            "late": self.swarm.late,
-            "wrong": dict(self.swarm.wrong),
-            "lost_by_the_server": self.running.lost_wakeups(self.swarm),
+            "missing": self.pool.missing,
+            "late": self.pool.late,
+            "wrong": dict(self.pool.wrong),
+            "lost_by_the_server": self.running.lost_wakeups(self.pool),
         }
 
 
 @dataclass(frozen=True)
 class Cost:
-    cooked: Cooked
+    result: Result
     server_cpu_s: float
     generator_cpu_s: float
 
 
 @contextmanager
-def held_crowd(contender: Contender, size: Size, *, per_feed: int = POLLS_PER_ORDER) -> Iterator[Crowd]:
-    """As many polls as the size says, held, and not asking again once they are answered."""
+def held_load(contender: Contender, size: Size, *, per_feed: int = POLLS_PER_ORDER) -> Iterator[PollLoad]:
+    """Open the polls of `size` and wait until all are held. An answered poll is not sent again."""
     polls = size.polls_of(contender)
-    with contender.running(hold_s=LONG_HOLD_S, polls=polls) as running, Swarm(running.target, running.dialect) as swarm:
-        swarm.again = False
-        crowd = Crowd(running, swarm, running.feeds(swarm, polls // per_feed))
-        open_polls(swarm, crowd.feeds, per_feed, crowd.held)
-        yield crowd
+    with contender.running(hold_s=LONG_HOLD_S, polls=polls) as running, running.pool() as pool:
+        pool.repoll = False
+        load = PollLoad(running, pool, running.feeds(pool, polls // per_feed))
+        open_polls(pool, load.feeds, per_feed, load.held)
+        yield load
 
 
 def median(values: list[float]) -> float:

@@ -1,4 +1,4 @@
-"""What a held poll costs: private memory, CPU to park it, CPU while nothing happens."""
+"""The cost of a held poll: private memory, CPU to hold it, CPU while it is idle."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import time
 
 from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.common import LONG_HOLD_S, Figures, Size
-from ordertrack.load import Swarm, open_polls
+from ordertrack.load import PollPool, open_polls
 
 
 def measure(contender: Contender, size: Size) -> Figures:
-    """Memory is what the server's private memory grew by, from warm and idle to holding them all, a poll; kernel memory
-    of the sockets is not in it, for nobody."""
+    """Memory is the growth of the server's private memory per poll, from warm and idle to all polls held. It excludes
+    the kernel memory of sockets, for all contenders."""
     polls = size.polls_of(contender)
-    with contender.running(hold_s=LONG_HOLD_S, polls=polls) as running, Swarm(running.target, running.dialect) as swarm:
-        feeds = running.feeds(swarm, polls // POLLS_PER_ORDER)
+    with contender.running(hold_s=LONG_HOLD_S, polls=polls) as running, running.pool() as pool:
+        feeds = running.feeds(pool, polls // POLLS_PER_ORDER)
         idle, cpu_s = running.memory(), running.cpu_s()
         started_s = time.perf_counter()
-        open_polls(swarm, feeds, POLLS_PER_ORDER, lambda: running.held(swarm))
+        open_polls(pool, feeds, POLLS_PER_ORDER, lambda: running.held(pool))
         parked_s, parked_cpu_s = time.perf_counter() - started_s, running.cpu_s() - cpu_s
         full = running.memory()
         cpu_s = running.cpu_s()
-        _nothing_for(swarm, size.idle_s)
+        _stay_idle(pool, size.idle_s)
         return {
             "polls": polls,
             "orders": len(feeds),
@@ -31,12 +31,12 @@ def measure(contender: Contender, size: Size) -> Figures:
             "cpu_us_to_park": round(parked_cpu_s / polls * 1e6, 1),
             "parked_per_s": round(polls / parked_s),
             "idle_cpu_percent": round((running.cpu_s() - cpu_s) / size.idle_s * 100, 2),
-            "wrong": dict(swarm.wrong),
+            "wrong": dict(pool.wrong),
         }
 
 
-def _nothing_for(swarm: Swarm, seconds: float) -> None:
-    """Any answer in this time would be one for nothing, and be counted as wrong."""
+def _stay_idle(pool: PollPool, seconds: float) -> None:
+    """Wait without updates. An answer in this time counts as wrong."""
     end_s = time.perf_counter() + seconds
     while (left_s := end_s - time.perf_counter()) > 0:
-        swarm.turn(left_s)
+        pool.run_once(left_s)

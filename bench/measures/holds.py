@@ -1,4 +1,4 @@
-"""What polls cost that nothing happens to: those whose time is up, and those who ask without waiting."""
+"""The cost of polls without news: holds that time out, and polls with timeout=0."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.common import Figures, Size
-from ordertrack.load import Swarm, open_polls
+from ordertrack.load import PollPool, open_polls
 
 AT_ONCE_CONNECTIONS = 64
 AT_ONCE_S = 5.0
@@ -14,45 +14,45 @@ ROUNDS = 2
 
 
 def timed_out(contender: Contender, size: Size) -> Figures:
-    """CPU of the server for a hold that times out, is answered, and is asked for and parked again."""
+    """CPU time of the server per hold that times out, is answered, and is requested and held again."""
     polls = size.polls_of(contender)
-    with contender.running(hold_s=size.hold_s, polls=polls) as running, Swarm(running.target, running.dialect) as swarm:
-        feeds = running.feeds(swarm, polls // POLLS_PER_ORDER)
-        open_polls(swarm, feeds, POLLS_PER_ORDER, lambda: running.held(swarm))
-        before, cpu_s = swarm.timeouts, running.cpu_s()
+    with contender.running(hold_s=size.hold_s, polls=polls) as running, running.pool() as pool:
+        feeds = running.feeds(pool, polls // POLLS_PER_ORDER)
+        open_polls(pool, feeds, POLLS_PER_ORDER, lambda: running.held(pool))
+        before, cpu_s = pool.timeouts, running.cpu_s()
         give_up_s = time.perf_counter() + (ROUNDS + 2) * size.hold_s
-        while swarm.timeouts - before < ROUNDS * polls and time.perf_counter() < give_up_s:
-            swarm.turn(1.0)
-        holds = swarm.timeouts - before
+        while pool.timeouts - before < ROUNDS * polls and time.perf_counter() < give_up_s:
+            pool.run_once(1.0)
+        holds = pool.timeouts - before
         return {
             "polls": polls,
             "hold_s": size.hold_s,
             "holds": holds,
             "cpu_us_per_hold": round((running.cpu_s() - cpu_s) / max(1, holds) * 1e6, 1),
-            "reconnected": swarm.reconnected,
-            "wrong": dict(swarm.wrong),
+            "reconnected": pool.reconnected,
+            "wrong": dict(pool.wrong),
         }
 
 
 def at_once(contender: Contender, size: Size) -> Figures:
-    """Polls with timeout=0 over 64 keep-alive connections, each asking again as soon as it is answered."""
-    with contender.running(hold_s=0, polls=100) as running, Swarm(running.target, running.dialect) as swarm:
-        for feed in running.feeds(swarm, AT_ONCE_CONNECTIONS):
-            swarm.ask(swarm.add(feed))
-        _turn_for(swarm, 0.5)
-        before, cpu_s, own_s, started_s = swarm.timeouts, running.cpu_s(), time.process_time(), time.perf_counter()
-        _turn_for(swarm, AT_ONCE_S)
-        answers, seconds = swarm.timeouts - before, time.perf_counter() - started_s
+    """Polls with timeout=0 over 64 keep-alive connections, each sent again as soon as it is answered."""
+    with contender.running(hold_s=0, polls=100) as running, running.pool() as pool:
+        for feed in running.feeds(pool, AT_ONCE_CONNECTIONS):
+            pool.send_poll(pool.add(feed))
+        _turn_for(pool, 0.5)
+        before, cpu_s, own_s, started_s = pool.timeouts, running.cpu_s(), time.process_time(), time.perf_counter()
+        _turn_for(pool, AT_ONCE_S)
+        answers, seconds = pool.timeouts - before, time.perf_counter() - started_s
         return {
             "connections": AT_ONCE_CONNECTIONS,
             "answers_per_s": round(answers / seconds),
             "server_cpu_us": round((running.cpu_s() - cpu_s) / answers * 1e6, 1),
             "generator_cpu_us": round((time.process_time() - own_s) / answers * 1e6, 1),
-            "wrong": dict(swarm.wrong),
+            "wrong": dict(pool.wrong),
         }
 
 
-def _turn_for(swarm: Swarm, seconds: float) -> None:
+def _turn_for(pool: PollPool, seconds: float) -> None:
     end_s = time.perf_counter() + seconds
     while time.perf_counter() < end_s:
-        swarm.turn(0.1)
+        pool.run_once(0.1)

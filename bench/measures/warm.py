@@ -1,7 +1,6 @@
-"""What the server's own code costs when nothing disturbs it: gate, clients and store in one process, the best of many.
+"""The cost of the server's code alone: gate, clients and store in one process, the best of many runs.
 
-Beside the measurements with a process for each side it shows how much of those is not the code itself but the way to
-it: cold caches, the network stack, waking up.
+The difference to the measurements with two processes is the cost of cold caches, the network stack and wake-ups.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from ordertrack.core.order import NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.server import listen
-from ordertrack.load.protocol import request
+from ordertrack.load.protocol import build_request
 from ordertrack.settings import Settings
 
 ORDERS, QUICK_ORDERS = 300, 40
@@ -30,7 +29,7 @@ UNDO_WINDOW_S = 600.0
 
 
 def measure(contender: Contender, size: Size) -> Figures:
-    """Microseconds a request, memory store; those of a wake-up with a tenth of the change that made it."""
+    """Microseconds per request with the memory store; a wake-up includes a tenth of the change that caused it."""
     return asyncio.run(_measured(QUICK_ORDERS if size.quick else ORDERS))
 
 
@@ -76,15 +75,15 @@ class _Warm:
         return {name: round(min(values), 1) for name, values in each.items()}
 
     async def _polls(self, order_id: int, query: str, done: Callable[[], bool]) -> float:
-        """One from each client; microseconds each."""
-        asked = request("GET", f"/api/v1/orders/{order_id}/track?{query}")
+        """Send one poll from each client; return microseconds per poll."""
+        asked = build_request("GET", f"/api/v1/orders/{order_id}/track?{query}")
         for client in self._clients:
             client.sendall(asked)
         return await self._until(done) / POLLS_PER_ORDER * 1e6
 
     async def _put(self, order_id: int) -> float:
         client = self._clients[0]
-        client.sendall(request("PUT", f"/api/v1/orders/{order_id}/status", {"status": PROGRESSION[2]}))
+        client.sendall(build_request("PUT", f"/api/v1/orders/{order_id}/status", {"status": PROGRESSION[2]}))
         seconds = await self._until(lambda: _has_come(client))
         assert client.recv(65_536).startswith(b"HTTP/1.1 200")
         return seconds * 1e6

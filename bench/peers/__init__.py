@@ -1,1 +1,1 @@
-"""What ordertrack is measured against, each on the same machine, in the same run, under the same load."""
+"""The servers that ordertrack is compared with, on the same machine and under the same load."""

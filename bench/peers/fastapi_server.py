@@ -1,4 +1,4 @@
-"""A long poll as one writes it with FastAPI: an event a poll. Run with the peers' own Python: it takes a port."""
+"""A simple long poll with FastAPI: one event per poll. Run with the peers' Python and a port as argument."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import uvicorn  # of the peers' venv: the product's is another
+import uvicorn  # from the peers' venv, not from that of ordertrack
 from fastapi import Body, FastAPI  # type: ignore[import-not-found]
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bench.peers.kitchen_table import Order, Orders, position_of
+from bench.peers.shared_orders import Order, Orders, position_of
 
 orders = Orders()
 waiting: defaultdict[int, set[asyncio.Event]] = defaultdict(set)

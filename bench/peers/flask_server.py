@@ -1,4 +1,4 @@
-"""A long poll as it is written with Flask: a thread a poll. Run with the peers' own Python: it takes a port."""
+"""A simple long poll with Flask: one thread per poll. Run with the peers' Python and a port as argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import Flask, request  # type: ignore[import-not-found]
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from bench.peers.kitchen_table import Order, Orders, position_of
+from bench.peers.shared_orders import Order, Orders, position_of
 
 orders = Orders()
 changed: defaultdict[int, threading.Condition] = defaultdict(threading.Condition)
@@ -56,7 +56,7 @@ def _count(change: int) -> None:
 
 
 class _Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"  # keep-alive, which werkzeug's server has off
+    protocol_version = "HTTP/1.1"  # keep-alive, off by default in werkzeug
 
     def log_request(self, *_: object) -> None:
         pass
@@ -70,5 +70,5 @@ app.add_url_rule("/api/v1/orders/<int:order_id>/status", view_func=set_status, m
 
 if __name__ == "__main__":
     server = make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=_Quiet)
-    server.socket.listen(4096)  # werkzeug's 128 would keep the crowd waiting outside
+    server.socket.listen(4096)  # werkzeug's 128 would delay most connections
     server.serve_forever()

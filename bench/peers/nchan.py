@@ -1,7 +1,7 @@
-"""nchan: long polling in C, inside nginx, from Debian's packages, with a configuration of our own in a temp folder.
+"""nchan: long polling in C, inside nginx, from Debian's packages, with a configuration in a temporary folder.
 
-An update is `POST /pub/ID` with a body as long as an answer of ours, so that both servers move the same bytes. The next
-poll sends `If-Modified-Since` and `If-None-Match` of the message before, as nchan wants it.
+An update is `POST /pub/ID` with a body as long as an answer of ordertrack, so that both servers send the same bytes.
+The next poll sends `If-Modified-Since` and `If-None-Match` of the message before, as nchan requires.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 import psutil
 
 from bench.contenders import READY_WITHIN_S, Running, Skipped, free_port, pinned, wait_for_port
-from ordertrack.load import Answer, Feed, Reply, Swarm, Target, WrongAnswer, call_all, request
+from ordertrack.load import Feed, HttpResponse, LoadTarget, PollPool, PollReply, WrongAnswer, build_request, send_all
 from ordertrack.load.protocol import HEADERS
 
 HERE = Path(__file__).parent
@@ -78,7 +78,7 @@ class _Body(msgspec.Struct):
 _body = msgspec.json.Decoder(_Body)
 
 
-class NchanDialect:
+class NchanProtocol:
     """A position is the two header lines of the last message."""
 
     def __init__(self, hold_s: float) -> None:
@@ -88,20 +88,20 @@ class NchanDialect:
     def poll(self, feed: int, position: bytes) -> bytes:
         return b"GET /sub/%d HTTP/1.1\r\n%s%s\r\n" % (feed, HEADERS.encode(), position)
 
-    def answer(self, reply: Reply) -> Answer:
-        if reply.status == 408:
-            return Answer(None, False, 0, None, b"")
-        if reply.status != 200:
-            raise WrongAnswer(f"status {reply.status}")
+    def parse(self, response: HttpResponse) -> PollReply:
+        if response.status == 408:
+            return PollReply(None, False, 0, None, b"")
+        if response.status != 200:
+            raise WrongAnswer(f"status {response.status}")
         try:
-            message = _body.decode(reply.body).data
+            message = _body.decode(response.body).data
         except msgspec.MsgspecError as error:
-            raise WrongAnswer(f"another message than was published: {error}") from None
-        etag, modified = reply.header(b"etag"), reply.header(b"last-modified")
+            raise WrongAnswer(f"not a published message: {error}") from None
+        etag, modified = response.header(b"etag"), response.header(b"last-modified")
         if not etag or not modified:
             raise WrongAnswer("a message without its id")
         position = b"If-Modified-Since: %s\r\nIf-None-Match: %s\r\n" % (modified, etag)
-        return Answer(message.id, True, message.version, message.version, position)
+        return PollReply(message.id, True, message.version, message.version, position)
 
     def update(self, feed: int, version: int) -> bytes:
         content = b'{"success":true,"data":{"id":%d,"version":%d},"filler":"' % (feed, version)
@@ -109,10 +109,10 @@ class NchanDialect:
         return b"POST /pub/%d%s%s" % (feed, _UPDATE_TAIL, content)
 
     def updates(self, changes: Sequence[tuple[int, int]]) -> bytes:
-        raise ValueError("nchan publishes one message a request: it has no updates in bulk to measure")
+        raise ValueError("nchan publishes one message per request and has no bulk updates")
 
-    def accepted(self, reply: Reply, count: int) -> bool:
-        return count == 1 and reply.status in (201, 202)
+    def accepted(self, response: HttpResponse, count: int) -> bool:
+        return count == 1 and response.status in (201, 202)
 
 
 class Nchan:
@@ -132,7 +132,7 @@ class Nchan:
                     module=module,
                     workers=self._workers,
                     folder=folder,
-                    connections=polls * 5 // 4 + 1_000,  # nginx drops idle connections when less than a 16th is free
+                    connections=polls * 5 // 4 + 1_000,  # nginx closes idle connections when less than 1/16 are free
                     hold_s=round(hold_s),
                     port=port,
                 ),
@@ -145,14 +145,14 @@ class Nchan:
                 master = subprocess.Popen(pinned(command), stderr=stderr)
             try:
                 wait_for_port(port, master)
-                yield _running(self.name, Target("127.0.0.1", port), hold_s, _workers(master.pid, self._workers))
+                yield _running(self.name, LoadTarget("127.0.0.1", port), hold_s, _workers(master.pid, self._workers))
             finally:
                 master.terminate()
                 master.wait(STOPPED_WITHIN_S)
 
 
 def _workers(master: int, count: int) -> list[psutil.Process]:
-    """The master listens before it has its workers."""
+    """Return the workers once they are started: the master listens before."""
     deadline_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline_s:
         children = psutil.Process(master).children()
@@ -163,38 +163,38 @@ def _workers(master: int, count: int) -> list[psutil.Process]:
     raise Skipped(f"nginx has {len(workers)} workers, not {count}")
 
 
-def _running(name: str, target: Target, hold_s: float, workers: list[psutil.Process]) -> Running:
+def _running(name: str, target: LoadTarget, hold_s: float, workers: list[psutil.Process]) -> Running:
     return Running(
         name=name,
         target=target,
-        dialect=NchanDialect(hold_s),
+        protocol=NchanProtocol(hold_s),
         processes=workers,
         feeds=_make_channels,
         held=_held,
     )
 
 
-def _make_channels(swarm: Swarm, count: int) -> list[Feed]:
-    """Channels with a first message, whose id pollers start from: one without a position would miss what comes between
-    a timed-out poll and the next."""
+def _make_channels(pool: PollPool, count: int) -> list[Feed]:
+    """Create channels with a first message, whose id is the position of the first polls: a poll without a position
+    would miss a message between its timeout and the next poll."""
     feeds: list[Feed] = []
-    requests = (swarm.dialect.update(CHANNELS_FROM + n, 1) for n in range(count))
+    requests = (pool.protocol.update(CHANNELS_FROM + n, 1) for n in range(count))
 
-    def published(reply: Reply) -> None:
-        found = re.search(rb"last_message_id\": \"(\d+):(\d+)", reply.body)
+    def published(response: HttpResponse) -> None:
+        found = re.search(rb"last_message_id\": \"(\d+):(\d+)", response.body)
         if found is None:
-            raise Skipped(f"nchan answered {reply.status} to a message: {reply.body[:200]!r}")
+            raise Skipped(f"nchan answered {response.status} to a message: {response.body[:200]!r}")
         modified = formatdate(int(found[1]), usegmt=True)
         position = f"If-Modified-Since: {modified}\r\nIf-None-Match: {found[2].decode()}\r\n"
         feeds.append(Feed(CHANNELS_FROM + len(feeds), 1, position.encode()))
 
-    call_all(swarm, 1, requests, published)
+    send_all(pool, 1, requests, published)
     return feeds
 
 
-def _held(swarm: Swarm) -> int:
+def _held(pool: PollPool) -> int:
     texts: list[str] = []
-    call_all(swarm, 1, [request("GET", "/status")], lambda reply: texts.append(reply.body.decode()))
+    send_all(pool, 1, [build_request("GET", "/status")], lambda response: texts.append(response.body.decode()))
     found = re.search(r"^subscribers: (\d+)", texts[0], re.MULTILINE)
     if found is None:
         raise WrongAnswer(f"nchan's status page says {texts[0]!r}")
@@ -202,7 +202,7 @@ def _held(swarm: Swarm) -> int:
 
 
 def installed() -> Path:
-    """The folder that nginx and nchan are in. Raises Skipped."""
+    """Return the folder of nginx and nchan. Raises: Skipped."""
     for root in (UNPACKED, SYSTEM):
         if (root / "usr/sbin/nginx").exists() and (root / "usr/lib/nginx/modules/ngx_nchan_module.so").exists():
             return root

@@ -1,4 +1,4 @@
-"""FastAPI and Flask, in a venv of their own that is made from bench/peers.lock: none of it is the product's."""
+"""FastAPI and Flask, in a separate venv installed from bench/peers.lock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from bench.contenders import Running, Skipped, free_port, ordertrack_like, pinned, stop, wait_for_port
-from ordertrack.load import OrdertrackDialect, Target
+from ordertrack.load import LoadTarget, OrdertrackProtocol
 
 HERE = Path(__file__).parent
 VENV = HERE.parent / ".venv-peers"
@@ -22,7 +22,7 @@ STAMP = VENV / ".installed"
 
 
 class PythonPeer:
-    """`most` polls at once: more than that it is not asked to hold."""
+    """A Python server. `most` is the number of polls it is tested with at most."""
 
     def __init__(self, name: str, script: str, *, most: int) -> None:
         self.name, self.most = name, most
@@ -40,14 +40,14 @@ class PythonPeer:
                 server = subprocess.Popen(command, stdout=stderr, stderr=stderr, text=True)
             try:
                 wait_for_port(port, server)
-                target = Target("127.0.0.1", port)
-                yield ordertrack_like(self.name, target, OrdertrackDialect(hold_s), [psutil.Process(server.pid)])
+                target = LoadTarget("127.0.0.1", port)
+                yield ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), [psutil.Process(server.pid)])
             finally:
                 stop(server)
 
 
 def _python() -> Path:
-    """The peers' Python; installs them when the lock file is newer. Raises Skipped."""
+    """Return the peers' Python, after installing them if the lock file is newer. Raises: Skipped."""
     python = VENV / "bin" / "python"
     if STAMP.exists() and STAMP.stat().st_mtime >= LOCK.stat().st_mtime:
         return python

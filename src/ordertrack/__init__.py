@@ -1,3 +1,3 @@
-"""Live order tracking over plain HTTP: a gap-free order log read by cursor while the request is held."""
+"""Live order tracking over plain HTTP: an order log without gaps, read by cursor with long polls."""
 
 __version__ = "0.1.0"

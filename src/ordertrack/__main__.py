@@ -1,4 +1,4 @@
-"""`python -m ordertrack` is `ordertrack`."""
+"""Run the command `ordertrack` by `python -m ordertrack`."""
 
 from ordertrack.cli.main import main
 

@@ -1,6 +1,6 @@
-"""Every setting, once: its default, its unit (in its name), its bounds and what it does.
+"""The declaration of every setting: default, unit (in the name), bounds and description.
 
-Flags, `ORDERTRACK_*` variables, the TOML file and docs/reference/settings.md are made from these declarations.
+Flags, `ORDERTRACK_*` variables, the TOML file and docs/reference/settings.md are generated from them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ordertrack.ports.tokens import MIN_SECRET_BYTES
 ENV_PREFIX = "ORDERTRACK_"
 HAS_EPOLL = hasattr(select, "epoll")
 EDGE_MARGIN_S = 2
-"""The server must be the first to answer: a hold ends this long before the path in front would cut it."""
+"""A hold ends this long before a proxy in front would time out."""
 
 
 class InvalidSetting(ValueError):
-    """`name` has a value that is not allowed; the message says what is."""
+    """The setting `name` has an invalid value; the message says what is allowed."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{flag(name)} {message}")
@@ -32,7 +32,7 @@ class InvalidSetting(ValueError):
 
 
 class Bounds(NamedTuple):
-    """What a value may be. None: no bound. `or_zero`: 0 is allowed besides."""
+    """The allowed values. None means no bound; `or_zero` also allows 0."""
 
     least: float | None = None
     most: float | None = None
@@ -57,7 +57,7 @@ class Bounds(NamedTuple):
 
 
 def _setting(default: Any, doc: str, *, secret: bool = False, **bounds: Any) -> Any:
-    """`secret`: never printed."""
+    """Declare a setting. A `secret` is never printed."""
     return field(default=default, repr=not secret, metadata={"doc": doc, "bounds": Bounds(**bounds), "secret": secret})
 
 
@@ -66,121 +66,117 @@ _DATA = Path("data")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Raises InvalidSetting."""
+    """The values of all settings. Raises: InvalidSetting."""
 
     host: str = _setting(
         "127.0.0.1",
-        "Address to listen on. Without access control (a key of tokens) only a loopback address is accepted.",
+        "Address to listen on. Without access control (no token key set) it must be a loopback address.",
     )
-    port: int = _setting(5001, "Port to listen on; 0 takes a free one.", least=0, most=65_535)
-    data_dir: Path = _setting(_DATA, "Folder of the SQLite database. Made if missing; one process at a time.")
+    port: int = _setting(5001, "Port to listen on; 0 selects a free port.", least=0, most=65_535)
+    data_dir: Path = _setting(_DATA, "Folder of the SQLite database. Created if missing; for one process at a time.")
     database_url: str = _setting(
-        "sqlite:", "Where orders are kept: `sqlite:` in the data folder, `memory:` until the process ends.",
+        "sqlite:", "Store of orders: `sqlite:` keeps them in the data folder, `memory:` until the process ends.",
         choices=("sqlite:", "memory:"),
     )  # fmt: skip
     sample_orders: bool = _setting(True, "Load the sample orders 101, 102 and 103 into an empty store.")
     gate: str = _setting(
         "auto",
-        "Hold polls as bare descriptors (`on`) or in the ASGI server (`off`); `auto` is `on` where there is epoll.",
+        "HTTP server: the built-in epoll server (`on`) or uvicorn (`off`); `auto` is `on` where epoll exists.",
         choices=("auto", "on", "off"),
     )
-    max_timeout_s: float = _setting(120.0, "Longest hold granted to a poll.", least=1, most=3600)
+    max_timeout_s: float = _setting(120.0, "Longest time a poll is held.", least=1, most=3600)
     edge_timeout_s: float = _setting(
         0.0,
-        "How long the path in front (proxy, balancer, CDN) waits for an answer; holds end 2 s before. 0: unknown.",
+        "Response timeout of the proxy, load balancer or CDN in front; holds end 2 s earlier. 0: unknown.",
         least=EDGE_MARGIN_S + 1,
         most=3600,
         or_zero=True,
     )
-    max_connections_per_order: int = _setting(10, "Polls held at once for one order.", least=1, most=1_000)
+    max_connections_per_order: int = _setting(10, "Maximum number of polls held for one order.", least=1, most=1_000)
     max_polls_per_client: int = _setting(
-        100, "Polls held at once for one `client_id`, over all orders.", least=1, most=1_000_000
+        100, "Maximum number of polls held for one `client_id`, over all orders.", least=1, most=1_000_000
     )
-    max_held_polls: int = _setting(10_000, "Polls held at once by this process.", least=1, most=1_000_000)
+    max_held_polls: int = _setting(10_000, "Maximum number of polls held by this process.", least=1, most=1_000_000)
     resuming_reserve_percent: int = _setting(
         10,
-        "Share of `max_held_polls` that only polls with a position may take: followers keep following on a full node.",
+        "Share of `max_held_polls` reserved for polls with a cursor, so that existing clients continue on a full node.",
         least=0,
         most=90,
     )
-    undo_window_s: float = _setting(120.0, "How long a step can be taken back.", least=0, most=86_400)
+    undo_window_s: float = _setting(120.0, "Time in which a status change can be undone.", least=0, most=86_400)
     keep_alive_s: int = _setting(
-        75, "How long an idle connection is kept; longer than the proxy in front keeps its own.", least=1, most=3600
+        75, "Time an idle connection is kept open; must exceed that of the proxy in front.", least=1, most=3600
     )
-    head_timeout_s: float = _setting(
-        10.0, "How long a client may take to send the head of a request.", least=0.1, most=600
-    )
+    head_timeout_s: float = _setting(10.0, "Time a client may take to send the head of a request.", least=0.1, most=600)
     body_timeout_s: float = _setting(
-        30.0, "How long a client may take to send the body of a request, of at most 1 MiB.", least=0.1, most=600
+        30.0, "Time a client may take to send the body of a request, of at most 1 MiB.", least=0.1, most=600
     )
-    read_timeout_s: float = _setting(
-        30.0, "How long an answer may wait for a client that does not read it.", least=0.1, most=600
-    )
+    read_timeout_s: float = _setting(30.0, "Time a client may take to read a response.", least=0.1, most=600)
     shutdown_grace_s: int = _setting(
-        10, "How long running requests may take to finish after SIGTERM, once held polls are answered.",
+        10, "Time running requests may take to finish after SIGTERM, once held polls are answered.",
         least=0, most=3600,
     )  # fmt: skip
     drain_window_s: float = _setting(
         0.5,
-        "Time over which held polls are answered after SIGTERM, in random order, so that not all come again at once.",
+        "Time over which held polls are answered after SIGTERM, in random order, to spread the reconnections.",
         least=0,
         most=3600,
     )
     token_secret: str | None = _setting(
         None,
-        "Shared secret that tokens are signed with (HS256), of 32 bytes or more; a file is the better place for it.",
+        "Shared secret that signs tokens (HS256), 32 bytes or more. Prefer `token_secret_file`.",
         secret=True,
     )
-    token_secret_file: str | None = _setting(None, "File with that secret; `ordertrack secret` makes one.")
+    token_secret_file: str | None = _setting(None, "File with the shared secret; `ordertrack secret` creates one.")
     token_public_key_file: str | None = _setting(
-        None, "PEM file with the public key tokens are checked with: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)."
+        None, "PEM file with the public key that verifies tokens: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)."
     )
     token_jwks_url: str | None = _setting(
-        None, "Where the issuer of tokens publishes its public keys (JWKS), an https:// URL."
+        None, "The https:// URL at which the token issuer publishes its public keys (JWKS)."
     )
-    token_jwks_refresh_s: int = _setting(600, "How often they are fetched again.", least=1, most=86_400)
-    token_audience: str = _setting("", "What `aud` of a token must be or contain; empty: anything.")
-    token_issuer: str = _setting("", "What `iss` of a token must be; empty: anything.")
-    token_leeway_s: int = _setting(30, "How far the clock of the issuer may be off.", least=0, most=600)
-    token_role_claim: str = _setting("role", "Claim that has the role.")
-    token_name_claim: str = _setting("sub", "Claim that has the name events are signed with.")
-    token_customer_claim: str = _setting("customer_id", "Claim that says which customer it is.")
-    token_restaurant_claim: str = _setting("restaurant_id", "Claim that says which restaurant it is.")
-    token_courier_claim: str = _setting("courier_id", "Claim that says which courier it is.")
+    token_jwks_refresh_s: int = _setting(600, "Time between two fetches of `token_jwks_url`.", least=1, most=86_400)
+    token_audience: str = _setting("", "Required value of the claim `aud`, alone or in its list; empty: any.")
+    token_issuer: str = _setting("", "Required value of the claim `iss`; empty: any.")
+    token_leeway_s: int = _setting(30, "Allowed difference between the clocks of issuer and server.", least=0, most=600)
+    token_role_claim: str = _setting("role", "Claim with the role.")
+    token_name_claim: str = _setting("sub", "Claim with the name that is recorded as the actor of events.")
+    token_customer_claim: str = _setting("customer_id", "Claim with the customer's id.")
+    token_restaurant_claim: str = _setting("restaurant_id", "Claim with the restaurant's id.")
+    token_courier_claim: str = _setting("courier_id", "Claim with the courier's id.")
     token_restaurants_claim: str = _setting(
-        "restaurants", "Claim that has the restaurants of a service: a list of ids, or `*`."
+        "restaurants", "Claim with the restaurants of a service: a list of ids, or `*`."
     )
     max_remembered_tokens: int = _setting(
-        100_000, "Accepted tokens whose signature is not checked again.", least=1, most=10_000_000
+        100_000, "Maximum number of verified tokens in the cache.", least=1, most=10_000_000
     )
     link_kept_h: float = _setting(
-        24.0, "Hours that a tracking link goes on working after its order has ended.", least=0, most=8_760
+        24.0, "Hours a tracking link stays valid after its order has ended.", least=0, most=8_760
     )
     trusted_proxies: str = _setting(
         "",
-        "Addresses or networks, separated by commas, whose `X-Forwarded-For` says where a request came from.",
+        "Addresses or networks of proxies whose `X-Forwarded-For` is trusted, separated by commas.",
     )
     polls_per_minute: int = _setting(
         600,
-        "Polls a minute of one customer, restaurant, courier or link; without access control, of one address that is "
-        "not a loopback address. 0: any number.",
+        "Polls per minute of one customer, restaurant, courier or link; without access control, of one address that is "
+        "not a loopback address. 0: no limit.",
         least=0,
         most=1_000_000,
     )
-    reads_per_minute: int = _setting(600, "Other reads, as above.", least=0, most=1_000_000)
-    writes_per_minute: int = _setting(600, "Changes, as above.", least=0, most=1_000_000)
+    reads_per_minute: int = _setting(600, "Other reads per minute, as `polls_per_minute`.", least=0, most=1_000_000)
+    writes_per_minute: int = _setting(600, "Changes per minute, as `polls_per_minute`.", least=0, most=1_000_000)
     failed_authentications_per_minute: int = _setting(
-        60, "Requests a minute without a valid token from one address. 0: any number.", least=0, most=1_000_000
+        60, "Requests per minute without a valid token from one address. 0: no limit.", least=0, most=1_000_000
     )
     cors_origins: str = _setting(
         "",
-        "Origins of other sites, separated by commas, whose pages may ask in a browser, such as https://shop.example.",
+        "Origins whose pages may call the API from a browser, separated by commas, such as https://shop.example.",
     )
-    node_name: str = _setting("", "Name of this process in the statistics; empty takes the host's name and port.")
+    node_name: str = _setting("", "Name of this process in the statistics; empty: host name and port.")
     log_level: str = _setting(
-        "info", "How much is logged to standard error.", choices=("debug", "info", "warning", "error")
+        "info", "Least severe level that is logged to standard error.", choices=("debug", "info", "warning", "error")
     )
-    log_format: str = _setting("text", "How it is logged.", choices=("text", "json"))
+    log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
 
     def __post_init__(self) -> None:
         for setting in declared():
@@ -189,13 +185,13 @@ class Settings:
             if not bounds.allow(value):
                 raise InvalidSetting(setting.name, f"must be {bounds}; it is {value!r}.")
         if self.gate == "on" and not HAS_EPOLL:
-            raise InvalidSetting("gate", "cannot be on: this system has no epoll.")
+            raise InvalidSetting("gate", 'cannot be "on": this system has no epoll.')
         self._check_tokens()
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
                 f"{self.host} can be reached from other machines, and there is no access control: any client could "
-                "read and change every order. Listen on 127.0.0.1, or ask for tokens: "
+                "read and change every order. Listen on 127.0.0.1, or require tokens: "
                 "ordertrack secret > ordertrack.secret && "
                 f"ordertrack serve --host {self.host} --token-secret-file ordertrack.secret",
             )
@@ -206,11 +202,10 @@ class Settings:
             if not getattr(self, name).strip():
                 raise InvalidSetting(
                     name,
-                    f"is empty, so it would leave the server without access control. {KEY_SETTINGS[name]}, or leave "
-                    "this setting out.",
+                    f"is empty, which would disable access control. {KEY_SETTINGS[name]}, or remove this setting.",
                 )
         if len(given) > 1:
-            raise InvalidSetting(given[1], f"and {flag(given[0])} are both set: tokens are checked with one key.")
+            raise InvalidSetting(given[1], f"and {flag(given[0])} are both set; only one token key is allowed.")
         length = MIN_SECRET_BYTES if self.token_secret is None else len(self.token_secret.encode())
         if length < MIN_SECRET_BYTES:
             raise InvalidSetting("token_secret", f"must have {MIN_SECRET_BYTES} bytes or more; it has {length}.")
@@ -221,13 +216,13 @@ class Settings:
             try:
                 parse(getattr(self, name))
             except ValueError as error:
-                raise InvalidSetting(name, f"must be a list with commas between: {error}.") from None
+                raise InvalidSetting(name, f"must be a list separated by commas: {error}.") from None
         if self.token_jwks_url and not _is_trusted(self.token_jwks_url):
-            raise InvalidSetting("token_jwks_url", "must be an https:// URL; http:// only on this machine.")
+            raise InvalidSetting("token_jwks_url", "must be an https:// URL; http:// is allowed only for this machine.")
 
     @property
     def has_access_control(self) -> bool:
-        """Return whether every request needs a token."""
+        """True when every request needs a token."""
         return any(getattr(self, name) is not None for name in KEY_SETTINGS)
 
     @property
@@ -236,23 +231,23 @@ class Settings:
 
     @property
     def longest_hold_s(self) -> float:
-        """What a poll is granted at most, edge included."""
+        """The longest hold of a poll, limited by `max_timeout_s` and `edge_timeout_s`."""
         return (
             min(self.max_timeout_s, self.edge_timeout_s - EDGE_MARGIN_S) if self.edge_timeout_s else self.max_timeout_s
         )
 
 
 KEY_SETTINGS = {
-    "token_secret": "Give a secret: `ordertrack secret` makes one",
+    "token_secret": "Set a secret, created by `ordertrack secret`",
     "token_secret_file": "Name a file with a secret: ordertrack secret > ordertrack.secret",
     "token_public_key_file": "Name a PEM file",
-    "token_jwks_url": "Give an https:// URL",
+    "token_jwks_url": "Name an https:// URL",
 }
-"""Where the key of tokens comes from, one of them or none, each with what to do when it is empty."""
+"""The settings that name the token key, of which at most one is set, each with the advice for an empty value."""
 
 
 def declared() -> Iterator[Field[Any]]:
-    """The declarations, in the order of this file. `metadata` has `doc`, `bounds` and `secret`."""
+    """Yield the declarations in the order of this file. `metadata` has `doc`, `bounds` and `secret`."""
     yield from fields(Settings)
 
 
@@ -274,7 +269,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_trusted(url: str) -> bool:
-    """Nobody on the way can change what is fetched from there."""
+    """Return True for an https:// URL, or http:// to this machine: the response cannot be changed on the way."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

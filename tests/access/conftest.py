@@ -1,4 +1,4 @@
-"""A server with access control, held in both ways, and somebody of every role who asks it."""
+"""A server with access control, with the gate and without it, and a caller of every role."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def caller(server: Server) -> Iterator[Callable[[str | None], Caller]]:
 
 @pytest.fixture
 def by(caller: Callable[[str | None], Caller]) -> Callable[[str], Caller]:
-    """Somebody of a role."""
+    """Return a function that makes a caller of a role."""
     return lambda role: caller(token(CLAIMS[role]))
 
 
 @pytest.fixture
 def order_id(by: Callable[[str], Caller]) -> int:
-    """A fresh order of ann at luigi's, brought by 7."""
+    """Create an order of customer ann at restaurant luigi, with courier 7."""
     order = {"customer_id": "ann", "restaurant_id": "luigi", "courier_id": "7", "address": "1 Main St", "note": "ring"}
     created = by("admin").ask("POST", "/api/v1/orders", json=order)
     assert created.status_code == 201, created.text

@@ -1,4 +1,4 @@
-"""What a browser is told: how little pages may do, and which other sites may ask."""
+"""Security headers of pages, and CORS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize("path", ["/apidocs/", "/"])
-def test_pages_may_load_nothing_from_elsewhere_and_are_framed_by_nobody(shop: httpx.Client, path: str) -> None:
+def test_pages_load_and_are_framed_by_no_other_site(shop: httpx.Client, path: str) -> None:
     headers = shop.get(path).headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -39,7 +39,7 @@ def test_pages_may_load_nothing_from_elsewhere_and_are_framed_by_nobody(shop: ht
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_nothing_says_what_the_server_is_made_of(shop: httpx.Client) -> None:
+def test_no_header_names_the_software(shop: httpx.Client) -> None:
     for path in ("/", "/api/v1/orders", "/nowhere", TRACK):
         answer = shop.get(path)
         assert "Server" not in answer.headers
@@ -48,7 +48,7 @@ def test_nothing_says_what_the_server_is_made_of(shop: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", [TRACK, "/api/v1/orders"])
-def test_an_allowed_site_may_ask_and_another_may_not(shop: httpx.Client, path: str) -> None:
+def test_only_an_allowed_origin_may_send_requests(shop: httpx.Client, path: str) -> None:
     admin = bearer(token(CLAIMS["admin"]))
     for _ in range(2):
         allowed = shop.get(path, headers={**admin, "Origin": SHOP})
@@ -60,7 +60,7 @@ def test_an_allowed_site_may_ask_and_another_may_not(shop: httpx.Client, path: s
     assert "Access-Control-Allow-Credentials" not in allowed.headers
 
 
-def test_a_site_can_read_every_header_that_answers_have(shop: httpx.Client) -> None:
+def test_a_page_can_read_every_header_of_answers(shop: httpx.Client) -> None:
     """Except those that browsers show anyway (Fetch standard, 2.2.6), and those that only browsers and proxies need."""
     admin = bearer(token(CLAIMS["admin"]))
     answers = [
@@ -77,14 +77,14 @@ def test_a_site_can_read_every_header_that_answers_have(shop: httpx.Client) -> N
 
 
 @pytest.mark.parametrize(("method", "headers"), [("BREW", {}), ("GET", {"Host": "a b"}), ("GET", {"Expect": "x"})])
-def test_refused_messages_can_be_read_by_the_site(shop: httpx.Client, method: str, headers: dict[str, str]) -> None:
+def test_a_page_can_read_refused_messages(shop: httpx.Client, method: str, headers: dict[str, str]) -> None:
     with Connection(str(shop.base_url).rstrip("/")) as connection:
         refused = connection.ask(method, TRACK, {"Origin": SHOP, **headers})
     assert refused.status in (400, 417, 501)
     assert refused.headers["access-control-allow-origin"] == SHOP
 
 
-def test_a_refusal_can_be_read_by_the_site_too(shop: httpx.Client) -> None:
+def test_a_page_can_read_a_refusal(shop: httpx.Client) -> None:
     refused = shop.get(TRACK, headers={"Origin": SHOP})
     assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, SHOP)
 
@@ -99,20 +99,20 @@ def test_a_preflight_is_answered_without_a_token(shop: httpx.Client, path: str) 
     assert "Access-Control-Allow-Origin" not in shop.options(path, headers={**asked, "Origin": OTHER}).headers
 
 
-def test_without_origins_no_other_site_may_ask(server: Server) -> None:
+def test_without_origins_no_other_site_may_send_requests(server: Server) -> None:
     with httpx.Client(base_url=server.url, timeout=BOUND_S, verify=False) as client:
         answer = client.get(TRACK, headers={**bearer(token(CLAIMS["admin"])), "Origin": SHOP})
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 @pytest.mark.parametrize("path", ["/t/otl_AAAAAAAAAAAAAAAAAAAAAA", "/t/otl_AAAAAAAAAAAAAAAAAAAAAA/track"])
-def test_a_preflight_for_a_link_is_answered_whatever_the_token(shop: httpx.Client, path: str) -> None:
+def test_a_preflight_for_a_link_needs_no_valid_token(shop: httpx.Client, path: str) -> None:
     answer = shop.options(path, headers={"Origin": SHOP, "Access-Control-Request-Method": "GET"})
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, SHOP)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_page_of_another_site_cannot_change_anything_even_without_a_preflight(shop: httpx.Client, site: str) -> None:
+def test_a_cross_site_change_without_preflight_is_refused(shop: httpx.Client, site: str) -> None:
     admin = bearer(token(CLAIMS["admin"]))
     asked = {**admin, "Sec-Fetch-Site": site}
     refused = shop.post("/api/v1/orders/101/simulate-workflow", headers={**asked, "Origin": OTHER})

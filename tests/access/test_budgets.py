@@ -1,4 +1,4 @@
-"""Admission with a clock that stands still: whose budget a request takes from, and what `Retry-After` promises."""
+"""Admission with a stopped clock: the budget that a request takes from, and the promise of `Retry-After`."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_client_cannot_claim_to_be_this_machine() -> None:
     assert refusals(direct, "192.0.2.7", forwarded("127.0.0.1")) == 1
 
 
-def test_charges_go_to_whom_was_admitted() -> None:
+def test_charges_go_to_the_admitted_caller() -> None:
     clock = StillClock()
     behind = admission(Quota(4, 60), clock, is_open=True, proxies=PROXY)
     caller = behind.now(Budget.WRITES, forwarded("198.51.100.1"), PROXY)
@@ -117,7 +117,7 @@ def test_charges_go_to_whom_was_admitted() -> None:
 async def test_a_refused_request_succeeds_after_retry_after(
     quota: Quota, requests: list[tuple[float, int, str]]
 ) -> None:
-    """A good request and a failed one, whatever they and those before them cost. To fail with 401 is to succeed."""
+    """A good request and one with a bad token, which succeeds by failing with 401. Others may have been sent before."""
     clock = StillClock()
     guarded = admission(quota, clock, is_open=False)
 

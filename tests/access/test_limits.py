@@ -1,4 +1,4 @@
-"""Budgets over HTTP: what is too much is refused with the time to wait, and each principal has its own."""
+"""Budgets over HTTP: requests above the limit are refused with `Retry-After`; each principal has its own budget."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Start = Callable[..., httpx.Client]
 
 @pytest.fixture(params=["on", "off"], ids=["gate", "asgi"])
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
-    """A server with these budgets a minute, and a client of it."""
+    """Start a server with these budgets a minute, and a client."""
     opened: list[httpx.Client | Server] = []
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
@@ -51,7 +51,7 @@ def refused(answer: httpx.Response, budget: str, requests: int) -> None:
 
 
 @pytest.mark.protocol("7.9")
-def test_each_kind_of_request_has_a_budget_of_its_own(start: Start) -> None:
+def test_each_kind_of_request_has_its_own_budget(start: Start) -> None:
     client = start("--polls-per-minute", "3", "--reads-per-minute", "4", "--writes-per-minute", "2")
     admin, restaurant = headers("admin"), headers("restaurant", restaurant_id="1", sub="1")
     order = client.get(ORDERS, headers=restaurant).json()["data"]["orders"][0]["id"]
@@ -73,7 +73,7 @@ WRONG = (bearer(token(CLAIMS["admin"], key="x" * 32)), bearer("otl_AAAAAAAAAAAAA
 
 
 @pytest.mark.protocol("7.9")
-def test_whoever_fails_again_and_again_is_refused_and_nobody_else_at_the_address_is(start: Start) -> None:
+def test_only_failed_attempts_of_an_address_are_refused(start: Start) -> None:
     client = start("--failed-authentications-per-minute", "5")
     for n in range(5):
         assert client.get(f"{ORDERS}/101", headers=(*WRONG, {})[n % 4]).status_code == 401
@@ -84,7 +84,7 @@ def test_whoever_fails_again_and_again_is_refused_and_nobody_else_at_the_address
 
 
 @pytest.mark.protocol("7.9")
-def test_who_guesses_on_and_on_has_nothing_verified_any_more(start: Start) -> None:
+def test_after_too_many_guesses_no_token_is_verified(start: Start) -> None:
     client = start("--failed-authentications-per-minute", "2")
     known = headers("customer")
     assert client.get(ORDERS, headers=known).status_code == 200
@@ -103,7 +103,7 @@ def bulk(client: httpx.Client, count: int, sent: dict[str, str]) -> httpx.Respon
 
 
 @pytest.mark.protocol("7.9")
-def test_bulk_update_costs_what_its_changes_cost(start: Start) -> None:
+def test_a_bulk_update_costs_as_much_as_its_changes(start: Start) -> None:
     client = start("--writes-per-minute", "10")
     restaurant = headers("restaurant", restaurant_id="1", sub="1")
     assert bulk(client, 9, restaurant).status_code == 200
@@ -117,7 +117,7 @@ def test_bulk_update_costs_what_its_changes_cost(start: Start) -> None:
 
 @pytest.mark.protocol("7.12")
 def test_bulk_update_above_the_budget_succeeds(start: Start) -> None:
-    """A refused one does so after `Retry-After`: the pause is what is promised, not a wait for something to happen."""
+    """A refused one succeeds after the pause that `Retry-After` promises."""
     client = start("--writes-per-minute", "60")
     restaurant = headers("restaurant", restaurant_id="1", sub="1")
     assert bulk(client, 70, restaurant).status_code == 200
@@ -132,7 +132,7 @@ def test_bulk_update_above_the_budget_succeeds(start: Start) -> None:
 
 @pytest.mark.protocol("7.9")
 def test_open_server_limits_clients_of_a_proxy(start: Start) -> None:
-    """Not what asks from this machine itself: a load generator, a bench, a first try with curl."""
+    """Clients on this machine have no limit: a load generator, a benchmark, a first try with curl."""
     budgets = ("--writes-per-minute", "3", "--polls-per-minute", "2")
     client = start(*budgets, "--trusted-proxies", "127.0.0.1", is_open=True)
     phone, other = {"X-Forwarded-For": "198.51.100.1:5678"}, {"X-Forwarded-For": "198.51.100.2:5678"}
@@ -156,7 +156,7 @@ begin with; ten times of that is promised."""
 
 
 @pytest.mark.protocol("7.9")
-def test_a_well_behaved_client_never_meets_a_limit_with_ten_times_of_what_it_needs(start: Start) -> None:
+def test_a_correct_client_stays_below_a_tenth_of_the_limits(start: Start) -> None:
     client = start()
     customer = headers("customer", customer_id="1", sub="1")
     cursor = client.get(f"{ORDERS}/101/track", headers=customer).json()["cursor"]

@@ -1,4 +1,4 @@
-"""Two thousand connections that never finish a request, beside a thousand honest polls; and generated requests by every
+"""Two thousand connections that never finish a request, beside a thousand held polls; and generated requests by every
 role. ORDERTRACK_FUZZ_CASES is how many requests are generated in all."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from ordertrack.http.openapi.operations import OPERATIONS
+from ordertrack.http.routes.description import OPERATIONS
 from support.api import eventually
 from support.callers import CLAIMS, STRANGERS, Caller, bearer, token
 from support.http1 import Connection
@@ -58,9 +58,7 @@ def slow_connections(server: Server) -> Iterator[list[socket.socket]]:
         connection.close()
 
 
-def test_a_thousand_polls_are_woken_on_time_beside_two_thousand_slow_connections(
-    by: By, slow_connections: list[socket.socket]
-) -> None:
+def test_slow_connections_do_not_delay_held_polls(by: By, slow_connections: list[socket.socket]) -> None:
     admin, customer = by("admin"), by("customer")
 
     def held() -> int:
@@ -102,7 +100,7 @@ def described(server: Server) -> schemathesis.BaseSchema:
 
 
 @pytest.mark.parametrize("who", CALLERS)
-def test_generated_requests_of_any_role_meet_no_bug(
+def test_generated_requests_of_any_role_show_no_bug(
     who: str, server: Server, described: schemathesis.BaseSchema
 ) -> None:
     headers = bearer(token(CALLERS[who]))

@@ -1,4 +1,4 @@
-"""What the SQLite store tells of its commits."""
+"""The commit meter of the SQLite store."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from ordertrack.core.order import NewOrder
 pytestmark = pytest.mark.anyio
 
 NOW_MS = 1_795_342_530_000
-Told = list[tuple[int, float]]
+Readings = list[tuple[int, float]]
 
 
-async def _store(folder: Path, told: Told) -> SqliteStore:
-    store = SqliteStore(folder, SystemClock(), lambda requests, took_s: told.append((requests, took_s)))
+async def _store(folder: Path, readings: Readings) -> SqliteStore:
+    store = SqliteStore(folder, SystemClock(), lambda requests, took_s: readings.append((requests, took_s)))
     await store.open(lambda committed, committed_at_s: None)
     return store
 
 
-async def test_a_commit_is_told_with_the_requests_that_shared_it(tmp_path: Path) -> None:
-    told: Told = []
-    store = await _store(tmp_path, told)
+async def test_the_meter_gets_the_requests_of_each_commit(tmp_path: Path) -> None:
+    readings: Readings = []
+    store = await _store(tmp_path, readings)
     await asyncio.gather(*(store.create(NewOrder("c1", "r1"), NOW_MS) for _ in range(50)))
-    assert sum(requests for requests, _ in told) == 50
-    assert len(told) < 50
-    assert all(took_s > 0 for _, took_s in told)
+    assert sum(requests for requests, _ in readings) == 50
+    assert len(readings) < 50
+    assert all(took_s > 0 for _, took_s in readings)
     await store.close()
 
 
-async def test_a_commit_that_failed_is_not_told_as_one(tmp_path: Path) -> None:
-    told: Told = []
-    store = await _store(tmp_path, told)
+async def test_the_meter_ignores_a_failed_commit(tmp_path: Path) -> None:
+    readings: Readings = []
+    store = await _store(tmp_path, readings)
 
     def fail(_: Any) -> None:
         raise sqlite3.OperationalError("disk I/O error")
@@ -47,5 +47,5 @@ async def test_a_commit_that_failed_is_not_told_as_one(tmp_path: Path) -> None:
     job: Callable[[Any], Any] = fail
     with pytest.raises(StoreUnavailable):
         await store._opened().writer.submit(job)
-    assert told == []
+    assert readings == []
     await store.close()

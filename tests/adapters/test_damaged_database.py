@@ -1,4 +1,4 @@
-"""A damaged database is refused with a message for the person who started the server, never with a traceback."""
+"""A damaged database is refused with a message for the operator and without a traceback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def used(folder: Path) -> Path:
-    """The file of a store in which something has happened."""
+    """The file of a store with orders."""
     store = SqliteStore(folder, SystemClock())
     await store.open(lambda committed, committed_at_s: None)
     order = (await store.create(NewOrder("c1", "r1"), 0)).order
@@ -37,7 +37,7 @@ async def used(folder: Path) -> Path:
         "DROP TABLE orders",
     ],
 )
-async def test_rows_that_mean_nothing_are_noticed_before_the_server_is_ready(tmp_path: Path, damage: str) -> None:
+async def test_invalid_rows_are_found_at_the_start(tmp_path: Path, damage: str) -> None:
     file = await used(tmp_path)
     with sqlite3.connect(file) as database:
         database.execute("PRAGMA foreign_keys = OFF")
@@ -47,7 +47,7 @@ async def test_rows_that_mean_nothing_are_noticed_before_the_server_is_ready(tmp
     await refused(tmp_path)
 
 
-async def test_pages_that_were_overwritten_are_noticed_and_left_as_they_are(tmp_path: Path) -> None:
+async def test_overwritten_pages_are_found_and_left_unchanged(tmp_path: Path) -> None:
     file = await used(tmp_path)
     content = file.read_bytes()
     damaged = content[:100] + b"\xff" * 4000 + content[4100:]

@@ -1,15 +1,13 @@
-"""Keys that are published: against a real server, with rotation, failure and everything it may answer."""
+"""Published keys, fetched from a local server: rotation, failures and all kinds of responses."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -17,9 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from structlog.testing import capture_logs
 
-sys.path.append(str(Path(__file__).parent))
-
-from jwt_tokens import (
+from adapters.tokens import (
     CLAIMS,
     SECRET,
     StillClock,
@@ -32,7 +28,6 @@ from jwt_tokens import (
     rsa_public,
     signed,
 )
-
 from ordertrack.adapters.jwt.claims import Rules
 from ordertrack.adapters.jwt.jwks import COOL_DOWN_S, MAX_DOCUMENT_BYTES, MAX_KEYS, RETRY_S, PublishedKeys
 from ordertrack.adapters.jwt.tokens import JwtTokens
@@ -46,14 +41,13 @@ NEW = jwk("RS256", "new", NEW_RSA)
 
 
 class Issuer:
-    """Publishes `document` at `/keys`, and then `endless` again and again. `gate` holds back its answers while it is
-    not set."""
+    """A server with `document` at `/keys`, then `endless` without end. It responds once `gate` is set."""
 
     def __init__(self) -> None:
         self.status = 200
         self.document: bytes = published(OLD)
         self.headers: dict[str, str] = {}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.came = threading.Semaphore(0)
         self.endless = b""
         self.pause_s = 0.0
@@ -64,7 +58,7 @@ class Issuer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                issuer.asked.append(self.path)
+                issuer.requests.append(self.path)
                 issuer.came.release()
                 if not issuer.gate.wait(BOUND_S):
                     return
@@ -134,27 +128,27 @@ def new(**changes: Any) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-async def test_a_token_is_checked_with_the_published_key_that_it_names(issuer: Issuer, algorithm: str) -> None:
+async def test_a_token_is_verified_with_the_key_it_names(issuer: Issuer, algorithm: str) -> None:
     issuer.document = published(OLD, jwk("ES256", "a"), jwk("EdDSA", "b"), {"kty": "oct", "k": "AAAA", "kid": "c"})
     kid = {"RS256": "old", "ES256": "a", "EdDSA": "b"}[algorithm]
     async with using(issuer) as setup:
         assert await setup.accepts(signed(algorithm, kid))
         assert await setup.accepts(signed(algorithm))
         assert not await setup.accepts(signed(algorithm, "c"))
-    assert issuer.asked == ["/keys"]
+    assert issuer.requests == ["/keys"]
 
 
-async def test_the_keys_are_fetched_when_the_server_starts_and_not_by_peek(issuer: Issuer) -> None:
+async def test_keys_are_fetched_at_the_start_not_by_peek(issuer: Issuer) -> None:
     async with using(issuer) as setup:
         assert setup.tokens.peek(old()) is None
-        assert issuer.asked == []
+        assert issuer.requests == []
         await setup.tokens.open()
         await asyncio.to_thread(issuer.came.acquire, timeout=BOUND_S)
         assert await setup.accepts(old())
-        assert issuer.asked == ["/keys"]
+        assert issuer.requests == ["/keys"]
 
 
-async def test_a_token_without_a_kid_needs_the_key_to_be_the_only_one(issuer: Issuer) -> None:
+async def test_a_token_without_a_kid_needs_a_single_key(issuer: Issuer) -> None:
     for keys in ((OLD, NEW), (NEW, OLD)):
         issuer.document = published(*keys)
         async with using(issuer) as setup:
@@ -162,25 +156,25 @@ async def test_a_token_without_a_kid_needs_the_key_to_be_the_only_one(issuer: Is
             assert not await setup.accepts(signed("RS256"))
 
 
-async def test_a_new_key_is_fetched_when_a_token_names_it_but_not_more_often_than_the_cool_down(issuer: Issuer) -> None:
+async def test_an_unknown_key_is_fetched_once_per_cool_down(issuer: Issuer) -> None:
     async with using(issuer) as setup:
         assert await setup.accepts(old())
         issuer.document = published(OLD, NEW)
         assert not await setup.accepts(new())
-        assert len(issuer.asked) == 1
+        assert len(issuer.requests) == 1
         setup.clock.up_s += COOL_DOWN_S
         assert await setup.accepts(new())
         assert await setup.accepts(old())
-        assert len(issuer.asked) == 2
+        assert len(issuer.requests) == 2
 
 
-async def test_made_up_keys_cause_one_fetch_per_cool_down_however_many_there_are(issuer: Issuer) -> None:
+async def test_many_unknown_keys_share_one_fetch_per_cool_down(issuer: Issuer) -> None:
     async with using(issuer) as setup:
         assert await setup.accepts(old())
         setup.clock.up_s += COOL_DOWN_S
         for number in range(50):
             assert not await setup.accepts(signed("RS256", f"made-up-{number}"))
-        assert len(issuer.asked) == 2
+        assert len(issuer.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -192,7 +186,7 @@ async def test_a_kid_is_only_ever_compared(issuer: Issuer, kid: str) -> None:
         assert await setup.accepts(old())
         setup.clock.up_s += COOL_DOWN_S
         assert not await setup.accepts(signed("RS256", kid))
-    assert set(issuer.asked) == {"/keys"}
+    assert set(issuer.requests) == {"/keys"}
 
 
 async def test_a_token_of_another_algorithm_causes_no_fetch_at_all(issuer: Issuer) -> None:
@@ -202,7 +196,7 @@ async def test_a_token_of_another_algorithm_causes_no_fetch_at_all(issuer: Issue
                 header = json.dumps({"alg": alg, "kid": "old"}).encode()
                 assert not await setup.accepts(raw(header, json.dumps(CLAIMS).encode(), key))
         assert not await setup.accepts(hs256(header={"alg": "RS256", "kid": "old", "jku": issuer.url + "/evil"}))
-    assert issuer.asked == []
+    assert issuer.requests == []
 
 
 async def test_a_key_of_one_algorithm_is_not_found_under_another(issuer: Issuer) -> None:
@@ -213,7 +207,7 @@ async def test_a_key_of_one_algorithm_is_not_found_under_another(issuer: Issuer)
         assert not await setup.accepts(f"{base64url(header)}.{base64url(b'{}')}.{'A' * 86}")
 
 
-async def test_what_a_withdrawn_key_signed_is_refused_and_forgotten(issuer: Issuer) -> None:
+async def test_tokens_of_a_withdrawn_key_are_refused(issuer: Issuer) -> None:
     async with using(issuer) as setup:
         token = old()
         assert await setup.accepts(token)
@@ -249,7 +243,7 @@ BAD: list[tuple[int, bytes]] = [
 
 
 @pytest.mark.parametrize(("status", "document"), BAD, ids=lambda value: repr(value)[:40])
-async def test_an_answer_that_is_no_key_set_changes_nothing(issuer: Issuer, status: int, document: bytes) -> None:
+async def test_a_response_without_a_key_set_changes_nothing(issuer: Issuer, status: int, document: bytes) -> None:
     async with using(issuer) as setup:
         token = old()
         assert await setup.accepts(token)
@@ -258,10 +252,10 @@ async def test_an_answer_that_is_no_key_set_changes_nothing(issuer: Issuer, stat
         assert not await setup.accepts(new())
         assert setup.tokens.peek(token) is not None
         assert await setup.accepts(old(sub="another"))
-    assert issuer.asked == ["/keys", "/keys"]
+    assert issuer.requests == ["/keys", "/keys"]
 
 
-async def test_a_key_that_cannot_be_used_does_not_spoil_the_others(issuer: Issuer) -> None:
+async def test_an_unusable_key_does_not_affect_the_others(issuer: Issuer) -> None:
     issuer.document = published({"kty": "?"}, {**NEW, "n": "!"}, {"kty": "EC", "crv": "P-521", "kid": "x"}, OLD, NEW)
     async with using(issuer) as setup:
         assert await setup.accepts(old())
@@ -280,7 +274,7 @@ async def test_a_weak_published_key_is_refused_and_logged_once(issuer: Issuer) -
             assert not await setup.accepts(signed("RS256", "weak"))
             setup.clock.up_s += COOL_DOWN_S
             assert not await setup.accepts(signed("RS256", "weak"))
-            assert len(issuer.asked) == 2
+            assert len(issuer.requests) == 2
     (warning,) = logged
     assert (warning["log_level"], warning["kid"]) == ("warning", "weak")
     assert "CVE-2017-15361" in warning["why"]
@@ -296,27 +290,27 @@ async def test_when_all_published_keys_are_weak_the_log_says_why(issuer: Issuer)
     assert "weak is an RSA key with the ROCA weakness" in warning["why"]
 
 
-async def test_without_any_key_the_caller_is_told_to_come_again(issuer: Issuer) -> None:
+async def test_without_keys_tokens_are_unavailable(issuer: Issuer) -> None:
     issuer.status = 500
     async with using(issuer) as setup:
         for _ in range(3):
-            with pytest.raises(TokensUnavailable) as told:
+            with pytest.raises(TokensUnavailable) as unavailable:
                 await setup.tokens.verify(old())
-        assert told.value.retry_after_s == RETRY_S
-        assert len(issuer.asked) == 1
+        assert unavailable.value.retry_after_s == RETRY_S
+        assert len(issuer.requests) == 1
         issuer.status = 200
         setup.clock.up_s += RETRY_S
         assert await setup.accepts(old())
 
 
-async def test_a_server_that_is_not_there_is_a_failed_fetch() -> None:
+async def test_an_unreachable_issuer_is_a_failed_fetch() -> None:
     setup = Setup("http://127.0.0.1:9/keys")
     with pytest.raises(TokensUnavailable):
         await setup.tokens.verify(old())
     await setup.tokens.close()
 
 
-async def test_a_server_that_does_not_answer_is_given_up(issuer: Issuer) -> None:
+async def test_a_silent_issuer_is_given_up(issuer: Issuer) -> None:
     issuer.gate.clear()
     setup = Setup(issuer.url, timeout_s=0.05)
     async with asyncio.timeout(BOUND_S):
@@ -326,10 +320,8 @@ async def test_a_server_that_does_not_answer_is_given_up(issuer: Issuer) -> None
 
 
 @pytest.mark.parametrize(("chunk", "pause_s", "timeout_s"), [(b" " * 65_536, 0.0, BOUND_S), (b" ", 0.01, 0.2)])
-async def test_a_document_without_an_end_is_given_up(
-    issuer: Issuer, chunk: bytes, pause_s: float, timeout_s: float
-) -> None:
-    """By its size, and by its time though every read is quick."""
+async def test_an_endless_document_is_given_up(issuer: Issuer, chunk: bytes, pause_s: float, timeout_s: float) -> None:
+    """The size ends it, and the time limit does although every read is quick."""
     issuer.endless, issuer.pause_s = chunk, pause_s
     setup = Setup(issuer.url, timeout_s)
     async with asyncio.timeout(BOUND_S):
@@ -338,7 +330,7 @@ async def test_a_document_without_an_end_is_given_up(
     await setup.tokens.close()
 
 
-async def test_any_number_of_callers_wait_for_one_fetch_and_one_who_leaves_does_not_stop_it(issuer: Issuer) -> None:
+async def test_callers_share_a_fetch_and_a_cancelled_one_leaves_it(issuer: Issuer) -> None:
     issuer.gate.clear()
     async with using(issuer) as setup:
         callers = [asyncio.create_task(setup.tokens.verify(old(sub=f"n{number}"))) for number in range(20)]
@@ -348,7 +340,7 @@ async def test_any_number_of_callers_wait_for_one_fetch_and_one_who_leaves_does_
         done = await asyncio.gather(*callers, return_exceptions=True)
         assert isinstance(done[0], asyncio.CancelledError)
         assert [getattr(principal, "courier_id", principal) for principal in done[1:]] == ["7"] * 19
-    assert len(issuer.asked) == 1
+    assert len(issuer.requests) == 1
 
 
 async def test_closing_does_not_wait_for_the_issuer(issuer: Issuer) -> None:

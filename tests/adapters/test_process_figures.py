@@ -1,4 +1,4 @@
-"""This process in the operating system's view: what can be known of it from inside agrees."""
+"""The figures of this process, compared with what it knows itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The disk, or SQLite, takes too long: callers are answered at their limits, and nothing piles up meanwhile."""
+"""A slow disk or query: callers get their results at the limits, and no work accumulates."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from ordertrack.adapters.sqlite import store as sqlite_store
 from ordertrack.adapters.sqlite import writer as sqlite_writer
+from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.store import SqliteStore, _Open
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrderNotFound, OutcomeUnknown, StoreBusy, StoreUnavailable
@@ -25,13 +26,13 @@ from ordertrack.ports.store import StoreCannotOpen
 
 pytestmark = pytest.mark.anyio
 
-NOW_MS, BOUND_S, LIMIT_S = 1_795_342_530_000, 20, 0.2
+NOW_MS, BOUND_S, LIMIT_S = 1_795_342_530_000, 60, 0.2
 COLD = FeedKey(FeedKind.COURIER, "cold")
 LISTS = OrderFilter(limit=5)
 
 
 class Stall:
-    """Holds up the threads that run statements with this beginning, as a disk does: inside the driver."""
+    """Block the threads that run statements with this beginning inside the driver, as a disk does."""
 
     def __init__(self) -> None:
         self.beginning = "nothing"
@@ -64,7 +65,7 @@ def stall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stall]:
 
 @pytest.fixture
 async def store(tmp_path: Path, stall: Stall, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqliteStore]:
-    """With one order, and the limits of this file."""
+    """A store with one order and short limits."""
     monkeypatch.setattr(sqlite_store, "READ_LIMIT_S", LIMIT_S)
     monkeypatch.setattr(sqlite_store, "LIST_LIMIT_S", LIMIT_S)
     monkeypatch.setattr(sqlite_store, "MAX_READS_WAITING", 3)
@@ -84,7 +85,7 @@ def open_parts(store: SqliteStore) -> _Open:
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    while not happened():  # noqa: ASYNC110 - it happens on another thread, which tells no one
+    while not happened():  # noqa: ASYNC110 - another thread does it, without a signal
         await asyncio.sleep(0.01)
 
 
@@ -92,7 +93,7 @@ def assign(store: SqliteStore, courier_id: str) -> asyncio.Task[Any]:
     return asyncio.ensure_future(store.apply([AssignCourier(1, courier_id, "test")], NOW_MS))
 
 
-async def test_a_read_that_does_not_return_is_unavailable(store: SqliteStore, stall: Stall) -> None:
+async def test_a_stalled_read_is_store_unavailable(store: SqliteStore, stall: Stall) -> None:
     stall.beginning = "SELECT"
     assert store.trouble is None
     for read in (lambda: store.feed_version(COLD), lambda: store.order(77), lambda: store.orders(LISTS)):
@@ -125,8 +126,8 @@ async def test_stalled_readers_collect_no_work(store: SqliteStore, stall: Stall)
     assert len([statement for statement in begun if statement.startswith("BEGIN")]) <= 2, "the callers had gone"
 
 
-async def test_a_list_that_takes_long_delays_no_poll(store: SqliteStore, stall: Stall) -> None:
-    stall.beginning = "-- Ids alone"
+async def test_a_slow_list_delays_no_poll(store: SqliteStore, stall: Stall) -> None:
+    stall.beginning = SQL["orders"].partition(" WHERE")[0]
     listing = asyncio.create_task(store.orders(LISTS))
     assert await asyncio.to_thread(stall.waiting.acquire, timeout=BOUND_S)
     with pytest.raises(OrderNotFound):
@@ -138,7 +139,7 @@ async def test_a_list_that_takes_long_delays_no_poll(store: SqliteStore, stall: 
     await asyncio.wait([listing])
 
 
-async def test_a_query_without_end_gives_its_reader_back(store: SqliteStore) -> None:
+async def test_an_endless_query_is_interrupted(store: SqliteStore) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     readers = open_parts(store).readers
     for _ in range(3):
@@ -149,7 +150,7 @@ async def test_a_query_without_end_gives_its_reader_back(store: SqliteStore) -> 
 
 
 async def test_an_unconfirmed_change_is_made_and_announced(store: SqliteStore, stall: Stall) -> None:
-    """Contract clause 10: its outcome is unknown; that of those behind it is not."""
+    """Contract clause 10: its outcome is unknown; the changes behind it are refused."""
     commits: list[Committed] = []
     store._listeners = (lambda committed, committed_at_s: commits.extend(committed),)
     stall.beginning = "COMMIT"

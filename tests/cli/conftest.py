@@ -1,16 +1,12 @@
-"""The commands are tested against the real server, with the helpers of the client's tests."""
+"""The commands are tested against the real server, with the helpers of the client tests."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "client"))
-
-from client_servers import RealServer, real_server
+from client.servers import RealServer, real_server
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Secrets and tokens on the command line: made, sent, explained, and never printed where they need not be."""
+"""Secrets and tokens on the command line: created, sent, and not printed elsewhere."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def made(*words: str, **env: str) -> Principal:
     return principal_of(shell("token", *words, ORDERTRACK_TOKEN_SECRET=SECRET, **env).stdout.strip())
 
 
-def test_a_secret_alone_is_on_standard_output_and_what_to_do_next_on_the_other() -> None:
+def test_secret_is_on_stdout_and_hints_are_on_stderr() -> None:
     result = shell("secret")
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}\n", result.stdout)
     assert result.stdout.strip() not in result.stderr
@@ -73,13 +73,13 @@ def test_secret_file_of_the_readme_is_ignored_by_git() -> None:
 
 
 @pytest.mark.parametrize("text", ["0s", "12", "11y", "4000d"])
-def test_bad_duration_says_what_is_allowed(text: str) -> None:
+def test_invalid_duration_is_refused_with_the_allowed_ones(text: str) -> None:
     said = shell("token", "--role=admin", "--expires", text, fails=2, ORDERTRACK_TOKEN_SECRET=SECRET).stderr
-    allowed = 'must be a time such as "30m", "12h" or "7d", longer than 0 and at most ten years'
+    allowed = 'must be a duration such as "30m", "12h" or "7d", longer than 0 and at most ten years'
     assert f"{allowed}; it is '{text}'." in said
 
 
-def test_bad_token_to_send_says_what_is_allowed(tmp_path: Path) -> None:
+def test_invalid_token_is_refused_with_the_allowed_form(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("a b")
     for words, place in ((["--token", "a\nb"], "--token"), (["--token-file", str(file)], "--token-file")):
@@ -97,7 +97,7 @@ def test_a_file_that_a_secret_is_written_to_is_its_owners_alone(tmp_path: Path) 
     assert principal_of(token, token_secret=None, token_secret_file=str(file)).role is Role.ADMIN
 
 
-def test_a_token_is_for_the_role_and_the_id_that_were_asked_for() -> None:
+def test_token_has_the_requested_role_and_id() -> None:
     courier = made("--role", "courier", "--courier-id", "7")
     assert (courier.role, courier.courier_id, courier.actor) == (Role.COURIER, "7", "courier:7")
     assert made("--role", "customer", "--customer-id", "c", "--name", "Ann").actor == "customer:Ann"
@@ -117,14 +117,14 @@ def test_a_token_has_the_claims_that_the_server_asks_for() -> None:
 
 
 @pytest.mark.parametrize(("expires", "seconds"), [("90s", 90), ("5m", 300), ("12h", 43_200), ("7d", 604_800)])
-def test_a_token_expires_when_it_was_said_to(expires: str, seconds: int) -> None:
+def test_token_expires_as_requested(expires: str, seconds: int) -> None:
     before_s = SystemClock().now_ms() // 1000
     expires_at_s = made("--role=admin", "--expires", expires).expires_at_s
     assert expires_at_s is not None
     assert 0 <= expires_at_s - before_s - seconds - Settings().token_leeway_s <= 60
 
 
-def test_a_program_is_told_a_token_as_json() -> None:
+def test_token_as_json() -> None:
     result = shell("token", "--role=courier", "--courier-id=7", "--json", ORDERTRACK_TOKEN_SECRET=SECRET)
     told = json.loads(result.stdout)["data"]
     assert (told["role"], told["actor"], result.stderr) == ("courier", "courier:7", "")
@@ -141,23 +141,23 @@ def test_a_program_is_told_a_token_as_json() -> None:
         (["--role=service"], "needs --restaurants"),
         (["--role=service", "--restaurants", " , "], "commas"),
         (["--role=service", "--restaurants", "1,*"], "1 to 64 characters"),
-        (["--role=admin", "--courier-id=7"], "goes with --role courier"),
-        (["--role=courier", "--courier-id=7", "--customer-id=7"], "goes with --role customer"),
+        (["--role=admin", "--courier-id=7"], "is only for --role courier"),
+        (["--role=courier", "--courier-id=7", "--customer-id=7"], "is only for --role customer"),
         (["--role=courier", "--courier-id", "x" * 65], "1 to 64 characters"),
         (["--role=admin", "--name", "a\nb"], "1 to 64 characters"),
-        (["--role=admin", "--expires=0h"], "must be a time such as"),
-        (["--role=admin", "--expires=12"], "must be a time such as"),
-        (["--role=admin", "--expires=11d12h"], "must be a time such as"),
+        (["--role=admin", "--expires=0h"], "must be a duration such as"),
+        (["--role=admin", "--expires=12"], "must be a duration such as"),
+        (["--role=admin", "--expires=11d12h"], "must be a duration such as"),
         (["--role=admin", "--expires=9999999999d"], "ten years"),
     ],
 )
-def test_a_token_that_cannot_be_is_refused_with_the_reason(words: list[str], why: str) -> None:
+def test_impossible_token_is_refused_with_the_reason(words: list[str], why: str) -> None:
     result = shell("token", *words, fails=2, ORDERTRACK_TOKEN_SECRET=SECRET)
     assert why in result.stderr
     assert SECRET not in result.output
 
 
-def test_without_a_secret_the_way_to_one_is_said() -> None:
+def test_missing_secret_is_reported_with_a_hint() -> None:
     assert "ordertrack secret > ordertrack.secret" in shell("token", "--role=admin", fails=2).stderr
 
 
@@ -166,7 +166,7 @@ def test_a_public_key_makes_no_tokens(tmp_path: Path) -> None:
         assert "private key" in shell("token", "--role=admin", *words, fails=2).stderr
 
 
-def test_config_says_that_a_secret_is_set_and_not_what_it_is() -> None:
+def test_config_hides_the_value_of_a_secret() -> None:
     for words in (["config"], ["config", "--json"]):
         out = shell(*words, ORDERTRACK_TOKEN_SECRET=SECRET).output
         assert "(set)" in out
@@ -185,7 +185,7 @@ def test_no_help_and_no_error_and_no_repr_shows_a_secret() -> None:
     assert "it has 12" in str(told.value)
 
 
-def test_any_address_is_listened_on_with_access_control_and_the_way_to_it_is_said() -> None:
+def test_public_address_requires_access_control() -> None:
     assert Settings(host="0.0.0.0", token_secret=SECRET).has_access_control
     assert not Settings().has_access_control
     with pytest.raises(InvalidSetting) as told:
@@ -204,7 +204,7 @@ def test_tokens_are_checked_with_one_key() -> None:
     ["http://id.example/keys", "ftp://id.example", "id.example", "https://", "https://u:p@id.example/", "file:///etc/x",
      "https://id.example:x/", "https://[::1", "http://localhost.example/", "https://id.example/a b"],
 )  # fmt: skip
-def test_keys_are_not_fetched_where_somebody_on_the_way_could_change_them(url: str) -> None:
+def test_keys_are_not_fetched_over_plain_http(url: str) -> None:
     with pytest.raises(InvalidSetting, match="https://"):
         Settings(token_jwks_url=url)
 
@@ -223,9 +223,7 @@ def test_a_claim_needs_a_name() -> None:
 
 @pytest.mark.parametrize("setting", ["token_secret_file", "token_public_key_file"])
 @pytest.mark.parametrize("content", [None, b"", b"short\n", b"\xff" * 50])
-def test_a_key_file_that_is_none_is_named_before_anything_is_touched(
-    tmp_path: Path, setting: str, content: bytes | None
-) -> None:
+def test_unusable_key_file_is_named_before_the_start(tmp_path: Path, setting: str, content: bytes | None) -> None:
     file, data = tmp_path / "key", tmp_path / "data"
     if content is not None:
         file.write_bytes(content)
@@ -236,7 +234,7 @@ def test_a_key_file_that_is_none_is_named_before_anything_is_touched(
     assert not data.exists()
 
 
-def test_a_public_key_file_is_taken(tmp_path: Path) -> None:
+def test_public_key_file_is_accepted(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     public = Ed25519PrivateKey.generate().public_key()
     file.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
@@ -253,7 +251,7 @@ def test_the_last_line_break_of_a_secret_file_is_no_part_of_it(tmp_path: Path) -
         assert principal_of(token).role is Role.ADMIN
 
 
-def test_the_banner_says_whether_there_is_access_control() -> None:
+def test_banner_reports_access_control() -> None:
     order = create(101, NewOrder("c1", "r1"), 0)
     assert order.status is Status.CONFIRMED
     said = {
@@ -261,7 +259,7 @@ def test_the_banner_says_whether_there_is_access_control() -> None:
                        has_access_control=access)
         for access in (False, True)
     }  # fmt: skip
-    assert "There is no access control" in said[False]
+    assert "Access control is off" in said[False]
     assert "ORDERTRACK_TOKEN" not in said[False]
     assert "no access control" not in said[True]
     for line in said[True].splitlines():
@@ -269,7 +267,7 @@ def test_the_banner_says_whether_there_is_access_control() -> None:
 
 
 class Asked:
-    """A server that notes who asks, and answers as if nobody was let in."""
+    """A server that records requests and answers 401 to all."""
 
     def __init__(self) -> None:
         self.authorization: list[str | None] = []
@@ -316,11 +314,11 @@ def test_a_token_is_sent_from_the_variable_the_file_or_the_flag(asked: Asked, tm
     assert asked.authorization == [None, *[f"Bearer {TOKEN}"] * 4]
 
 
-def test_who_is_not_let_in_is_told_what_to_do(asked: Asked) -> None:
-    assert "wants a token: put one into ORDERTRACK_TOKEN" in shell("orders", "--url", asked.url, fails=1).stderr
+def test_refused_user_gets_a_hint(asked: Asked) -> None:
+    assert "requires a token. Set ORDERTRACK_TOKEN" in shell("orders", "--url", asked.url, fails=1).stderr
     asked.why = "expired"
     said = shell("orders", "--url", asked.url, fails=1, ORDERTRACK_TOKEN=TOKEN)
-    assert "Ask for a new one" in said.stderr
+    assert "Get a new token" in said.stderr
     assert TOKEN not in said.output
 
 
@@ -334,14 +332,14 @@ def test_who_is_not_let_in_is_told_what_to_do(asked: Asked) -> None:
         ({"ORDERTRACK_TOKEN": TOKEN, "ORDERTRACK_TOKEN_FILE": "/nowhere/token"}, "not both"),
     ],
 )
-def test_what_cannot_be_a_token_is_not_sent_and_not_shown(env: dict[str, str], why: str) -> None:
+def test_invalid_token_is_not_sent_and_not_shown(env: dict[str, str], why: str) -> None:
     result = shell("orders", "--url", "http://127.0.0.1:9", fails=2, **env)
     assert why in result.stderr
     assert "secret" not in result.output
 
 
-def test_the_variable_of_a_token_is_no_misspelt_setting() -> None:
+def test_token_variable_is_not_a_misspelt_setting() -> None:
     result = shell("config", ORDERTRACK_TOKEN=TOKEN, ORDERTRACK_TOKEN_FILE="x", ORDERTRACK_TOKN_SECRET="x")
     assert [line for line in result.stderr.splitlines() if line.startswith("Warning")] == [
-        "Warning: ORDERTRACK_TOKN_SECRET is not a setting and has no effect. Did you mean ORDERTRACK_TOKEN_SECRET?"
+        "Warning: ORDERTRACK_TOKN_SECRET is not a setting: did you mean ORDERTRACK_TOKEN_SECRET?"
     ]

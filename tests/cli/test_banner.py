@@ -1,4 +1,4 @@
-"""What `serve` says when it is ready can be pasted: it offers orders that can still move."""
+"""The commands of the ready message can be pasted: they name active orders."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_fresh_samples_are_offered() -> None:
         assert words in text
 
 
-async def test_what_has_ended_or_is_simulated_is_not_offered() -> None:
+async def test_ended_and_simulated_orders_are_not_offered() -> None:
     store = await opened()
     await load_samples(store, SystemClock())
     await end(store, 101)
@@ -64,7 +64,7 @@ async def test_when_all_samples_have_ended_another_order_is_offered() -> None:
     assert [order.id for order in await orders_to_try(store)] == [other.id]
 
 
-async def test_without_an_order_on_its_way_the_banner_says_how_to_make_one() -> None:
+async def test_banner_without_active_orders_says_how_to_create_one() -> None:
     store = await opened()
     await end(store, (await store.create(NEW, 0)).order.id)
     text = said(await orders_to_try(store), url="http://127.0.0.1:7")
@@ -72,7 +72,7 @@ async def test_without_an_order_on_its_way_the_banner_says_how_to_make_one() -> 
     assert "curl" not in text
 
 
-def test_a_program_is_called_as_it_was_called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_command_is_named_as_it_was_called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = tmp_path / "my venv" / "ordertrack"
     script.parent.mkdir()
     script.touch(mode=0o755)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from client_servers import WAIT_S, RealServer
 
+from client.servers import WAIT_S, RealServer
 from ordertrack.client import OrdertrackClient
 
 FULL = Path("/dev/full")

@@ -1,4 +1,4 @@
-"""The picture of a watched order, as it is read without colour and in 80 columns."""
+"""The view of a watched order, without colour and in 80 columns."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def picture(
 
 
 def steps(of: Order, symbols: Symbols = UNICODE) -> list[str]:
-    """Symbol and name of every line of the road."""
+    """Return symbol and name of every step."""
     names = ("Confirmed", "Preparing", "Ready", "Picked up", "Delivered", "Cancelled")
     found = []
     for line in picture(of, symbols=symbols)[1:]:
@@ -48,7 +48,7 @@ def steps(of: Order, symbols: Symbols = UNICODE) -> list[str]:
     return [step for step in found if not step.startswith("Nothing")][: 6 if "!" in found else 5]
 
 
-def test_every_step_shows_whether_it_is_done_current_or_to_come() -> None:
+def test_every_step_shows_its_state() -> None:
     assert steps(order(event(2, "preparing"))) == [
         "✓ Confirmed",
         "● Preparing",
@@ -68,31 +68,31 @@ def test_a_terminal_without_these_symbols_gets_others() -> None:
     ]
 
 
-def test_steps_passed_over_say_so() -> None:
+def test_skipped_steps_are_marked() -> None:
     lines = picture(order(event(2, "picked_up")))
     assert [line for line in lines if "skipped" in line] == ["- Preparing skipped", "- Ready skipped"]
 
 
-def test_the_current_step_says_for_how_long_and_by_whom() -> None:
+def test_current_step_shows_duration_and_actor() -> None:
     line = picture(order(event(2, "ready", actor="kitchen", reason="hurry")))[3]
     assert line.endswith("for 8 min, by kitchen: hurry")
 
 
-def test_a_step_taken_back_is_to_come_again() -> None:
+def test_undone_step_is_open_again() -> None:
     back = order(event(2, "preparing"), event(3, "ready"), event(4, "preparing", type="reverted"))
     assert steps(back)[:3] == ["✓ Confirmed", "● Preparing", "○ Ready"]
 
 
-def test_a_cancelled_order_shows_how_far_it_came_and_why_it_ended() -> None:
+def test_cancelled_order_shows_its_progress_and_reason() -> None:
     lines = picture(order(event(2, "preparing"), event(3, "cancelled", actor="shop", reason="no dough")))
     assert not any("Ready" in line for line in lines)
     assert [line.split()[0] for line in lines[1:4]] == ["✓", "✓", "✗"]
     assert lines[3].endswith("by shop: no dough")
-    assert lines[-1] == "Cancelled after 2 min. Nothing more will happen."
+    assert lines[-1] == "Cancelled after 2 min. The order has ended."
 
 
-def test_a_delivered_order_says_how_long_it_took() -> None:
-    assert picture(order(event(5, "delivered")))[-1] == "Delivered after 4 min. Nothing more will happen."
+def test_delivered_order_shows_its_duration() -> None:
+    assert picture(order(event(5, "delivered")))[-1] == "Delivered after 4 min. The order has ended."
 
 
 def test_a_courier_does_not_move_the_stepper() -> None:
@@ -101,23 +101,23 @@ def test_a_courier_does_not_move_the_stepper() -> None:
     assert "courier 7" in picture(shown)
 
 
-def test_what_was_ordered_fits_on_one_line() -> None:
+def test_items_fit_on_one_line() -> None:
     lines = picture(order(items=(Item("Margherita", 2), Item("Quattro stagioni " * 9)), total=23.5, currency="EUR"))
     assert lines[-2].startswith("2x Margherita, 1x Quattro")
 
 
-def test_a_lost_line_is_said_and_counted_down() -> None:
+def test_lost_connection_shows_a_countdown() -> None:
     lost = Connection(online=False, attempts=30, wait_s=4, error=ServerUnreachable("gone"))
     for in_s, words in [(3.2, "next try in 4 s"), (0, "trying again"), (-2, "trying again")]:
         last_line = picture(order(), lost, next_try_at=NOW + timedelta(seconds=in_s))[-1]
-        assert last_line == f"Reconnecting... (try 30 failed, {words}). Shown as last known."
+        assert last_line == f"Reconnecting... (try 30 failed, {words}). The view may be outdated."
 
 
-def test_long_words_of_others_do_not_break_the_picture() -> None:
+def test_long_words_do_not_break_the_layout() -> None:
     assert len(picture(order(event(2, "ready", reason="very " * 60), reference="R" * 64, restaurant_id="S" * 64))) == 7
 
 
-def test_a_status_from_the_future_is_still_a_picture() -> None:
+def test_unknown_status_is_displayed() -> None:
     assert "○ Preparing" in picture(order(event(2, "on_the_roof")))
 
 
@@ -148,5 +148,5 @@ def test_an_event_is_one_line(fields: dict[str, object], words: str) -> None:
         (3900, "1 h 5 min"),
     ],
 )
-def test_durations_are_said_in_two_units(seconds: float, words: str) -> None:
+def test_durations_have_at_most_two_units(seconds: float, words: str) -> None:
     assert duration_words(seconds) == words

@@ -1,4 +1,4 @@
-"""Text that others wrote, printed: no terminal obeys it, no line is forged by it, no markup is read in it."""
+"""Untrusted text in output: it contains no control sequences, forges no lines, and is not read as markup."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from cli_terminals import watching
 from click.testing import CliRunner
-from client_servers import RealServer, real_server
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from cli.terminals import watching
+from client.servers import RealServer, real_server
 from ordertrack.cli.main import main
 from ordertrack.cli.terminal import Screen, print_json, say
 from ordertrack.client import OrdertrackClient
@@ -36,7 +36,7 @@ def is_safe(text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    """A server whose database is from before such texts were refused: orders 1 (under way) and 2 (ended)."""
+    """A server with a database from before such texts were refused: orders 1 (active) and 2 (ended)."""
     folder = tmp_path_factory.mktemp("old")
     with real_server(folder, "--no-sample-orders") as server:
         with OrdertrackClient(server.url) as client:
@@ -79,14 +79,14 @@ def test_watch_in_a_pipe_prints_one_line_an_event(old: RealServer) -> None:
     assert lines[1].endswith(f", by {SHOWN}: {SHOWN}")
 
 
-def test_watch_on_a_terminal_sends_no_command_of_others(old: RealServer) -> None:
+def test_watch_in_a_terminal_escapes_control_sequences(old: RealServer) -> None:
     with watching(old, 1) as terminal:
         assert "[bold]x[/bold]" in terminal.shows("Live")
         for command in ("\x1b]", "\x07", "\x1b[2J", "\x9b", "\x7f"):
             assert command not in terminal.raw
         with OrdertrackClient(old.url) as client:
             client.set_status(1, "cancelled")
-        terminal.shows("Nothing more will happen.")
+        terminal.shows("The order has ended.")
         assert terminal.ends() == 0
 
 
@@ -103,7 +103,7 @@ def test_no_text_passes_a_screen_unescaped(first: str, second: str) -> None:
 
 
 @given(st.text())
-def test_what_is_said_is_one_line_and_json_is_ascii(text: str) -> None:
+def test_output_is_one_line_and_json_is_ascii(text: str) -> None:
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", out)

@@ -1,4 +1,4 @@
-"""`ordertrack watch` in a terminal: through a restart of the server, and to its end."""
+"""`ordertrack watch` in a terminal: over a restart of the server, and to the end of the order."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import signal
 from pathlib import Path
 
 import pytest
-from cli_terminals import watching
-from client_servers import real_server
 
+from cli.terminals import watching
+from client.servers import real_server
 from ordertrack.client import OrdertrackClient
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
 
-def test_the_picture_survives_a_restart_and_ends_with_the_order(tmp_path: Path) -> None:
+def test_view_survives_a_restart_and_ends_with_the_order(tmp_path: Path) -> None:
     with real_server(tmp_path) as server, watching(server, 101) as terminal:
         assert "● Confirmed" in terminal.shows("Live")
         with OrdertrackClient(server.url) as client:
@@ -25,11 +25,11 @@ def test_the_picture_survives_a_restart_and_ends_with_the_order(tmp_path: Path) 
             server.start()
             terminal.shows("Live")
             client.set_status(101, "delivered")
-        terminal.shows("Nothing more will happen.")
+        terminal.shows("The order has ended.")
         assert terminal.ends() == 0
 
 
-def test_ctrl_c_leaves_the_last_picture_and_no_complaint(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_the_last_view_without_an_error(tmp_path: Path) -> None:
     with real_server(tmp_path) as server, watching(server, 103) as terminal:
         terminal.shows("● Ready")
         terminal.process.send_signal(signal.SIGINT)

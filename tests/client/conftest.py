@@ -1,11 +1,12 @@
-"""Every test that asks for a `driver` runs with the blocking and with the asynchronous client."""
+"""The fixture `driver` runs a test with the blocking and with the asynchronous client."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from client_drivers import AsyncDriver, Driver, SyncDriver
+
+from client.drivers import AsyncDriver, Driver, SyncDriver
 
 
 @pytest.fixture(params=[SyncDriver, AsyncDriver], ids=["sync", "async"])

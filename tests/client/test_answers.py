@@ -1,15 +1,15 @@
-"""Answers that are not good ones, and what the client makes of them."""
+"""Errors for answers that are not successful."""
 
 from __future__ import annotations
 
 from unicodedata import category
 
 import pytest
-from client_wire_answers import order, update_body
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import Decoder
 
+from client.wire_answers import order, update_body
 from ordertrack.client import Conflict, InvalidRequest, RequestRefused, ServerBusy, ServerFailed, Update
 from ordertrack.client.answers import MAX_RETRY_AFTER_S, error_of, read, retry_after_s
 from ordertrack.client.escape import escape
@@ -35,17 +35,17 @@ DATE = "Sun, 22 Nov 2026 10:15:30 GMT"
         ({"retry-after": "Sun, 22 Nov 2026 10:16:00", "date": DATE}, 0),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_and_nonsense_is_nothing(headers: dict[str, str], seconds: float) -> None:
+def test_retry_after_is_seconds_or_a_date_else_zero(headers: dict[str, str], seconds: float) -> None:
     assert retry_after_s(headers) == seconds
 
 
 @given(st.text(), st.text())
-def test_no_header_whatever_breaks_the_client(retry_after: str, date: str) -> None:
+def test_arbitrary_headers_do_not_break_the_client(retry_after: str, date: str) -> None:
     assert 0 <= retry_after_s({"retry-after": retry_after, "date": date}) <= MAX_RETRY_AFTER_S
 
 
 @given(st.integers(300, 999), st.binary())
-def test_no_body_whatever_breaks_the_client(status: int, body: bytes) -> None:
+def test_arbitrary_bodies_do_not_break_the_client(status: int, body: bytes) -> None:
     error = error_of(status, {}, body)
     assert error.status == status
     assert str(error)
@@ -92,7 +92,7 @@ def test_an_error_is_one_line_and_safe_to_print(text: str) -> None:
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in told
 
 
-def test_what_is_unsafe_is_shown_as_python_writes_it() -> None:
+def test_unsafe_characters_are_escaped_as_in_python() -> None:
     assert escape("a\x1b[2J\n\r\t\x7f\x9b\u2028\u202e\ud800é🍕[b]") == (
         r"a\x1b[2J\n\r\t\x7f\x9b\u2028\u202e\ud800é🍕[b]"
     )

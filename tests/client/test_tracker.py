@@ -1,4 +1,4 @@
-"""The rules of following one order, each by itself. No network, no clock, no chance."""
+"""Each rule of the tracker alone, without network, clock and randomness."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from itertools import pairwise
 
 import pytest
-from client_wire_answers import problem, update_body
 
+from client.wire_answers import problem, update_body
 from ordertrack.client import (
     AccessDenied,
     ConnectionLost,
@@ -22,14 +22,14 @@ from ordertrack.client import (
 )
 
 
-class Line:
-    """A tracker with a clock that tests move. Random numbers are always `luck`, so waits are known."""
+class Session:
+    """A tracker with a clock that tests advance. Random numbers are always `luck`, so waits are known."""
 
     def __init__(self, *, luck: float = 1.0, mode: str = "live", cursor: str | None = None, waits: bool = True) -> None:
         self.tracker = Tracker(random=lambda: luck, mode=mode, cursor=cursor, wait_for_server=waits)  # type: ignore[arg-type]
         self.now_s = 1000.0
 
-    def ask(self) -> PollRequest:
+    def send(self) -> PollRequest:
         return self.tracker.next_request(self.now_s)
 
     def answer(self, body: bytes, *, after_s: float = 0.0, status: int = 200, **headers: str) -> Step:
@@ -44,35 +44,35 @@ class Line:
     def refuse(self, status: int, *, after_s: float = 0.0, **headers: str) -> Step:
         return self.answer(json.dumps(problem(status, "refused")).encode(), status=status, after_s=after_s, **headers)
 
-    def greet(self, version: int = 1, **fields: object) -> None:
-        self.ask()
+    def connect(self, version: int = 1, **fields: object) -> None:
+        self.send()
         self.answer(update_body(version, "snapshot", **fields))
 
     def hold_times_out(self, version: int = 1) -> Step:
-        hold_s = float(self.ask().params["timeout"])
+        hold_s = float(self.send().params["timeout"])
         return self.answer(update_body(version, "timeout"), after_s=hold_s)
 
     def hold_s(self) -> float:
-        """What the next hold will be; sent, and answered with a change at once so that nothing else follows."""
-        return float(self.ask().params["timeout"])
+        """Send the next poll and return the hold it requests."""
+        return float(self.send().params["timeout"])
 
 
 LOST = ConnectionLost("cut")
 UNREACHABLE = ServerUnreachable("refused")
 
 
-def test_the_first_request_asks_for_nothing_and_gets_the_order_at_once() -> None:
-    line = Line()
-    assert line.ask() == PollRequest({}, 10.0)
-    step = line.answer(update_body(3, "snapshot"))
+def test_first_request_has_no_cursor_and_is_answered_at_once() -> None:
+    session = Session()
+    assert session.send() == PollRequest({}, 10.0)
+    step = session.answer(update_body(3, "snapshot"))
     assert step.update is not None
     assert (step.update.order.version, step.wait_s) == (3, 0)
 
 
 def test_every_later_request_names_the_cursor_and_is_held() -> None:
-    line = Line()
-    line.greet(3)
-    assert line.ask() == PollRequest({"cursor": "e.3", "timeout": "30"}, 40.0)
+    session = Session()
+    session.connect(3)
+    assert session.send() == PollRequest({"cursor": "e.3", "timeout": "30"}, 40.0)
 
 
 def test_a_client_id_goes_with_every_request() -> None:
@@ -82,443 +82,443 @@ def test_a_client_id_goes_with_every_request() -> None:
     assert tracker.next_request(0).params == {"client_id": "me", "cursor": "e.1", "timeout": "30"}
 
 
-def test_a_change_is_handed_out_and_the_next_poll_follows_at_once() -> None:
-    line = Line()
-    line.greet(1)
-    line.ask()
-    step = line.answer(update_body(2, status="ready"), after_s=12)
+def test_change_is_delivered_and_next_poll_follows_at_once() -> None:
+    session = Session()
+    session.connect(1)
+    session.send()
+    step = session.answer(update_body(2, status="ready"), after_s=12)
     assert step.update is not None
     assert (step.update.order.status, step.update.events[0].status, step.wait_s) == ("ready", "ready", 0)
-    assert line.ask().params["cursor"] == "e.2"
+    assert session.send().params["cursor"] == "e.2"
 
 
-def test_a_timeout_hands_out_nothing_and_the_next_poll_follows_at_once() -> None:
-    line = Line()
-    line.greet()
-    assert line.hold_times_out() == Step()
+def test_timeout_delivers_nothing_and_next_poll_follows_at_once() -> None:
+    session = Session()
+    session.connect()
+    assert session.hold_times_out() == Step()
 
 
-def test_news_in_an_answer_that_says_timeout_is_still_news() -> None:
-    line = Line()
-    line.greet(1)
-    line.ask()
-    step = line.answer(update_body(2, "timeout"), after_s=30)
+def test_news_with_the_reason_timeout_is_delivered() -> None:
+    session = Session()
+    session.connect(1)
+    session.send()
+    step = session.answer(update_body(2, "timeout"), after_s=30)
     assert step.update is not None
     assert step.update.order.version == 2
 
 
-def test_the_hold_doubles_after_each_clean_timeout_up_to_what_the_server_allows() -> None:
-    line = Line()
-    line.greet()
+def test_hold_doubles_after_timeouts_up_to_the_servers_limit() -> None:
+    session = Session()
+    session.connect()
     holds = []
     for _ in range(4):
-        holds.append(line.hold_s())
-        line.answer(update_body(1, "timeout"), after_s=holds[-1])
+        holds.append(session.hold_s())
+        session.answer(update_body(1, "timeout"), after_s=holds[-1])
     assert holds == [30, 60, 120, 120]
 
 
-def test_the_server_may_shorten_what_it_allows() -> None:
-    line = Line()
-    line.greet(1, max_timeout=13)
-    assert line.ask() == PollRequest({"cursor": "e.1", "timeout": "13"}, 23.0)
+def test_server_limit_may_be_below_the_minimum_hold() -> None:
+    session = Session()
+    session.connect(1, max_timeout=13)
+    assert session.send() == PollRequest({"cursor": "e.1", "timeout": "13"}, 23.0)
 
 
 @pytest.mark.parametrize("nonsense", [0, -5, 1e300])
-def test_a_limit_that_makes_no_sense_is_kept_within_our_own(nonsense: float) -> None:
-    line = Line()
-    line.greet(1, max_timeout=nonsense)
+def test_invalid_server_limit_keeps_the_own_limits(nonsense: float) -> None:
+    session = Session()
+    session.connect(1, max_timeout=nonsense)
     for _ in range(6):
-        line.hold_times_out()
-    assert 15 <= line.hold_s() <= 240
+        session.hold_times_out()
+    assert 15 <= session.hold_s() <= 240
 
 
 @pytest.mark.parametrize("how", ["lost", 502, 504, 524])
-def test_the_hold_halves_when_the_path_cuts_it_but_not_below_15_seconds(how: str | int) -> None:
-    line = Line()
-    line.greet()
-    line.hold_times_out()
+def test_hold_halves_after_a_loss_but_not_below_15_seconds(how: str | int) -> None:
+    session = Session()
+    session.connect()
+    session.hold_times_out()
     holds = []
     for _ in range(4):
-        holds.append(line.hold_s())
+        holds.append(session.hold_s())
         if isinstance(how, int):
-            line.refuse(how, after_s=20)
+            session.refuse(how, after_s=20)
         else:
-            line.fail(LOST, after_s=20)
-        line.ask()
-        line.answer(update_body(1, "timeout"))
+            session.fail(LOST, after_s=20)
+        session.send()
+        session.answer(update_body(1, "timeout"))
     assert holds == [60, 30, 15, 15]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_the_hold_stays_when_the_server_itself_says_no(status: int) -> None:
-    line = Line()
-    line.greet()
-    line.hold_times_out()
-    line.ask()
-    line.refuse(status, after_s=20)
+def test_refusals_do_not_shorten_the_hold(status: int) -> None:
+    session = Session()
+    session.connect()
+    session.hold_times_out()
+    session.send()
+    session.refuse(status, after_s=20)
     if status == 500:
-        line.ask()
-        line.answer(update_body(1, "timeout"))
-    assert line.hold_s() == 60
+        session.send()
+        session.answer(update_body(1, "timeout"))
+    assert session.hold_s() == 60
 
 
-def test_a_path_that_keeps_cutting_long_holds_is_tried_ever_more_rarely() -> None:
-    line = Line()
-    line.greet()
+def test_holds_that_keep_being_cut_are_tried_more_rarely() -> None:
+    session = Session()
+    session.connect()
     holds = []
     for _ in range(40):
-        holds.append(line.hold_s())
+        holds.append(session.hold_s())
         if holds[-1] > 60:
-            line.fail(LOST, after_s=70)
-            line.ask()
-            line.answer(update_body(1, "timeout"))
+            session.fail(LOST, after_s=70)
+            session.send()
+            session.answer(update_body(1, "timeout"))
         else:
-            line.answer(update_body(1, "timeout"), after_s=holds[-1])
+            session.answer(update_body(1, "timeout"), after_s=holds[-1])
     assert set(holds) == {30, 60, 120}
     tries = [index for index, hold in enumerate(holds) if hold == 120]
     assert [later - earlier for earlier, later in pairwise(tries)] == [3, 5, 9, 17]
 
 
-def test_one_accident_is_forgotten_as_soon_as_a_longer_hold_has_worked() -> None:
-    line = Line()
-    line.greet()
-    line.hold_times_out()
-    line.ask()
-    line.fail(LOST, after_s=3)
-    line.ask()
-    line.answer(update_body(1, "timeout"))
+def test_single_loss_has_no_effect_after_a_longer_hold() -> None:
+    session = Session()
+    session.connect()
+    session.hold_times_out()
+    session.send()
+    session.fail(LOST, after_s=3)
+    session.send()
+    session.answer(update_body(1, "timeout"))
     holds = []
     for _ in range(5):
-        holds.append(line.hold_s())
-        line.answer(update_body(1, "timeout"), after_s=holds[-1])
+        holds.append(session.hold_s())
+        session.answer(update_body(1, "timeout"), after_s=holds[-1])
     assert holds == [30, 30, 60, 120, 120]
 
 
-def test_a_hold_that_was_cut_short_without_harm_does_not_lengthen_the_next() -> None:
-    line = Line()
-    line.greet()
-    line.ask()
-    assert line.answer(update_body(1, "timeout"), after_s=5) == Step()
-    assert line.hold_s() == 30
+def test_hold_that_ended_early_does_not_lengthen_the_next() -> None:
+    session = Session()
+    session.connect()
+    session.send()
+    assert session.answer(update_body(1, "timeout"), after_s=5) == Step()
+    assert session.hold_s() == 30
 
 
-def test_after_a_loss_the_next_request_is_answered_at_once_to_see_what_was_missed() -> None:
-    line = Line()
-    line.greet(1)
-    line.ask()
-    step = line.fail(LOST, after_s=40)
+def test_request_after_a_loss_is_a_probe() -> None:
+    session = Session()
+    session.connect(1)
+    session.send()
+    step = session.fail(LOST, after_s=40)
     assert (step.error, step.failures, step.update) == (LOST, 1, None)
-    assert line.ask() == PollRequest({"cursor": "e.1", "timeout": "0"}, 10.0)
-    step = line.answer(update_body(4))
+    assert session.send() == PollRequest({"cursor": "e.1", "timeout": "0"}, 10.0)
+    step = session.answer(update_body(4))
     assert step.update is not None
     assert step.update.order.version == 4
-    assert line.ask().params["timeout"] == "15"
+    assert session.send().params["timeout"] == "15"
 
 
-def test_a_loss_before_the_first_answer_asks_for_the_snapshot_again() -> None:
-    line = Line()
-    line.ask()
-    line.fail(UNREACHABLE)
-    assert line.ask().params == {}
+def test_loss_before_first_answer_requests_the_snapshot_again() -> None:
+    session = Session()
+    session.send()
+    session.fail(UNREACHABLE)
+    assert session.send().params == {}
 
 
 def test_waits_double_from_one_second_to_thirty() -> None:
-    line = Line()
+    session = Session()
     waits = []
     for _ in range(8):
-        line.ask()
-        waits.append(line.fail(UNREACHABLE).wait_s)
+        session.send()
+        waits.append(session.fail(UNREACHABLE).wait_s)
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_waits_are_fully_random_below_that() -> None:
-    line = Line(luck=0.0)
+    session = Session(luck=0.0)
     for _ in range(8):
-        line.ask()
-        assert line.fail(UNREACHABLE).wait_s == 0
+        session.send()
+        assert session.fail(UNREACHABLE).wait_s == 0
 
 
-def test_retry_after_is_the_least_wait_and_the_random_part_comes_on_top() -> None:
-    line = Line(luck=0.5)
-    line.ask()
-    assert line.refuse(503, retry_after="7").wait_s == 7.5
+def test_random_wait_is_added_to_retry_after() -> None:
+    session = Session(luck=0.5)
+    session.send()
+    assert session.refuse(503, retry_after="7").wait_s == 7.5
 
 
-def test_retry_after_as_a_date_is_measured_against_the_date_of_the_answer() -> None:
-    line = Line(luck=0.0)
-    line.ask()
-    step = line.refuse(429, retry_after="Wed, 21 Oct 2015 07:28:09 GMT", date="Wed, 21 Oct 2015 07:28:00 GMT")
+def test_retry_after_date_is_compared_with_the_answers_date() -> None:
+    session = Session(luck=0.0)
+    session.send()
+    step = session.refuse(429, retry_after="Wed, 21 Oct 2015 07:28:09 GMT", date="Wed, 21 Oct 2015 07:28:00 GMT")
     assert step.wait_s == 9
     assert isinstance(step.error, ServerBusy)
 
 
-def test_the_count_of_failures_starts_again_after_a_hold_that_worked() -> None:
-    line = Line()
-    line.greet()
+def test_failure_count_is_reset_by_a_successful_hold() -> None:
+    session = Session()
+    session.connect()
     for _ in range(3):
-        line.ask()
-        line.fail(UNREACHABLE)
-    line.ask()
-    assert line.answer(update_body(1, "timeout")).failures == 0
-    line.hold_times_out()
-    line.ask()
-    assert line.fail(UNREACHABLE).wait_s == 1
+        session.send()
+        session.fail(UNREACHABLE)
+    session.send()
+    assert session.answer(update_body(1, "timeout")).failures == 0
+    session.hold_times_out()
+    session.send()
+    assert session.fail(UNREACHABLE).wait_s == 1
 
 
-def test_a_probe_that_worked_does_not_start_the_count_again() -> None:
-    """A path that lets every probe through and cuts every hold must not be hammered."""
-    line = Line()
-    line.greet()
+def test_failure_count_is_not_reset_by_a_successful_probe() -> None:
+    """Polls must back off on a path that passes every probe and cuts every hold."""
+    session = Session()
+    session.connect()
     waits = []
     for _ in range(6):
-        line.ask()
-        waits.append(line.fail(LOST).wait_s)
-        line.ask()
-        line.answer(update_body(1, "timeout"))
+        session.send()
+        waits.append(session.fail(LOST).wait_s)
+        session.send()
+        session.answer(update_body(1, "timeout"))
     assert waits == [1, 2, 4, 8, 16, 30]
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 502, 503, 504, 520, 524])
-def test_what_may_pass_is_tried_again(status: int) -> None:
-    line = Line()
-    line.greet()
-    line.ask()
-    step = line.refuse(status)
+def test_temporary_errors_are_retried(status: int) -> None:
+    session = Session()
+    session.connect()
+    session.send()
+    step = session.refuse(status)
     assert step.error is not None
-    assert (step.error.status, step.wait_s, line.tracker.ended) == (status, 1, False)
+    assert (step.error.status, step.wait_s, session.tracker.ended) == (status, 1, False)
 
 
 @pytest.mark.parametrize(("status", "error"), [(400, "InvalidRequest"), (401, "AccessDenied"), (403, "AccessDenied"),
                                                (404, "NotFound"), (410, "RequestRefused")])  # fmt: skip
-def test_what_cannot_pass_is_raised_at_once(status: int, error: str) -> None:
-    line = Line()
-    line.greet()
-    line.ask()
+def test_permanent_errors_are_raised_at_once(status: int, error: str) -> None:
+    session = Session()
+    session.connect()
+    session.send()
     with pytest.raises(Exception, match=r"No\.") as raised:
-        line.refuse(status)
+        session.refuse(status)
     assert type(raised.value).__name__ == error
-    assert line.tracker.ended
+    assert session.tracker.ended
 
 
 def test_raised_errors_carry_code_status_and_problem() -> None:
-    line = Line()
-    line.ask()
+    session = Session()
+    session.send()
     with pytest.raises(NotFound, match="There is no such order") as raised:
-        line.answer(json.dumps(problem(404, "order_not_found", "There is no such order.", x=1)).encode(), status=404)
+        session.answer(json.dumps(problem(404, "order_not_found", "There is no such order.", x=1)).encode(), status=404)
     assert (raised.value.code, raised.value.status, raised.value.problem["x"]) == ("order_not_found", 404, 1)
     assert not isinstance(raised.value, AccessDenied)
 
 
 @pytest.mark.parametrize("body", [b"<html>Welcome to the hotel</html>", b"", b"[]", b'{"success": true}', b"\xff"])
-def test_a_stranger_who_answers_first_is_a_wrong_url(body: bytes) -> None:
-    line = Line()
-    line.ask()
+def test_first_answer_of_another_server_is_a_wrong_url(body: bytes) -> None:
+    session = Session()
+    session.send()
     with pytest.raises(UnexpectedAnswer):
-        line.answer(body)
-    assert line.tracker.ended
+        session.answer(body)
+    assert session.tracker.ended
 
 
-def test_a_stranger_who_answers_later_is_waited_out() -> None:
-    line = Line()
-    line.greet(2)
-    line.ask()
-    step = line.answer(b"<html>Welcome to the hotel</html>")
+def test_later_answer_of_another_server_is_retried() -> None:
+    session = Session()
+    session.connect(2)
+    session.send()
+    step = session.answer(b"<html>Welcome to the hotel</html>")
     assert (step.wait_s, step.update) == (1, None)
-    assert line.ask().params == {"cursor": "e.2", "timeout": "0"}
+    assert session.send().params == {"cursor": "e.2", "timeout": "0"}
 
 
 def test_a_redirect_names_its_target() -> None:
-    line = Line()
-    line.ask()
+    session = Session()
+    session.send()
     with pytest.raises(UnexpectedAnswer, match="https://elsewhere"):
-        line.answer(b"", status=308, location="https://elsewhere")
+        session.answer(b"", status=308, location="https://elsewhere")
 
 
-def test_a_drained_server_is_asked_again_within_a_second_not_by_all_at_once() -> None:
-    line = Line(luck=0.4)
-    line.greet()
-    line.ask()
-    step = line.answer(update_body(1, "drain"), after_s=3)
+def test_poll_after_drain_follows_within_a_random_second() -> None:
+    session = Session(luck=0.4)
+    session.connect()
+    session.send()
+    step = session.answer(update_body(1, "drain"), after_s=3)
     assert (step.wait_s, step.error) == (0.4, None)
-    assert line.ask().params["timeout"] == "30"
+    assert session.send().params["timeout"] == "30"
 
 
-def test_a_server_that_only_ever_drains_is_asked_ever_more_slowly() -> None:
-    line = Line()
-    line.greet()
+def test_repeated_drains_back_off() -> None:
+    session = Session()
+    session.connect()
     waits = []
     for _ in range(4):
-        line.ask()
-        waits.append(line.answer(update_body(1, "drain")).wait_s)
+        session.send()
+        waits.append(session.answer(update_body(1, "drain")).wait_s)
     assert waits == [1, 1, 2, 4]
 
 
 def test_drains_in_a_row_are_not_failures() -> None:
-    line = Line()
-    line.greet()
+    session = Session()
+    session.connect()
     for _ in range(8):
-        line.ask()
-        step = line.answer(update_body(1, "drain"))
+        session.send()
+        step = session.answer(update_body(1, "drain"))
         assert (step.error, step.failures) == (None, 0)
-    line.ask()
-    assert line.fail(UNREACHABLE).wait_s == 1
+    session.send()
+    assert session.fail(UNREACHABLE).wait_s == 1
 
 
 @pytest.mark.parametrize("drains", [1, 2, 6])
 def test_reset_after_drains_is_delivered_at_once(drains: int) -> None:
-    line = Line()
-    line.greet(7)
+    session = Session()
+    session.connect(7)
     for _ in range(drains):
-        line.ask()
-        line.answer(update_body(7, "drain"))
-    line.ask()
-    step = line.answer(update_body(2, "reset", epoch="new"))
+        session.send()
+        session.answer(update_body(7, "drain"))
+    session.send()
+    step = session.answer(update_body(2, "reset", epoch="new"))
     assert step.update is not None
     assert (step.wait_s, step.error, step.failures) == (0, None, 0)
 
 
 def test_resets_of_two_restarts_are_not_a_repetition() -> None:
-    line = Line()
-    line.greet(7)
+    session = Session()
+    session.connect(7)
     for epoch in ("second", "third"):
-        line.ask()
-        line.fail(LOST, after_s=20)
-        line.ask()
-        step = line.answer(update_body(1, "reset", epoch=epoch))
+        session.send()
+        session.fail(LOST, after_s=20)
+        session.send()
+        step = session.answer(update_body(1, "reset", epoch=epoch))
         assert (step.wait_s, step.error) == (0, None)
-    line.ask()
-    assert line.answer(update_body(1, "reset", epoch="fourth"), after_s=20).error is None
+    session.send()
+    assert session.answer(update_body(1, "reset", epoch="fourth"), after_s=20).error is None
 
 
-def test_reset_is_handed_out_and_may_go_back() -> None:
-    line = Line()
-    line.greet(7)
-    line.ask()
-    step = line.answer(update_body(2, "reset", epoch="new"))
+def test_reset_is_delivered_and_may_lower_the_version() -> None:
+    session = Session()
+    session.connect(7)
+    session.send()
+    step = session.answer(update_body(2, "reset", epoch="new"))
     assert step.update is not None
     assert (step.update.reset, step.update.order.version, step.wait_s) == (True, 2, 0)
-    assert line.ask().params["cursor"] == "new.2"
+    assert session.send().params["cursor"] == "new.2"
 
 
-def test_two_servers_with_two_histories_behind_one_name_do_not_make_us_spin() -> None:
-    line = Line()
-    line.greet(7)
+def test_alternating_resets_of_two_servers_back_off() -> None:
+    session = Session()
+    session.connect(7)
     waits = []
     for turn in range(5):
-        line.ask()
-        step = line.answer(update_body(2, "reset", epoch=f"epoch{turn}"))
+        session.send()
+        step = session.answer(update_body(2, "reset", epoch=f"epoch{turn}"))
         assert step.update is not None
         waits.append(step.wait_s)
     assert waits == [0, 1, 2, 4, 8]
 
 
-def test_an_answer_from_the_past_is_not_handed_out_and_moves_nothing() -> None:
-    line = Line()
-    line.greet(5)
-    line.ask()
-    step = line.answer(update_body(3), after_s=1)
+def test_older_answer_is_not_delivered_and_keeps_the_cursor() -> None:
+    session = Session()
+    session.connect(5)
+    session.send()
+    step = session.answer(update_body(3), after_s=1)
     assert (step.update, step.wait_s) == (None, 1)
-    assert line.ask().params["cursor"] == "e.5"
+    assert session.send().params["cursor"] == "e.5"
 
 
 @pytest.mark.parametrize("reason", ["timeout", "changed", "terminal", "something_new"])
-def test_a_server_that_neither_holds_nor_has_news_does_not_make_us_spin(reason: str) -> None:
-    line = Line()
-    line.greet(2)
+def test_answers_without_hold_and_news_back_off(reason: str) -> None:
+    session = Session()
+    session.connect(2)
     waits = []
     for _ in range(5):
-        line.ask()
-        step = line.answer(update_body(2, reason))
+        session.send()
+        step = session.answer(update_body(2, reason))
         assert step.update is None
         waits.append(step.wait_s)
     assert waits == [1, 2, 4, 8, 16]
 
 
-def test_somebody_else_with_our_client_id_does_not_make_us_spin() -> None:
-    line = Line()
-    line.greet(2)
+def test_superseded_polls_back_off() -> None:
+    session = Session()
+    session.connect(2)
     waits = []
     for _ in range(3):
-        line.ask()
-        waits.append(line.answer(update_body(2, "superseded"), after_s=2).wait_s)
+        session.send()
+        waits.append(session.answer(update_body(2, "superseded"), after_s=2).wait_s)
     assert waits == [1, 2, 4]
 
 
 @pytest.mark.parametrize("status", ["delivered", "cancelled"])
 def test_tracking_ends_with_the_end_of_the_order(status: str) -> None:
-    line = Line()
-    line.greet(2)
-    line.ask()
-    step = line.answer(update_body(3, status=status), after_s=1)
+    session = Session()
+    session.connect(2)
+    session.send()
+    step = session.answer(update_body(3, status=status), after_s=1)
     assert step.update is not None
     assert step.update.terminal
-    assert line.tracker.ended
+    assert session.tracker.ended
     with pytest.raises(RuntimeError, match="ended"):
-        line.ask()
+        session.send()
 
 
-def test_an_order_that_has_ended_is_handed_out_once() -> None:
-    line = Line()
-    line.ask()
-    step = line.answer(update_body(5, "snapshot", status="delivered"))
+def test_ended_order_is_delivered_once() -> None:
+    session = Session()
+    session.send()
+    step = session.answer(update_body(5, "snapshot", status="delivered"))
     assert step.update is not None
-    assert line.tracker.ended
+    assert session.tracker.ended
 
 
 def test_an_interval_of_zero_means_stop() -> None:
-    line = Line()
-    line.ask()
-    line.answer(update_body(5, "snapshot", next_poll_interval=0))
-    assert line.tracker.ended
+    session = Session()
+    session.send()
+    session.answer(update_body(5, "snapshot", next_poll_interval=0))
+    assert session.tracker.ended
 
 
-def test_going_on_from_a_cursor_starts_with_the_state_at_once_whether_it_is_new_or_not() -> None:
-    line = Line(cursor="e.4")
-    assert line.ask().params == {"cursor": "e.4", "timeout": "0"}
-    step = line.answer(update_body(4, "timeout"))
+def test_first_update_from_a_cursor_comes_at_once() -> None:
+    session = Session(cursor="e.4")
+    assert session.send().params == {"cursor": "e.4", "timeout": "0"}
+    step = session.answer(update_body(4, "timeout"))
     assert step.update is not None
     assert not step.update.has_update
-    assert line.ask().params == {"cursor": "e.4", "timeout": "30"}
+    assert session.send().params == {"cursor": "e.4", "timeout": "30"}
 
 
-def test_saver_mode_never_holds_and_sleeps_as_long_as_the_server_advises() -> None:
-    line = Line(mode="saver")
-    assert line.ask().params == {}
-    assert line.answer(update_body(1, "snapshot", next_poll_interval=120)).wait_s == 120
-    assert line.ask() == PollRequest({"cursor": "e.1", "timeout": "0"}, 10.0)
-    step = line.answer(update_body(1, "timeout", next_poll_interval=30))
+def test_saver_mode_never_holds_and_waits_as_advised() -> None:
+    session = Session(mode="saver")
+    assert session.send().params == {}
+    assert session.answer(update_body(1, "snapshot", next_poll_interval=120)).wait_s == 120
+    assert session.send() == PollRequest({"cursor": "e.1", "timeout": "0"}, 10.0)
+    step = session.answer(update_body(1, "timeout", next_poll_interval=30))
     assert (step.update, step.wait_s) == (None, 30)
-    line.ask()
-    line.answer(update_body(2, status="delivered"))
-    assert line.tracker.ended
+    session.send()
+    session.answer(update_body(2, status="delivered"))
+    assert session.tracker.ended
 
 
 @pytest.mark.parametrize(("advised", "slept_s"), [(-3, 1), (0.001, 1), (1e9, 600), (None, 30)])
-def test_saver_mode_does_not_take_bad_advice(advised: float | None, slept_s: float) -> None:
-    line = Line(mode="saver")
-    line.ask()
-    assert line.answer(update_body(1, "snapshot", next_poll_interval=advised)).wait_s == slept_s
+def test_saver_mode_limits_the_advised_pause(advised: float | None, slept_s: float) -> None:
+    session = Session(mode="saver")
+    session.send()
+    assert session.answer(update_body(1, "snapshot", next_poll_interval=advised)).wait_s == slept_s
 
 
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="saver"):
-        Line(mode="turbo")
+        Session(mode="turbo")
 
 
 def test_one_request_at_a_time() -> None:
-    line = Line()
-    line.ask()
-    with pytest.raises(RuntimeError, match="under way"):
-        line.ask()
-    line.fail(UNREACHABLE)
+    session = Session()
+    session.send()
+    with pytest.raises(RuntimeError, match="in progress"):
+        session.send()
+    session.fail(UNREACHABLE)
     with pytest.raises(RuntimeError, match="no poll"):
-        line.fail(UNREACHABLE)
+        session.fail(UNREACHABLE)
 
 
-def test_fields_from_the_future_do_not_hurt() -> None:
-    line = Line()
-    line.ask()
-    step = line.answer(update_body(1, "snapshot", status="on_the_roof", next_poll_interval=60, surprise={"a": [1]}))
+def test_unknown_fields_are_ignored() -> None:
+    session = Session()
+    session.send()
+    step = session.answer(update_body(1, "snapshot", status="on_the_roof", next_poll_interval=60, surprise={"a": [1]}))
     assert step.update is not None
     assert step.update.order.status == "on_the_roof"
 
@@ -533,27 +533,27 @@ def test_the_pace_can_be_set() -> None:
 
 
 def test_a_first_connection_that_fails_is_an_error() -> None:
-    line = Line(waits=False, cursor="e.1")
-    line.ask()
+    session = Session(waits=False, cursor="e.1")
+    session.send()
     with pytest.raises(ServerUnreachable):
-        line.fail(UNREACHABLE)
-    assert line.tracker.ended
+        session.fail(UNREACHABLE)
+    assert session.tracker.ended
 
 
 def test_the_third_first_connection_that_breaks_is_an_error() -> None:
-    line = Line(waits=False)
+    session = Session(waits=False)
     for _ in range(2):
-        line.ask()
-        assert line.fail(LOST).wait_s > 0
-    line.ask()
+        session.send()
+        assert session.fail(LOST).wait_s > 0
+    session.send()
     with pytest.raises(ConnectionLost):
-        line.fail(LOST)
+        session.fail(LOST)
 
 
 def test_a_server_that_has_answered_is_waited_for() -> None:
-    line = Line(waits=False)
-    line.ask()
-    line.refuse(503)
+    session = Session(waits=False)
+    session.send()
+    session.refuse(503)
     for failures in range(2, 9):
-        line.ask()
-        assert line.fail(UNREACHABLE).failures == failures
+        session.send()
+        assert session.fail(UNREACHABLE).failures == failures

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 
-from client_wire_answers import problem, update_body
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from client.wire_answers import problem, update_body
 from ordertrack.client import ConnectionLost, PollRequest, ServerUnreachable, Step, Tracker, Update
 
 
@@ -27,11 +27,11 @@ class Following(RuleBasedStateMachine):
         self.epoch, self.version, self.max_timeout_s = 0, 1, 120.0
         self.handed_out: list[Update] = []
         self.has: tuple[int, int] | None = None
-        """Epoch and version that the tracker must be at."""
+        """Return the epoch and version of the tracker."""
         self.told_max_s = 240.0
         self.quick_without_news = 0
         self.just_reset = False
-        """The latest answer was a reset."""
+        """True after a reset."""
 
     def ask(self) -> PollRequest:
         request = self.tracker.next_request(self.now_s)
@@ -83,7 +83,7 @@ class Following(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0, 240))
     def an_honest_answer(self, seconds: float) -> None:
-        """What the decision table says, after a hold of any length: also one that is cut short or not kept at all."""
+        """Answer by the decision table, after a hold of any length, also a short one or none."""
         request = self.ask()
         if self.has is None:
             reason = "snapshot"
@@ -164,7 +164,7 @@ class Following(RuleBasedStateMachine):
             assert later.reset or later.order.version > earlier.order.version
 
     def teardown(self) -> None:
-        """Whatever happened: one honest answer, and the consumer has the newest state. Then the order ends."""
+        """After any history one correct answer brings the newest state. Then the order ends."""
         self.an_honest_answer(0.0)
         assert self.handed_out[-1].order.version == self.version
         self.ask()

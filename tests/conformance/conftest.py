@@ -1,7 +1,7 @@
 """The server the suite is run against: the one at ORDERTRACK_CONFORMANCE_URL, else one of its own.
 
-Each test makes the orders it needs, so that tests share a server without meeting. Only the count of held polls is
-everybody's: a test starts when no poll is held, and its connections are closed behind it.
+Each test makes the orders it needs, so that tests share a server without meeting. They share
+the count of held polls: a test starts when no poll is held, and its connections are closed after it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 GIVEN_URL = os.environ.get("ORDERTRACK_CONFORMANCE_URL")
 SERVERS = ["given"] if GIVEN_URL else ["gate", "asgi"]
-"""Our own server holds polls in one of two ways, and a client must not be able to tell which."""
+"""Our own server has two transports, which a client must not be able to tell apart."""
 
 
 @pytest.fixture(scope="session", params=SERVERS)

@@ -1,4 +1,4 @@
-"""Section 3: a change wakes those who wait for it: all of them, nobody else, and each once."""
+"""Section 3: a change answers every poll that waits for it once, and no other poll."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ORDERS_HELD, POLLS_EACH = 200, 5
 
 
 class Silence:
-    """Watches connections that must not say anything."""
+    """Watch connections that must not receive anything."""
 
     def __init__(self, connections: list[Connection]) -> None:
         self._selector = selectors.DefaultSelector()
@@ -38,15 +38,15 @@ class Silence:
 
 
 @pytest.mark.protocol("3.11", "3.17")
-def test_of_1000_held_polls_each_update_wakes_exactly_those_of_its_order(api: Api, many_files: None):
+def test_an_update_answers_exactly_the_polls_of_its_order(api: Api, many_files: None):
     orders = [api.create() for _ in range(ORDERS_HELD)]
     held = {order["id"]: [api.hold(order["id"], timeout=100) for _ in range(POLLS_EACH)] for order in orders}
     api.until_held(ORDERS_HELD * POLLS_EACH)
     assert api.stats()["orders_watched"] == ORDERS_HELD
     before = api.stats()
-    everybody = [connection for connections in held.values() for connection in connections]
+    all_held = [connection for connections in held.values() for connection in connections]
     random.Random(7).shuffle(orders)
-    with Silence(everybody) as silence:
+    with Silence(all_held) as silence:
         for order in orders:
             connections = held[order["id"]]
             silence.expect_answers(connections)
@@ -57,7 +57,7 @@ def test_of_1000_held_polls_each_update_wakes_exactly_those_of_its_order(api: Ap
                 assert answer.json()["data"] == changed
                 assert [event["version"] for event in answer.json()["events"]] == [2]
             assert not silence.broken
-    assert all(connection.silent() for connection in everybody), "nobody was answered twice"
+    assert all(connection.silent() for connection in all_held), "no poll was answered twice"
     after = api.stats()
     assert (after["active_connections"], after["orders_watched"]) == (0, 0)
     assert after["lost_wakeups_total"] == 0
@@ -67,7 +67,7 @@ def test_of_1000_held_polls_each_update_wakes_exactly_those_of_its_order(api: Ap
 
 
 @pytest.mark.protocol("2.8", "3.17")
-def test_one_bulk_update_wakes_all_polls_of_all_its_orders(api: Api, many_files: None):
+def test_a_bulk_update_answers_all_polls_of_its_orders(api: Api, many_files: None):
     orders = [api.create() for _ in range(ORDERS_HELD)]
     held = [(order["id"], api.hold(order["id"], timeout=100)) for order in orders for _ in range(POLLS_EACH)]
     api.until_held(ORDERS_HELD * POLLS_EACH)
@@ -81,8 +81,8 @@ def test_one_bulk_update_wakes_all_polls_of_all_its_orders(api: Api, many_files:
 
 
 @pytest.mark.protocol("3.8", "3.11", "3.17", "3.20", "1.1")
-def test_clients_that_poll_while_updates_pour_in_see_every_version_once_and_in_order(api: Api):
-    """Polls come in at every moment between decision, commit and answer: none of them may sleep over a version."""
+def test_polling_clients_see_every_version_once_in_order(api: Api):
+    """Polls arrive at every moment between decision, commit and answer; none may miss a version."""
     id_ = api.create()["id"]
     cursor, last = api.cursor(id_), 301
 

@@ -1,4 +1,4 @@
-"""Section 2: a refused body is refused in words: which field, and what it may be."""
+"""Section 2: the error of a refused body names the field and what it may be."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ NEW: Json = {"customer_id": "c", "restaurant_id": "r"}
         ([], "body", "The body must be a JSON object, not a list."),
     ],
 )  # fmt: skip
-def test_a_refused_order_says_which_field_and_what_it_may_be(api: Api, body: object, field: str, message: str):
+def test_a_refused_order_names_field_and_allowed_values(api: Api, body: object, field: str, message: str):
     problem = api.http.post(ORDERS, json=body).json()
     assert (problem["error"], problem["field"], problem["message"]) == ("invalid_body", field, message)
 
 
 @pytest.mark.protocol("2.2")
-def test_status_that_quotes_a_place_names_the_status(api: Api):
+def test_a_status_that_looks_like_a_path_is_named(api: Api):
     problem = api.http.put(f"{ORDERS}/{api.create()['id']}/status", json={"status": "x' - at `$.y"}).json()
     assert (problem["status"], problem["field"]) == (400, "status")
 
 
 @pytest.mark.protocol("2.2")
-def test_a_status_of_the_wrong_type_lists_the_allowed_ones(api: Api):
+def test_a_status_of_another_type_lists_the_allowed_ones(api: Api):
     problem = api.http.put(f"{ORDERS}/{api.create()['id']}/status", json={"status": 7}).json()
     allowed = "confirmed, preparing, ready, picked_up, delivered, cancelled"
     assert problem["message"] == f"`status` must be one of {allowed}, not a number."
@@ -54,25 +54,25 @@ def test_a_status_of_the_wrong_type_lists_the_allowed_ones(api: Api):
         (b"", "it is empty"),
         (b" \n", "it is empty"),
         (b'{"customer_id": "\xff"}', "it is not UTF-8 (byte 17)"),
-        (b"{customer_id: 1}", "field names stand in double quotes (byte 1)"),
+        (b"{customer_id: 1}", "field names need double quotes (byte 1)"),
         (b'{"customer_id": "c"', "it ends too early"),
     ],
 )
-def test_a_body_that_is_no_json_says_why(api: Api, body: bytes, why: str):
+def test_invalid_json_has_its_reason(api: Api, body: bytes, why: str):
     problem = api.http.post(ORDERS, content=body, headers=JSON).json()
     assert (problem["error"], problem["message"]) == ("invalid_json", f"The body is not valid JSON: {why}.")
 
 
 @pytest.mark.protocol("2.6")
-def test_a_body_that_says_nothing_of_its_kind_is_told_so(api: Api):
+def test_a_missing_content_type_is_named(api: Api):
     problem = api.http.post(ORDERS, content=b"{}").json()
     assert problem["message"] == (
-        "Send the body with `Content-Type: application/json`; this one had no Content-Type."
+        "Send the body with `Content-Type: application/json`; this request sent none."
     )  # fmt: skip
 
 
 @pytest.mark.protocol("2.8")
-def test_a_bulk_update_that_cannot_be_read_is_named_with_its_place(api: Api):
+def test_an_invalid_bulk_update_is_named_by_its_index(api: Api):
     good = {"order_id": api.create()["id"], "status": "ready"}
     for broken, field in [
         ({**good, "occurred_at": "soon"}, "updates[1].occurred_at"),
@@ -86,7 +86,7 @@ def test_a_bulk_update_that_cannot_be_read_is_named_with_its_place(api: Api):
 
 
 @pytest.mark.protocol("1.9", "1.7")
-def test_an_undo_is_only_suggested_where_it_would_help(api: Api):
+def test_an_undo_is_suggested_only_where_possible(api: Api):
     ready, cancelled, delivered = api.at("ready"), api.at("cancelled", after="ready"), api.at("delivered")
 
     def message(order: Json, to: str, **more: object) -> str:
@@ -96,6 +96,6 @@ def test_an_undo_is_only_suggested_where_it_would_help(api: Api):
     suggestion = 'To go back, send "undo": true.'
     assert message(ready, "preparing").endswith(suggestion)
     assert message(cancelled, "ready").endswith(f"cannot become ready. {suggestion}")
-    assert message(cancelled, "preparing").endswith("cannot become preparing. Nothing can follow.")
-    assert message(delivered, "cancelled").endswith("cannot become cancelled. Nothing can follow.")
+    assert message(cancelled, "preparing").endswith("cannot become preparing. No status can follow.")
+    assert message(delivered, "cancelled").endswith("cannot become cancelled. No status can follow.")
     assert message(ready, "picked_up", undo=True).endswith("picked_up is not a step back, so leave out `undo`.")

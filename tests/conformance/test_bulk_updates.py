@@ -30,7 +30,7 @@ def test_each_update_has_its_result_in_the_order_of_the_request(api: Api):
 
 
 @pytest.mark.protocol("2.8", "1.9", "1.8")
-def test_a_refused_update_does_not_stop_the_rest_and_says_why(api: Api):
+def test_a_refused_update_does_not_stop_the_others(api: Api):
     delivered, on_its_way, fresh = api.at("delivered"), api.at("picked_up"), api.create()
     results = _results(
         api,
@@ -57,7 +57,7 @@ def test_a_refused_update_does_not_stop_the_rest_and_says_why(api: Api):
 
 
 @pytest.mark.protocol("2.8", "1.1")
-def test_one_order_several_times_goes_step_by_step(api: Api):
+def test_updates_of_one_order_are_made_in_sequence(api: Api):
     id_ = api.create()["id"]
     held = api.hold(id_)
     api.until_held(1)
@@ -73,7 +73,7 @@ def test_one_order_several_times_goes_step_by_step(api: Api):
 
 
 @pytest.mark.protocol("2.8")
-def test_everything_a_single_update_can_say_can_be_said_in_bulk(api: Api):
+def test_a_bulk_update_has_all_fields_of_a_single_one(api: Api):
     ready, on_its_way = api.at("ready"), api.at("picked_up")
     _results(
         api,
@@ -89,7 +89,7 @@ def test_everything_a_single_update_can_say_can_be_said_in_bulk(api: Api):
 
 
 @pytest.mark.protocol("2.8")
-def test_1000_updates_are_taken_and_1001_are_refused_as_a_whole(api: Api):
+def test_1000_updates_are_accepted_and_1001_refused(api: Api):
     id_ = api.create()["id"]
     steps = [("ready", False), ("confirmed", True)]
     updates: list[Json] = [
@@ -106,7 +106,7 @@ def test_1000_updates_are_taken_and_1001_are_refused_as_a_whole(api: Api):
 
 @pytest.mark.protocol("2.8")
 @pytest.mark.parametrize("updates", [[], None, {}, "all", [1], [{"order_id": 101}], [{"status": "ready"}]])
-def test_a_body_without_proper_updates_is_refused(api: Api, updates: object):
+def test_a_body_without_valid_updates_is_refused(api: Api, updates: object):
     answer = api.http.post(BULK, json={"updates": updates})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_body")
 
@@ -123,7 +123,7 @@ def test_a_body_without_proper_updates_is_refused(api: Api, updates: object):
         {"order_id": 101, "status": "ready", "occurred_at": "soon"},
     ],
 )
-def test_one_update_that_cannot_be_read_keeps_all_of_them_from_happening(api: Api, broken: Json):
+def test_one_malformed_update_refuses_all(api: Api, broken: Json):
     order = api.create()
     good = {"order_id": order["id"], "status": "preparing"}
     assert api.bulk([good, broken]).status_code == 400

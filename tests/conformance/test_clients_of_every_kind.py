@@ -1,4 +1,4 @@
-"""Whole stories: a client of the original contract, unmodified, and one that asks again at once."""
+"""The client of the original contract, unmodified, and a client that polls again at once, from start to end."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _simulate(api: Api, **options: object) -> Json:
 
 
 @pytest.mark.protocol("3.5", "3.2", "3.11", "3.21")
-def test_an_unmodified_client_follows_an_order_to_its_end_and_stops(api: Api):
+def test_the_original_client_follows_an_order_to_its_end(api: Api):
     order = _simulate(api, speed=3600)
     slept: list[float] = []
     tracker = OrderTracker(api.http, order["id"], slept.append)
@@ -78,8 +78,8 @@ def test_an_unmodified_client_follows_an_order_to_its_end_and_stops(api: Api):
 
 
 @pytest.mark.protocol("3.5", "3.8", "3.21")
-def test_an_unmodified_client_that_sleeps_through_steps_still_shows_where_the_order_is(api: Api):
-    """The steps are made while it sleeps: it never has to wait, and never sees an old status again."""
+def test_the_original_client_may_miss_steps(api: Api):
+    """Steps are made while it sleeps: it never waits, and never goes back to an old status."""
     order = api.create()
     way = iter([("preparing", "ready"), ("picked_up",), ("delivered",)])
 
@@ -95,7 +95,7 @@ def test_an_unmodified_client_that_sleeps_through_steps_still_shows_where_the_or
 
 @pytest.mark.protocol("3.10", "3.21")
 @pytest.mark.parametrize("end", ["delivered", "cancelled"])
-def test_an_unmodified_client_that_starts_after_the_end_asks_once(api: Api, end: str):
+def test_the_original_client_polls_an_ended_order_once(api: Api, end: str):
     order = api.at(end)
     tracker = OrderTracker(api.http, order["id"], lambda seconds: pytest.fail("there is nothing to wait for"))
     tracker.start_tracking()
@@ -103,7 +103,7 @@ def test_an_unmodified_client_that_starts_after_the_end_asks_once(api: Api, end:
 
 
 @pytest.mark.protocol("2.2")
-def test_an_unmodified_client_can_read_an_error(api: Api):
+def test_the_original_client_can_read_an_error(api: Api):
     tracker = OrderTracker(api.http, 2**62, lambda seconds: pytest.fail("nothing to wait for"))
     tracker.start_tracking()
     assert {(error["success"], error["error"]) for error in tracker.errors} == {(False, "order_not_found")}
@@ -111,7 +111,7 @@ def test_an_unmodified_client_can_read_an_error(api: Api):
 
 
 @pytest.mark.protocol("3.5", "3.2", "3.11", "3.21")
-def test_the_original_javascript_follows_an_order_to_its_end_and_stops(api: Api):
+def test_the_original_javascript_follows_an_order_to_its_end(api: Api):
     missing.needs("node")
     order = _simulate(api, speed=3600, timings={"confirmed": 900})
     ran = subprocess.run(
@@ -127,7 +127,7 @@ def test_the_original_javascript_follows_an_order_to_its_end_and_stops(api: Api)
 
 
 @pytest.mark.protocol("3.8", "3.11", "3.17", "3.20")
-def test_a_client_that_asks_again_at_once_sees_every_status_exactly_once(api: Api):
+def test_a_client_that_polls_at_once_sees_every_status_once(api: Api):
     order = _simulate(api, speed=3600, timings={"confirmed": 600})
     first = api.poll(order["id"]).json()
     seen = [(event["version"], event["status"]) for event in first["events"]]
@@ -144,8 +144,8 @@ def test_a_client_that_asks_again_at_once_sees_every_status_exactly_once(api: Ap
 
 
 @pytest.mark.protocol("3.8", "3.14", "3.20", "1.4")
-def test_a_client_that_changes_its_network_at_every_step_misses_nothing(api: Api):
-    """Each poll is given up unread, on a new connection, while the next one is sent: the cursor carries it through."""
+def test_a_client_that_changes_its_network_misses_nothing(api: Api):
+    """Each poll is abandoned unread while the next one is sent on a new connection: the cursor is enough."""
     order = api.create()
     cursor = api.cursor(order["id"])
     seen: list[str] = []

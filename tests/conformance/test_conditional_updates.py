@@ -1,4 +1,4 @@
-"""Section 1: updates that are made only if nobody else was faster, and couriers."""
+"""Section 1: conditional updates, and couriers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_an_update_that_names_the_current_version_is_made(api: Api):
 
 @pytest.mark.protocol("1.11")
 @pytest.mark.parametrize("version", [1, 3, 4, 2**63 - 1])
-def test_an_update_that_names_another_version_is_a_conflict_and_changes_nothing(api: Api, version: int):
+def test_an_update_of_another_version_is_a_conflict(api: Api, version: int):
     order = api.at("preparing")
     answer = api.set(order["id"], "ready", expected_version=version)
     problem = answer.json()
@@ -37,7 +37,7 @@ def test_an_update_that_names_another_version_is_a_conflict_and_changes_nothing(
 
 
 @pytest.mark.protocol("1.11", "2.9")
-def test_if_match_with_the_current_etag_is_made_and_answers_the_next_one(api: Api):
+def test_if_match_with_the_current_etag_gets_the_next_etag(api: Api):
     order = api.create()
     answer = _if_match(api, order, _etag(api, order), "preparing")
     assert answer.status_code == 200
@@ -46,8 +46,8 @@ def test_if_match_with_the_current_etag_is_made_and_answers_the_next_one(api: Ap
 
 
 @pytest.mark.protocol("1.11")
-@pytest.mark.parametrize("tag", ['"somebody-elses"', "garbage", '""', '"0.1"'])
-def test_if_match_with_a_tag_that_is_not_the_orders_is_412(api: Api, tag: str):
+@pytest.mark.parametrize("tag", ['"of-another-server"', "garbage", '""', '"0.1"'])
+def test_if_match_with_an_unknown_etag_is_412(api: Api, tag: str):
     order = api.create()
     answer = _if_match(api, order, tag, "preparing")
     problem = answer.json()
@@ -57,7 +57,7 @@ def test_if_match_with_a_tag_that_is_not_the_orders_is_412(api: Api, tag: str):
 
 
 @pytest.mark.protocol("1.11")
-def test_if_match_with_an_old_etag_is_412_and_with_a_list_that_has_the_current_one_is_made(api: Api):
+def test_if_match_needs_the_current_etag_in_its_list(api: Api):
     order = api.create()
     old = _etag(api, order)
     api.made(order["id"], "preparing")
@@ -66,15 +66,15 @@ def test_if_match_with_an_old_etag_is_412_and_with_a_list_that_has_the_current_o
 
 
 @pytest.mark.protocol("1.11")
-def test_if_match_star_asks_only_that_the_order_exists(api: Api):
+def test_if_match_star_needs_only_an_existing_order(api: Api):
     order = api.at("preparing")
     assert _if_match(api, order, "*", "ready").status_code == 200
     assert _if_match(api, {"id": 2**62}, "*", "ready").status_code == 404
 
 
 @pytest.mark.protocol("1.11", "1.6")
-def test_repeating_a_conditional_update_that_was_made_is_not_a_conflict(api: Api):
-    """Its answer may have been lost on the way: the client can only send the same again."""
+def test_repeating_a_conditional_update_is_not_a_conflict(api: Api):
+    """A client whose answer was lost sends the same request again."""
     order = api.create()
     tag = _etag(api, order)
     made = _if_match(api, order, tag, "preparing").json()["data"]
@@ -85,7 +85,7 @@ def test_repeating_a_conditional_update_that_was_made_is_not_a_conflict(api: Api
 
 
 @pytest.mark.protocol("1.11")
-def test_of_many_updates_that_name_the_same_version_exactly_one_is_made(api: Api):
+def test_one_of_many_updates_of_a_version_succeeds(api: Api):
     order = api.create()
     with ThreadPoolExecutor(8) as clients:
         answers = list(
@@ -102,7 +102,7 @@ def test_of_many_updates_that_name_the_same_version_exactly_one_is_made(api: Api
 
 @pytest.mark.protocol("1.12")
 @pytest.mark.parametrize("status", ["confirmed", "preparing", "ready", "picked_up"])
-def test_assigning_a_courier_leaves_the_status_as_it_is_and_is_news(api: Api, status: str):
+def test_assigning_a_courier_is_news_and_keeps_the_status(api: Api, status: str):
     order = api.at(status)
     held = api.hold(order["id"])
     api.until_held(1)
@@ -124,7 +124,7 @@ def test_the_same_courier_again_changes_nothing(api: Api):
 
 @pytest.mark.protocol("1.12")
 @pytest.mark.parametrize("status", ["delivered", "cancelled"])
-def test_no_courier_is_assigned_after_the_end(api: Api, status: str):
+def test_an_ended_order_gets_no_courier(api: Api, status: str):
     order = api.at(status)
     answer = api.assign(order["id"], "seven")
     assert (answer.status_code, answer.json()["error"]) == (409, "order_ended")
@@ -132,7 +132,7 @@ def test_no_courier_is_assigned_after_the_end(api: Api, status: str):
 
 
 @pytest.mark.protocol("1.11", "1.12")
-def test_a_courier_too_can_be_assigned_conditionally(api: Api):
+def test_a_courier_can_be_assigned_conditionally(api: Api):
     order = api.create()
     tag = _etag(api, order)
     api.made(order["id"], "preparing")

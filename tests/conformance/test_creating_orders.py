@@ -1,4 +1,4 @@
-"""Section 2: new orders, and requests that may come twice."""
+"""Section 2: new orders, and requests that are repeated."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_new_order_is_201_with_its_location(api: Api):
 
 
 @pytest.mark.protocol("2.7")
-def test_what_the_customer_sees_is_carried_as_it_was_given(api: Api):
+def test_details_are_returned_unchanged(api: Api):
     order = api.create(**FULL, reference=f"A-{secrets.token_hex(4)}")
     lemonade = {"name": "Lemonade", "quantity": 1, "price": None, "note": None}
     assert order["items"] == [FULL["items"][0], lemonade]
@@ -51,7 +51,7 @@ def test_without_a_key_every_request_is_a_new_order(api: Api):
 
 
 @pytest.mark.protocol("2.7")
-def test_the_same_key_and_body_give_the_same_answer_and_no_second_order(api: Api):
+def test_the_same_key_and_body_get_the_same_answer(api: Api):
     key = secrets.token_hex()
     first = _create(api, key, customer_id=key[:32])
     second = _create(api, key, customer_id=key[:32])
@@ -62,7 +62,7 @@ def test_the_same_key_and_body_give_the_same_answer_and_no_second_order(api: Api
 
 
 @pytest.mark.protocol("2.7")
-def test_a_repeated_creation_has_its_first_answer_also_after_the_order_went_on(api: Api):
+def test_a_repeated_creation_gets_its_first_answer(api: Api):
     key = secrets.token_hex()
     first = _create(api, key)
     id_ = first.json()["data"]["id"]
@@ -84,7 +84,7 @@ def test_a_key_with_another_body_is_refused(api: Api):
 
 
 @pytest.mark.protocol("2.7")
-def test_the_same_key_from_many_clients_at_once_is_one_order(api: Api):
+def test_concurrent_requests_with_one_key_make_one_order(api: Api):
     key = secrets.token_hex()
     with ThreadPoolExecutor(10) as clients:
         answers = list(clients.map(lambda _: _create(api, key, customer_id=key[:32]), range(20)))
@@ -94,7 +94,7 @@ def test_the_same_key_from_many_clients_at_once_is_one_order(api: Api):
 
 
 @pytest.mark.protocol("2.7")
-def test_one_key_with_different_bodies_at_once_is_one_order_and_refusals(api: Api):
+def test_concurrent_bodies_with_one_key_make_one_order(api: Api):
     key = secrets.token_hex()
     with ThreadPoolExecutor(10) as clients:
         answers = list(clients.map(lambda n: _create(api, key, customer_id=key[:32], note=str(n)), range(10)))
@@ -110,13 +110,13 @@ def test_a_key_that_is_empty_or_too_long_is_refused(api: Api, length: int):
 
 
 @pytest.mark.protocol("2.7")
-def test_a_key_of_one_and_of_255_characters_is_taken(api: Api):
+def test_a_key_has_1_to_255_characters(api: Api):
     for key in ("k", secrets.token_hex(127) + "k"):
         assert _create(api, key).status_code == 201
 
 
 @pytest.mark.protocol("2.7")
-def test_a_refused_creation_does_not_use_up_its_key(api: Api):
+def test_a_refused_creation_leaves_its_key_unused(api: Api):
     key = secrets.token_hex()
     assert _create(api, key, currency="euros").status_code == 400
     assert _create(api, key, currency="EUR").status_code == 201
@@ -151,7 +151,7 @@ def test_a_reference_is_unique_per_restaurant(api: Api):
         ("reference", "x" * 65),
     ],
 )
-def test_a_field_with_a_value_that_is_not_allowed_is_named(api: Api, field: str, value: object):
+def test_a_field_with_an_invalid_value_is_named(api: Api, field: str, value: object):
     answer = api.http.post(ORDERS, json={"customer_id": "c", "restaurant_id": "r", field: value})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_body")
     assert answer.json()["field"].startswith(field)

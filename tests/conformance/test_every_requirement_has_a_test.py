@@ -1,4 +1,4 @@
-"""PROTOCOL.md and the tests are linked both ways, and the links are checked."""
+"""PROTOCOL.md and the tests name each other, and PROTOCOL.md has the transitions of the core."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import ast
 from collections import Counter
 from pathlib import Path
 
+from ordertrack.core.transitions import TRANSITIONS
 from support.protocol_page import ROOT, requirements, transitions
 
 FOLDERS = ("conformance", "process", "access")
 
 
 def _marked(file: Path) -> list[tuple[str, str]]:
-    """The requirements named by `pytest.mark.protocol(...)` in a file, each with where it is named."""
+    """Return the requirements that a file names in `pytest.mark.protocol(...)`, each with its line."""
     found: list[tuple[str, str]] = []
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.protocol":
@@ -28,17 +29,17 @@ def _names() -> list[tuple[str, str]]:
     return [name for file in _tests() for name in _marked(file)]
 
 
-def test_every_requirement_of_the_protocol_is_held_by_a_test():
+def test_every_requirement_has_a_test():
     tested = {number for number, _ in _names()}
     assert [number for number in requirements() if number not in tested] == []
 
 
-def test_no_test_names_a_requirement_that_is_not_there():
+def test_no_test_names_an_unknown_requirement():
     known = set(requirements())
     assert [f"{where} names {number}" for number, where in _names() if number not in known] == []
 
 
-def test_every_test_of_the_suite_says_which_requirement_it_holds():
+def test_every_conformance_test_names_a_requirement():
     unmarked = []
     for file in sorted((ROOT / "tests" / "conformance").glob("test_*.py")):
         if file.name == Path(__file__).name:
@@ -51,7 +52,7 @@ def test_every_test_of_the_suite_says_which_requirement_it_holds():
     assert unmarked == []
 
 
-def test_the_numbers_are_read_from_the_page_without_gaps_or_repeats():
+def test_requirement_numbers_have_no_gaps_or_repeats():
     numbers = requirements()
     assert [number for number, count in Counter(numbers).items() if count > 1] == []
     sections: dict[int, list[int]] = {}
@@ -62,5 +63,8 @@ def test_the_numbers_are_read_from_the_page_without_gaps_or_repeats():
     assert all(sorted(items) == list(range(1, len(items) + 1)) for items in sections.values()), sections
 
 
-def test_all_36_transitions_are_read_from_the_page():
-    assert len(transitions()) == 36
+def test_the_page_has_the_36_transitions_of_the_core():
+    core = {(start.value, to.value): move.value.replace("_", ", ", 1) for (start, to), move in TRANSITIONS.items()}
+    page = {transition: move.replace(" a ", "_") for transition, move in transitions().items()}
+    assert len(page) == 36
+    assert page == core

@@ -1,4 +1,4 @@
-"""HTTP itself, as far as the protocol names it. All of it, byte by byte: tests/vectors."""
+"""Section 2: the rules of HTTP that PROTOCOL.md names. `tests/vectors` has all of them, byte by byte."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_unknown_method_is_not_implemented(api: Api) -> None:
 
 
 @pytest.mark.protocol("2.19")
-def test_bytes_behind_a_request_cost_its_answer_nothing(api: Api) -> None:
+def test_bytes_behind_a_request_leave_its_answer_intact(api: Api) -> None:
     connection = api.connect()
     body = encoded({"customer_id": "c", "restaurant_id": "r"})
     connection.send(connection.written("POST", ORDERS, JSON, body) + b"\n")
@@ -74,6 +74,6 @@ def test_bytes_behind_a_request_cost_its_answer_nothing(api: Api) -> None:
 
 
 @pytest.mark.protocol("2.20", "2.5")
-def test_an_encoded_slash_separates_nothing(api: Api) -> None:
+def test_an_encoded_slash_is_not_a_separator(api: Api) -> None:
     answer = api.connect().ask("GET", f"{ORDERS}/101%2ftrack")
     assert (answer.status, answer.json()["error"]) == (404, "order_not_found")

@@ -1,4 +1,4 @@
-"""Section 3: what an answer looks like, and what a connection is good for after it."""
+"""Section 3: the bytes of an answer, and the connection after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INTERVALS = {"confirmed": 120, "preparing": 60, "ready": 30, "picked_up": 30, "d
 
 
 def _toggled(api: Api, order_id: int, times: int) -> Json:
-    """The order after this many events more."""
+    """Add this many events to the order and return it."""
     steps = [("ready", False), ("confirmed", True)]
     updates = [{"order_id": order_id, "status": steps[n % 2][0], "undo": steps[n % 2][1]} for n in range(times)]
     assert api.bulk(updates).status_code == 200
@@ -43,7 +43,7 @@ def test_an_answer_has_every_key_and_the_interval_of_its_status(api: Api, status
 
 @pytest.mark.protocol("3.19", "3.21")
 @pytest.mark.parametrize(("start", "to"), [*pairwise(PROGRESSION), ("picked_up", "cancelled")])
-def test_the_answer_to_a_change_is_as_whole_as_any_other(api: Api, start: str, to: str):
+def test_the_answer_to_a_change_has_every_key(api: Api, start: str, to: str):
     order = api.at(start)
     held = api.hold(order["id"])
     api.until_held(1)
@@ -55,7 +55,7 @@ def test_the_answer_to_a_change_is_as_whole_as_any_other(api: Api, start: str, t
 
 @pytest.mark.protocol("3.20")
 @pytest.mark.parametrize(("missed", "truncated"), [(49, False), (50, False), (51, True), (120, True)])
-def test_events_are_the_newest_50_and_say_when_older_ones_were_left_out(api: Api, missed: int, truncated: bool):
+def test_events_are_the_newest_50(api: Api, missed: int, truncated: bool):
     id_ = api.create()["id"]
     cursor = api.cursor(id_)
     order = _toggled(api, id_, missed)
@@ -67,7 +67,7 @@ def test_events_are_the_newest_50_and_say_when_older_ones_were_left_out(api: Api
 
 
 @pytest.mark.protocol("3.20", "3.17")
-def test_a_held_poll_that_is_woken_by_many_events_at_once_has_them_cut_too(api: Api):
+def test_a_held_poll_gets_at_most_50_events(api: Api):
     id_ = api.create()["id"]
     held = api.hold(id_)
     api.until_held(1)
@@ -88,7 +88,7 @@ def test_the_headers_of_an_answer(api: Api):
 
 
 @pytest.mark.protocol("3.23")
-def test_refusals_are_not_stored_by_caches_either(api: Api):
+def test_refusals_are_not_cached(api: Api):
     id_ = api.create()["id"]
     for answer in (api.poll(2**62), api.poll(id_, timeout="x")):
         assert answer.headers["cache-control"] == "no-store"
@@ -116,7 +116,7 @@ def test_every_answer_has_one_date(api: Api):
 
 
 @pytest.mark.protocol("3.12", "3.18")
-def test_a_connection_goes_on_after_a_held_poll(api: Api):
+def test_a_connection_continues_after_a_held_poll(api: Api):
     id_ = api.create()["id"]
     connection = api.hold(id_, timeout=0.15)
     assert connection.answer().json()["reason"] == "timeout"
@@ -132,7 +132,7 @@ def test_a_connection_goes_on_after_a_held_poll(api: Api):
 
 
 @pytest.mark.protocol("3.12", "3.11")
-def test_requests_behind_a_poll_are_answered_after_it_and_in_order(api: Api):
+def test_requests_behind_a_poll_are_answered_in_order(api: Api):
     id_ = api.create()["id"]
     connection = api.connect()
     connection.send(
@@ -149,7 +149,7 @@ def test_requests_behind_a_poll_are_answered_after_it_and_in_order(api: Api):
 
 
 @pytest.mark.protocol("3.17", "3.11")
-def test_two_polls_in_one_write_are_held_one_after_the_other(api: Api):
+def test_pipelined_polls_are_held_one_after_the_other(api: Api):
     id_ = api.create()["id"]
     connection = api.connect()
     poll = connection.written("GET", track(id_, timeout=30))
@@ -162,7 +162,7 @@ def test_two_polls_in_one_write_are_held_one_after_the_other(api: Api):
 
 
 @pytest.mark.protocol("3.11")
-def test_a_poll_that_asks_for_it_is_the_last_of_its_connection(api: Api):
+def test_connection_close_ends_the_connection_of_a_poll(api: Api):
     id_ = api.create()["id"]
     connection = api.hold(id_, {"Connection": "close"}, timeout=0.15)
     answer = connection.answer()
@@ -171,7 +171,7 @@ def test_a_poll_that_asks_for_it_is_the_last_of_its_connection(api: Api):
 
 
 @pytest.mark.protocol("3.11")
-def test_a_poll_may_come_byte_by_byte(api: Api):
+def test_a_poll_may_arrive_byte_by_byte(api: Api):
     id_ = api.create()["id"]
     connection = api.connect()
     for byte in connection.written("GET", track(id_, timeout=30)):
@@ -182,7 +182,7 @@ def test_a_poll_may_come_byte_by_byte(api: Api):
 
 
 @pytest.mark.protocol("3.11", "3.17")
-def test_a_poll_that_has_a_body_is_held_like_any_other(api: Api):
+def test_a_poll_with_a_body_is_held(api: Api):
     id_ = api.create()["id"]
     connection = api.connect()
     connection.request("GET", track(id_, timeout=30), body=b"x" * 1000)
@@ -194,7 +194,7 @@ def test_a_poll_that_has_a_body_is_held_like_any_other(api: Api):
 
 @pytest.mark.protocol("3.15", "3.11")
 @pytest.mark.parametrize("how", ["close", "reset", "end_of_sending"])
-def test_a_client_that_vanishes_while_it_is_held_frees_its_place_at_once(api: Api, how: str):
+def test_a_disconnected_client_frees_its_place(api: Api, how: str):
     order = api.create()
     limit = api.stats()["max_connections_per_order"]
     held = [api.hold(order["id"]) for _ in range(limit)]
@@ -214,7 +214,7 @@ def test_no_answer_is_ever_408(api: Api):
 
 
 @pytest.mark.protocol("2.13", "3.18")
-def test_head_of_a_poll_is_never_held_and_has_its_headers(api: Api):
+def test_head_of_a_poll_has_its_headers_and_is_never_held(api: Api):
     id_ = api.create()["id"]
     with api.connect() as connection:
         head = connection.ask("HEAD", track(id_, cursor=api.cursor(id_), timeout=30))

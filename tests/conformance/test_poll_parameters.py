@@ -1,4 +1,4 @@
-"""Section 3: what a poll may say, and how it may say it."""
+"""Section 3: the parameters and headers of a poll."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MALFORMED_CURSORS = [
 
 
 def _ask(api: Api, order: Json, query: str) -> Answer:
-    """A poll with its query written as it stands."""
+    """Poll with this query string, unchanged."""
     with api.connect() as connection:
         return connection.ask("GET", f"{ORDERS}/{order['id']}/track?{query}")
 
 
 def _spellings(time: str) -> dict[str, str]:
-    """The same millisecond in other words, ready for a query string."""
+    """Return the same millisecond in all formats, percent-encoded."""
     at = datetime.fromisoformat(time)
     east, west = (at.astimezone(timezone(timedelta(hours=h, minutes=m))) for h, m in ((2, 0), (-3, -30)))
     milliseconds = at.microsecond // 1000
@@ -72,14 +72,14 @@ def preparing(url: str) -> Json:
 
 @pytest.mark.protocol("3.2")
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_the_current_time_in_any_spelling_is_current(api: Api, preparing: Json, spelling: str):
+def test_the_current_time_in_any_format_is_current(api: Api, preparing: Json, spelling: str):
     answer = _ask(api, preparing, f"timeout=0&last_update={_spellings(preparing['updated_at'])[spelling]}")
     assert (answer.status, answer.json()["reason"]) == (200, "timeout")
 
 
 @pytest.mark.protocol("3.2", "3.8")
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_an_older_time_in_any_spelling_is_behind(api: Api, preparing: Json, spelling: str):
+def test_an_older_time_in_any_format_is_behind(api: Api, preparing: Json, spelling: str):
     created = preparing["timeline"][0]["recorded_at"]
     answer = _ask(api, preparing, f"timeout=30&last_update={_spellings(created)[spelling]}")
     assert (answer.status, answer.json()["reason"]) == (200, "changed")
@@ -146,7 +146,7 @@ def test_a_malformed_client_id_is_400_at_once(api: Api, preparing: Json, client_
 
 @pytest.mark.protocol("3.3")
 @pytest.mark.parametrize("query", ["timeout=30&x=%FF", "&".join(f"p{n}=1" for n in range(60))])
-def test_a_query_that_cannot_be_read_is_400_at_once(api: Api, preparing: Json, query: str):
+def test_a_malformed_query_is_400_at_once(api: Api, preparing: Json, query: str):
     assert _ask(api, preparing, query).status == 400
 
 
@@ -165,7 +165,7 @@ def test_a_timeout_above_the_maximum_is_held_and_not_refused(api: Api, preparing
 
 
 @pytest.mark.protocol("3.4")
-def test_parameters_the_server_does_not_know_are_ignored(api: Api, preparing: Json):
+def test_unknown_parameters_are_ignored(api: Api, preparing: Json):
     answer = _ask(api, preparing, "_=1769904000&v=2&v=3&Timeout=x&timeout=0&%5B%5D=1")
     assert (answer.status, answer.json()["reason"]) == (200, "timeout")
 
@@ -196,7 +196,7 @@ def test_prefer_wait_alone_shortens_the_default_hold(api: Api, preparing: Json):
 
 @pytest.mark.protocol("3.3")
 @pytest.mark.parametrize("prefer", ["wait", "wait=soon", "wait=-1", "return=minimal", ""])
-def test_a_preference_that_is_not_understood_is_ignored(api: Api, preparing: Json, prefer: str):
+def test_an_unknown_preference_is_ignored(api: Api, preparing: Json, prefer: str):
     answer = api.poll(preparing["id"], {"Prefer": prefer}, timeout=0)
     assert (answer.status, answer.headers.get("preference-applied")) == (200, None)
 

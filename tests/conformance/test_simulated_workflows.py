@@ -1,4 +1,4 @@
-"""Section 2: simulated workflows. How they outlive their process is in tests/process."""
+"""Section 2: simulated workflows. `tests/process` restarts the server within one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _pauses_s(since: datetime, steps: list[Json]) -> list[float]:
 
 
 def _followed(api: Api, order: Json) -> Json:
-    """The order at its end, watched all the way."""
+    """Poll until the order has ended, and return it."""
     cursor = api.cursor(order["id"])
     while True:
         answer = api.poll(order["id"], cursor=cursor, timeout=30).json()
@@ -41,7 +41,7 @@ def _followed(api: Api, order: Json) -> Json:
 
 @pytest.mark.protocol("2.14")
 @pytest.mark.parametrize("status", PROGRESSION[:-1])
-def test_without_a_body_an_order_goes_its_way_from_where_it_is(api: Api, status: str):
+def test_a_simulation_continues_from_the_current_status(api: Api, status: str):
     order = api.at(status)
     since = datetime.fromisoformat(api.poll(order["id"]).json()["server_time"])
     answer = _start(api, order["id"])
@@ -67,7 +67,7 @@ def test_speed_divides_the_times(api: Api, speed: float):
 
 
 @pytest.mark.protocol("2.14")
-def test_timings_replace_single_times(api: Api):
+def test_timings_replace_default_times(api: Api):
     id_ = api.create()["id"]
     answer = _start(api, id_, {"timings": {"ready": 7, "preparing": 1.5}, "speed": 0.5})
     _, *others = _pauses_s(datetime.now().astimezone(), answer.json()["data"]["steps"])
@@ -77,7 +77,7 @@ def test_timings_replace_single_times(api: Api):
 
 @pytest.mark.protocol("2.14")
 @pytest.mark.parametrize("status", PROGRESSION[:-1])
-def test_cancel_at_cancels_the_order_at_the_end_of_that_status(api: Api, status: str):
+def test_cancel_at_cancels_at_the_end_of_that_status(api: Api, status: str):
     order = api.create()
     steps = _start(api, order["id"], {**FAST, "cancel_at": status}).json()["data"]["steps"]
     expected = [*PROGRESSION[1 : PROGRESSION.index(status) + 1], "cancelled"]
@@ -89,7 +89,7 @@ def test_cancel_at_cancels_the_order_at_the_end_of_that_status(api: Api, status:
 
 
 @pytest.mark.protocol("2.15")
-def test_steps_are_real_updates_by_the_simulator_that_wake_everybody(api: Api):
+def test_simulated_steps_are_updates_that_answer_polls(api: Api):
     order = api.create()
     assert _start(api, order["id"], FAST).status_code == 202
     seen = [order["status"]]
@@ -106,7 +106,7 @@ def test_steps_are_real_updates_by_the_simulator_that_wake_everybody(api: Api):
 
 
 @pytest.mark.protocol("2.14")
-def test_a_simulation_of_an_order_that_has_one_is_refused(api: Api):
+def test_a_second_simulation_is_refused(api: Api):
     order = api.create()
     assert _start(api, order["id"]).status_code == 202
     before = api.stats()["simulations_running"]
@@ -120,7 +120,7 @@ def test_a_simulation_of_an_order_that_has_one_is_refused(api: Api):
 
 @pytest.mark.protocol("2.14")
 @pytest.mark.parametrize("end", ["delivered", "cancelled"])
-def test_an_order_that_has_ended_has_no_simulation(api: Api, end: str):
+def test_an_ended_order_cannot_be_simulated(api: Api, end: str):
     order = api.at(end)
     answer = _start(api, order["id"], FAST)
     assert (answer.status_code, answer.json()["error"]) == (409, "order_ended")
@@ -146,14 +146,14 @@ def test_an_order_that_has_ended_has_no_simulation(api: Api, end: str):
     ],
     ids=str,
 )
-def test_options_out_of_bounds_are_refused_and_start_nothing(api: Api, body: Json):
+def test_options_out_of_bounds_start_nothing(api: Api, body: Json):
     order = api.create()
     assert _start(api, order["id"], body).status_code == 400
     assert _stop(api, order["id"]).json()["error"] == "simulation_not_running"
 
 
 @pytest.mark.protocol("2.14")
-def test_an_order_cannot_be_cancelled_at_a_status_it_has_left(api: Api):
+def test_cancel_at_cannot_be_a_past_status(api: Api):
     order = api.at("ready")
     assert _start(api, order["id"], {"cancel_at": "preparing"}).status_code == 400
     assert _start(api, order["id"], {"cancel_at": "ready"}).status_code == 202
@@ -162,7 +162,7 @@ def test_an_order_cannot_be_cancelled_at_a_status_it_has_left(api: Api):
 
 @pytest.mark.protocol("2.15")
 @pytest.mark.parametrize(("to", "undo"), [("ready", False), ("cancelled", False), ("confirmed", True)])
-def test_a_change_of_status_by_anybody_else_ends_a_simulation(api: Api, to: str, undo: bool):
+def test_another_change_of_status_ends_a_simulation(api: Api, to: str, undo: bool):
     order = api.at("preparing")
     _start(api, order["id"])
     api.made(order["id"], to, undo=undo)
@@ -170,7 +170,7 @@ def test_a_change_of_status_by_anybody_else_ends_a_simulation(api: Api, to: str,
 
 
 @pytest.mark.protocol("2.15")
-def test_what_is_no_change_of_status_leaves_a_simulation_running(api: Api):
+def test_other_changes_leave_a_simulation_running(api: Api):
     order = api.at("preparing")
     _start(api, order["id"])
     api.assign(order["id"], "seven")
@@ -180,7 +180,7 @@ def test_what_is_no_change_of_status_leaves_a_simulation_running(api: Api):
 
 
 @pytest.mark.protocol("2.15")
-def test_delete_ends_a_simulation_and_says_what_will_not_happen(api: Api):
+def test_delete_ends_a_simulation_and_returns_its_steps(api: Api):
     order = api.create()
     # The first step comes at once, the second not within this test.
     _start(api, order["id"], {"timings": {"confirmed": 0}})

@@ -1,4 +1,4 @@
-"""Section 6, and the API's description of itself."""
+"""Section 6, the OpenAPI document and the pages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_statistics_have_every_key(api: Api):
 
 
 @pytest.mark.protocol("6.1")
-def test_statistics_count_what_happened(api: Api):
+def test_statistics_count_requests(api: Api):
     order = api.create()
     before = api.stats()
     api.hold(order["id"])
@@ -69,14 +69,14 @@ def test_statistics_count_simulations(api: Api):
 
 
 @pytest.mark.protocol("6.2")
-def test_a_server_that_runs_is_healthy_and_ready(api: Api):
+def test_a_running_server_is_healthy_and_ready(api: Api):
     for path in ("/healthz", "/readyz"):
         answer = api.http.get(path)
         assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
 
 
 @pytest.mark.protocol("6.3")
-def test_metrics_are_told_in_the_text_format_of_prometheus(api: Api):
+def test_metrics_have_the_text_format_of_prometheus(api: Api):
     order = api.create()
     api.poll(order["id"])
     answer = api.http.get("/metrics")
@@ -90,7 +90,7 @@ def test_metrics_are_told_in_the_text_format_of_prometheus(api: Api):
 
 
 @pytest.mark.protocol("6.3")
-def test_metrics_are_told_as_openmetrics_to_whoever_asks_for_it(api: Api):
+def test_metrics_have_openmetrics_when_accepted(api: Api):
     answer = api.http.get("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,*/*;q=0.1"})
     assert answer.headers["Content-Type"].split(";")[0] == "application/openmetrics-text"
     names = {family.name for family in parse_openmetrics(answer.text)}
@@ -99,7 +99,7 @@ def test_metrics_are_told_as_openmetrics_to_whoever_asks_for_it(api: Api):
 
 
 @pytest.mark.protocol("6.3")
-def test_a_request_that_is_refused_is_counted_by_its_code_alone(api: Api):
+def test_a_refused_request_is_counted_by_its_code(api: Api):
     def refused() -> dict[str, float]:
         families = parse_text(api.http.get("/metrics").text)
         samples = next(f.samples for f in families if f.name == "ordertrack_requests_refused")
@@ -150,14 +150,14 @@ def test_the_description_is_valid_openapi(document: Json):
 
 
 @pytest.mark.protocol("2.1")
-def test_every_schema_of_the_description_is_a_valid_schema_whose_references_lead_somewhere(document: Json):
+def test_schemas_are_valid_and_their_references_exist(document: Json):
     for name, schema in document["components"]["schemas"].items():
         jsonschema_rs.meta.validate({"$schema": DIALECT, **schema})
         assert _validator(document, {"$ref": f"#/components/schemas/{name}"}) is not None
 
 
 @pytest.mark.protocol("2.1", "2.2")
-def test_every_example_of_the_description_is_valid_against_its_schema(document: Json):
+def test_examples_match_their_schemas(document: Json):
     checked = 0
     for where, content in _contents(document):
         validator = _validator(document, content["schema"])
@@ -171,7 +171,7 @@ def test_every_example_of_the_description_is_valid_against_its_schema(document: 
 
 
 @pytest.mark.protocol("2.1", "2.2")
-def test_every_operation_says_how_it_answers_and_how_it_refuses(document: Json):
+def test_every_operation_describes_answers_and_refusals(document: Json):
     for method, path, operation in _operations(document):
         assert operation["summary"], (method, path)
         assert any(status.startswith("2") for status in operation["responses"])
@@ -180,13 +180,13 @@ def test_every_operation_says_how_it_answers_and_how_it_refuses(document: Json):
 
 
 @pytest.mark.protocol("7.1", "7.7")
-def test_description_says_which_operations_need_a_token(document: Json):
+def test_the_description_names_operations_without_a_token(document: Json):
     public = {path for _, path, operation in _operations(document) if operation["security"] == []}
     assert public == {"/healthz", "/readyz", "/t/{token}", "/t/{token}/track"}
 
 
 @pytest.mark.protocol("2.1", "2.2")
-def test_success_is_a_constant_that_is_always_there(document: Json):
+def test_success_is_a_required_constant(document: Json):
     schemas = document["components"]["schemas"]
     answers = {name: schema for name, schema in schemas.items() if name == "Problem" or name.endswith("Answer")}
     assert len(answers) >= 14
@@ -196,7 +196,7 @@ def test_success_is_a_constant_that_is_always_there(document: Json):
 
 
 @pytest.mark.protocol("3.5")
-def test_poll_has_no_default_timeout(document: Json):
+def test_the_description_of_a_poll_has_no_default_timeout(document: Json):
     """A client that sends a default waits for a change, where one without a timeout is answered at once."""
     polls = [operation for _, path, operation in _operations(document) if path.endswith("/track")]
     assert len(polls) == 5
@@ -206,7 +206,7 @@ def test_poll_has_no_default_timeout(document: Json):
 
 
 @pytest.mark.protocol("2.1", "2.2")
-def test_answers_of_this_server_are_valid_against_its_description(api: Api, document: Json):
+def test_answers_match_the_description(api: Api, document: Json):
     order = api.at("picked_up")
     link = api.http.post(f"{ORDERS}/{order['id']}/links").json()["data"]["path"]
     path = f"{ORDERS}/{{order_id}}"
@@ -242,7 +242,7 @@ class _References(HTMLParser):
 
 
 @pytest.mark.protocol("2.1")
-def test_the_pages_for_people_come_from_this_server_alone(api: Api):
+def test_pages_load_nothing_from_other_hosts(api: Api):
     page = api.http.get("/apidocs/")
     assert (page.status_code, page.headers["Content-Type"].split(";")[0]) == (200, "text/html")
     references = _References()
@@ -266,7 +266,7 @@ def _elsewhere(references: list[str]) -> list[str]:
 
 
 @pytest.mark.protocol("2.1")
-def test_the_root_leads_to_the_pages_for_people(api: Api):
+def test_the_root_redirects_to_the_pages(api: Api):
     answer = api.http.get("/")
     assert (answer.status_code // 100, answer.headers["Location"]) == (3, "/apidocs/")
     assert api.http.get("/apidocs", follow_redirects=True).status_code == 200
@@ -278,7 +278,7 @@ def test_the_root_leads_to_the_pages_for_people(api: Api):
     ["/apidocs/../app.py", "/apidocs/%2e%2e/%2e%2e/pages.py", "/apidocs/..%2f..%2fpages.py", "/apidocs//etc/passwd",
      "/apidocs/%00", "/apidocs/" + "x" * 5000],
 )  # fmt: skip
-def test_nothing_else_can_be_fetched_from_the_pages_for_people(api: Api, path: str):
+def test_no_other_file_is_served(api: Api, path: str):
     with api.connect() as connection:
         answer = connection.ask("GET", path)
     assert (answer.status, answer.json()["error"]) == (404, "not_found")

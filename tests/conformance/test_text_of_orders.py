@@ -1,4 +1,4 @@
-"""Section 1: a text that a terminal or a log would obey never becomes part of an order."""
+"""Section 1: text of an order has no control characters."""
 
 from __future__ import annotations
 

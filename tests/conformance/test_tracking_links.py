@@ -9,7 +9,7 @@ from support.api import ORDERS, Api
 
 
 @pytest.mark.protocol("7.7", "7.8")
-def test_link_shows_null_as_the_customer_id(api: Api):
+def test_a_link_shows_null_as_the_customer_id(api: Api):
     order = api.create(customer_id="c-secret")
     link = api.http.post(f"{ORDERS}/{order['id']}/links").json()["data"]
     bearer = {"Authorization": f"Bearer {link['token']}"}

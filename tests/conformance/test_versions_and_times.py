@@ -19,7 +19,7 @@ EVENT_KEYS = {"version", "type", "status", "at", "recorded_at", "actor", "reason
 
 
 def _lively(api: Api) -> Json:
-    """An order to which everything has happened: a skip, a way back, two couriers, a cancellation and its undoing."""
+    """Create an order with every kind of event: a skip, an undo, two couriers, a cancellation and its undo."""
     id_ = api.create(courier_id="first")["id"]
     api.made(id_, "ready", reason="was quick")
     api.made(id_, "preparing", undo=True)
@@ -46,7 +46,7 @@ def test_every_event_raises_the_version_by_exactly_one(api: Api):
 
 
 @pytest.mark.protocol("1.1")
-def test_updates_from_many_clients_at_once_leave_no_hole_and_no_double(api: Api):
+def test_concurrent_updates_have_consecutive_versions(api: Api):
     id_ = api.create()["id"]
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(lambda n: api.assign(id_, f"courier-{n}"), range(40)))
@@ -56,7 +56,7 @@ def test_updates_from_many_clients_at_once_leave_no_hole_and_no_double(api: Api)
 
 
 @pytest.mark.protocol("1.2")
-def test_updates_within_one_millisecond_still_have_increasing_times(api: Api):
+def test_updates_within_a_millisecond_have_increasing_times(api: Api):
     id_ = api.create()["id"]
     steps = ["preparing", "ready", "picked_up", "delivered"]
     assert api.bulk([{"order_id": id_, "status": status} for status in steps]).status_code == 200
@@ -77,7 +77,7 @@ def test_every_time_has_three_decimals_and_z(api: Api):
 
 @pytest.mark.protocol("1.3")
 def test_a_time_survives_the_date_of_javascript(api: Api):
-    """It keeps milliseconds and no more: what it writes back is the very position it was given."""
+    """`Date` keeps milliseconds: it writes back the position that it parsed."""
     order = api.at("ready")
     milliseconds = order["updated_at"].removesuffix("Z")[-3:]
     echoed = order["updated_at"][:19] + f".{int(milliseconds):03d}Z"
@@ -85,7 +85,7 @@ def test_a_time_survives_the_date_of_javascript(api: Api):
 
 
 @pytest.mark.protocol("1.4")
-def test_events_applied_to_any_earlier_snapshot_give_the_current_order(api: Api):
+def test_snapshot_and_later_events_give_the_current_order(api: Api):
     id_ = api.create(courier_id="first")["id"]
     snapshots = [api.order(id_)]
     snapshots.append(api.made(id_, "ready"))
@@ -115,7 +115,7 @@ def test_a_new_order_is_confirmed_at_version_1_with_one_event(api: Api):
 
 
 @pytest.mark.protocol("1.5")
-def test_cancellation_is_there_only_while_the_order_is_cancelled(api: Api):
+def test_only_a_cancelled_order_has_a_cancellation(api: Api):
     order = api.at("preparing")
     assert order["cancellation"] is None
     cancelled = api.made(order["id"], "cancelled", reason="sold out")
@@ -124,7 +124,7 @@ def test_cancellation_is_there_only_while_the_order_is_cancelled(api: Api):
 
 
 @pytest.mark.protocol("1.10")
-def test_an_earlier_occurred_at_is_when_the_event_happened(api: Api):
+def test_an_earlier_occurred_at_is_the_time_of_the_event(api: Api):
     id_ = api.create()["id"]
     event = api.made(id_, "preparing", occurred_at="2026-01-01T11:00:00+01:00")["timeline"][-1]
     assert event["at"] == "2026-01-01T10:00:00.000Z"
@@ -132,7 +132,7 @@ def test_an_earlier_occurred_at_is_when_the_event_happened(api: Api):
 
 
 @pytest.mark.protocol("1.10")
-def test_an_occurred_at_in_the_future_is_clamped_to_the_time_of_recording(api: Api):
+def test_a_future_occurred_at_becomes_the_recording_time(api: Api):
     id_ = api.create()["id"]
     event = api.made(id_, "preparing", occurred_at="9999-12-31T23:59:59Z")["timeline"][-1]
     assert event["at"] == event["recorded_at"]
@@ -140,7 +140,7 @@ def test_an_occurred_at_in_the_future_is_clamped_to_the_time_of_recording(api: A
 
 @pytest.mark.protocol("1.10", "2.4")
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01T00:00:00Z", "2026-01-01", "1769904000"])
-def test_an_occurred_at_that_is_no_time_is_refused(api: Api, text: str):
+def test_a_malformed_occurred_at_is_refused(api: Api, text: str):
     order = api.create()
     answer = api.set(order["id"], "preparing", occurred_at=text)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_parameter")

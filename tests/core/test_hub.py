@@ -1,4 +1,4 @@
-"""Who waits for which feed: no wake-up is lost, no poll is answered twice, and a poll that left leaves nothing."""
+"""The hub: no wake-up is lost, no poll is answered twice, and a removed poll leaves no state."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINK, OTHER_LINK = (Principal(Role.LINK, name, order_id=1) for name in "12")
 
 
 def joined(hub: Hub[str], feed: FeedKey = FEED, client_id: str | None = None, by: Principal = ANYONE) -> Poll[str]:
-    poll = Poll(feed, "somebody", ends_at_s=30.0, client_id=client_id, by=by)
+    poll = Poll(feed, "client", ends_at_s=30.0, client_id=client_id, by=by)
     hub.join(poll)
     return poll
 
@@ -52,13 +52,13 @@ def parked(
 
 
 def entries(hub: Hub[Any]) -> int:
-    """Entries in all containers of a hub, its counts by kind aside."""
+    """Return the number of entries in all containers of a hub, without its counts by kind."""
     containers = [*vars(hub).values(), *vars(hub._deadlines).values()]
     return sum(len(each) for each in containers if isinstance(each, dict | list | set) and each is not hub.held_by_kind)
 
 
 def assert_empty(hub: Hub[Any]) -> None:
-    """It has no poll and nothing of a poll, and nothing will be due."""
+    """Assert that the hub has no poll, no state of one and no deadline."""
     assert hub.joined == hub.held == hub.feeds_watched == sum(hub.held_by_kind.values()) == 0
     assert hub.next_deadline_s() is None
     assert entries(hub) == 0
@@ -67,7 +67,7 @@ def assert_empty(hub: Hub[Any]) -> None:
 # News
 
 
-def test_news_hands_back_those_who_are_behind_it() -> None:
+def test_news_hands_back_the_polls_behind_it() -> None:
     hub = new_hub()
     poll = parked(hub, position=1)
     assert hub.news(FEED, 2) == [poll]
@@ -75,7 +75,7 @@ def test_news_hands_back_those_who_are_behind_it() -> None:
     assert_empty(hub)
 
 
-def test_news_concerns_only_its_feed() -> None:
+def test_news_affects_only_its_feed() -> None:
     hub = new_hub()
     poll = parked(hub)
     assert hub.news(OTHER, 99) == []
@@ -83,7 +83,7 @@ def test_news_concerns_only_its_feed() -> None:
 
 
 @pytest.mark.parametrize("version", [4, 5])
-def test_news_that_a_poll_has_already_does_not_end_it(version: int) -> None:
+def test_news_at_the_position_does_not_end_a_poll(version: int) -> None:
     hub = new_hub()
     poll = parked(hub, position=5)
     assert hub.news(FEED, version) == []
@@ -91,7 +91,7 @@ def test_news_that_a_poll_has_already_does_not_end_it(version: int) -> None:
     assert hub.news(FEED, 6) == [poll]
 
 
-def test_news_while_a_poll_reads_is_not_slept_over() -> None:
+def test_news_during_a_read_means_read_again() -> None:
     hub = new_hub()
     poll = joined(hub)
     assert hub.news(FEED, 2) == []
@@ -100,7 +100,7 @@ def test_news_while_a_poll_reads_is_not_slept_over() -> None:
     assert hub.park(poll, 2, 30.0) == Held()
 
 
-def test_of_several_news_while_a_poll_reads_the_newest_counts() -> None:
+def test_the_newest_of_several_news_during_a_read_counts() -> None:
     hub = new_hub()
     poll = joined(hub)
     hub.news(FEED, 3)
@@ -109,7 +109,7 @@ def test_of_several_news_while_a_poll_reads_the_newest_counts() -> None:
     assert hub.park(poll, 2, 30.0) is Parking.NEWS
 
 
-def test_news_while_a_poll_reads_again_at_its_deadline_is_not_slept_over_either() -> None:
+def test_news_during_the_read_at_a_deadline_means_read_again() -> None:
     hub = new_hub()
     poll = parked(hub, until_s=5.0)
     assert hub.expire(6.0) == [poll]
@@ -117,7 +117,7 @@ def test_news_while_a_poll_reads_again_at_its_deadline_is_not_slept_over_either(
     assert hub.park(poll, 1, 30.0) is Parking.NEWS
 
 
-def test_news_from_before_a_hold_does_not_count_after_it() -> None:
+def test_news_before_a_hold_does_not_count_after_it() -> None:
     hub = new_hub()
     poll = joined(hub)
     hub.news(FEED, 2)
@@ -126,8 +126,8 @@ def test_news_from_before_a_hold_does_not_count_after_it() -> None:
     assert poll.announced == 0
 
 
-def test_news_of_a_version_that_was_not_read_is_read_again() -> None:
-    """A poll that is ahead: what it read is out of date, though the news is not beyond its position."""
+def test_news_beyond_the_version_read_means_read_again() -> None:
+    """The poll is ahead: its read is out of date, although the news is not beyond its position."""
     hub = new_hub()
     poll = joined(hub)
     hub.news(FEED, 2)
@@ -135,7 +135,7 @@ def test_news_of_a_version_that_was_not_read_is_read_again() -> None:
     assert hub.park(poll, 3, 30.0, seen=2) == Held()
 
 
-def test_final_news_ends_polls_that_are_ahead_too() -> None:
+def test_final_news_ends_polls_that_are_ahead() -> None:
     hub = new_hub()
     polls = [parked(hub, position=position) for position in (1, 2, 3)]
     assert hub.news(FEED, 2) == polls[:1]
@@ -143,7 +143,7 @@ def test_final_news_ends_polls_that_are_ahead_too() -> None:
     assert_empty(hub)
 
 
-def test_nobody_is_handed_back_twice() -> None:
+def test_no_poll_is_handed_back_twice() -> None:
     hub = new_hub()
     poll = parked(hub, until_s=5.0, client_id="me")
     assert hub.news(FEED, 2) == [poll]
@@ -156,7 +156,7 @@ def test_nobody_is_handed_back_twice() -> None:
 # Deadlines
 
 
-def test_a_deadline_is_met_within_a_tick_and_never_early() -> None:
+def test_a_deadline_is_met_within_a_tick() -> None:
     for n in range(1_000):
         until_s = 100.0 + n * 0.0137
         hub = new_hub()
@@ -168,7 +168,7 @@ def test_a_deadline_is_met_within_a_tick_and_never_early() -> None:
         assert hub.expire(next_s) == [poll]
 
 
-def test_a_poll_whose_deadline_has_come_is_still_joined_but_not_held() -> None:
+def test_an_expired_poll_is_joined_but_not_held() -> None:
     hub = new_hub()
     poll = parked(hub, until_s=5.0, client_id="me")
     hub.expire(6.0)
@@ -177,7 +177,7 @@ def test_a_poll_whose_deadline_has_come_is_still_joined_but_not_held() -> None:
     assert_empty(hub)
 
 
-def test_deadlines_of_one_tick_share_one_wake_up_and_come_in_order() -> None:
+def test_deadlines_of_one_tick_share_a_wake_up() -> None:
     hub = new_hub()
     late = parked(hub, until_s=9.0)
     early = {parked(hub, until_s=5.01), parked(hub, until_s=5.09)}
@@ -188,7 +188,7 @@ def test_deadlines_of_one_tick_share_one_wake_up_and_come_in_order() -> None:
     assert hub.next_deadline_s() is None
 
 
-def test_a_node_that_slept_meets_all_its_deadlines_at_once() -> None:
+def test_overdue_deadlines_expire_together() -> None:
     hub = new_hub()
     polls = {parked(hub, until_s=float(n)) for n in range(1, 6)}
     assert set(hub.expire(1_000.0)) == polls
@@ -205,7 +205,7 @@ def test_leaving_ends_a_poll_in_any_state_and_once() -> None:
     assert_empty(hub)
 
 
-def test_a_poll_that_left_while_it_read_is_not_held() -> None:
+def test_a_poll_that_left_during_its_read_is_not_held() -> None:
     hub = new_hub()
     stays, poll = parked(hub), joined(hub)
     hub.leave(poll)
@@ -227,7 +227,7 @@ def test_polls_that_leave_early_leave_no_deadlines(spread_s: float) -> None:
 # The same client again
 
 
-def test_a_newer_poll_of_the_same_client_ends_the_older() -> None:
+def test_a_newer_poll_of_a_client_ends_the_older() -> None:
     hub = new_hub()
     older = parked(hub, client_id="me")
     newer = joined(hub, client_id="me")
@@ -235,20 +235,20 @@ def test_a_newer_poll_of_the_same_client_ends_the_older() -> None:
     assert (hub.held, hub.joined, older.parked) == (1, 1, False)
 
 
-def test_another_client_and_another_feed_are_left_alone() -> None:
+def test_polls_of_other_clients_and_feeds_stay() -> None:
     hub = new_hub()
     for poll in (joined(hub, client_id="me"), joined(hub, OTHER, "me"), joined(hub, client_id="you"), joined(hub)):
         assert hub.park(poll, 1, 30.0) == Held()
     assert hub.held == 4
 
 
-def test_a_client_id_is_its_principals_own() -> None:
+def test_a_client_id_is_scoped_to_its_principal() -> None:
     hub = new_hub()
     parked(hub, client_id="me", by=ANN)
     assert hub.park(joined(hub, client_id="me", by=LUIGI), 1, 30.0) == Held()
 
 
-def test_an_older_poll_with_a_slow_read_keeps_the_newer_one() -> None:
+def test_an_older_poll_does_not_end_a_newer_one() -> None:
     hub = new_hub()
     older = joined(hub, client_id="me")
     newer = parked(hub, client_id="me")
@@ -256,7 +256,7 @@ def test_an_older_poll_with_a_slow_read_keeps_the_newer_one() -> None:
     assert (newer.parked, hub.held) == (True, 1)
 
 
-def test_a_poll_that_has_left_or_has_news_ends_no_other() -> None:
+def test_a_poll_that_is_not_parked_ends_no_other() -> None:
     hub = new_hub()
     older = parked(hub, position=9, client_id="me")
     gone, behind = joined(hub, client_id="me"), joined(hub, client_id="me")
@@ -279,7 +279,7 @@ def test_a_poll_that_has_left_or_has_news_ends_no_other() -> None:
         pytest.param(anyone_at("192.0.2.1"), 10, None, id="an address behind a proxy"),
     ],
 )
-def test_the_oldest_poll_of_a_principal_gives_way(by: Principal, held: int, client_id: str | None) -> None:
+def test_the_oldest_poll_of_a_principal_is_replaced(by: Principal, held: int, client_id: str | None) -> None:
     hub = new_hub()
     polls = [parked(hub, by=by) for _ in range(held)]
     for n, older in enumerate(polls):
@@ -307,7 +307,9 @@ def test_a_renewed_token_is_the_same_principal() -> None:
         pytest.param(anyone_at("192.0.2.1"), "me", anyone_at("192.0.2.1"), id="another client of the address"),
     ],
 )
-def test_no_poll_of_another_principal_gives_way(holder: Principal, client_id: str | None, newcomer: Principal) -> None:
+def test_no_poll_of_another_principal_is_replaced(
+    holder: Principal, client_id: str | None, newcomer: Principal
+) -> None:
     hub = new_hub(per_feed=1)
     held = parked(hub, by=holder, client_id=client_id)
     with pytest.raises(TooManyPolls):
@@ -315,7 +317,7 @@ def test_no_poll_of_another_principal_gives_way(holder: Principal, client_id: st
     assert held.parked
 
 
-def test_a_poll_older_than_all_held_ones_gives_way_itself() -> None:
+def test_a_poll_older_than_all_held_ones_is_superseded() -> None:
     hub = new_hub(per_feed=1)
     slow = joined(hub, by=ANN)
     held = parked(hub, by=ANN)
@@ -323,7 +325,7 @@ def test_a_poll_older_than_all_held_ones_gives_way_itself() -> None:
     assert held.parked
 
 
-def test_no_poll_gives_way_at_another_cap() -> None:
+def test_no_poll_is_replaced_at_another_cap() -> None:
     hub = new_hub(per_feed=1, per_client=2, total=3)
     held = [parked(hub, by=ANN), parked(hub, OTHER, by=ANN)]
     with pytest.raises(TooManyPolls) as refused:
@@ -338,7 +340,7 @@ def test_no_poll_gives_way_at_another_cap() -> None:
 # Caps
 
 
-def test_a_feed_holds_ten_and_refuses_the_eleventh_until_one_is_gone() -> None:
+def test_a_full_feed_refuses_the_eleventh_poll() -> None:
     hub = new_hub(per_feed=10)
     held = [parked(hub) for _ in range(10)]
     eleventh = joined(hub)
@@ -351,7 +353,7 @@ def test_a_feed_holds_ten_and_refuses_the_eleventh_until_one_is_gone() -> None:
     assert hub.park(eleventh, 1, 30.0) == Held()
 
 
-def test_a_full_node_says_when_to_come_again() -> None:
+def test_a_full_node_gives_a_retry_time() -> None:
     hub = new_hub(total=2)
     parked(hub), parked(hub, OTHER)
     with pytest.raises(NodeFull) as refused:
@@ -359,7 +361,7 @@ def test_a_full_node_says_when_to_come_again() -> None:
     assert (refused.value.limit, refused.value.retry_after_s) == (2, FULL_RETRY_S)
 
 
-def test_the_last_places_of_a_node_are_for_those_who_come_with_a_position() -> None:
+def test_the_reserved_places_are_for_polls_with_a_position() -> None:
     hub = new_hub(total=3, reserved=1)
     parked(hub), parked(hub, OTHER)
     newcomer, follower = joined(hub, order_feed(3)), joined(hub, order_feed(4))
@@ -372,7 +374,7 @@ def test_the_last_places_of_a_node_are_for_those_who_come_with_a_position() -> N
     assert refused.value.limit == 3
 
 
-def test_one_client_may_hold_only_so_many_whatever_it_asks_for() -> None:
+def test_a_client_has_a_cap_over_all_feeds() -> None:
     hub = new_hub(per_client=2)
     first = parked(hub, client_id="greedy")
     parked(hub, OTHER, client_id="greedy")
@@ -386,14 +388,14 @@ def test_one_client_may_hold_only_so_many_whatever_it_asks_for() -> None:
     assert hub.park(third, 1, 30.0) == Held()
 
 
-def test_polls_that_read_do_not_count_against_the_caps() -> None:
+def test_reading_polls_do_not_count_against_the_caps() -> None:
     hub = new_hub(per_feed=1, total=1)
     for _ in range(5):
         joined(hub)
     assert parked(hub).parked
 
 
-def test_a_full_feed_still_passes_on_news_that_came_while_reading() -> None:
+def test_a_full_feed_returns_news_that_came_during_a_read() -> None:
     hub = new_hub(per_feed=1)
     parked(hub, position=9)
     reading = joined(hub)
@@ -404,7 +406,7 @@ def test_a_full_feed_still_passes_on_news_that_came_while_reading() -> None:
 # Drain
 
 
-def test_a_drain_spreads_all_deadlines_over_its_window_and_goes_on_waking() -> None:
+def test_a_drain_spreads_deadlines_and_still_wakes_polls() -> None:
     hub = new_hub()
     drawn = iter([0.0, 1.0, 0.5, 0.9])
     at_once, last, middle = (parked(hub, order_feed(n), until_s=30.0) for n in range(1, 4))
@@ -418,10 +420,10 @@ def test_a_drain_spreads_all_deadlines_over_its_window_and_goes_on_waking() -> N
     assert hub.news(order_feed(2), 2) == [last]
     newcomer = joined(hub)
     assert hub.park(newcomer, 1, 30.0) == Held()
-    assert hub.expire(20.0) == [newcomer], "nobody is held beyond the window"
+    assert hub.expire(20.0) == [newcomer], "no poll is held beyond the window"
 
 
-def test_a_closed_hub_hands_back_all_that_is_held_and_holds_nothing_from_then_on() -> None:
+def test_a_closed_hub_hands_back_and_holds_no_poll() -> None:
     hub = new_hub()
     held = {parked(hub), parked(hub), parked(hub, OTHER)}
     reading = joined(hub)
@@ -431,7 +433,7 @@ def test_a_closed_hub_hands_back_all_that_is_held_and_holds_nothing_from_then_on
     assert hub.park(joined(hub, OTHER), 1, 30.0) is Parking.DRAINING
 
 
-def test_closing_does_not_hide_news_from_a_poll_that_reads() -> None:
+def test_a_reading_poll_gets_its_news_after_close() -> None:
     hub = new_hub()
     reading = joined(hub)
     hub.news(FEED, 2)
@@ -439,7 +441,7 @@ def test_closing_does_not_hide_news_from_a_poll_that_reads() -> None:
     assert hub.park(reading, 1, 30.0) is Parking.NEWS
 
 
-def test_watching_is_known_by_feed() -> None:
+def test_a_feed_is_watched_while_it_has_polls() -> None:
     hub = new_hub()
     poll = joined(hub)
     assert (hub.is_watched(FEED), hub.is_watched(OTHER), hub.feeds_watched) == (True, False, 1)
@@ -451,18 +453,18 @@ def test_watching_is_known_by_feed() -> None:
 
 
 class Waiter:
-    """Can be asked whether it still exists."""
+    """A waiter that weak references can point to."""
 
 
 @dataclass(eq=False)
 class Modelled:
-    """A poll as the oracle sees it: `state` is reading, parked or gone; `seen` is what its last read returned."""
+    """A poll in the model: `state` is reading, parked or gone; `seen` is the version of its last read."""
 
     poll: Poll[Waiter]
     number: int
     state: str = "reading"
     seen: int | None = None
-    heard: int = 0
+    announced: int = 0
     position: int = 0
     until_s: float = 0.0
     waiter: weakref.ref[Waiter] = field(init=False)
@@ -487,7 +489,7 @@ class Modelled:
 
 
 class AnySchedule(RuleBasedStateMachine):
-    """Polls join, read, park, leave and end in any order while the feeds change. The oracle is a list of polls."""
+    """Polls join, read, park, leave and end in random order while feeds change. The model is a list of polls."""
 
     feeds = st.sampled_from([order_feed(n) for n in range(2)])
     clients = st.sampled_from([None, None, "a", "b"])
@@ -514,7 +516,7 @@ class AnySchedule(RuleBasedStateMachine):
         return [m for m in self.polls if m.state == state and feed in (None, m.poll.feed)]
 
     def has_gone(self, modelled: Modelled) -> None:
-        """It has left the hub, which no operation may undo; the machine keeps no reference to it."""
+        """Record that the poll is gone for good, and drop the reference to it."""
         assert not modelled.poll.parked
         assert self.hub.leave(modelled.poll) is False
         self.polls.remove(modelled)
@@ -548,10 +550,10 @@ class AnySchedule(RuleBasedStateMachine):
     def expected(
         self, modelled: Modelled, position: int, resuming: bool
     ) -> Parking | Modelled | type[Overloaded] | None:
-        """What comes of parking it: a refusal, the poll that gives way, or None: held."""
+        """Return the expected result: a refusal, the superseded poll, or None for held."""
         poll = modelled.poll
         assert modelled.seen is not None
-        if modelled.heard > modelled.seen:
+        if modelled.announced > modelled.seen:
             return Parking.NEWS
         if self.drained:
             return Parking.DRAINING
@@ -620,7 +622,7 @@ class AnySchedule(RuleBasedStateMachine):
         for m in expected:
             self.has_gone(m)
         for m in self.those("reading", feed):
-            m.heard = max(m.heard, version)
+            m.announced = max(m.announced, version)
 
     @rule(by_s=st.floats(0.0, 3.0))
     def time_passes(self, by_s: float) -> None:
@@ -634,7 +636,7 @@ class AnySchedule(RuleBasedStateMachine):
                 assert m.poll not in due
             if m.poll in due:
                 due.remove(m.poll)
-                m.state, m.seen, m.heard = "reading", None, 0
+                m.state, m.seen, m.announced = "reading", None, 0
         assert due == []
 
     @precondition(lambda self: self.polls)
@@ -663,7 +665,7 @@ class AnySchedule(RuleBasedStateMachine):
         self.drained = True
 
     @invariant()
-    def nobody_sleeps_over_news(self) -> None:
+    def parked_polls_have_no_news(self) -> None:
         for m in self.those("parked"):
             assert m.poll.parked
             assert m.poll.position == m.position >= self.versions[m.poll.feed]

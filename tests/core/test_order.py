@@ -1,4 +1,4 @@
-"""The rules of an order's life: PROTOCOL.md section 1."""
+"""The rules of an order: PROTOCOL.md section 1."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, Chang
 START_MS = 1_795_342_530_000
 PROGRESSION = ["confirmed", "preparing", "ready", "picked_up", "delivered"]
 
-# Written out from the contract, on purpose not from core/order.py. `undo` and `restore` are what staff can do with
-# {"undo": true}; going back to `confirmed` is one of them.
+# Written from the contract and not from core/transitions.py. `undo` and `restore` need {"undo": true}.
 TABLE = {
     # from \ to     confirmed  preparing  ready      picked_up  delivered  cancelled
     "confirmed": "  same       yes        skip       skip       skip       yes      ",
@@ -67,7 +66,7 @@ def assign(courier_id: str, **fields: object) -> AssignCourier:
 
 
 def after(order: Order, *changes: Change | str, now_ms: int | None = None) -> Order:
-    """The order after all of these, one second apart unless told when."""
+    """Return the order after all of these, one second apart without `now_ms`."""
     for one in changes:
         at_ms = order.updated_at_ms + 1_000 if now_ms is None else now_ms
         event = advance(order, change(one) if isinstance(one, str) else one, at_ms)
@@ -77,14 +76,14 @@ def after(order: Order, *changes: Change | str, now_ms: int | None = None) -> Or
 
 
 def at(status: str) -> Order:
-    """An order that came to `status` by the road, every step of it; a cancelled one is cancelled while ready."""
+    """Return an order that took every step to `status`; a cancelled one was cancelled while ready."""
     if status == "cancelled":
         return after(at("ready"), change("cancelled", reason="sold out"))
     return after(new_order(), *PROGRESSION[1 : PROGRESSION.index(status) + 1])
 
 
-def decided(order: Order, asked: Change, now_ms: int | None = None) -> Event | None:
-    return advance(order, asked, order.updated_at_ms + 1_000 if now_ms is None else now_ms)
+def decided(order: Order, requested: Change, now_ms: int | None = None) -> Event | None:
+    return advance(order, requested, order.updated_at_ms + 1_000 if now_ms is None else now_ms)
 
 
 # The table
@@ -153,17 +152,17 @@ def test_an_undo_follows_the_table(start: str, to: str, cell: str) -> None:
         ("cancelled", ""),
     ],
 )
-def test_the_legal_next_statuses_are_those_of_a_plain_update(status: str, expected: str) -> None:
+def test_legal_next_has_the_statuses_of_a_plain_update(status: str, expected: str) -> None:
     assert at(status).legal_next() == tuple(expected.split())
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_only_delivered_and_cancelled_have_ended(status: str) -> None:
+def test_only_delivered_and_cancelled_are_final(status: str) -> None:
     assert Status(status).ended is (status in ("delivered", "cancelled"))
 
 
 @pytest.mark.parametrize("reason", [None, ""])
-def test_cancelling_a_picked_up_order_needs_a_reason_that_says_something(reason: str | None) -> None:
+def test_cancelling_after_pick_up_needs_a_reason(reason: str | None) -> None:
     with pytest.raises(ReasonRequired):
         decided(at("picked_up"), change("cancelled", reason=reason))
 
@@ -174,11 +173,11 @@ def test_cancelling_before_pick_up_needs_no_reason(status: str) -> None:
     assert order.cancellation == Cancellation(by="test", reason=None)
 
 
-def test_a_cancelled_order_says_who_cancelled_it_and_why() -> None:
+def test_a_cancellation_has_its_actor_and_reason() -> None:
     assert at("cancelled").cancellation == Cancellation(by="test", reason="sold out")
 
 
-def test_a_restored_order_is_not_cancelled_any_more_and_a_second_cancellation_counts() -> None:
+def test_a_second_cancellation_replaces_the_first() -> None:
     restored = after(at("cancelled"), undo("ready"))
     assert restored.cancellation is None
     again = after(restored, change("cancelled", reason="really sold out"))
@@ -188,7 +187,7 @@ def test_a_restored_order_is_not_cancelled_any_more_and_a_second_cancellation_co
 # Undo
 
 
-def test_an_undo_at_the_very_end_of_its_window_is_allowed_and_one_millisecond_later_is_not() -> None:
+def test_the_undo_window_includes_its_last_millisecond() -> None:
     order = at("preparing")
     end_ms = order.updated_at_ms + 120_000
     assert decided(order, undo("confirmed", undo_window_ms=120_000), end_ms) is not None
@@ -201,7 +200,7 @@ def test_an_undo_at_the_very_end_of_its_window_is_allowed_and_one_millisecond_la
     )
 
 
-def test_a_refused_step_back_says_whether_an_undo_would_be_possible_now() -> None:
+def test_a_refused_step_back_tells_if_an_undo_is_possible() -> None:
     order = after(new_order(), "preparing", "ready")
     end_ms = order.updated_at_ms + 120_000
     for to, window_ms, now_ms, possible in [
@@ -218,19 +217,17 @@ def test_a_refused_step_back_says_whether_an_undo_would_be_possible_now() -> Non
         assert illegal.value.undo_possible is possible
 
 
-def test_without_a_window_an_undo_is_allowed_a_year_later() -> None:
+def test_without_a_window_an_undo_is_always_allowed() -> None:
     order = at("delivered")
     assert decided(order, undo("picked_up"), order.updated_at_ms + 365 * 86_400_000) is not None
 
 
-def test_the_window_is_measured_from_when_the_undone_event_was_recorded_not_from_when_it_is_said_to_have_happened() -> (
-    None
-):
+def test_the_undo_window_starts_when_the_event_was_recorded() -> None:
     order = after(new_order(), change("preparing", occurred_at_ms=START_MS - 3_600_000))
     assert decided(order, undo("confirmed", undo_window_ms=1_000), order.updated_at_ms + 1_000) is not None
 
 
-def test_restoring_a_cancelled_order_has_the_same_window() -> None:
+def test_restoring_has_the_undo_window() -> None:
     order = at("cancelled")
     assert decided(order, undo("ready", undo_window_ms=5), order.updated_at_ms + 5) is not None
     with pytest.raises(UndoWindowPassed):
@@ -264,7 +261,7 @@ def test_an_undo_names_the_event_it_undoes(way: list[Change | str], back_to: str
     assert event.undoes == undone
 
 
-def test_the_window_of_an_undo_over_several_steps_is_that_of_the_earliest() -> None:
+def test_the_window_of_several_steps_is_the_earliest_ones() -> None:
     early = after(new_order(), "preparing")
     order = after(early, "ready", now_ms=early.updated_at_ms + 60_000)
     now_ms = order.updated_at_ms + 61_000
@@ -275,7 +272,7 @@ def test_the_window_of_an_undo_over_several_steps_is_that_of_the_earliest() -> N
 
 
 @pytest.mark.parametrize("had", ["confirmed", "preparing", "ready", "picked_up"])
-def test_a_cancelled_order_is_restored_only_to_the_status_it_had(had: str) -> None:
+def test_a_cancelled_order_returns_only_to_its_last_status(had: str) -> None:
     order = after(at(had), change("cancelled", reason="mistake"))
     for to in PROGRESSION:
         if to == had:
@@ -285,14 +282,14 @@ def test_a_cancelled_order_is_restored_only_to_the_status_it_had(had: str) -> No
                 decided(order, undo(to))
 
 
-def test_an_order_cancelled_after_an_undo_is_restored_to_where_the_undo_had_gone_back() -> None:
+def test_restoring_after_an_undo_returns_to_the_undone_status() -> None:
     order = after(new_order(), "preparing", "ready", undo("preparing"), "cancelled")
     with pytest.raises(IllegalTransition):
         decided(order, undo("ready"))
     assert after(order, undo("preparing")).status == "preparing"
 
 
-def test_a_courier_assigned_before_the_cancellation_does_not_hide_the_status_it_had() -> None:
+def test_an_assignment_does_not_change_the_restored_status() -> None:
     order = after(at("ready"), assign("d1"), "cancelled")
     assert after(order, undo("ready")).status == "ready"
 
@@ -300,14 +297,14 @@ def test_a_courier_assigned_before_the_cancellation_does_not_hide_the_status_it_
 # Times
 
 
-def test_an_event_of_the_past_keeps_both_of_its_times() -> None:
+def test_a_past_event_keeps_both_times() -> None:
     event = decided(new_order(), change("preparing", occurred_at_ms=START_MS - 60_000), START_MS + 5_000)
     assert event is not None
     assert (event.at_ms, event.recorded_at_ms) == (START_MS - 60_000, START_MS + 5_000)
 
 
 @pytest.mark.parametrize("ahead_ms", [0, 1, 10**15])
-def test_an_event_of_the_future_happened_now(ahead_ms: int) -> None:
+def test_a_future_event_gets_the_current_time(ahead_ms: int) -> None:
     now_ms = START_MS + 5_000
     event = decided(new_order(), change("preparing", occurred_at_ms=now_ms + ahead_ms), now_ms)
     assert event is not None
@@ -315,7 +312,7 @@ def test_an_event_of_the_future_happened_now(ahead_ms: int) -> None:
 
 
 @pytest.mark.parametrize("back_ms", [0, 1, 86_400_000])
-def test_updated_at_increases_when_the_clock_stands_still_or_goes_back(back_ms: int) -> None:
+def test_updated_at_increases_without_the_clock(back_ms: int) -> None:
     order = new_order()
     for version, step in enumerate(["preparing", assign("d1"), "ready", undo("preparing"), "cancelled"], start=2):
         order = after(order, step, now_ms=START_MS - back_ms)
@@ -338,31 +335,33 @@ def test_a_change_on_another_version_is_refused(make: type[ChangeStatus], versio
     assert failed.value.order is order
 
 
-@pytest.mark.parametrize("asked", [change("ready", expected_version=2), change("ready", if_match=frozenset({1, 2, 9}))])
-def test_a_change_on_the_current_version_is_made(asked: ChangeStatus) -> None:
-    assert decided(at("preparing"), asked) is not None
+@pytest.mark.parametrize(
+    "requested", [change("ready", expected_version=2), change("ready", if_match=frozenset({1, 2, 9}))]
+)
+def test_a_change_on_the_current_version_is_made(requested: ChangeStatus) -> None:
+    assert decided(at("preparing"), requested) is not None
 
 
-def test_an_if_match_that_names_no_version_at_all_matches_nothing() -> None:
+def test_an_if_match_without_versions_matches_nothing() -> None:
     with pytest.raises(PreconditionFailed):
         decided(at("preparing"), change("ready", if_match=frozenset()))
 
 
 @pytest.mark.parametrize("condition", [{"expected_version": 1}, {"if_match": frozenset({1})}])
-def test_repeating_a_conditional_change_that_was_made_is_no_conflict(condition: dict[str, object]) -> None:
+def test_a_repeated_conditional_change_is_no_conflict(condition: dict[str, object]) -> None:
     """RFC 9110, 13.1.1: the retry of a change whose answer was lost."""
     assert decided(at("preparing"), change("preparing", **condition)) is None
     assert decided(after(new_order(), assign("d1")), assign("d1", **condition)) is None
 
 
 @pytest.mark.parametrize("condition", [{"expected_version": 1}, {"if_match": frozenset({1})}])
-def test_a_retry_is_a_conflict_once_something_else_has_happened(condition: dict[str, object]) -> None:
+def test_a_retry_after_another_change_is_a_conflict(condition: dict[str, object]) -> None:
     with pytest.raises((VersionConflict, PreconditionFailed)):
         decided(after(at("preparing"), assign("d1")), change("preparing", **condition))
 
 
 @pytest.mark.parametrize("condition", [{"expected_version": 9}, {"if_match": frozenset({9})}])
-def test_a_lost_condition_comes_before_an_illegal_transition(condition: dict[str, object]) -> None:
+def test_a_failed_condition_precedes_an_illegal_transition(condition: dict[str, object]) -> None:
     with pytest.raises((VersionConflict, PreconditionFailed)):
         decided(at("delivered"), change("preparing", **condition))
 
@@ -371,7 +370,7 @@ def test_a_lost_condition_comes_before_an_illegal_transition(condition: dict[str
 
 
 def full_order() -> Order:
-    """To and fro until no more is accepted."""
+    """Return an order with changes to and fro until its log is full."""
     order = after(new_order(), "preparing")
     while order.version < MAX_EVENTS:
         order = after(order, "ready" if order.status == "preparing" else undo("preparing"))
@@ -382,9 +381,9 @@ def test_a_full_log_accepts_only_the_end_of_the_order() -> None:
     order = full_order()
     assert order.version == len(order.timeline) == MAX_EVENTS
     other = "ready" if order.status == "preparing" else "picked_up"
-    for asked in (change(other), undo("confirmed"), assign("d1")):
+    for requested in (change(other), undo("confirmed"), assign("d1")):
         with pytest.raises(OrderLogFull) as full:
-            decided(order, asked)
+            decided(order, requested)
         assert full.value.max_events == MAX_EVENTS
     assert decided(order, change(order.status.value)) is None
     assert after(order, "delivered").version == MAX_EVENTS + 1
@@ -397,7 +396,7 @@ def test_a_full_log_accepts_only_the_end_of_the_order() -> None:
 
 
 @pytest.mark.parametrize("status", ["confirmed", "preparing", "ready", "picked_up"])
-def test_a_courier_is_assigned_and_replaced_without_a_change_of_status(status: str) -> None:
+def test_an_assignment_keeps_the_status(status: str) -> None:
     order = after(at(status), assign("d1"), assign("d2"))
     assert (order.courier_id, order.status) == ("d2", status)
     assert [(e.type, e.courier_id, e.status) for e in order.timeline[-2:]] == [
@@ -406,19 +405,19 @@ def test_a_courier_is_assigned_and_replaced_without_a_change_of_status(status: s
     ]
 
 
-def test_the_same_courier_again_is_no_change_even_once_the_order_has_ended() -> None:
+def test_the_same_courier_again_is_no_change() -> None:
     order = after(new_order(), assign("d1"))
     assert decided(order, assign("d1")) is None
     assert decided(after(order, "delivered"), assign("d1")) is None
 
 
 @pytest.mark.parametrize("status", ["delivered", "cancelled"])
-def test_an_ended_order_gets_no_courier(status: str) -> None:
+def test_a_final_order_gets_no_courier(status: str) -> None:
     with pytest.raises(OrderEnded):
         decided(at(status), assign("d1"))
 
 
-def test_a_courier_known_from_the_start_is_in_the_first_event() -> None:
+def test_the_first_event_has_the_courier_of_a_new_order() -> None:
     order = create(7, NewOrder(customer_id="c1", restaurant_id="r1", courier_id="d1"), START_MS)
     assert (order.courier_id, order.timeline[0].courier_id) == ("d1", "d1")
     assert as_created(after(order, assign("d2"), "preparing")) == order
@@ -427,14 +426,14 @@ def test_a_courier_known_from_the_start_is_in_the_first_event() -> None:
 # Snapshots
 
 
-def test_events_after_a_version_are_a_slice_and_any_version_has_an_answer() -> None:
+def test_events_after_any_version_are_a_slice() -> None:
     order = at("ready")
     assert [event.version for event in order.events_after(1)] == [2, 3]
     assert order.events_after(3) == order.events_after(99) == ()
     assert order.events_after(0) == order.events_after(-5) == order.timeline
 
 
-def test_an_event_that_is_not_the_next_version_is_not_applied() -> None:
+def test_only_the_next_version_is_applied() -> None:
     order = at("ready")
     for event in (order.timeline[-1], at("delivered").timeline[-1]):
         with pytest.raises(ValueError, match="does not follow"):
@@ -442,7 +441,7 @@ def test_an_event_that_is_not_the_next_version_is_not_applied() -> None:
 
 
 class OrderLife(RuleBasedStateMachine):
-    """Anybody asks for anything, with a clock that jumps. Whatever is refused changes nothing."""
+    """Random changes with a clock that jumps. A refused change has no effect."""
 
     statuses = st.sampled_from(Status)
     moments = st.integers(-10_000, 200_000)
@@ -476,7 +475,7 @@ class OrderLife(RuleBasedStateMachine):
         expected: int | None,
         window_ms: int | None,
     ) -> None:
-        self.ask(
+        self.request(
             ChangeStatus(
                 7,
                 to,
@@ -491,28 +490,28 @@ class OrderLife(RuleBasedStateMachine):
 
     @rule(courier_id=st.sampled_from(["d1", "d2"]))
     def assign_courier(self, courier_id: str) -> None:
-        self.ask(AssignCourier(7, courier_id, "anyone"))
+        self.request(AssignCourier(7, courier_id, "anyone"))
 
     @precondition(lambda self: not self.order.status.ended)
     @rule()
     def take_the_next_step(self) -> None:
-        self.ask(ChangeStatus(7, self.order.legal_next()[0], "anyone"))
+        self.request(ChangeStatus(7, self.order.legal_next()[0], "anyone"))
         assert self.order is self.history[-1]
 
-    def ask(self, asked: Change) -> None:
+    def request(self, requested: Change) -> None:
         before = self.order
         refusal: OrderConflict | None = None
         try:
-            event = advance(before, asked, self.now_ms)
+            event = advance(before, requested, self.now_ms)
         except OrderConflict as error:
             refusal = error
         if refusal is not None:
             assert refusal.order is before
             return
-        if isinstance(asked, ChangeStatus):
-            assert (event is None) == (before.status is asked.to)
+        if isinstance(requested, ChangeStatus):
+            assert (event is None) == (before.status is requested.to)
         else:
-            assert (event is None) == (before.courier_id == asked.courier_id)
+            assert (event is None) == (before.courier_id == requested.courier_id)
         if event is None:
             return
         assert event.at_ms <= event.recorded_at_ms

@@ -1,4 +1,4 @@
-"""Polls of a customer, a restaurant or a courier: where they differ from those of an order."""
+"""Polls of the feed of a customer, restaurant or courier: differences from polls of an order."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def at(version: int, snapshot: int = 0) -> Cursor:
         pytest.param(PollRequest(cursor=at(8), timeout_s=0.0), Answer(NOW, Reason.RESET, None), id="3.9 without time"),
     ],
 )
-def test_the_table_is_that_of_orders(request_: PollRequest, expected: Answer | Hold) -> None:
+def test_a_feed_is_decided_by_the_table_of_orders(request_: PollRequest, expected: Answer | Hold) -> None:
     left_s = 30.0 if request_.timeout_s is None else request_.timeout_s
     assert decide(request_, NOW, EPOCH, left_s) == expected
 
@@ -71,19 +71,19 @@ def test_a_feed_never_ends() -> None:
 
 
 @pytest.mark.parametrize(("position", "reason"), [(6, "changed"), (7, "drain"), (8, "reset")])
-def test_a_node_that_goes_away_says_so_only_when_it_has_no_news(position: int, reason: str) -> None:
+def test_a_drained_poll_gets_its_news_first(position: int, reason: str) -> None:
     assert decide_drained(position, NOW).reason == reason
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_news_lacks_what_changed_until_that_is_read(reason: Reason) -> None:
+def test_news_of_a_feed_lacks_its_changes(reason: Reason) -> None:
     news = reason in ("snapshot", "changed", "reset")
     assert Answer(NOW, reason, 7).lacks_changes is news
     assert Answer(order_in("ready"), reason, 1).lacks_changes is False
     assert Answer(NOW, reason, 7).events == ()
 
 
-# What may be asked
+# Parameters
 
 
 @pytest.mark.parametrize("kind", PARTIES)
@@ -116,9 +116,7 @@ def test_an_order_has_no_pages() -> None:
         (["ready", "preparing", "delivered"], 30),
     ],
 )
-def test_the_interval_is_that_of_the_order_that_wants_the_shortest_and_never_0(
-    statuses: list[str], interval_s: int
-) -> None:
+def test_a_feed_has_the_shortest_interval_of_its_orders(statuses: list[str], interval_s: int) -> None:
     orders = tuple(map(order_in, statuses))
     assert next_poll_interval_s(FeedState(BOARD, FeedChanges(3, orders))) == interval_s
 
@@ -126,7 +124,7 @@ def test_the_interval_is_that_of_the_order_that_wants_the_shortest_and_never_0(
 # Pages
 
 
-def test_a_page_has_the_oldest_changes_in_their_order() -> None:
+def test_a_page_has_the_oldest_changes_first() -> None:
     one, two, three = (order_in("ready", id_) for id_ in (1, 2, 3))
     entries = [(4, two), (6, 77), (8, three), (9, one)]
     assert build_page(9, entries, limit=4) == FeedChanges(9, (two, three, one), (77,))
@@ -135,7 +133,7 @@ def test_a_page_has_the_oldest_changes_in_their_order() -> None:
     assert build_page(9, [], limit=1) == FeedChanges(9)
 
 
-def test_a_page_ends_before_an_order_that_would_make_it_too_large() -> None:
+def test_a_page_ends_before_an_order_that_is_too_large() -> None:
     sizes = (400_000, 500_000, 300_000, 2_000_000, 1)
     orders = [create(n, NewOrder("c1", "r1", details=Details(note="x" * size)), 1_000) for n, size in enumerate(sizes)]
     entries = list(enumerate(orders, start=1))
@@ -147,13 +145,13 @@ def test_a_page_ends_before_an_order_that_would_make_it_too_large() -> None:
     assert [each.version for each in pages] == [2, 3, 4, 5]
 
 
-def test_a_page_takes_one_entry_more_than_fits() -> None:
+def test_a_page_consumes_one_entry_more_than_fits() -> None:
     entries = iter([(version, version) for version in range(1, 9)])
     assert build_page(8, entries, limit=3).more
     assert next(entries) == (5, 5)
 
 
-def test_a_page_is_of_a_snapshot_until_it_has_come_to_its_beginning() -> None:
+def test_a_page_keeps_its_snapshot_until_its_end() -> None:
     entries: list[tuple[int, Order | int]] = [(4, 1), (6, 2), (8, 3)]
     assert build_page(9, entries, limit=1, snapshot=7).snapshot == 7
     assert build_page(9, entries, limit=2, snapshot=7).snapshot == 7
@@ -162,7 +160,7 @@ def test_a_page_is_of_a_snapshot_until_it_has_come_to_its_beginning() -> None:
 
 
 @given(st.sets(st.integers(1, 60), max_size=20), st.integers(1, 8))
-def test_one_page_after_the_other_is_all_of_it_once_and_in_order(versions: set[int], limit: int) -> None:
+def test_consecutive_pages_have_every_entry_once(versions: set[int], limit: int) -> None:
     entries: list[tuple[int, Order | int]] = [(version, version * 10) for version in sorted(versions)]
     read: list[int] = []
     after, more = 0, True

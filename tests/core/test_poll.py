@@ -1,4 +1,4 @@
-"""What a poll is answered, and when: the decision table of PROTOCOL.md section 3."""
+"""The decision on a poll: the table of PROTOCOL.md section 3."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MAX_TIMEOUT_S = 120.0
 
 
 def order_at(*statuses: str) -> Order:
-    """An order that went through `statuses`, a second apart: version 1 at START_MS."""
+    """Return an order after `statuses`, a second apart: version 1 at START_MS."""
     order = create(7, NewOrder(customer_id="c1", restaurant_id="r1"), START_MS)
     for status in statuses:
         event = advance(order, ChangeStatus(7, Status(status), "test"), order.updated_at_ms + 1_000)
@@ -55,7 +55,7 @@ def cursor(version: int, epoch: str = EPOCH) -> Cursor:
     return Cursor(epoch, version)
 
 
-def asked(**fields: Any) -> PollRequest:
+def make(**fields: Any) -> PollRequest:
     return PollRequest(**fields)
 
 
@@ -65,52 +65,52 @@ def decided(request: PollRequest, order: Order) -> Answer | Hold:
 
 ANSWERED = [
     # requirement, request, order, reason, position
-    pytest.param(asked(), ACTIVE, "snapshot", None, id="3.5 nothing at all"),
-    pytest.param(asked(), ENDED, "snapshot", None, id="3.5 nothing at all, ended"),
-    pytest.param(asked(wait_s=5.0), ACTIVE, "snapshot", None, id="3.5 only Prefer"),
-    pytest.param(asked(client_id="me"), ACTIVE, "snapshot", None, id="3.5 only a client id"),
-    pytest.param(asked(timeout_s=0.0), ACTIVE, "timeout", 3, id="3.6 and 3.11 no position, timeout 0"),
-    pytest.param(asked(timeout_s=30.0), ENDED, "terminal", 3, id="3.6 and 3.10 no position but a timeout, ended"),
-    pytest.param(asked(cursor=cursor(2)), ACTIVE, "changed", 2, id="3.8 cursor one behind"),
-    pytest.param(asked(cursor=cursor(0)), ACTIVE, "changed", 0, id="3.8 cursor before the first version"),
-    pytest.param(asked(cursor=cursor(2), timeout_s=30.0), ACTIVE, "changed", 2, id="3.8 with a timeout"),
-    pytest.param(asked(cursor=cursor(2), timeout_s=0.0), ACTIVE, "changed", 2, id="3.8 with timeout 0"),
-    pytest.param(asked(etag=cursor(1)), ACTIVE, "changed", 1, id="3.8 etag behind"),
-    pytest.param(asked(last_update_ms=BEFORE_MS), ACTIVE, "changed", 2, id="3.8 last_update behind"),
-    pytest.param(asked(last_update_ms=CURRENT_MS - 1), ACTIVE, "changed", 2, id="3.8 last_update a millisecond behind"),
-    pytest.param(asked(last_update_ms=0), ACTIVE, "changed", 0, id="3.8 last_update before the order"),
-    pytest.param(asked(cursor=cursor(2)), ENDED, "changed", 2, id="3.8 before 3.10"),
-    pytest.param(asked(cursor=cursor(3, "ffff")), ACTIVE, "reset", None, id="3.7 cursor of another epoch"),
-    pytest.param(asked(cursor=cursor(9, "ffff")), ACTIVE, "reset", None, id="3.7 before 3.9"),
-    pytest.param(asked(cursor=cursor(1, "ffff")), ENDED, "reset", None, id="3.7 before 3.8 and 3.10"),
-    pytest.param(asked(etag=cursor(3, "ffff")), ACTIVE, "reset", None, id="3.7 etag of another epoch"),
-    pytest.param(asked(cursor=cursor(3)), ENDED, "terminal", 3, id="3.10 delivered"),
-    pytest.param(asked(cursor=cursor(3)), CANCELLED, "terminal", 3, id="3.10 cancelled"),
-    pytest.param(asked(cursor=cursor(3), timeout_s=0.0), ENDED, "terminal", 3, id="3.10 with timeout 0"),
-    pytest.param(asked(etag=cursor(3)), ENDED, "terminal", 3, id="3.10 etag"),
-    pytest.param(asked(any_etag=True), ENDED, "terminal", 3, id="3.10 If-None-Match: *"),
-    pytest.param(asked(last_update_ms=CURRENT_MS), ENDED, "terminal", 3, id="3.10 last_update"),
-    pytest.param(asked(last_update_ms=FUTURE_MS), ENDED, "terminal", 3, id="3.10 last_update in the future"),
-    pytest.param(asked(cursor=cursor(3), timeout_s=0.0), ACTIVE, "timeout", 3, id="3.11 timeout 0"),
-    pytest.param(asked(cursor=cursor(3), wait_s=0.0), ACTIVE, "timeout", 3, id="3.11 Prefer: wait=0"),
-    pytest.param(asked(cursor=cursor(4), timeout_s=0.0), ACTIVE, "reset", None, id="3.9 ahead with timeout 0"),
-    pytest.param(asked(cursor=cursor(4), timeout_s=30.0), ENDED, "reset", None, id="3.9 ahead of an ended order"),
-    pytest.param(asked(etag=cursor(9)), CANCELLED, "reset", None, id="3.9 etag ahead of an ended order"),
+    pytest.param(make(), ACTIVE, "snapshot", None, id="3.5 nothing at all"),
+    pytest.param(make(), ENDED, "snapshot", None, id="3.5 nothing at all, ended"),
+    pytest.param(make(wait_s=5.0), ACTIVE, "snapshot", None, id="3.5 only Prefer"),
+    pytest.param(make(client_id="me"), ACTIVE, "snapshot", None, id="3.5 only a client id"),
+    pytest.param(make(timeout_s=0.0), ACTIVE, "timeout", 3, id="3.6 and 3.11 no position, timeout 0"),
+    pytest.param(make(timeout_s=30.0), ENDED, "terminal", 3, id="3.6 and 3.10 no position but a timeout, ended"),
+    pytest.param(make(cursor=cursor(2)), ACTIVE, "changed", 2, id="3.8 cursor one behind"),
+    pytest.param(make(cursor=cursor(0)), ACTIVE, "changed", 0, id="3.8 cursor before the first version"),
+    pytest.param(make(cursor=cursor(2), timeout_s=30.0), ACTIVE, "changed", 2, id="3.8 with a timeout"),
+    pytest.param(make(cursor=cursor(2), timeout_s=0.0), ACTIVE, "changed", 2, id="3.8 with timeout 0"),
+    pytest.param(make(etag=cursor(1)), ACTIVE, "changed", 1, id="3.8 etag behind"),
+    pytest.param(make(last_update_ms=BEFORE_MS), ACTIVE, "changed", 2, id="3.8 last_update behind"),
+    pytest.param(make(last_update_ms=CURRENT_MS - 1), ACTIVE, "changed", 2, id="3.8 last_update a millisecond behind"),
+    pytest.param(make(last_update_ms=0), ACTIVE, "changed", 0, id="3.8 last_update before the order"),
+    pytest.param(make(cursor=cursor(2)), ENDED, "changed", 2, id="3.8 before 3.10"),
+    pytest.param(make(cursor=cursor(3, "ffff")), ACTIVE, "reset", None, id="3.7 cursor of another epoch"),
+    pytest.param(make(cursor=cursor(9, "ffff")), ACTIVE, "reset", None, id="3.7 before 3.9"),
+    pytest.param(make(cursor=cursor(1, "ffff")), ENDED, "reset", None, id="3.7 before 3.8 and 3.10"),
+    pytest.param(make(etag=cursor(3, "ffff")), ACTIVE, "reset", None, id="3.7 etag of another epoch"),
+    pytest.param(make(cursor=cursor(3)), ENDED, "terminal", 3, id="3.10 delivered"),
+    pytest.param(make(cursor=cursor(3)), CANCELLED, "terminal", 3, id="3.10 cancelled"),
+    pytest.param(make(cursor=cursor(3), timeout_s=0.0), ENDED, "terminal", 3, id="3.10 with timeout 0"),
+    pytest.param(make(etag=cursor(3)), ENDED, "terminal", 3, id="3.10 etag"),
+    pytest.param(make(any_etag=True), ENDED, "terminal", 3, id="3.10 If-None-Match: *"),
+    pytest.param(make(last_update_ms=CURRENT_MS), ENDED, "terminal", 3, id="3.10 last_update"),
+    pytest.param(make(last_update_ms=FUTURE_MS), ENDED, "terminal", 3, id="3.10 last_update in the future"),
+    pytest.param(make(cursor=cursor(3), timeout_s=0.0), ACTIVE, "timeout", 3, id="3.11 timeout 0"),
+    pytest.param(make(cursor=cursor(3), wait_s=0.0), ACTIVE, "timeout", 3, id="3.11 Prefer: wait=0"),
+    pytest.param(make(cursor=cursor(4), timeout_s=0.0), ACTIVE, "reset", None, id="3.9 ahead with timeout 0"),
+    pytest.param(make(cursor=cursor(4), timeout_s=30.0), ENDED, "reset", None, id="3.9 ahead of an ended order"),
+    pytest.param(make(etag=cursor(9)), CANCELLED, "reset", None, id="3.9 etag ahead of an ended order"),
 ]
 
 HELD = [
-    pytest.param(asked(timeout_s=30.0), ACTIVE, Hold(3, 30.0), id="3.6 no position but a timeout"),
-    pytest.param(asked(cursor=cursor(3)), ACTIVE, Hold(3, 30.0), id="3.11 cursor"),
-    pytest.param(asked(cursor=cursor(3), timeout_s=0.5), ACTIVE, Hold(3, 0.5), id="3.11 decimal timeout"),
-    pytest.param(asked(cursor=cursor(3), timeout_s=999.0), ACTIVE, Hold(3, 120.0), id="3.11 clamped timeout"),
-    pytest.param(asked(cursor=cursor(3), wait_s=7.0), ACTIVE, Hold(3, 7.0), id="3.11 Prefer"),
-    pytest.param(asked(etag=cursor(3)), ACTIVE, Hold(3, 30.0), id="3.11 etag"),
-    pytest.param(asked(any_etag=True), ACTIVE, Hold(3, 30.0), id="3.11 If-None-Match: *"),
-    pytest.param(asked(last_update_ms=CURRENT_MS), ACTIVE, Hold(3, 30.0), id="3.11 last_update"),
-    pytest.param(asked(last_update_ms=FUTURE_MS), ACTIVE, Hold(3, 30.0), id="3.11 last_update in the future"),
-    pytest.param(asked(cursor=cursor(4)), ACTIVE, Hold(4, 2.0), id="3.9 ahead"),
-    pytest.param(asked(etag=cursor(9)), ACTIVE, Hold(9, 2.0), id="3.9 etag ahead"),
-    pytest.param(asked(cursor=cursor(4), timeout_s=1.5), ACTIVE, Hold(4, 1.5), id="3.9 with less than 2 seconds"),
+    pytest.param(make(timeout_s=30.0), ACTIVE, Hold(3, 30.0), id="3.6 no position but a timeout"),
+    pytest.param(make(cursor=cursor(3)), ACTIVE, Hold(3, 30.0), id="3.11 cursor"),
+    pytest.param(make(cursor=cursor(3), timeout_s=0.5), ACTIVE, Hold(3, 0.5), id="3.11 decimal timeout"),
+    pytest.param(make(cursor=cursor(3), timeout_s=999.0), ACTIVE, Hold(3, 120.0), id="3.11 clamped timeout"),
+    pytest.param(make(cursor=cursor(3), wait_s=7.0), ACTIVE, Hold(3, 7.0), id="3.11 Prefer"),
+    pytest.param(make(etag=cursor(3)), ACTIVE, Hold(3, 30.0), id="3.11 etag"),
+    pytest.param(make(any_etag=True), ACTIVE, Hold(3, 30.0), id="3.11 If-None-Match: *"),
+    pytest.param(make(last_update_ms=CURRENT_MS), ACTIVE, Hold(3, 30.0), id="3.11 last_update"),
+    pytest.param(make(last_update_ms=FUTURE_MS), ACTIVE, Hold(3, 30.0), id="3.11 last_update in the future"),
+    pytest.param(make(cursor=cursor(4)), ACTIVE, Hold(4, 2.0), id="3.9 ahead"),
+    pytest.param(make(etag=cursor(9)), ACTIVE, Hold(9, 2.0), id="3.9 etag ahead"),
+    pytest.param(make(cursor=cursor(4), timeout_s=1.5), ACTIVE, Hold(4, 1.5), id="3.9 with less than 2 seconds"),
 ]
 
 
@@ -127,7 +127,7 @@ def test_a_poll_is_held(request_: PollRequest, order: Order, expected: Hold) -> 
     assert decided(request_, order) == expected
 
 
-# The deadline: the same rows once more
+# The deadline: the same rows again
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_poll_is_held(request_: PollRequest, order: Order, expected: Hold) -> 
         pytest.param(2, ACTIVE, 28.0, True, "changed", id="overtaken"),
     ],
 )
-def test_a_poll_whose_deadline_has_come(
+def test_an_expired_poll_is_decided_again(
     position: int, order: Order, left_s: float, waited: bool, expected: str | Hold
 ) -> None:
     decision = decide_at(position, order, left_s, waited=waited)
@@ -168,7 +168,7 @@ def test_a_poll_whose_deadline_has_come(
         pytest.param(4, ACTIVE, "reset", id="ahead"),
     ],
 )
-def test_a_node_that_goes_away_says_so_only_when_it_has_no_news(position: int, order: Order, reason: str) -> None:
+def test_a_drained_poll_gets_its_news_first(position: int, order: Order, reason: str) -> None:
     answer = decide_drained(position, order)
     assert (answer.reason, answer.order) == (reason, order)
 
@@ -180,22 +180,22 @@ def test_a_node_that_goes_away_says_so_only_when_it_has_no_news(position: int, o
     ("request_", "position"),
     [
         pytest.param(
-            asked(cursor=cursor(1), etag=cursor(2), any_etag=True, last_update_ms=0), 1, id="cursor before everything"
+            make(cursor=cursor(1), etag=cursor(2), any_etag=True, last_update_ms=0), 1, id="cursor before everything"
         ),
-        pytest.param(asked(cursor=cursor(0), etag=cursor(2)), 0, id="cursor 0 before etag"),
-        pytest.param(asked(cursor=cursor(1), any_etag=True), 1, id="cursor before If-None-Match: *"),
-        pytest.param(asked(cursor=cursor(1), last_update_ms=BEFORE_MS), 1, id="cursor before last_update"),
-        pytest.param(asked(etag=cursor(1), last_update_ms=BEFORE_MS), 1, id="etag before last_update"),
-        pytest.param(asked(any_etag=True, last_update_ms=BEFORE_MS), 3, id="If-None-Match: * before last_update"),
+        pytest.param(make(cursor=cursor(0), etag=cursor(2)), 0, id="cursor 0 before etag"),
+        pytest.param(make(cursor=cursor(1), any_etag=True), 1, id="cursor before If-None-Match: *"),
+        pytest.param(make(cursor=cursor(1), last_update_ms=BEFORE_MS), 1, id="cursor before last_update"),
+        pytest.param(make(etag=cursor(1), last_update_ms=BEFORE_MS), 1, id="etag before last_update"),
+        pytest.param(make(any_etag=True, last_update_ms=BEFORE_MS), 3, id="If-None-Match: * before last_update"),
     ],
 )
-def test_cursor_comes_before_if_none_match_comes_before_last_update(request_: PollRequest, position: int) -> None:
+def test_positions_have_an_order_of_precedence(request_: PollRequest, position: int) -> None:
     decision = decided(request_, ACTIVE)
     assert decision.position == position
 
 
-def test_a_cursor_of_another_epoch_is_not_saved_by_a_good_etag() -> None:
-    decision = decided(asked(cursor=cursor(3, "ffff"), etag=cursor(3)), ACTIVE)
+def test_a_foreign_cursor_resets_despite_a_valid_etag() -> None:
+    decision = decided(make(cursor=cursor(3, "ffff"), etag=cursor(3)), ACTIVE)
     assert isinstance(decision, Answer)
     assert decision.reason == "reset"
 
@@ -206,19 +206,17 @@ def test_a_cursor_of_another_epoch_is_not_saved_by_a_good_etag() -> None:
 @pytest.mark.parametrize(
     ("request_", "not_modified"),
     [
-        pytest.param(asked(etag=cursor(3), timeout_s=0.0), True, id="etag"),
-        pytest.param(asked(any_etag=True, timeout_s=0.0), True, id="If-None-Match: *"),
-        pytest.param(asked(etag=cursor(3), last_update_ms=0, timeout_s=0.0), True, id="etag and last_update"),
-        pytest.param(asked(cursor=cursor(3), timeout_s=0.0), False, id="cursor"),
-        pytest.param(asked(cursor=cursor(3), etag=cursor(3), timeout_s=0.0), False, id="cursor and etag"),
-        pytest.param(asked(cursor=cursor(3), any_etag=True, timeout_s=0.0), False, id="cursor and *"),
-        pytest.param(asked(last_update_ms=CURRENT_MS, timeout_s=0.0), False, id="last_update"),
-        pytest.param(asked(timeout_s=0.0), False, id="no position"),
+        pytest.param(make(etag=cursor(3), timeout_s=0.0), True, id="etag"),
+        pytest.param(make(any_etag=True, timeout_s=0.0), True, id="If-None-Match: *"),
+        pytest.param(make(etag=cursor(3), last_update_ms=0, timeout_s=0.0), True, id="etag and last_update"),
+        pytest.param(make(cursor=cursor(3), timeout_s=0.0), False, id="cursor"),
+        pytest.param(make(cursor=cursor(3), etag=cursor(3), timeout_s=0.0), False, id="cursor and etag"),
+        pytest.param(make(cursor=cursor(3), any_etag=True, timeout_s=0.0), False, id="cursor and *"),
+        pytest.param(make(last_update_ms=CURRENT_MS, timeout_s=0.0), False, id="last_update"),
+        pytest.param(make(timeout_s=0.0), False, id="no position"),
     ],
 )
-def test_nothing_new_is_a_304_only_when_the_position_came_as_if_none_match(
-    request_: PollRequest, not_modified: bool
-) -> None:
+def test_only_if_none_match_gives_a_304(request_: PollRequest, not_modified: bool) -> None:
     answer = decided(request_, ACTIVE)
     assert isinstance(answer, Answer)
     assert (answer.reason, answer.not_modified) == ("timeout", not_modified)
@@ -228,12 +226,12 @@ def test_nothing_new_is_a_304_only_when_the_position_came_as_if_none_match(
 @pytest.mark.parametrize(
     ("request_", "order"),
     [
-        pytest.param(asked(etag=cursor(2)), ACTIVE, id="changed"),
-        pytest.param(asked(etag=cursor(3, "ffff")), ACTIVE, id="reset"),
-        pytest.param(asked(etag=cursor(3)), ENDED, id="terminal"),
+        pytest.param(make(etag=cursor(2)), ACTIVE, id="changed"),
+        pytest.param(make(etag=cursor(3, "ffff")), ACTIVE, id="reset"),
+        pytest.param(make(etag=cursor(3)), ENDED, id="terminal"),
     ],
 )
-def test_a_conditional_poll_that_has_something_to_say_is_no_304(request_: PollRequest, order: Order) -> None:
+def test_a_conditional_poll_with_news_is_no_304(request_: PollRequest, order: Order) -> None:
     answer = decided(request_, order)
     assert isinstance(answer, Answer)
     assert answer.not_modified is False
@@ -244,7 +242,7 @@ def test_a_held_conditional_poll_is_a_304_at_its_deadline() -> None:
     assert answer == Answer(ACTIVE, Reason.TIMEOUT, 3, not_modified=True)
 
 
-# The figures
+# Times
 
 
 @pytest.mark.parametrize(
@@ -265,17 +263,17 @@ def test_a_held_conditional_poll_is_a_304_at_its_deadline() -> None:
         (60.0, 0.0, 0.0),
     ],
 )
-def test_the_hold_is_the_least_of_what_was_asked_for_and_what_is_allowed(
+def test_the_hold_is_the_least_of_request_and_limit(
     timeout_s: float | None, wait_s: float | None, expected: float
 ) -> None:
-    assert hold_s(asked(timeout_s=timeout_s, wait_s=wait_s), MAX_TIMEOUT_S) == expected
+    assert hold_s(make(timeout_s=timeout_s, wait_s=wait_s), MAX_TIMEOUT_S) == expected
 
 
 def test_the_default_hold_is_clamped_too() -> None:
-    assert hold_s(asked(), 20.0) == 20.0
+    assert hold_s(make(), 20.0) == 20.0
 
 
-def test_the_next_poll_intervals_are_exactly_those_of_the_original_contract() -> None:
+def test_intervals_equal_the_original_contract() -> None:
     assert {status.value: seconds for status, seconds in NEXT_POLL_INTERVAL_S.items()} == {
         "confirmed": 120,
         "preparing": 60,
@@ -286,7 +284,7 @@ def test_the_next_poll_intervals_are_exactly_those_of_the_original_contract() ->
     }
 
 
-# What an answer carries
+# Events in an answer
 
 
 def test_an_answer_with_news_has_every_event_after_the_position() -> None:
@@ -329,11 +327,11 @@ def test_neither_news_nor_an_ended_order_is_held(request: PollRequest, order: Or
     ("position", "order", "reason"),
     [(2, ACTIVE, "changed"), (2, ENDED, "changed"), (3, ENDED, "terminal"), (4, ENDED, "reset")],
 )
-def test_a_commit_that_ends_a_hold(position: int, order: Order, reason: str) -> None:
+def test_a_commit_ends_a_hold_with_its_reason(position: int, order: Order, reason: str) -> None:
     assert answer_now(position, order).reason == reason
 
 
-def test_the_rows_cited_in_the_code_are_in_the_protocol() -> None:
+def test_cited_requirements_are_in_the_protocol() -> None:
     source = Path(poll.__file__).read_text(encoding="utf-8")
     cited = set(re.findall(r"\b3\.\d+\b", source))
     assert cited >= {f"3.{n}" for n in range(5, 17)} - {"3.14", "3.13"}

@@ -1,4 +1,4 @@
-"""Rate limits: the quota is kept, and a refusal names a time after which the same request is admitted."""
+"""Rate limits: the quota is kept, and a request succeeds after the retry time of its refusal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def limiter(requests: int = 3, window_s: int = 6, max_keys: int = 100) -> RateLi
     return RateLimiter(Quota(requests, window_s), max_keys=max_keys)
 
 
-def test_a_whole_budget_may_be_spent_at_once_and_comes_back_bit_by_bit() -> None:
+def test_a_full_budget_is_one_burst_and_refills_gradually() -> None:
     limit = limiter(3, 6)
     assert [limit.take("me", 10.0).remaining for _ in range(3)] == [2, 1, 0]
     refused = limit.take("me", 10.0)
@@ -26,21 +26,21 @@ def test_a_whole_budget_may_be_spent_at_once_and_comes_back_bit_by_bit() -> None
     assert limit.take("me", 18.0).remaining == 2
 
 
-def test_one_key_spends_nothing_of_another() -> None:
+def test_keys_have_separate_budgets() -> None:
     limit = limiter(1)
     assert limit.take("me", 0.0).allowed
     assert limit.take("you", 0.0).allowed
 
 
-def test_looking_at_a_budget_takes_nothing_of_it() -> None:
+def test_peek_takes_nothing_from_the_budget() -> None:
     limit = limiter(2)
     for _ in range(3):
-        looked = limit.peek("me", 0.0)
-        assert looked == limit.peek("me", 0.0)
-        assert looked == limit.take("me", 0.0)
+        verdict = limit.peek("me", 0.0)
+        assert verdict == limit.peek("me", 0.0)
+        assert verdict == limit.take("me", 0.0)
 
 
-def test_a_costly_request_delays_the_next_one_not_itself() -> None:
+def test_a_charge_delays_the_next_request() -> None:
     limit = limiter(3, 6)
     assert limit.take("me", 0.0).allowed
     limit.charge("me", 0.0, 1)
@@ -57,20 +57,18 @@ def test_one_request_costs_at_most_the_quota() -> None:
     assert limit.peek("me", 0.0).reset_s == 6.0
 
 
-def test_memory_is_bounded_by_forgetting_who_asked_least_recently() -> None:
+def test_the_least_recent_key_is_evicted() -> None:
     limit = limiter(1, 60, max_keys=2)
     for key in ("a", "b", "c"):
         assert limit.take(key, 0.0).allowed
     assert len(limit) == 2
-    assert limit.take("a", 1.0).allowed, "it was forgotten"
+    assert limit.take("a", 1.0).allowed, "it was evicted"
     assert not limit.take("c", 1.0).allowed
 
 
 @given(quotas, gaps)
-def test_no_window_ever_sees_more_than_twice_the_quota_and_no_second_more_than_once(
-    quota: Quota, gaps: list[float]
-) -> None:
-    """A burst of the whole budget, then what trickles back while the window lasts: the bound of the algorithm."""
+def test_a_window_admits_at_most_twice_the_quota(quota: Quota, gaps: list[float]) -> None:
+    """A burst of the full budget, then the refill during the window: the bound of the algorithm."""
     limit, now_s, allowed = RateLimiter(quota, max_keys=9), 0.0, []
     for gap_s in gaps:
         now_s += gap_s
@@ -82,7 +80,7 @@ def test_no_window_ever_sees_more_than_twice_the_quota_and_no_second_more_than_o
 
 
 @given(quotas, st.integers(1, 100))
-def test_who_keeps_to_the_rate_is_never_refused(quota: Quota, count: int) -> None:
+def test_requests_at_the_rate_are_never_refused(quota: Quota, count: int) -> None:
     limit = RateLimiter(quota, max_keys=9)
     assert all(limit.take("me", n * quota.interval_s).allowed for n in range(count))
 
@@ -91,7 +89,7 @@ def test_who_keeps_to_the_rate_is_never_refused(quota: Quota, count: int) -> Non
 def test_a_refused_request_succeeds_after_retry_after(
     quota: Quota, started_s: float, requests: list[tuple[float, int]]
 ) -> None:
-    """Whatever requests cost, above the quota too, and however long the machine has been up."""
+    """Also for costs above the quota and after a long uptime."""
     limit, now_s = RateLimiter(quota, max_keys=9), started_s
     for gap_s, cost in requests:
         now_s += gap_s
@@ -104,8 +102,8 @@ def test_a_refused_request_succeeds_after_retry_after(
 
 
 @given(quotas, st.lists(st.tuples(st.floats(0.0, 8.0), costs), min_size=1, max_size=60))
-def test_costs_in_the_long_run_keep_to_the_rate(quota: Quota, requests: list[tuple[float, int]]) -> None:
-    """Two quotas may be spent at once, one of them in advance; from then on it is the rate."""
+def test_charges_keep_the_rate_in_the_long_run(quota: Quota, requests: list[tuple[float, int]]) -> None:
+    """Two quotas may be spent at once, one of them in advance; after that the rate holds."""
     limit, now_s, spent = RateLimiter(quota, max_keys=9), 0.0, 0
     for gap_s, cost in requests:
         now_s += gap_s

@@ -1,11 +1,11 @@
 """Mutated requests and tokens, for as long as you like: `make fuzz MINUTES=60`.
 
-Four targets, each with a property that must hold for whatever bytes come:
+Four targets, each with a property that holds for any bytes:
 
 * head: what the gate takes for a request of its own, another strict parser (h11) reads the same way
 * poll: a query and headers give a poll or an error that has words
 * token: only the very token that was signed is accepted, and any other is Unauthenticated
-* address: what comes out is an address, whoever says so
+* address: the result is an address, for any header
 
 An input that breaks one is printed, and kept in `corpus/`, from which mutations start and which `make test` replays.
 """
@@ -70,7 +70,7 @@ def main() -> None:
             tried[name] += 1
             try:
                 interesting = loop.run_until_complete(target(data))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
+            except Exception as error:  # noqa: BLE001 - any error is a finding
                 found += 1
                 file = CORPUS / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
                 file.write_bytes(data)

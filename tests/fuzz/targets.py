@@ -1,4 +1,4 @@
-"""What must hold for any bytes. A target returns whether the input went deep, so that mutations start from it too."""
+"""Properties that hold for any bytes. A target returns True for inputs that went deep, to be mutated further."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PROXIES = Addresses(parse_networks("10.0.0.0/8"))
 
 
 class _Still:
-    """A clock that stands."""
+    """A clock that does not advance."""
 
     def now_ms(self) -> int:
         return NOW_MS
@@ -43,7 +43,7 @@ class _Still:
 
 
 async def head(data: bytes) -> bool:
-    """Whatever the gate accepts as a request and its body, another strict parser (h11) reads the same way."""
+    """A request and body that the gate accepts are read in the same way by another strict parser (h11)."""
     try:
         read = HeadReader().read(data, None)
         if read is None:

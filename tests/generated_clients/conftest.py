@@ -1,4 +1,4 @@
-"""The generators and linters of OpenAPI documents, and a server to try generated clients on. `make generators`."""
+"""The generators and linters of OpenAPI documents, and a server for the generated clients. `make generators`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def tools(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Tools:
 
 @pytest.fixture(scope="session")
 def node_tools(tools: Tools) -> Tools:
-    """Skips where Node.js or its packages are missing."""
+    """Skip where Node.js or its packages are missing."""
     node = shutil.which("node")
     if node is None:
         missing.skip("needs Node.js 20.19 or newer with npm, then `make generators`")

@@ -1,4 +1,4 @@
-"""Clients that are generated from /openapi.json compile, call a server and can read what it answers.
+"""Clients generated from /openapi.json compile, call a server and decode its answers.
 
 Each of `clients/` makes the same calls and prints the same summary of the answers, read through the generated types.
 """

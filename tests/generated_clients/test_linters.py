@@ -1,4 +1,4 @@
-"""The API's description passes the linters that teams run over such documents, without a warning."""
+"""The OpenAPI document passes common linters without a warning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from support.generators import HERE, Tools
 
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
-"""Redocly sends nothing and asks for nothing."""
+"""Redocly sends no data and asks no questions."""
 
 
 def test_redocly_finds_nothing(node_tools: Tools) -> None:

@@ -1,4 +1,4 @@
-"""A server for hostile clients: what they leave behind is in a database of its own."""
+"""A server for hostile requests, with a database of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.server import Server
 
 @pytest.fixture(scope="session")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """It has to live through it all, and no request may have shown a bug."""
+    """Check at the end that the server still runs and its log has no bug."""
     server = Server(tmp_path_factory.mktemp("attacked") / "data")
     yield server
     alive = server.process.poll() is None

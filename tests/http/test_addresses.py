@@ -1,4 +1,4 @@
-"""Where a request came from: only a trusted proxy can name another address than that of the connection."""
+"""The address of a client: only a trusted proxy can name another one than that of the connection."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ordertrack.http.policy.client_address import UNKNOWN, Addresses, budget_key
 from ordertrack.http.wire.message import Headers
 
 PROXIES = Addresses(parse_networks("10.0.0.0/8, 2001:db8::1"))
-NOBODY = Addresses(())
+NO_PROXY = Addresses(())
 
 
 def forwarded(*values: str) -> Headers:
     return Headers.from_pairs((b"x-forwarded-for", value.encode()) for value in values)
 
 
-def test_without_trusted_proxies_a_header_counts_for_nothing() -> None:
-    assert NOBODY.client("192.0.2.7", forwarded("198.51.100.1")) == "192.0.2.7"
+def test_without_trusted_proxies_the_header_is_ignored() -> None:
+    assert NO_PROXY.client("192.0.2.7", forwarded("198.51.100.1")) == "192.0.2.7"
 
 
-def test_a_stranger_cannot_claim_another_address() -> None:
+def test_an_untrusted_peer_cannot_claim_an_address() -> None:
     assert PROXIES.client("192.0.2.7", forwarded("198.51.100.1")) == "192.0.2.7"
 
 
@@ -56,42 +56,40 @@ def test_a_stranger_cannot_claim_another_address() -> None:
         ((), "10.0.0.1"),
     ],
 )
-def test_of_a_proxy_the_last_address_it_did_not_make_itself_counts(values: tuple[str, ...], client: str) -> None:
+def test_the_last_untrusted_address_counts(values: tuple[str, ...], client: str) -> None:
     assert PROXIES.client("10.0.0.1", forwarded(*values)) == client
 
 
-def test_forwarded_header_counts_for_nothing() -> None:
+def test_the_forwarded_header_is_ignored() -> None:
     headers = Headers({b"forwarded": b"for=203.0.113.9"})
     assert PROXIES.client("10.0.0.1", headers) == "10.0.0.1"
     assert PROXIES.client("10.0.0.1", Headers({**headers, **forwarded("198.51.100.1")})) == "198.51.100.1"
 
 
 @given(st.ip_addresses(), st.integers(0, 65_535), st.sampled_from(["", " ", "\t"]), st.booleans())
-def test_any_address_is_read_with_a_port(
-    address: IPv4Address | IPv6Address, port: int, space: str, quoted: bool
-) -> None:
+def test_an_address_may_have_a_port(address: IPv4Address | IPv6Address, port: int, space: str, quoted: bool) -> None:
     host = f"[{address}]" if address.version == 6 else str(address)
     entry = f'"{host}:{port}"' if quoted else f"{host}:{port}"
     plain = PROXIES.client("10.0.0.1", forwarded(str(address)))
     assert PROXIES.client("10.0.0.1", forwarded(f"{space}{entry}{space}")) == plain
 
 
-def test_a_scope_of_an_address_is_none_of_it() -> None:
-    assert budget_key(NOBODY.client("fe80::1%eth0", Headers())) == budget_key("fe80::2")
-    assert NOBODY.client("::ffff:192.0.2.7", Headers()) == "192.0.2.7"
+def test_the_scope_of_an_address_is_dropped() -> None:
+    assert budget_key(NO_PROXY.client("fe80::1%eth0", Headers())) == budget_key("fe80::2")
+    assert NO_PROXY.client("::ffff:192.0.2.7", Headers()) == "192.0.2.7"
 
 
 def test_a_peer_without_an_address_is_unknown() -> None:
-    assert NOBODY.client(None, Headers()) == NOBODY.client("", Headers()) == UNKNOWN
+    assert NO_PROXY.client(None, Headers()) == NO_PROXY.client("", Headers()) == UNKNOWN
 
 
 @given(st.text(max_size=60))
-def test_whatever_a_proxy_passes_on_an_address_comes_out(claimed: str) -> None:
+def test_any_header_gives_an_address(claimed: str) -> None:
     headers = Headers({b"x-forwarded-for": claimed.encode("utf-8", "ignore")})
     assert len(PROXIES.client("10.0.0.1", headers)) <= 45
 
 
-def test_an_ipv6_network_of_one_household_shares_a_budget() -> None:
+def test_addresses_of_an_ipv6_network_share_a_budget() -> None:
     assert budget_key("2001:db8:1:2::7") == budget_key("2001:db8:1:2:ffff::1") != budget_key("2001:db8:1:3::7")
     assert budget_key("192.0.2.7") != budget_key("192.0.2.8")
     assert budget_key(UNKNOWN) == UNKNOWN

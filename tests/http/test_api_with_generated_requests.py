@@ -1,4 +1,4 @@
-"""Requests made from the API's own description, good and bad, by schemathesis.
+"""Valid and invalid requests that schemathesis generates from the OpenAPI document.
 
 ORDERTRACK_FUZZ_CASES is how many are made in all (10,000 take some minutes); the default is a few hundred.
 """
@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from ordertrack.http.openapi.operations import OPERATIONS
+from ordertrack.http.routes.description import OPERATIONS
 from support.api import STATUSES, Api
 from support.server import Server
 
@@ -40,7 +40,7 @@ def described(attacked: Server) -> schemathesis.BaseSchema:
 
 @pytest.fixture(scope="session")
 def order_ids(attacked: Server) -> list[int]:
-    """Orders in every status, so that not every generated id is nobody's."""
+    """Create orders in every status, so that some generated ids exist."""
     api = Api(attacked.url)
     ids = [api.at(status)["id"] for status in STATUSES for _ in range(8)]
     api.close()
@@ -61,7 +61,7 @@ def _is_seconds(value: object) -> bool:
 
 @pytest.mark.parametrize("mode", GenerationMode, ids=["good", "bad"])
 @pytest.mark.parametrize(("method", "path"), [(o.method, o.path) for o in WITH_INPUT], ids=[o.id for o in WITH_INPUT])
-def test_no_request_meets_a_bug_or_an_answer_that_is_not_described(
+def test_generated_requests_get_described_answers(
     method: str,
     path: str,
     mode: GenerationMode,

@@ -1,4 +1,4 @@
-"""What a bug in the application, or the end of the node, does to a request."""
+"""Requests during a bug of the application, or while the node drains."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ async def test_a_poll_of_a_drained_node_is_counted_once(service: Service) -> Non
     assert service.tracking.statistics.polls == {Reason.DRAIN: 1}
 
 
-async def test_a_drained_node_answers_at_once_what_is_never_held(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_drained_node_answers_unheld_polls_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the pause of the others set beyond the test's bound."""
     monkeypatch.setattr("ordertrack.http.endpoints.poll.DRAINED_PAUSE_S", 1_000)
     await service.tracking.drain()

@@ -1,4 +1,4 @@
-"""Bodies that are refused: any bytes get an error that names the field, whatever text they hold."""
+"""Refused bodies: any bytes get an error that names the field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ordertrack.http.wire.body_decoding import MAX_QUOTED, decode
 from ordertrack.http.wire.errors import InvalidBody, InvalidJson
 from ordertrack.http.wire.problems import problem
 
-VALID: dict[type[bodies.Body], dict[str, Any]] = {
+VALID: dict[type[bodies.RequestBody], dict[str, Any]] = {
     bodies.StatusBody: {"status": "ready", "reason": "r", "occurred_at": "x", "expected_version": 1, "undo": True},
     bodies.CourierBody: {"courier_id": "7"},
     bodies.BulkStatusBody: {"updates": [{"order_id": 1, "status": "ready"}, {"order_id": 2, "status": "ready"}]},
@@ -29,8 +29,8 @@ VALID: dict[type[bodies.Body], dict[str, Any]] = {
 class Place(NamedTuple):
     """An object within a body: `path` is empty for the body itself, `prefix` what its fields' paths begin with."""
 
-    body: type[bodies.Body]
-    object: type[bodies.Body]
+    body: type[bodies.RequestBody]
+    object: type[bodies.RequestBody]
     path: tuple[str | int, ...] = ()
     prefix: str = ""
 
@@ -53,7 +53,7 @@ JSON = st.recursive(
 
 
 def _valid(place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A body that is read, and the object at this place of it."""
+    """Draw a valid body, and the object at this place of it."""
     body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(VALID[place.body]))
     inner: Any = body
     for step in place.path:
@@ -61,7 +61,7 @@ def _valid(place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
     return body, inner
 
 
-def _refusal(type_: type[bodies.Body], body: object) -> InvalidBody:
+def _refusal(type_: type[bodies.RequestBody], body: object) -> InvalidBody:
     with pytest.raises(InvalidBody) as caught:
         decode(type_, msgspec.json.encode(body))
     answer = msgspec.json.decode(problem(caught.value).body)
@@ -116,7 +116,7 @@ def test_missing_field_is_named(place: Place, name: str):
 @example(bodies.StatusBody, b"[" * 20_000)
 @example(bodies.StatusBody, b'{"x":' * 10_000)
 @example(bodies.StatusBody, b"[" * 20_000 + b"]" * 20_000)
-def test_any_body_is_read_or_refused(type_: type[bodies.Body], body: bytes):
+def test_any_body_is_read_or_refused(type_: type[bodies.RequestBody], body: bytes):
     try:
         decode(type_, body)
     except (InvalidBody, InvalidJson) as error:

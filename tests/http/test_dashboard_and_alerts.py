@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules ask for metrics that are there, by labels that they have."""
+"""The dashboard and the alert rules use declared metrics and their labels."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from ordertrack.http.metrics.declarations import METRICS, PREFIX, Kind
+from ordertrack.http.metrics.declarations import METRICS, PREFIX, MetricKind
 from ordertrack.http.wire.problems import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -36,42 +34,42 @@ def _expressions() -> list[str]:
 SAMPLES = {
     metric.name + suffix: metric
     for metric in METRICS
-    for suffix in (("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",))
+    for suffix in (("_bucket", "_sum", "_count") if metric.kind is MetricKind.HISTOGRAM else ("",))
 }
 
 
 def _labels(expression: str) -> Iterator[tuple[str, str | None]]:
-    """The labels it names, with the value where it names one."""
+    """Yield the labels of an expression, each with its value or None."""
     for _, matchers in _SELECTOR.findall(expression):
         yield from _MATCHER.findall(matchers)
     for names in _GROUPING.findall(expression):
         yield from ((name.strip(), None) for name in names.split(","))
 
 
-@pytest.mark.parametrize("expression", _expressions())
-def test_an_expression_asks_for_metrics_that_are_declared(expression: str):
-    asked = [name for name, _ in _SELECTOR.findall(expression)]
-    assert asked
-    assert [name for name in asked if name not in SAMPLES] == []
-    assert expression.count("(") == expression.count(")")
+def test_expressions_use_declared_metrics():
+    for expression in _expressions():
+        asked = [name for name, _ in _SELECTOR.findall(expression)]
+        assert asked, expression
+        assert [name for name in asked if name not in SAMPLES] == [], expression
+        assert expression.count("(") == expression.count(")"), expression
 
 
-@pytest.mark.parametrize("expression", _expressions())
-def test_an_expression_names_only_labels_and_errors_that_its_metrics_have(expression: str):
-    metrics = [SAMPLES[name] for name, _ in _SELECTOR.findall(expression)]
-    known = FROM_PROMETHEUS | {metric.label for metric in metrics}
-    known |= {"le"} if any(metric.kind is Kind.HISTOGRAM for metric in metrics) else set()
-    for name, value in _labels(expression):
-        assert name in known, name
-        if name == "error" and value is not None:
-            assert set(value.split("|")) <= {kind.code for kind in KINDS.values()}
+def test_expressions_use_labels_and_errors_of_their_metrics():
+    for expression in _expressions():
+        metrics = [SAMPLES[name] for name, _ in _SELECTOR.findall(expression)]
+        known = FROM_PROMETHEUS | {metric.label for metric in metrics}
+        known |= {"le"} if any(metric.kind is MetricKind.HISTOGRAM for metric in metrics) else set()
+        for name, value in _labels(expression):
+            assert name in known, expression
+            if name == "error" and value is not None:
+                assert set(value.split("|")) <= {kind.code for kind in KINDS.values()}, expression
 
 
-@pytest.mark.parametrize("expression", _expressions())
-def test_what_only_grows_is_asked_for_as_a_rate(expression: str):
-    for name, _ in _SELECTOR.findall(expression):
-        if SAMPLES[name].kind is not Kind.GAUGE and name != "ordertrack_lost_wakeups_total":
-            assert re.search(rf"\b(rate|increase)\({name}\b", expression), name
+def test_counters_are_used_as_rates():
+    for expression in _expressions():
+        for name, _ in _SELECTOR.findall(expression):
+            if SAMPLES[name].kind is not MetricKind.GAUGE and name != "ordertrack_lost_wakeups_total":
+                assert re.search(rf"\b(rate|increase)\({name}\b", expression), expression
 
 
 def test_there_are_alert_rules_and_one_is_for_lost_wakeups():
@@ -98,7 +96,7 @@ def test_the_dashboard_works_with_any_prometheus():
             assert target["datasource"]["uid"] == "${datasource}"
 
 
-def test_no_panel_lies_on_another():
+def test_panels_do_not_overlap():
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]

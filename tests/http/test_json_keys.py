@@ -10,7 +10,7 @@ import msgspec
 
 import ordertrack.http
 from ordertrack.core.order import Cancellation, Item
-from ordertrack.http.openapi.operations import OPERATIONS
+from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire.problem_view import Problem
 from ordertrack.service.monitoring.monitor import SystemStats
 from ordertrack.service.monitoring.statistics import WakeLatency
@@ -21,7 +21,7 @@ AS_THEY_ARE = {Item, Cancellation, SystemStats, WakeLatency}
 
 
 def structs(info: msgspec.inspect.Type) -> Iterator[type]:
-    """Every struct in a type."""
+    """Yield every struct in a type."""
     match info:
         case msgspec.inspect.Metadata():
             yield from structs(info.type)
@@ -46,7 +46,7 @@ def test_keys_are_fields_of_structs_of_the_wire():
     assert len(found) > 30
 
 
-def test_json_is_read_and_written_in_the_wire_alone():
+def test_only_the_wire_reads_and_writes_json():
     """`http/openapi` is the description of it."""
     reads_or_writes = re.compile(r"\bmsgspec\.json\b|\bimport json\b|\bfrom json\b|\bfrom msgspec import .*\bjson\b")
     found = {

@@ -1,4 +1,4 @@
-"""Tracking links over HTTP: making, listing and revoking them, as a caller who has been admitted."""
+"""Tracking links over HTTP: make, list and revoke, by an admitted caller."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def server() -> AsyncIterator[Server]:
         yield server
 
 
-async def test_a_new_link_is_answered_with_its_token_and_the_way_to_its_page(server: Server) -> None:
+async def test_a_new_link_has_its_token_and_the_path_of_its_page(server: Server) -> None:
     answer = await server.http.post(LINKS)
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
@@ -96,7 +96,7 @@ async def test_an_order_without_links_has_an_empty_list(server: Server) -> None:
     assert (await server.http.get(LINKS)).json() == {"success": True, "data": {"order_id": 1, "links": []}}
 
 
-async def test_revoking_twice_is_answered_alike(server: Server) -> None:
+async def test_revoking_twice_gives_the_same_answer(server: Server) -> None:
     link = (await server.http.post(LINKS)).json()["data"]
     first, second = [await server.http.delete(f"{LINKS}/{link['id']}") for _ in range(2)]
     assert first.status_code == second.status_code == 200
@@ -104,7 +104,7 @@ async def test_revoking_twice_is_answered_alike(server: Server) -> None:
 
 
 @pytest.mark.parametrize("link_id", ["404", "0", "-1", "01", "x", "٣", "9223372036854775808", "9" * 40])
-async def test_a_link_that_is_not_there_is_not_found(server: Server, link_id: str) -> None:
+async def test_an_unknown_link_is_not_found(server: Server, link_id: str) -> None:
     answer = await server.http.delete(f"{LINKS}/{link_id}")
     assert (answer.status_code, answer.json()["error"]) == (404, "link_not_found")
     elsewhere = await server.http.delete(f"/api/v1/orders/2/links/{link_id}")
@@ -112,13 +112,13 @@ async def test_a_link_that_is_not_there_is_not_found(server: Server, link_id: st
 
 
 @pytest.mark.parametrize("order_id", ["2", "404", "0", "x"])
-async def test_the_order_of_somebody_else_is_not_found(server: Server, order_id: str) -> None:
+async def test_a_foreign_order_is_not_found(server: Server, order_id: str) -> None:
     path = f"/api/v1/orders/{order_id}/links"
     answers = [await server.http.post(path), await server.http.get(path), await server.http.delete(f"{path}/1")]
     assert {(answer.status_code, answer.json()["error"]) for answer in answers} == {(404, "order_not_found")}
 
 
-async def test_a_customer_may_not_give_links_away(server: Server) -> None:
+async def test_a_customer_may_not_make_links(server: Server) -> None:
     server.caller = GUEST
     answers = [await server.http.post(LINKS), await server.http.get(LINKS), await server.http.delete(f"{LINKS}/1")]
     assert {(answer.status_code, answer.json()["error"]) for answer in answers} == {(403, "forbidden")}
@@ -135,13 +135,13 @@ async def test_one_link_too_many_is_a_conflict(server: Server) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_a_parameter_nobody_knows_is_refused(server: Server, method: str) -> None:
+async def test_an_unknown_parameter_is_refused(server: Server, method: str) -> None:
     answer = await server.http.request(method, f"{LINKS}?ttl=5")
     assert (answer.status_code, answer.json()["error"]) == (400, "unknown_parameter")
     assert server.drawn == 0
 
 
-def test_a_spent_budget_is_told_in_the_body_and_in_the_headers_of_the_draft() -> None:
+def test_a_spent_budget_is_in_the_body_and_the_headers() -> None:
     refused = problem(RateLimited(12, "polls", 300, 60))
     assert refused.status == 429
     assert refused.headers["ratelimit-policy"] == '"polls";q=300;w=60'

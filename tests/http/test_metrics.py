@@ -17,9 +17,10 @@ from ordertrack.app.service import Service
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKind
 from ordertrack.core.poll import Reason
-from ordertrack.http.metrics.declarations import METRICS, PREFIX, Kind
+from ordertrack.http.metrics.declarations import METRICS, PREFIX, MetricKind
 from ordertrack.http.metrics.exposition import OPENMETRICS_TYPE, TEXT_TYPE, scrape
 from ordertrack.http.openapi.document import openapi_document
+from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire.problems import KINDS
 from ordertrack.ports.process import ProcessView
 from ordertrack.service.monitoring.monitor import Figures
@@ -72,7 +73,7 @@ def _samples(statistics: Statistics) -> dict[tuple[str, str], float]:
     }
 
 
-def test_every_declared_metric_is_scraped_with_its_type_and_help_and_nothing_else_is():
+def test_a_scrape_has_exactly_the_declared_metrics():
     families = _families(Statistics())
     assert [
         (family.name + "_total" * (family.type == "counter"), family.type, family.documentation)
@@ -81,7 +82,7 @@ def test_every_declared_metric_is_scraped_with_its_type_and_help_and_nothing_els
     assert all(family.samples for family in families.values())
 
 
-def test_a_scrape_holds_openmetrics_to_its_letter():
+def test_a_scrape_is_valid_openmetrics():
     body, content_type = scrape(_figures(Statistics()), PROMETHEUS_ASKS)
     assert content_type == OPENMETRICS_TYPE
     families = {family.name: family for family in parse_openmetrics(body.decode())}
@@ -115,7 +116,7 @@ OM, TEXT = OPENMETRICS_TYPE, TEXT_TYPE
     ],
 )  # fmt: skip
 def test_accept_weights_choose_the_format(accept: str, chosen: str):
-    """RFC 9110, 12.5.1. A range whose weight is none is ignored."""
+    """RFC 9110, 12.5.1. A range with a malformed weight is ignored."""
     assert scrape(_figures(Statistics()), accept)[1] == chosen
 
 
@@ -129,13 +130,13 @@ def test_names_follow_the_conventions_of_prometheus():
     assert len(set(names)) == len(names)
     for metric in METRICS:
         assert re.fullmatch(PREFIX + r"[a-z]+(_[a-z]+)*", metric.name)
-        assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER), metric.name
+        assert metric.name.endswith("_total") == (metric.kind is MetricKind.COUNTER), metric.name
         assert metric.name.removesuffix("_total").endswith(metric.unit), metric.name
         assert metric.unit in ("", "seconds", "bytes", "requests")
         assert metric.help.endswith("."), metric.name
 
 
-def test_a_label_has_only_values_that_are_known_beforehand():
+def test_label_values_are_known_in_advance():
     statistics = Statistics()
     statistics.refused["never/heard/of"] += 1
     labelled = {metric.name.removesuffix("_total"): metric.label for metric in METRICS}
@@ -146,20 +147,20 @@ def test_a_label_has_only_values_that_are_known_beforehand():
             assert all(value in LABELS[name] for name, value in labels.items()), sample
 
 
-def test_what_has_not_happened_yet_is_there_as_0():
+def test_counters_begin_at_0():
     samples = _samples(Statistics())
     assert [samples["ordertrack_polls_answered_total", reason] for reason in Reason] == [0] * len(Reason)
     assert [samples["ordertrack_requests_refused_total", code] for code in CODES] == [0] * len(CODES)
     assert samples["ordertrack_wake_latency_seconds_count", ""] == 0
 
 
-def test_what_was_counted_is_told():
+def test_a_scrape_has_the_counted_values():
     statistics = Statistics()
     statistics.polls[Reason.CHANGED] += 3
     statistics.refused["node_full"] += 2
     statistics.updates, statistics.lost_wakeups = 11, 1
-    statistics.lagged(0.3)
-    statistics.lagged(0.002)
+    statistics.record_loop_lag(0.3)
+    statistics.record_loop_lag(0.002)
     statistics.commit(40, 0.003)
     statistics.commit(1, 0.001)
     samples = _samples(statistics)
@@ -179,7 +180,7 @@ def test_what_was_counted_is_told():
     assert samples["ordertrack_build_info", "1.2.3"] == 1
 
 
-def test_what_the_gate_counts_is_told_each_at_its_own_place():
+def test_a_scrape_has_the_counts_of_the_gate():
     statistics = Statistics()
     for number, name in enumerate(GateCounters.__slots__, start=1):
         setattr(statistics.gate, name, number)
@@ -198,7 +199,7 @@ def test_what_the_gate_counts_is_told_each_at_its_own_place():
         assert samples[sample] == getattr(statistics.gate, name), name
 
 
-def test_a_histogram_counts_what_is_up_to_each_bound():
+def test_a_bucket_counts_values_up_to_its_bound():
     histogram = Histogram((1, 10))
     for value in (0.5, 1, 1.5, 10, 11, 1000):
         histogram.observe(value)
@@ -208,7 +209,7 @@ def test_a_histogram_counts_what_is_up_to_each_bound():
 def test_buckets_grow_up_to_the_count():
     statistics = Statistics()
     for latency_s in (0.0005, 0.0006, 0.02, 99.0):
-        statistics.woke(latency_s)
+        statistics.record_wake_latency(latency_s)
     samples = _samples(statistics)
     bucket = "ordertrack_wake_latency_seconds_bucket"
     assert [samples[bucket, le] for le in ("0.0005", "0.001", "0.01", "0.025", "5.0", "+Inf")] == [1, 2, 2, 3, 3, 4]
@@ -225,9 +226,9 @@ def _client(service: Service) -> httpx.AsyncClient:
 
 
 @pytest.mark.anyio
-async def test_every_problem_answered_is_counted_by_its_code_wherever_it_was_answered():
+async def test_every_problem_is_counted_by_its_code():
     service = _service()
-    openapi_document("1")  # the examples in it are no answers
+    openapi_document("1", OPERATIONS)  # the examples in it are no answers
     async with _client(service) as client:
         answers = [
             await client.get("/api/v1/orders/999/track"),  # the poll route
@@ -241,7 +242,7 @@ async def test_every_problem_answered_is_counted_by_its_code_wherever_it_was_ans
 
 
 @pytest.mark.anyio
-async def test_a_scrape_is_answered_in_the_format_asked_for_and_not_to_be_kept():
+async def test_a_scrape_has_the_accepted_format_and_is_not_cached():
     async with _client(_service()) as client:
         text = await client.get("/metrics")
         openmetrics = await client.get("/metrics", headers={"Accept": PROMETHEUS_ASKS})
@@ -253,7 +254,7 @@ async def test_a_scrape_is_answered_in_the_format_asked_for_and_not_to_be_kept()
 
 
 @pytest.mark.anyio
-async def test_two_services_in_one_process_share_no_numbers():
+async def test_services_in_one_process_count_separately():
     one, other = _service(), _service()
     async with _client(one) as client:
         await client.get("/nowhere")

@@ -28,7 +28,7 @@ def test_each_name_is_declared_once() -> None:
 
 
 def test_no_other_module_writes_a_header_name() -> None:
-    """Those with a hyphen: `date` and `host` are words of other things too."""
+    """Only names with a hyphen: `date` and `host` have other meanings too."""
     headers = {value for name, value in vars(names).items() if name.isupper() and "-" in value and value.islower()}
     headers -= {names.NO_STORE}
     assert headers >= {"retry-after", "preference-applied"}

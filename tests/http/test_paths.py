@@ -1,4 +1,4 @@
-"""From a request target to what it leads to."""
+"""Parse request targets, paths and hosts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from ordertrack.core.errors import InvalidInput, OrderNotFound
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.http.wire.errors import MalformedRequest
-from ordertrack.http.wire.message import decoded, is_host, parse_target
+from ordertrack.http.wire.message import is_host, parse_target, percent_decode
 from ordertrack.http.wire.paths import LinkTarget, OtherTarget, PollTarget, StatusTarget, match_path
 
 
@@ -49,7 +49,7 @@ def test_a_poll_path_names_a_feed(path: str, kind: str, id_: str) -> None:
         "/t/a/b",
     ],
 )
-def test_another_path_is_the_frameworks(path: str) -> None:
+def test_other_paths_go_to_the_framework(path: str) -> None:
     normalized = parse_target(path.encode()).path
     assert match_path(normalized) == OtherTarget(normalized)
 
@@ -59,7 +59,7 @@ def test_a_link_and_its_poll_are_told_apart() -> None:
     assert match_path("/t/abc/track") == LinkTarget("abc", True)
 
 
-def test_a_status_path_keeps_its_id_as_it_was_sent() -> None:
+def test_a_status_path_keeps_its_id_encoded() -> None:
     assert match_path("/api/v1/orders/x%2Fy/status") == StatusTarget("x%2Fy")
 
 
@@ -72,18 +72,18 @@ def test_public_paths_need_no_caller(path: str, is_page: bool) -> None:
 
 
 def test_an_encoded_slash_never_separates_segments() -> None:
-    assert decoded("/a%2Fb/c%20d") == "/a%2Fb/c d"
+    assert percent_decode("/a%2Fb/c%20d") == "/a%2Fb/c d"
 
 
 @pytest.mark.parametrize("id_", ["0", "x", "-1", "1.5", "01", str(2**63), "%2531", "%201"])
-def test_text_that_is_not_an_order_id_is_no_order(id_: str) -> None:
+def test_text_that_is_not_an_id_is_not_found(id_: str) -> None:
     with pytest.raises(OrderNotFound):
         PollTarget(FeedKind.ORDER, id_).feed()
 
 
 @pytest.mark.parametrize("kind", [FeedKind.CUSTOMER, FeedKind.RESTAURANT, FeedKind.COURIER])
-@pytest.mark.parametrize("id_", ["", "x" * 65, "a%00", "a%0Ab", "%7F", "a%ff"])
-def test_an_invalid_party_id_is_refused_by_its_name(kind: FeedKind, id_: str) -> None:
+@pytest.mark.parametrize("id_", ["", "x" * 65, "a%00b", "a%0Ab", "%7F", "a%ff", "%C3%A9" * 65])
+def test_a_malformed_party_id_is_refused(kind: FeedKind, id_: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         PollTarget(kind, id_).feed()
     assert refused.value.field == f"{kind}_id"

@@ -1,4 +1,4 @@
-"""Answers of polls as bytes, and what they share."""
+"""Answers to polls as bytes, and the responses that they share."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_connection_close_is_written_once(keep_alive: bool, closing: bool) -> No
 # Sharing
 
 
-def test_polls_that_are_told_the_same_at_once_share_a_response():
+def test_equal_answers_share_a_response():
     made = answers()
     first = made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False)
     assert made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False) is first
@@ -76,14 +76,14 @@ def test_polls_that_are_told_the_same_at_once_share_a_response():
         (Answer(BOARD, Reason.CHANGED, 0), False),
     ],
 )
-def test_what_differs_in_anything_is_made_anew(answer: Answer, closing: bool):
+def test_different_answers_share_nothing(answer: Answer, closing: bool):
     made = answers()
     made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False)
     assert made.response(answer, "a1b2", closing=closing) == answers().response(answer, "a1b2", closing=closing)
 
 
 @pytest.mark.parametrize("later_ms", [SHARED_FOR_MS, -1])
-def test_a_response_is_shared_no_longer_than_its_time_is_true(later_ms: int):
+def test_a_response_is_shared_for_100_ms(later_ms: int):
     clock = Clock()
     made = PollAnswers(clock, 120.0)
     first = made.response(Answer(ORDER, Reason.CHANGED, 0), "a1b2", closing=False)
@@ -105,8 +105,8 @@ def test_a_response_is_shared_no_longer_than_its_time_is_true(later_ms: int):
         (Answer(FeedState(BOARD.feed, FeedChanges(3, (), (), True, 9)), Reason.SNAPSHOT, None), "a1b2.3.9"),
     ],
 )
-def test_without_news_a_client_keeps_the_position_it_had(answer: Answer, cursor: str):
-    """A feed's answer without news tells of no order, so it must not lead past any change."""
+def test_without_news_a_client_keeps_its_position(answer: Answer, cursor: str):
+    """A feed's answer without news has no orders, so its position must not skip a change."""
     response = answered(answer)
     assert json.loads(response.body)["cursor"] == cursor
     assert (b"etag", f'W/"{cursor}"'.encode()) in response.headers

@@ -1,4 +1,4 @@
-"""Bytes that are hardly HTTP: the server may refuse them in any way it likes, but it lives on and meets no bug."""
+"""Bytes that are not HTTP: the server may refuse them in any way, but continues and shows no bug."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.server import Server
 CASES = int(os.environ.get("ORDERTRACK_FUZZ_CASES", "600")) // 2
 STATUS = re.compile(rb"^HTTP/1\.1 (\d{3}) ", re.MULTILINE)
 SILENCE_S = 0.03
-"""What has not been answered by then waits for more bytes, or is a poll that is held; its connection is ended."""
+"""Connections without an answer by then wait for more bytes or hold a poll; they are closed."""
 
 UPDATE = encoded({"status": "preparing", "reason": "x", "occurred_at": "2026-11-22T10:15:30.123Z"})
 BULK_UPDATE = encoded({"updates": [{"order_id": 101, "status": "ready"}]})
@@ -85,7 +85,7 @@ def api(attacked: Server) -> Iterator[Api]:
 @example(sent=_with_body(f"POST {ORDERS}/101/simulate-workflow HTTP/1.1", b"{}")[:-1])
 @example(sent=b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 @settings(max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-def test_no_bytes_whatsoever_kill_the_server_or_meet_a_bug(api: Api, sent: bytes):
+def test_no_bytes_stop_the_server_or_show_a_bug(api: Api, sent: bytes):
     with Connection(api.url) as connection:
         received = connection.provoked_by(sent, SILENCE_S)
     statuses = [int(status) for status in STATUS.findall(received)]
@@ -94,7 +94,7 @@ def test_no_bytes_whatsoever_kill_the_server_or_meet_a_bug(api: Api, sent: bytes
     assert api.http.get("/healthz").status_code == 200
 
 
-def test_after_all_that_no_poll_is_left_and_the_orders_are_whole(api: Api):
+def test_no_poll_is_left_and_the_orders_are_whole(api: Api):
     api.until_held(0)
     for order_id in (101, 102, 103):
         order = api.order(order_id)

@@ -1,4 +1,4 @@
-"""Text from outside: which characters every field, path and parameter may have, and how a pattern ends."""
+"""Text of clients: the characters that fields, paths and parameters may have, and the end of patterns."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from msgspec import inspect
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.feed import FeedKind
 from ordertrack.http.openapi.document import openapi_document
+from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire import bodies, body_decoding
-from ordertrack.http.wire.bodies import Body
+from ordertrack.http.wire.bodies import RequestBody
 from ordertrack.http.wire.errors import InvalidBody
 from ordertrack.http.wire.message import Headers
 from ordertrack.http.wire.parameters import parse_poll
@@ -29,16 +30,16 @@ HAS_LINES = {"note", "address"}
 IN_RE = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 
 
-def below(body: type[Body]) -> Iterator[type[Body]]:
+def below(body: type[RequestBody]) -> Iterator[type[RequestBody]]:
     for kind in body.__subclasses__():
         yield kind
         yield from below(kind)
 
 
-BODIES = sorted(below(Body), key=lambda body: body.__name__)
+BODIES = sorted(below(RequestBody), key=lambda body: body.__name__)
 
 
-def texts_of(body: type[Body]) -> Iterator[tuple[str, type[Body]]]:
+def texts_of(body: type[RequestBody]) -> Iterator[tuple[str, type[RequestBody]]]:
     """The fields of a body that can be set to a text that is not one of a list."""
     info = inspect.type_info(body)
     assert isinstance(info, inspect.StructType)
@@ -61,20 +62,20 @@ REQUIRED: dict[str, Any] = {"customer_id": "c", "restaurant_id": "r", "name": "n
 GOOD = {"currency": "EUR", "occurred_at": "2026-11-22T10:15:30Z"}
 
 
-def read(body: type[Body], **fields: object) -> Body:
+def read(body: type[RequestBody], **fields: object) -> RequestBody:
     names = body.__struct_fields__
     known = {name: value for name, value in REQUIRED.items() if name in names}
     return body_decoding.decode(body, msgspec.json.encode(known | fields))
 
 
-def checked(body: type[Body], name: str, value: str) -> None:
-    """Raises InvalidBody, InvalidInput."""
+def checked(body: type[RequestBody], name: str, value: str) -> None:
+    """Raises: InvalidBody, InvalidInput."""
     made = read(body, **{name: value})
     if name == "occurred_at":
         bodies.parse_time_ms(name, made.occurred_at)  # type: ignore[attr-defined]
 
 
-def test_the_fields_that_hold_text_are_found() -> None:
+def test_the_text_fields_are_found() -> None:
     assert {name for name, _ in TEXTS} == {
         "customer_id", "restaurant_id", "courier_id", "reference", "name", "note", "address", "currency", "reason",
         "occurred_at",
@@ -82,7 +83,7 @@ def test_the_fields_that_hold_text_are_found() -> None:
 
 
 @pytest.mark.parametrize(("name", "body"), TEXTS, ids=lambda value: getattr(value, "__name__", value))
-def test_no_text_has_a_control_character(name: str, body: type[Body]) -> None:
+def test_no_text_has_a_control_character(name: str, body: type[RequestBody]) -> None:
     good = GOOD.get(name, "é 🍕")
     checked(body, name, good)
     for control in CONTROL:
@@ -94,7 +95,7 @@ def test_no_text_has_a_control_character(name: str, body: type[Body]) -> None:
                 checked(body, name, text)
 
 
-def test_a_text_with_lines_takes_both_line_breaks() -> None:
+def test_multi_line_text_may_have_both_line_breaks() -> None:
     for text in ("a\nb", "a\r\nb", "a\n\n", "\r\n"):
         checked(bodies.CreateOrderBody, "note", text)
     for text in ("a\rb", "a\r", "a\n\rb", "a\tb"):
@@ -102,13 +103,13 @@ def test_a_text_with_lines_takes_both_line_breaks() -> None:
             checked(bodies.CreateOrderBody, "note", text)
 
 
-def test_an_item_that_is_a_name_alone_has_none_either() -> None:
+def test_an_item_given_by_name_has_no_control_character() -> None:
     for control in CONTROL:
         with pytest.raises(InvalidBody):
             read(bodies.CreateOrderBody, items=[f"a{control}b"])
 
 
-def test_what_a_body_takes_as_an_id_a_path_takes_too() -> None:
+def test_bodies_and_paths_accept_the_same_ids() -> None:
     for id_ in ("7", "a b", "é", "a\u00a0b", "a/b"):
         read(bodies.CreateOrderBody, customer_id=id_)
         assert PollTarget(FeedKind.CUSTOMER, quote(id_)).feed().id == id_
@@ -144,8 +145,10 @@ def test_no_pattern_ends_with_a_dollar() -> None:
             if "$" in rest] == []  # fmt: skip
 
 
-def test_the_description_has_patterns_that_every_language_reads() -> None:
+def test_patterns_of_the_description_are_ecma_262() -> None:
     r"""ECMA 262, which JSON Schema means, has no `\Z`; its `$` is the end."""
-    found = re.findall(r'"pattern":"((?:[^"\\]|\\.)*)"', msgspec.json.encode(openapi_document("0")).decode())
+    found = re.findall(
+        r'"pattern":"((?:[^"\\]|\\.)*)"', msgspec.json.encode(openapi_document("0", OPERATIONS)).decode()
+    )
     assert found
     assert [text for text in found if not (text.startswith("^") and text.endswith("$") and r"\Z" not in text)] == []

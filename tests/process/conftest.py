@@ -1,9 +1,10 @@
-"""Servers that a test may drain, kill and start again. Whatever the test does, none of them outlives it."""
+"""Servers that a test may drain, kill and restart. All are ended after the test."""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -26,26 +27,16 @@ def many_files() -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a server; all of a test's share one data folder unless it says otherwise."""
-    servers: list[Server] = []
+    """Start servers, by default on one data folder per test, and close them after the test."""
+    with ExitStack() as stack:
 
-    def started(*flags: str, data_dir: Path = tmp_path / "data", env: Mapping[str, str] | None = None) -> Server:
-        servers.append(Server(data_dir, *flags, env=env))
-        return servers[-1]
+        def started(*flags: str, data_dir: Path = tmp_path / "data", env: Mapping[str, str] | None = None) -> Server:
+            return stack.enter_context(closing(Server(data_dir, *flags, env=env)))
 
-    yield started
-    for server in servers:
-        server.close()
+        yield started
 
 
 @pytest.fixture
 def api_of() -> Iterator[Callable[[Server], Api]]:
-    apis: list[Api] = []
-
-    def opened(server: Server) -> Api:
-        apis.append(Api(server.url))
-        return apis[-1]
-
-    yield opened
-    for api in apis:
-        api.close()
+    with ExitStack() as stack:
+        yield lambda server: stack.enter_context(closing(Api(server.url)))

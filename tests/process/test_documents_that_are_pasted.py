@@ -1,4 +1,4 @@
-"""Lines that people paste from the documents do what is said of them."""
+"""The commands in the documents work as described."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 @contextmanager
 def running(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A program that does not outlive its test."""
+    """Run a program and end it after the test."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), **options)
     try:
         yield process
@@ -101,7 +101,7 @@ def test_the_demo_of_the_readme_can_be_repeated(start, api_of, tmp_path: Path):
         assert b'"reason":"changed"' in answer
 
 
-def test_the_lines_of_the_readme_go_on_from_a_cursor(start, api_of, tmp_path: Path):
+def test_commands_of_the_readme_continue_from_a_cursor(start, api_of, tmp_path: Path):
     missing.needs("curl")
     server = start()
     api_of(server).made(101, "delivered")  # an ended order is not held

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from reverse_proxy import KINDS, ReverseProxy
 
+from proxies.reverse_proxy import KINDS, ReverseProxy
 from support.api import Api
 from support.server import Server
 
@@ -44,9 +46,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def direct(server: Server) -> Iterator[Api]:
     """The server without a proxy."""
-    api = Api(server.url)
-    yield api
-    api.close()
+    with closing(Api(server.url)) as api:
+        yield api
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -62,47 +63,31 @@ def proxy(
 @pytest.fixture
 def through(proxy: ReverseProxy) -> Iterator[Api]:
     """The server as clients of the proxy see it."""
-    api = Api(proxy.url)
-    yield api
-    api.close()
+    with closing(Api(proxy.url)) as api:
+        yield api
 
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Start a server of a test's own; all of a test's share one data folder."""
-    servers: list[Server] = []
-
-    def started(*flags: str) -> Server:
-        servers.append(Server(tmp_path / "data", *FLAGS, *flags))
-        return servers[-1]
-
-    yield started
-    for server in servers:
-        server.close()
+    """Start servers on one data folder per test and close them after the test."""
+    with ExitStack() as stack:
+        yield lambda *flags: stack.enter_context(closing(Server(tmp_path / "data", *FLAGS, *flags)))
 
 
 @pytest.fixture
 def api_of() -> Iterator[Callable[[str], Api]]:
-    apis: list[Api] = []
-
-    def opened(url: str) -> Api:
-        apis.append(Api(url))
-        return apis[-1]
-
-    yield opened
-    for api in apis:
-        api.close()
+    with ExitStack() as stack:
+        yield lambda url: stack.enter_context(closing(Api(url)))
 
 
 @pytest.fixture
 def start_proxy(tmp_path: Path) -> Iterator[Callable[..., ReverseProxy]]:
-    """Start a proxy of a test's own."""
-    proxies: list[ReverseProxy] = []
+    """Start proxies and close them after the test."""
+    count = itertools.count()
+    with ExitStack() as stack:
 
-    def started(name: str, server_url: str, **options: Any) -> ReverseProxy:
-        proxies.append(ReverseProxy(name, tmp_path / f"{name}-{len(proxies)}", server_url, **options))
-        return proxies[-1]
+        def started(name: str, server_url: str, **options: Any) -> ReverseProxy:
+            folder = tmp_path / f"{name}-{next(count)}"
+            return stack.enter_context(closing(ReverseProxy(name, folder, server_url, **options)))
 
-    yield started
-    for proxy in proxies:
-        proxy.close()
+        yield started

@@ -17,7 +17,7 @@ from string import Template
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from support import missing
+from support import missing, ports
 from support.http1 import Connection
 from support.server import BOUND_S, environment
 
@@ -136,7 +136,7 @@ class ReverseProxy:
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.folder = folder
-        self.port = _free_port()
+        self.port = ports.unused()
         self.url = f"http://127.0.0.1:{self.port}"
         config, main = folder / kind.file, folder / "main.conf"
         values = {"folder": folder, "port": self.port, "server_port": urlsplit(server_url).port, "config": config,
@@ -200,9 +200,3 @@ class ReverseProxy:
             except subprocess.TimeoutExpired:
                 continue
         raise AssertionError(f"the proxy did not start:\n{self.logged}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

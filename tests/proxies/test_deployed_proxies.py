@@ -1,4 +1,4 @@
-"""What clients get through each proxy with the configuration of `deploy/`."""
+"""Requests through each proxy with the configuration of `deploy/`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 
 import httpx
 import pytest
-from reverse_proxy import DEPLOY, KINDS
 
 from ordertrack.settings import Settings
+from proxies.reverse_proxy import DEPLOY, KINDS
 from support.api import BULK, JSON, ORDERS, eventually, track
 from support.http1 import Connection
 
@@ -111,7 +111,7 @@ def test_client_id_ends_polls_that_were_left_behind(proxy, through, direct):
 
 
 def test_sixty_requests_share_few_server_connections(through, direct):
-    """Each client has a connection of its own. A proxy may use a few: one for each of its workers."""
+    """Each client has its own connection. A proxy may use a few: one for each of its workers."""
     order = direct.create()
     before = _accepted(direct.http)
     for number in range(20):
@@ -135,7 +135,7 @@ def test_four_hundred_polls_are_held_at_once(through, direct):
 
 
 def test_client_address_is_what_the_proxy_saw(proxy, direct):
-    """What a client writes into X-Forwarded-For is not believed."""
+    """The X-Forwarded-For of a client is ignored."""
     order = direct.create()
     with httpx.Client(base_url=proxy.url, transport=httpx.HTTPTransport(local_address="127.0.0.2")) as client:
         forged = {"X-Forwarded-For": "203.0.113.7"}
@@ -188,7 +188,7 @@ def test_tracking_links_are_not_logged(server_answers, proxy, server, start_prox
 
 
 def _without_waiting(text: str) -> str:
-    """Do not wait for a server that is not there."""
+    """Do not wait for a server that is not running."""
     return text.replace("retries 10", "retries 0").replace("lb_try_duration 10s", "")
 
 

@@ -1,14 +1,14 @@
-"""The server is stopped and started again behind a proxy that goes on."""
+"""The server is restarted behind a running proxy."""
 
 from __future__ import annotations
 
 import signal
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from reverse_proxy import KINDS
 
+from proxies.reverse_proxy import KINDS
+from support import ports
 from support.api import JSON, ORDERS, eventually
 from support.http1 import BOUND_S, Connection
 
@@ -19,10 +19,10 @@ Caddy does so only for requests without a body (caddyserver/caddy#7546)."""
 
 @pytest.mark.protocol("3.13", "3.24")
 @pytest.mark.parametrize("name", KINDS)
-def test_client_goes_on_after_a_restart(name: str, start_server, start_proxy, api_of):
+def test_client_continues_after_a_restart(name: str, start_server, start_proxy, api_of):
     """1. SIGTERM: the held poll gets its drain answer. 2. The port is closed. 3. A new process serves the cursor."""
-    server = start_server()
-    port = str(urlsplit(server.url).port)
+    port = str(ports.unused())
+    server = start_server("--port", port)
     proxy = start_proxy(name, server.url)
     through = api_of(proxy.url)
     order = through.create()

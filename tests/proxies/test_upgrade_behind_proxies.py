@@ -11,19 +11,19 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from reverse_proxy import KINDS
 
+from proxies.reverse_proxy import KINDS
 from support.api import BULK, JSON, ORDERS
 from support.http1 import BOUND_S, Connection
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "x"}
 LINE_BREAKS = b"\r\n" * 300_000
-"""A parser skips them before a request: wherever the server's first read ends, the rest begins with a request."""
+"""Empty lines, which a parser skips before a request: after any first read, the rest begins with a request."""
 HEAD_END = b"\r\n\r\n"
 
 
 def _forward_upgrade(text: str) -> str:
-    """What is found in many configurations, for WebSocket; HAProxy and Caddy do it unless told not to."""
+    """Forward `Upgrade`, as many configurations do for WebSocket, and HAProxy and Caddy by default."""
     changed = re.sub(
         r"^\s*(http-request del-header Upgrade|request_header -(Upgrade|Connection))\n", "", text, flags=re.M
     )

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tracking_node import Node
+
+from service.node import Node
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -21,7 +22,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            ready = super().select(5.0)
+            ready = super().select(60.0)
             assert ready, "deadlock: every task waits and no timer runs"
             return ready
         ready = super().select(0)

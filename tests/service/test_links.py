@@ -29,7 +29,7 @@ from ordertrack.core.principal import ALL, ANYONE, Action, Principal, Role
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.ports.commits import Applied
 from ordertrack.service import links as service_links
-from ordertrack.service.links import BELIEVED_S, PREFIX, Links, is_link_token, new_link_token
+from ordertrack.service.links import CACHE_TTL_S, PREFIX, Links, is_link_token, new_link_token
 
 pytestmark = pytest.mark.anyio
 
@@ -403,7 +403,7 @@ async def test_an_expiry_is_in_whole_seconds_and_never_early(shop: Shop) -> None
 async def test_a_verified_link_is_cached_for_a_time(shop: Shop) -> None:
     _, token = await shop.made()
     holder = await shop.links.resolve(token)
-    shop.clock.pass_s(BELIEVED_S - 0.001)
+    shop.clock.pass_s(CACHE_TTL_S - 0.001)
     assert shop.links.peek(token) == holder
     assert shop.store.looked == 1
     shop.clock.pass_s(0.001)
@@ -415,7 +415,7 @@ async def test_a_verified_link_is_cached_for_a_time(shop: Shop) -> None:
 async def test_putting_the_clock_back_prolongs_no_belief(shop: Shop) -> None:
     _, token = await shop.made()
     await shop.links.resolve(token)
-    shop.clock.pass_s(BELIEVED_S)
+    shop.clock.pass_s(CACHE_TTL_S)
     shop.clock.wall_ms -= 100_000
     assert shop.links.peek(token) is None
 
@@ -493,7 +493,7 @@ class Followers(RuleBasedStateMachine):
         if isinstance(result, Applied):
             self.order = result.order
 
-    @rule(seconds=st.sampled_from([0.001, 0.999, 10, BELIEVED_S, KEPT_S - 1, KEPT_S]))
+    @rule(seconds=st.sampled_from([0.001, 0.999, 10, CACHE_TTL_S, KEPT_S - 1, KEPT_S]))
     def time_passes(self, seconds: float) -> None:
         self.shop.clock.pass_s(seconds)
 

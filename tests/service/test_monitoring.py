@@ -16,7 +16,7 @@ from ordertrack.core.order import NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.poll import PollRequest, Reason
 from ordertrack.ports.process import ProcessView
-from ordertrack.service.monitoring.loop_lag import PERIOD_S, LoopWatch
+from ordertrack.service.monitoring.loop_lag import PERIOD_S, LoopLagTimer
 from ordertrack.service.monitoring.monitor import MIN_POLLS_TO_MEASURE, Monitor
 from ordertrack.service.monitoring.statistics import KEPT_LAGS, KEPT_LATENCIES, Statistics, WakeLatency
 from ordertrack.service.tracking.tracking import Tracking
@@ -93,21 +93,21 @@ def test_latencies_that_were_not_measured_are_unknown() -> None:
 def test_latencies_are_told_in_milliseconds_as_percentiles() -> None:
     statistics = Statistics()
     for milliseconds in range(100, 0, -1):
-        statistics.woke(milliseconds / 1000)
+        statistics.record_wake_latency(milliseconds / 1000)
     assert statistics.wake_latency_ms() == WakeLatency(p50=51.0, p99=100.0, max=100.0)
 
 
 def test_a_single_latency_is_every_percentile() -> None:
     statistics = Statistics()
-    statistics.woke(0.0015)
+    statistics.record_wake_latency(0.0015)
     assert statistics.wake_latency_ms() == WakeLatency(1.5, 1.5, 1.5)
 
 
 def test_old_latencies_are_forgotten() -> None:
     statistics = Statistics()
-    statistics.woke(99.0)
+    statistics.record_wake_latency(99.0)
     for _ in range(KEPT_LATENCIES):
-        statistics.woke(0.001)
+        statistics.record_wake_latency(0.001)
     assert statistics.wake_latency_ms().max == 1.0
 
 
@@ -153,7 +153,7 @@ def _busy(seconds: float) -> None:
 
 async def test_a_busy_event_loop_is_measured_as_its_lag() -> None:
     lags: list[float] = []
-    watch = LoopWatch(lags.append)
+    watch = LoopLagTimer(lags.append)
     watch.start()
     await asyncio.sleep(2.1 * PERIOD_S)
     _busy(3.0)
@@ -164,7 +164,7 @@ async def test_a_busy_event_loop_is_measured_as_its_lag() -> None:
 
 async def test_a_watch_that_was_stopped_looks_no_more() -> None:
     lags: list[float] = []
-    watch = LoopWatch(lags.append)
+    watch = LoopLagTimer(lags.append)
     watch.start()
     await asyncio.sleep(1.5 * PERIOD_S)
     watch.stop()
@@ -176,8 +176,8 @@ async def test_a_watch_that_was_stopped_looks_no_more() -> None:
 def test_the_longest_lag_is_of_the_latest_looks() -> None:
     statistics = Statistics()
     assert statistics.max_loop_lag_s() == 0.0
-    statistics.lagged(2.0)
+    statistics.record_loop_lag(2.0)
     assert statistics.max_loop_lag_s() == 2.0
     for _ in range(KEPT_LAGS):
-        statistics.lagged(0.25)
+        statistics.record_loop_lag(0.25)
     assert statistics.max_loop_lag_s() == 0.25

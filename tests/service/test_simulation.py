@@ -24,7 +24,7 @@ from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, Chang
 from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Committed
-from ordertrack.service.simulation import MAX_SLEEP_S, MAX_STEPS_AT_ONCE, SPARE, Simulator
+from ordertrack.service.simulation import MAX_SLEEP_S, MAX_STALE_ENTRIES, MAX_STEPS_AT_ONCE, Simulator
 
 pytestmark = pytest.mark.anyio
 
@@ -426,10 +426,10 @@ async def test_simulations_that_are_over_take_no_room(kitchen: Kitchen) -> None:
     running_id, order_id = await kitchen.place(), await kitchen.place()
     async with kitchen.simulator() as simulator:
         await simulator.start(running_id, WorkflowOptions())
-        for _ in range(3 * SPARE):
+        for _ in range(3 * MAX_STALE_ENTRIES):
             await simulator.start(order_id, WorkflowOptions(speed=0.1))
             await simulator.stop(order_id)
-        assert len(simulator._heap) <= SPARE + 2
+        assert len(simulator._heap) <= MAX_STALE_ENTRIES + 2
         assert simulator.running == 1
         await kitchen.until(running_id, "delivered")
     assert [status for status, _ in kitchen.diary[running_id]] == [status for status, _ in WAY]

@@ -7,7 +7,6 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
-from tracking_node import BOUND_S, Client, Node, at, bounded
 
 from ordertrack.core.deadlines import TICK_S
 from ordertrack.core.errors import NodeFull, OrderNotFound, StoreUnavailable, TooManyPolls, Unauthenticated
@@ -20,6 +19,7 @@ from ordertrack.core.principal import Principal, Role
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
+from service.node import BOUND_S, Client, Node, at, bounded
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tracking_node import BOUND_S, Client, Node, at, bounded
 
 from ordertrack.core.cursor import Cursor
 from ordertrack.core.errors import InvalidInput, StoreUnavailable, TooManyPolls
@@ -20,6 +19,7 @@ from ordertrack.core.poll import NEWS, Answer, PollRequest, Reason
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
 from ordertrack.service.tracking import tracking
+from service.node import BOUND_S, Client, Node, at, bounded
 
 pytestmark = pytest.mark.anyio
 

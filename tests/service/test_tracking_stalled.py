@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 from structlog.testing import capture_logs
-from tracking_node import Node, bounded
 
 from ordertrack.core.errors import InternalError, StoreUnavailable
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, order_feed
@@ -15,6 +14,7 @@ from ordertrack.core.poll import Reason
 from ordertrack.ports.clock import Clock
 from ordertrack.service.tracking.reads import MAX_QUEUED_READS
 from ordertrack.service.tracking.tracking import CLOSE_LIMIT_S
+from service.node import Node, bounded
 
 pytestmark = pytest.mark.anyio
 

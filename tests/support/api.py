@@ -1,4 +1,4 @@
-"""The API as a test sees it: orders in any status, polls that are held, and what the server says about itself."""
+"""The API for tests: orders in any status, held polls, and statistics."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ ORDERS = "/api/v1/orders"
 BULK = "/api/v1/status-updates"
 STATS = f"{ORDERS}/system/stats"
 JSON = {"Content-Type": "application/json"}
-BOUND_S = 20.0
+BOUND_S = 60.0
 
 Json = dict[str, Any]
 
 
 def eventually(happened: Callable[[], bool], what: str) -> None:
-    """Ask until it is so. `happened` makes a request or waits by itself, so this does not spin."""
+    """Repeat until `happened` is true. It makes a request or waits, so this is no busy loop."""
     ends_at = time.monotonic() + BOUND_S
     while not happened():
         assert time.monotonic() < ends_at, f"not within {BOUND_S:g} s: {what}"
 
 
 def track(order_id: object, **query: object) -> str:
-    """The target of a poll."""
+    """Return the target of a poll."""
     return f"{ORDERS}/{order_id}/track" + (f"?{urlencode(query)}" if query else "")
 
 
 class Api:
-    """Short words for what most tests do first. Connections opened here are closed by `close`."""
+    """The first steps of most tests. Connections opened here are closed by `close`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -65,14 +65,14 @@ class Api:
         return self.http.put(f"{ORDERS}/{order_id}/status", json={"status": status, **fields})
 
     def made(self, order_id: int, status: str, **fields: object) -> Json:
-        """Set, and hold the server to it."""
+        """Set the status and check the answer."""
         answer = self.set(order_id, status, **fields)
         assert answer.status_code == 200, answer.text
         order: Json = answer.json()["data"]
         return order
 
     def at(self, status: str, after: str = "confirmed") -> Json:
-        """A fresh order in this status, reached step by step; a cancelled one had the status `after` before."""
+        """Create an order in this status, step by step; a cancelled one had the status `after` before."""
         order = self.create()
         for step in PROGRESSION[1 : PROGRESSION.index(after if status == "cancelled" else status) + 1]:
             order = self.made(order["id"], step)
@@ -96,12 +96,12 @@ class Api:
     # Polls
 
     def poll(self, order_id: object, headers: Mapping[str, str] | None = None, **query: object) -> Answer:
-        """A poll and its answer."""
+        """Send a poll and return its answer."""
         with Connection(self.url) as connection:
             return connection.ask("GET", track(order_id, **query), headers)
 
     def hold(self, order_id: object, headers: Mapping[str, str] | None = None, **query: object) -> Connection:
-        """A poll that is sent, on a connection of its own; without a position it waits for the next change."""
+        """Send a poll on a separate connection; without a position it waits for the next change."""
         connection = self.connect()
         connection.request("GET", track(order_id, **{"timeout": 30, **query}), headers)
         return connection
@@ -119,7 +119,7 @@ class Api:
         return count
 
     def until_held(self, count: int) -> None:
-        """The server holds this many polls, no more and no fewer."""
+        """Wait until the server holds exactly this many polls."""
         eventually(lambda: self.held() == count, f"{count} polls are held")
 
 

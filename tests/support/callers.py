@@ -1,4 +1,4 @@
-"""Those who ask a server with access control: tokens, and clients that send them."""
+"""Clients of a server with access control, and their tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STRANGERS: dict[str, dict[str, Any]] = {
     "courier": {"role": "courier", "sub": "8", "courier_id": "8"},
     "service": {"role": "service", "sub": "other", "restaurants": ["wok"]},
 }
-"""The same roles, and none of these has to do with the order of ann, luigi and 7."""
+"""The same roles, none of them a party of the order of ann, luigi and 7."""
 
 
 def token(claims: Mapping[str, Any], *, expires_in_s: float = 600, key: str = SECRET, **more: Any) -> str:
@@ -40,7 +40,7 @@ def bearer(value: str) -> dict[str, str]:
 
 
 class Caller:
-    """Somebody with a token, or with none."""
+    """A client with a token or without."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
@@ -61,7 +61,7 @@ class Caller:
         return self.http.request(method, path, headers={**self.headers, **named.pop("headers", {})}, **named)
 
     def hold(self, path: str) -> Connection:
-        """A request that is sent and not yet answered."""
+        """Send a request without reading the answer."""
         connection = Connection(self.url)
         self._connections.append(connection)
         connection.request("GET", path, self.headers)

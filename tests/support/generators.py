@@ -16,7 +16,7 @@ BOUND_S = 120.0
 
 
 class Tools:
-    """Runs tools in a folder of its own, which has the document as `openapi.json` and the clients' sources."""
+    """Run tools in a separate folder, which has the document as `openapi.json` and the clients' sources."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -31,7 +31,7 @@ class Tools:
         return self._run(str(PYTHON), *arguments, env=env)
 
     def _run(self, *command: str, env: Mapping[str, str] | None = None) -> str:
-        """Return its standard output; fail with all it said when it fails."""
+        """Return the standard output; fail with all output if the command fails."""
         done = subprocess.run(
             command, cwd=self.folder, env=environment(env), capture_output=True, text=True, timeout=BOUND_S, check=False
         )

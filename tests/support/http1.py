@@ -1,4 +1,4 @@
-"""HTTP/1.1 by hand: a client that shows what is on the wire, and may say what a library never would."""
+"""An HTTP/1.1 client that shows the bytes on the wire and can send invalid requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-BOUND_S = 10.0
+BOUND_S = 25.0
 """No wait for an answer is longer than this. Most holds here are of 30 s: an answer within it came before their end."""
 
 
@@ -50,7 +50,7 @@ class Connection:
         self._socket.close()
 
     def reset(self) -> None:
-        """Vanish without a good-bye: the peer gets an RST."""
+        """Reset the connection: the peer gets an RST."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
@@ -72,7 +72,7 @@ class Connection:
     def written(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> bytes:
-        """A request as bytes; the caller sends it. Its answer is expected from here on."""
+        """Return a request as bytes, to be sent by the caller, and expect its answer."""
         self._methods.append(method)
         fields = {"Host": self._host, **(headers or {})}
         if body is not None:
@@ -92,17 +92,17 @@ class Connection:
         return self.answer()
 
     def silent(self) -> bool:
-        """True when nothing has come that was not taken."""
+        """True when there is no unread data."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return not self._received and not poll.poll(0)
 
     def closed_by_peer(self) -> bool:
-        """Waits for the end of the connection. False when something else comes first."""
+        """Wait for the end of the connection. Return False when data comes first."""
         return not self._received and self._more() == b""
 
     def ends_without_reset(self) -> bool:
-        """Read to the end of the connection. False when it is an RST."""
+        """Read to the end of the connection. Return False for an RST."""
         try:
             while self._socket.recv(65_536):
                 pass
@@ -115,7 +115,7 @@ class Connection:
         return self._exactly(count)
 
     def provoked_by(self, data: bytes, silence_s: float) -> bytes:
-        """What comes back for these bytes: to the end of the connection, or to a silence, after which it is ended."""
+        """Send these bytes and return the response, up to the end of the connection or a silence; then close."""
         with contextlib.suppress(OSError):  # the peer may refuse before it has read all
             self._socket.sendall(data)
         while select.select([self._socket], [], [], silence_s)[0]:
@@ -125,7 +125,7 @@ class Connection:
         return self.rest()
 
     def provoked_by_byte(self, byte: int, silence_s: float) -> bytes | None:
-        """What came back within that time; None when the connection has ended."""
+        """Return the data that came within that time; None when the connection has ended."""
         try:
             self._socket.sendall(bytes((byte,)))
         except OSError:
@@ -135,19 +135,19 @@ class Connection:
         return self._more() or None
 
     def take_some(self) -> bytes:
-        """Return what has come, and wait when that is nothing. Empty at the end. Raises: TimeoutError."""
+        """Return the available data, waiting for some; empty at the end. Raises: TimeoutError."""
         self._more()
         taken, self._received = self._received, b""
         return taken
 
     def rest(self) -> bytes:
-        """Everything up to the end of the connection."""
+        """Return all data up to the end of the connection."""
         while self._more():
             pass
         return self._received
 
     def answer(self, method: str | None = None) -> Answer:
-        """The next answer, once all of it is here. `method` is that of a request which was sent as bytes.
+        """Return the next answer when it is complete. `method` is that of a request which was sent as bytes.
 
         Raises: EOFError when the connection ends before or within it, TimeoutError.
         """
@@ -193,7 +193,7 @@ class Connection:
         return taken
 
     def _more(self) -> bytes:
-        """What came next; empty at the end. Raises TimeoutError."""
+        """Return the next data; empty at the end. Raises: TimeoutError."""
         try:
             data = self._socket.recv(65_536)
         except ConnectionResetError:

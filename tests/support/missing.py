@@ -1,4 +1,4 @@
-"""What a test does without a program that it starts."""
+"""Skip or fail a test whose program is not installed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ALL_NEEDED = "ORDERTRACK_TESTS_NEED_ALL"
 
 
 def skip(reason: str) -> NoReturn:
-    """Skip the test on a developer's machine; fail it where nothing may be missing."""
+    """Skip the test; fail it in continuous integration."""
     if os.environ.get(ALL_NEEDED):
         pytest.fail(f"{reason} ({ALL_NEEDED} is set)")
     pytest.skip(reason)
 
 
 def needs(program: str) -> None:
-    """Go on if the program is there."""
+    """Return if the program is installed; else skip or fail."""
     if shutil.which(program) is None:
         skip(f"{program} is not installed: make packages")

@@ -17,12 +17,12 @@ def _text() -> str:
 
 
 def requirements() -> list[str]:
-    """The numbers, as often as they are written."""
+    """Return the numbers, with repetitions."""
     return _REQUIREMENT.findall(_text())
 
 
 def transitions() -> dict[tuple[str, str], str]:
-    """What PROTOCOL.md says of each step: `same`, `next`, `cancel, with a reason` and so on."""
+    """Return the entry of PROTOCOL.md for each step: `same`, `next`, `cancel, with a reason` and so on."""
     header = next(line for line in _text().splitlines() if line.startswith("| from"))
     columns = [column.strip() for column in header.strip("|").split("|")][1:]
     return {

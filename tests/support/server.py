@@ -1,4 +1,4 @@
-"""A server of ours in a process of its own, as an operator would start it."""
+"""An ordertrack server in a separate process, started by its command."""
 
 from __future__ import annotations
 
@@ -9,40 +9,45 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from support.forked import Forked
+
 COMMAND = (sys.executable, "-m", "ordertrack")
-BOUND_S = 20.0
+BOUND_S = 60.0
 """No wait for a process is longer than this; all of them end in a fraction of it."""
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This one's, without settings that would change what is tested."""
+    """Return the environment of this process without settings of ordertrack."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ORDERTRACK_")}
     return {**kept, **(extra or {})}
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
+    """Run a command that ends by itself."""
     return subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, env=environment(env), timeout=BOUND_S, check=False
     )
 
 
 class Server:
-    """Started when the constructor returns. `close` ends it in whatever state it is."""
+    """A server that is ready when the constructor returns. `close` ends it in any state."""
 
     def __init__(self, data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -> None:
         self.data_dir = data_dir
         self._lines: list[str] = []
-        command: Sequence[str] = [
-            *COMMAND, "serve", "--port", "0", "--json", "--data-dir", str(data_dir), *flags,
-        ]  # fmt: skip
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(env)
-        )
+        arguments = ("serve", "--port", "0", "--json", "--data-dir", str(data_dir), *flags)
+        self.process: Forked | subprocess.Popen[str]
+        if env is None:
+            self.process = Forked(arguments, environment())
+        else:  # Python itself may read the variables when it starts
+            pipe = subprocess.PIPE
+            self.process = subprocess.Popen(
+                [*COMMAND, *arguments], stdout=pipe, stderr=pipe, text=True, env=environment(env)
+            )
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
         try:
@@ -57,7 +62,7 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What it has written to standard error; complete once it has ended."""
+        """Return the standard error so far; complete after the end."""
         return "".join(self._lines)
 
     def _read_errors(self) -> None:
@@ -79,7 +84,7 @@ class Server:
         self.process.send_signal(number)
 
     def wait(self) -> int:
-        """Its exit code; negative when a signal ended it."""
+        """Return the exit code; negative when a signal ended it."""
         code = self.process.wait(BOUND_S)
         self._reader.join(BOUND_S)
         return code

@@ -1,4 +1,4 @@
-"""A client cannot tell the gate from uvicorn with h11: both are sent the same requests, and their answers compared."""
+"""The gate and uvicorn with h11 give the same answers to the same requests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from support.api import eventually, track
 from support.callers import AUDIENCE, CLAIMS, SECRET, bearer, token
 from support.http1 import Answer, Connection
-from vectors.conftest import TRANSPORTS, running
-from vectors.test_vectors import VECTORS
-from vectors.vector_differences import names
-from vectors.vector_exchange import exchange
-from vectors.vector_outcomes import UNFINISHED, Vector
-from vectors.vector_table import OPEN, SHOP, WITH_TOKENS, Row
+from vectors.differences import names
+from vectors.every import VECTORS, check_each
+from vectors.exchange import exchange
+from vectors.outcomes import UNFINISHED, Vector
+from vectors.subjects import TRANSPORTS, running
+from vectors.table import OPEN, SHOP, WITH_TOKENS, Row
 
 NOT_COMPARED = ("date", "connection", "content-length")
 """Headers whose value depends on the moment, on the length of a time or number, or on the connection."""
@@ -35,7 +35,7 @@ class Side(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """The part of an answer that is compared."""
+    """Return the part of an answer that is compared."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,7 +65,7 @@ def open_sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Side]]
 
 @pytest.fixture(scope="module")
 def guarded_sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Side]]:
-    """With access control, and with a shop whose pages may ask."""
+    """Start servers with access control and an allowed origin."""
     secret = tmp_path_factory.mktemp("secret") / "secret"
     secret.write_text(SECRET)
     flags = ("--token-secret-file", str(secret), "--token-audience", AUDIENCE, "--cors-origins", SHOP)
@@ -101,17 +101,17 @@ def _keys(value: Any) -> Any:
 
 def _check(sides: list[Side], row: Row) -> None:
     gate, asgi = (_ask(side, row) for side in sides)
-    assert gate == asgi, row.name
+    assert gate == asgi
 
 
-@pytest.mark.parametrize("row", OPEN, ids=lambda row: row.name)
-def test_open_servers_answer_alike(open_sides: list[Side], row: Row) -> None:
-    _check(open_sides, row)
+@pytest.mark.parametrize("family", OPEN)
+def test_open_servers_answer_alike(open_sides: list[Side], family: str) -> None:
+    check_each(OPEN[family], lambda row: _check(open_sides, row))
 
 
-@pytest.mark.parametrize("row", WITH_TOKENS, ids=lambda row: row.name)
-def test_guarded_servers_answer_alike(guarded_sides: list[Side], row: Row) -> None:
-    _check(guarded_sides, row)
+@pytest.mark.parametrize("family", WITH_TOKENS)
+def test_guarded_servers_answer_alike(guarded_sides: list[Side], family: str) -> None:
+    check_each(WITH_TOKENS[family], lambda row: _check(guarded_sides, row))
 
 
 SERVED = [
@@ -121,13 +121,15 @@ SERVED = [
 ]
 
 
-@pytest.mark.parametrize("vector", SERVED, ids=[vector.name for vector in SERVED])
-def test_served_vectors_are_answered_alike(open_sides: list[Side], vector: Vector) -> None:
-    gate, asgi = (
-        [_seen(side, answer) for answer in exchange(side.url, vector, [vector.request], behind=False).answers]
-        for side in open_sides
-    )
-    assert gate == asgi
+def test_served_vectors_are_answered_alike(open_sides: list[Side]) -> None:
+    def check(vector: Vector) -> None:
+        gate, asgi = (
+            [_seen(side, answer) for answer in exchange(side.url, vector, [vector.request], behind=False).answers]
+            for side in open_sides
+        )
+        assert gate == asgi
+
+    check_each(SERVED, check)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Prefer": "wait=9"}, {"If-None-Match": 'W/"EPOCH.VERSION"'}])

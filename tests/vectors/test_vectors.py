@@ -1,4 +1,4 @@
-"""Each vector has its outcome, in any pieces that its bytes come in."""
+"""Each vector has its outcome, in any pieces."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.http1 import Answer
-from vectors.conftest import Subject
-from vectors.vector_bodies import BODIES
-from vectors.vector_differences import DIFFERENCES, names, under_h11
-from vectors.vector_exchange import Exchange, cut, exchange
-from vectors.vector_heads import HEADS
-from vectors.vector_outcomes import UNFINISHED, After, Outcome, Vector, error_code
-from vectors.vector_targets import HOSTS, TARGETS
+from vectors.differences import DIFFERENCES, names, under_h11
+from vectors.every import FAMILIES, VECTORS, check_each
+from vectors.exchange import Exchange, cut, exchange
+from vectors.outcomes import UNFINISHED, After, Outcome, Vector, error_code
+from vectors.subjects import Subject
 
-VECTORS = [*HEADS, *TARGETS, *HOSTS, *BODIES]
 SHORT_BYTES = 1_500
 """Longer vectors come in as many pieces, but of more than one byte."""
-every_vector = pytest.mark.parametrize("vector", VECTORS, ids=[vector.name for vector in VECTORS])
+every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
 def check(subject: Subject, vector: Vector, ends: Iterable[int] = (), *, behind: bool = False) -> None:
@@ -50,7 +47,7 @@ def _check_problem(answer: Answer, outcome: Outcome) -> None:
 
 
 def _check_end(outcome: Outcome, result: Exchange) -> None:
-    """The connection ends after the answer as it has to, and as the answer says."""
+    """Check that the connection ends after the answer as required, and as the answer says."""
     answer = result.answers[-1]
     if outcome.after is After.OPEN:
         assert result.canary_answered, "the next request got no answer"
@@ -60,33 +57,37 @@ def _check_end(outcome: Outcome, result: Exchange) -> None:
         assert result.canary_answered == (answer.headers.get("connection", "").lower() != "close"), answer
 
 
-@every_vector
-def test_in_one_piece(subject: Subject, vector: Vector) -> None:
-    check(subject, vector)
+@every_family
+def test_vectors_in_one_piece(subject: Subject, family: str) -> None:
+    check_each(FAMILIES[family], lambda vector: check(subject, vector))
 
 
-@every_vector
-def test_byte_by_byte(subject: Subject, vector: Vector) -> None:
-    check(subject, vector, range(0, len(vector.request), -(-len(vector.request) // SHORT_BYTES) or 1))
+@every_family
+def test_vectors_byte_by_byte(subject: Subject, family: str) -> None:
+    check_each(FAMILIES[family], lambda vector: check(subject, vector, _each_byte(vector.request)))
 
 
-@every_vector
-def test_behind_other_requests(subject: Subject, vector: Vector) -> None:
-    check(subject, vector, behind=True)
+def _each_byte(request: bytes) -> range:
+    return range(0, len(request), -(-len(request) // SHORT_BYTES) or 1)
+
+
+@every_family
+def test_vectors_behind_other_requests(subject: Subject, family: str) -> None:
+    check_each(FAMILIES[family], lambda vector: check(subject, vector, behind=True))
 
 
 @given(vector=st.sampled_from(VECTORS), behind=st.booleans(), data=st.data())
 @settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-def test_in_any_pieces(subject: Subject, vector: Vector, behind: bool, data: st.DataObject) -> None:
+def test_vectors_in_any_pieces(subject: Subject, vector: Vector, behind: bool, data: st.DataObject) -> None:
     ends = data.draw(st.lists(st.integers(0, len(vector.request)), max_size=8))
     check(subject, vector, ends, behind=behind)
 
 
-def test_each_vector_has_a_name_of_its_own() -> None:
+def test_vector_names_are_unique() -> None:
     assert [name for name, count in Counter(vector.name for vector in VECTORS).items() if count > 1] == []
 
 
-def test_each_difference_is_one_and_of_a_vector() -> None:
+def test_each_difference_belongs_to_one_vector() -> None:
     expected = {vector.name: vector.outcome for vector in VECTORS}
     assert [name for name, count in Counter(names()).items() if count > 1] == []
     assert [name for name in names() if name not in expected] == []

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a service out. It connects and decides nothing."""
+"""The composition root: create every object from the settings and connect them. No rules here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import CommitMeter
 from ordertrack.ports.store import Store
 from ordertrack.service.links import Links, new_link_token
-from ordertrack.service.monitoring.loop_lag import LoopWatch
+from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.monitoring.monitor import Monitor
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.orders import Orders
@@ -34,13 +34,16 @@ from ordertrack.settings import Settings
 from ordertrack.web.pages import pages
 
 GUESSES_PER_FAILURE = 10
-"""So many times the failures that are answered as such are verified before nothing unknown is."""
+"""The budget of unknown tokens that are verified, as a multiple of the failures answered as such."""
 MAX_BUDGETS = 100_000
-"""Of each kind; of more, those that asked least recently start anew."""
+"""Budgets of each kind; beyond that the least recently used are reset."""
 
 
 def build(settings: Settings) -> Service:
-    """Raises InvalidSetting for a key that cannot be used."""
+    """Return the service that the settings describe, not yet opened.
+
+    Raises: InvalidSetting, for a key that cannot be used.
+    """
     clock = SystemClock()
     tokens = access_control(settings, clock)
     statistics = Statistics()
@@ -79,12 +82,12 @@ def build(settings: Settings) -> Service:
         version=__version__,
         pages=pages(),
     )
-    loop_watch = LoopWatch(statistics.lagged)
-    return Service(settings, store, clock, tracking, simulator, links, loop_watch, http, tokens)
+    loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
+    return Service(settings, store, clock, tracking, simulator, links, loop_lag_timer, http, tokens)
 
 
 def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:
-    """Those that are not boundless."""
+    """Return a limiter for each budget that has a limit."""
     per_minute = {
         Budget.POLLS: settings.polls_per_minute,
         Budget.READS: settings.reads_per_minute,

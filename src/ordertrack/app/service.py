@@ -1,4 +1,4 @@
-"""The running service: open the adapters, close them within their deadlines."""
+"""The service: open its parts in order, drain, and close each within a deadline."""
 
 from __future__ import annotations
 
@@ -17,25 +17,22 @@ from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Store
 from ordertrack.ports.tokens import Tokens
 from ordertrack.service.links import Links
-from ordertrack.service.monitoring.loop_lag import LoopWatch
+from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.samples import load_samples
 from ordertrack.service.simulation import Simulator
 from ordertrack.service.tracking.tracking import Tracking
 from ordertrack.settings import Settings
 
 EXIT_MARGIN_S = 1.0
-"""From the end of the drain window and the grace to the end of `close`."""
-
-
+"""Seconds after the drain window and the grace period until `close` must end."""
 MIN_CLOSE_S = 0.5
-
 
 log = structlog.get_logger("ordertrack")
 
 
 @dataclass
 class Service:
-    """Everything that runs. `open` before the first request, `close` after the last."""
+    """Everything that runs. Call `open` before the first request, `drain` at SIGTERM and `close` after the last."""
 
     settings: Settings
     store: Store
@@ -43,22 +40,33 @@ class Service:
     tracking: Tracking
     simulator: Simulator
     links: Links
-    loop_watch: LoopWatch
+    loop_lag_timer: LoopLagTimer
     http: HttpApp
     tokens: Tokens | None
     samples_loaded: bool = False
     exit_by_s: float | None = None
-    """When `close` has to end, in seconds of the monotonic clock; None until the node is drained."""
+    """Time by which `close` must end, on the monotonic clock; None before `drain`."""
 
     async def open(self) -> None:
-        """Raises StoreCannotOpen."""
+        """Raises: StoreCannotOpen."""
         if self.tokens is not None:
             await self.tokens.open()
         await self.store.open(self.tracking.committed, self.links.committed, simulations=self.simulator.announced)
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()
-        self.loop_watch.start()
+        self.loop_lag_timer.start()
+
+    def gate(self, listener: socket.socket) -> Gate | None:
+        """Return the gate for this listener; None when an ASGI server serves it."""
+        if not self.settings.has_gate:
+            return None
+        return Gate(listener, self.http, self.tracking.statistics.gate, self.timeouts)
+
+    @property
+    def asgi(self) -> AsgiApp:
+        """The application for an ASGI server, which may open and close the service by the lifespan protocol."""
+        return AsgiApp(self.http, on_startup=self.open, on_shutdown=self.close)
 
     @property
     def timeouts(self) -> Timeouts:
@@ -67,30 +75,19 @@ class Service:
             settings.keep_alive_s, settings.head_timeout_s, settings.body_timeout_s, settings.read_timeout_s
         )
 
-    @property
-    def asgi(self) -> AsgiApp:
-        """The application for an ASGI server, which may open and close the service by the lifespan protocol."""
-        return AsgiApp(self.http, on_startup=self.open, on_shutdown=self.close)
-
-    def gate(self, listener: socket.socket) -> Gate | None:
-        """Return the gate for this listener; None where an ASGI server is to have it."""
-        if not self.settings.has_gate:
-            return None
-        return Gate(listener, self.http, self.tracking.statistics.gate, self.timeouts)
-
     async def drain(self) -> None:
-        """Answer all held polls. What is left of the time to exit is for `close`."""
+        """Answer all held polls. `close` may use the rest of the time."""
         settings = self.settings
         self.exit_by_s = self.clock.monotonic_s() + settings.drain_window_s + settings.shutdown_grace_s + EXIT_MARGIN_S
         await self.tracking.drain(settings.drain_window_s)
 
     async def close(self) -> None:
-        """Close everything, each step within its share of the time that is left; a step that takes longer is left.
+        """Close all parts, each within its share of the remaining time; a part that takes longer is abandoned.
 
-        After `drain` this ends at `exit_by_s`, which is more than a second before the process has to end, or after
-        MIN_CLOSE_S, whichever is later. Without it, within `shutdown_grace_s` + EXIT_MARGIN_S.
+        After `drain` this ends at `exit_by_s`, more than a second before the process must end, or after MIN_CLOSE_S if
+        that is later. Without `drain` it ends within `shutdown_grace_s` + EXIT_MARGIN_S.
         """
-        self.loop_watch.stop()
+        self.loop_lag_timer.stop()
         now_s = self.clock.monotonic_s()
         exit_by_s = self.exit_by_s or now_s + self.settings.shutdown_grace_s + EXIT_MARGIN_S
         limit_s = max(MIN_CLOSE_S, exit_by_s - now_s)
@@ -100,13 +97,13 @@ class Service:
             ("tokens", lambda limit_s: self.tokens.close() if self.tokens is not None else asyncio.sleep(0)),
             ("store", self.store.close),
         )
-        for name, step in steps:  # the store last, with all that is left: it may have changes to commit
+        for name, step in steps:  # the store comes last and gets all remaining time: it may have changes to commit
             left_s = now_s + limit_s - self.clock.monotonic_s()
             await _within(left_s if name == "store" else left_s / 4, name, step)
 
 
 async def _within(limit_s: float, name: str, step: Callable[[float], Coroutine[None, None, None]]) -> None:
-    """Wait for a step of the shutdown, and no longer than that. It is told a little less, to end by itself."""
+    """Wait at most `limit_s` for a step of the shutdown. The step gets 90 % of it, so that it can end by itself."""
     task = asyncio.create_task(step(limit_s * 0.9))
     done, _ = await asyncio.wait([task], timeout=limit_s)
     if not done:

@@ -1,4 +1,4 @@
-"""What tokens are checked and signed with: from the settings, and the files they name, to keys."""
+"""Token keys: read from the settings and the files they name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ MAX_KEY_FILE_BYTES = 64 * 1024
 
 
 def access_control(settings: Settings, clock: Clock) -> Tokens | None:
-    """Return what checks tokens; None without access control. Raises InvalidSetting."""
+    """Return the verifier of tokens; None without access control.
+
+    Raises: InvalidSetting.
+    """
     if not settings.has_access_control:
         return None
     keys: KeySource
@@ -28,7 +31,10 @@ def access_control(settings: Settings, clock: Clock) -> Tokens | None:
 
 
 def signing_key(settings: Settings) -> Key | None:
-    """The shared secret, if that is what is configured. Raises InvalidSetting."""
+    """Return the shared secret; None when the settings name none.
+
+    Raises: InvalidSetting.
+    """
     name, secret = "token_secret", settings.token_secret
     if settings.token_secret_file is not None:
         name = "token_secret_file"
@@ -37,8 +43,8 @@ def signing_key(settings: Settings) -> Key | None:
         except UnicodeDecodeError:
             raise InvalidSetting(name, f"{settings.token_secret_file} is not text in UTF-8.") from None
         if not secret.strip():
-            make = f"Make a secret: ordertrack secret > {settings.token_secret_file}"
-            raise InvalidSetting(name, f"{settings.token_secret_file} is empty. {make}")
+            hint = f"Create a secret: ordertrack secret > {settings.token_secret_file}"
+            raise InvalidSetting(name, f"{settings.token_secret_file} is empty. {hint}")
     if secret is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""`ordertrack secret` and `ordertrack token`: all that access control needs where there is no identity provider."""
+"""`ordertrack secret` and `ordertrack token`: access control without an identity provider."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 MAX_DURATION_S = 10 * 366 * 86_400
 _PARTY = {Role.CUSTOMER: "customer_id", Role.RESTAURANT: "restaurant_id", Role.COURIER: "courier_id",
           Role.SERVICE: "restaurants"}  # fmt: skip
-"""The option a role needs, and no other role may have."""
+"""The option that each role requires and that other roles must not have."""
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def secret(as_json: bool) -> None:
-    """Make a secret that tokens are signed with, of 256 random bits.
+    """Create a secret of 256 random bits that signs tokens.
 
-    It goes to standard output; a file that it is written to becomes readable for its owner alone.
+    It is printed on standard output. If that is a file, only its owner can read it afterwards.
     """
     make_private()
     if as_json:
@@ -43,7 +43,7 @@ def secret(as_json: bool) -> None:
         return
     say(new_secret())
     say(
-        "With this secret a token can be made for every role: keep it in a file of its own.",
+        "This secret can sign tokens for every role: keep it in a separate file.",
         f"  {command()} secret > {SECRET_FILE}",
         f"  {command()} serve --token-secret-file {SECRET_FILE}",
         f"  export {TOKEN_VARIABLE}=$({command()} token --role admin --token-secret-file {SECRET_FILE})",
@@ -60,27 +60,29 @@ class _Duration(click.ParamType[int]):
         match = re.fullmatch(r"([1-9][0-9]{0,9})([smhd])", str(value).strip(), re.ASCII)
         seconds = int(match[1]) * _UNITS_S[match[2]] if match else 0
         if not 0 < seconds <= MAX_DURATION_S:
-            allowed = 'must be a time such as "30m", "12h" or "7d", longer than 0 and at most ten years'
+            allowed = 'must be a duration such as "30m", "12h" or "7d", longer than 0 and at most ten years'
             self.fail(f"{allowed}; it is {value!r}.", param, ctx)
         return seconds
 
 
 @click.command()
 @partial(settings_options, prefix="token_")
-@click.option("--role", type=click.Choice([role.value for role in TOKEN_ROLES]), required=True, help="What it may do.")
-@click.option("--customer-id", help="Which customer it is.")
-@click.option("--restaurant-id", help="Which restaurant it is.")
-@click.option("--courier-id", help="Which courier it is.")
-@click.option("--restaurants", metavar="1,2|*", help="Restaurants whose orders a service works on; `*` for all.")
-@click.option("--name", help="Who signs the events, if not the id alone.")
 @click.option(
-    "--expires", type=_Duration(), metavar="12h", default="12h", show_default=True, help="How long it is good for."
+    "--role", type=click.Choice([role.value for role in TOKEN_ROLES]), required=True, help="Role of the token."
+)
+@click.option("--customer-id", help="Id of the customer.")
+@click.option("--restaurant-id", help="Id of the restaurant.")
+@click.option("--courier-id", help="Id of the courier.")
+@click.option("--restaurants", metavar="1,2|*", help="Restaurants of a service; `*` for all.")
+@click.option("--name", help="Name recorded as the actor of events; the id if not given.")
+@click.option(
+    "--expires", type=_Duration(), metavar="12h", default="12h", show_default=True, help="Time until it expires."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def token(role: str, expires: int, as_json: bool, **values: Any) -> None:
-    """Make a token and sign it with the secret.
+    """Create a token, signed with the secret.
 
-    It is printed alone, to be put into a variable or a file.
+    Standard output has only the token, to be stored in a variable or a file.
     """
     settings = settings_of(values)
     key, rules = _secret(settings), token_rules(settings)
@@ -89,44 +91,42 @@ def token(role: str, expires: int, as_json: bool, **values: Any) -> None:
     try:
         principal = principal_of(claims_of(principal, rules, now_s, now_s + expires), rules, now_s)
     except Unauthenticated:
-        raise click.UsageError("Names and ids have 1 to 64 characters, none of them a control character.") from None
+        raise click.UsageError("Names and ids must have 1 to 64 characters and no control characters.") from None
     signed = sign(principal, key, rules, now_s, now_s + expires)
     until = datetime.fromtimestamp(now_s + expires, UTC).isoformat().replace("+00:00", "Z")
     if as_json:
         print_data({"token": signed, "role": role, "actor": principal.actor, "expires_at": until})
         return
     say(signed)
-    say(f"It signs as {principal.actor} and is good for {duration_words(expires)}, until {until}.", err=True)
+    say(f"The token acts as {principal.actor} and expires in {duration_words(expires)}, at {until}.", err=True)
 
 
 def _secret(settings: Settings) -> Key:
-    """Raises click.UsageError."""
+    """Raises: click.UsageError."""
     with usage_errors():
         key = signing_key(settings)
     if key is not None:
         return key
     if settings.has_access_control:
-        raise click.UsageError(
-            "Tokens are checked with a public key here: only who has the private key to it can make one."
-        )
+        raise click.UsageError("The settings name a public key: tokens can be created only with its private key.")
     raise click.UsageError(
-        f"There is no secret to sign with. Make one with `{command()} secret > {SECRET_FILE}`, "
+        f"There is no secret to sign with. Create one with `{command()} secret > {SECRET_FILE}`, "
         f"and add --token-secret-file {SECRET_FILE} here and to `{command()} serve`."
     )
 
 
 def _principal(role: Role, values: dict[str, Any]) -> Principal:
-    """Raises click.UsageError."""
+    """Raises: click.UsageError."""
     for owner, option in _PARTY.items():
         written = "--" + option.replace("_", "-")
         if owner is role and not values[option]:
             raise click.UsageError(f"--role {role} needs {written}.")
         if owner is not role and values[option]:
-            raise click.UsageError(f"{written} goes with --role {owner}, not with --role {role}.")
+            raise click.UsageError(f"{written} is only for --role {owner}, not for --role {role}.")
     listed = (values["restaurants"] or "").strip()
     restaurants = ALL if listed == EVERY_RESTAURANT else frozenset(filter(None, map(str.strip, listed.split(","))))
     if role is Role.SERVICE and not restaurants:
-        raise click.UsageError('--restaurants has ids with commas between them, such as 1,2; or "*".')
+        raise click.UsageError('--restaurants must be ids separated by commas, such as 1,2, or "*".')
     party = _PARTY.get(role)
     given = None if party is None or role is Role.SERVICE else values[party]
     return Principal(

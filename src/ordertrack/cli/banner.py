@@ -1,10 +1,10 @@
-"""What `serve` says when it is ready: where the server is, and lines to paste that work with the orders it has."""
+"""The message of `serve` when it is ready: the server's address, and commands to paste for existing orders."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ordertrack.cli.hints import TOKEN_VARIABLE, at
+from ordertrack.cli.hints import TOKEN_VARIABLE, url_option
 from ordertrack.core.errors import InternalError, OrderNotFound
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
@@ -16,7 +16,7 @@ OFFERED = 3
 
 
 async def orders_to_try(store: Store) -> list[Order]:
-    """Orders that still go on and that no simulation moves, the sample orders first; without damaged ones.
+    """Return up to OFFERED active, undamaged orders without a simulation, the sample orders first.
 
     Raises: StoreUnavailable.
     """
@@ -41,23 +41,23 @@ def banner(
     command: str,
     has_access_control: bool = False,
 ) -> str:
-    """`kept` says where the orders are; `command` is how to call this program."""
-    lines = [f"ordertrack is ready at {url}", f"Orders are kept {kept}."]
+    """Return the message. `kept` says where orders are stored; `command` starts this program."""
+    lines = [f"ordertrack is ready at {url}", f"Orders are stored {kept}."]
     if samples_loaded:
         samples = ", ".join(f"{id_} ({status})" for id_, (status, _) in SAMPLES.items())
         lines.append(f"Sample orders were loaded: {samples}.")
     if has_access_control:
-        lines.append(f"Every request needs a token; the lines below take it from {TOKEN_VARIABLE}.")
+        lines.append(f"Every request needs a token; the commands below read it from {TOKEN_VARIABLE}.")
     else:
-        lines.append("There is no access control: every program on this machine may read and change every order.")
+        lines.append("Access control is off: every program on this machine can read and change every order.")
     signed = f' -H "Authorization: Bearer ${TOKEN_VARIABLE}"' if has_access_control else ""
-    lines += ["", *_to_try(f"{url}/api/v1/orders", orders, command, at(url), signed)]
-    lines += ["The API, with a form for every request:", f"  {url}/apidocs/", "", "Stop with Ctrl-C."]
+    lines += ["", *_to_try(f"{url}/api/v1/orders", orders, command, url_option(url), signed)]
+    lines += ["API documentation, with a form for every request:", f"  {url}/apidocs/", "", "Stop with Ctrl-C."]
     return "\n".join(lines)
 
 
 def _to_try(api: str, orders: Sequence[Order], command: str, elsewhere: str, signed: str) -> list[str]:
-    """`signed` is what curl needs besides."""
+    """Return the commands to try. `signed` is the curl option that sends the token."""
     if not orders:
         return [
             "There is no active order. Create one:",

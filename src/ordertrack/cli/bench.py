@@ -1,4 +1,4 @@
-"""`ordertrack bench`: load for a server on this machine, and what it did under it."""
+"""`ordertrack bench`: put load on a server of this machine and report how it answered."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ordertrack.load import CannotLoad, Report, run
 
 @click.command()
 @click.argument("url", default="http://127.0.0.1:5001")
-@click.option("--polls", type=WholeNumber(1), default=1_000, show_default=True, help="How many polls are held.")
-@click.option("--orders", type=WholeNumber(1), default=100, show_default=True, help="On how many orders.")
+@click.option("--polls", type=WholeNumber(1), default=1_000, show_default=True, help="Number of polls to hold.")
+@click.option("--orders", type=WholeNumber(1), default=100, show_default=True, help="Number of orders to poll.")
 @token_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def bench(url: str, polls: int, orders: int, as_json: bool) -> None:
-    """Load the server at URL: hold polls, wake each of them four times, and check every answer.
+    """Put load on the server at URL: hold polls, wake each of them four times, and check every answer.
 
-    Only for a server on this machine. It makes orders of the restaurant `ordertrack-bench` and has them delivered; so
-    use a server with a data folder of its own, and an administrator's token where it wants one. Ends with status 1 when
-    an answer was wrong, late or missing.
+    The server must run on this machine. The command creates and delivers orders of the restaurant `ordertrack-bench`,
+    so use a server with a separate data folder, and an administrator's token if it requires tokens. Exits with
+    status 1 when an answer was wrong, late or missing.
     """
     try:
         report = run(
@@ -55,9 +55,8 @@ def _print(report: Report) -> None:
 
 def _rows(report: Report) -> list[tuple[str, str]]:
     per_poll = report.bytes_per_held_poll
-    wrong = [f"{count} × {what}" for what, count in report.wrong.items()]
     failures = [
-        *wrong,
+        *(f"{count} × {what}" for what, count in report.wrong.items()),
         *([f"{report.missing} missing"] if report.missing else []),
         *([f"{report.late} late"] if report.late else []),
         *([f"{report.server_lost_wakeups} counted as lost by the server"] if report.server_lost_wakeups else []),
@@ -65,13 +64,13 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     return [
         ("Server", f"{report.server}, {report.store}, {report.url}"),
         ("Polls", f"{report.polls:,} on {report.orders:,} orders, connected in {report.connected_s} s"),
-        ("Memory of a held poll", "unknown" if per_poll is None else f"{per_poll:,} bytes, says the server"),
+        ("Memory per held poll", "unknown" if per_poll is None else f"{per_poll:,} bytes, reported by the server"),
         ("Single updates", f"{report.single_updates_per_s:,}/s, {report.single_wakeups_per_s:,} wake-ups/s"),
         ("Bulk updates", f"{report.bulk_updates_per_s:,}/s, {report.bulk_wakeups_per_s:,} wake-ups/s"),
         (
-            "One update to its last answer",
+            "From an update to its last answer",
             f"p50 {report.update_to_all_p50_ms} ms, p99 {report.update_to_all_p99_ms} ms",
         ),
-        ("Answers checked", f"{report.answers:,}: " + ("; ".join(failures) or "every one right")),
-        ("This program", f"{report.generator_cpu_s} s of CPU"),
+        ("Answers checked", f"{report.answers:,}: " + ("; ".join(failures) or "all correct")),
+        ("CPU time of this program", f"{report.generator_cpu_s} s"),
     ]

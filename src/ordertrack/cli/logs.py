@@ -1,4 +1,4 @@
-"""Logging of the server: one line an event on standard error, as text or JSON, ours and uvicorn's alike."""
+"""Logging of the server: one line per event on standard error, as text or JSON, uvicorn's events included."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ordertrack.client.escape import escape
 
 
 def configure_logging(level: str, format_: str) -> None:
-    """Tracebacks show no local variables: those are customers' addresses, and printing them would hold up the loop."""
+    """Set up logging. Tracebacks omit local variables: they hold customers' addresses, and printing them is slow."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -41,7 +41,7 @@ def configure_logging(level: str, format_: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("asyncio").setLevel(max(logging.WARNING, root.level))
-    # Below that uvicorn has a line for every request that is none, which anybody can send.
+    # At lower levels uvicorn logs a line for every malformed request, which any client can send.
     logging.getLogger("uvicorn.error").setLevel(max(logging.ERROR, root.level))
     structlog.configure(
         processors=[
@@ -56,7 +56,7 @@ def configure_logging(level: str, format_: str) -> None:
 
 
 def _escaped(logger: object, method: str, event: EventDict) -> EventDict:
-    """Escape the texts of an event. Other values are written as `repr` does, which escapes too."""
+    """Escape the strings of an event. Other values are written by `repr`, which escapes too."""
     return {name: escape(value) if isinstance(value, str) else value for name, value in event.items()}
 
 

@@ -1,4 +1,4 @@
-"""The `ordertrack` command: a group, and nothing else."""
+"""The `ordertrack` command group."""
 
 from __future__ import annotations
 

@@ -1,45 +1,32 @@
-"""Numbers on the command line, which say in words what they may be."""
+"""Parameter types for numbers, whose errors state the allowed range in words."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import rich_click as click
 
 from ordertrack.settings import Bounds
 
 
-class WholeNumber(click.IntRange):
+class _RangeInWords(click.ParamType[Any]):
+    """Mixin of a number type of click. `allowed` describes its range."""
+
     name = "number"
-
-    def __init__(self, least: int | None = None, most: int | None = None) -> None:
-        super().__init__(least, most)
-        self.allowed = _allowed("a whole number", Bounds(least, most))
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            self.fail(f"must be {self.allowed}; it is {value!r}.", param, ctx)
-
-    def _describe_range(self) -> str:
-        return self.allowed
-
-
-class Number(click.FloatRange):
-    name = "number"
+    kind: ClassVar[str]
 
     def __init__(self, least: float | None = None, most: float | None = None) -> None:
-        super().__init__(least, most)
-        self.allowed = _allowed("a number", Bounds(least, most))
+        super().__init__(least, most)  # type: ignore[call-arg]
+        separator = " " if most is not None else ", " if least is not None else ""
+        self.allowed = f"{self.kind}{separator}{Bounds(least, most)}"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             number = super().convert(value, param, ctx)
         except click.BadParameter:
             number = math.nan
-        if not math.isfinite(number):
+        if isinstance(number, float) and not math.isfinite(number):
             self.fail(f"must be {self.allowed}; it is {value!r}.", param, ctx)
         return number
 
@@ -47,5 +34,9 @@ class Number(click.FloatRange):
         return self.allowed
 
 
-def _allowed(kind: str, bounds: Bounds) -> str:
-    return f"{kind}{' ' if bounds.most is not None else ', ' if bounds.least is not None else ''}{bounds}"
+class WholeNumber(_RangeInWords, click.IntRange):
+    kind = "a whole number"
+
+
+class Number(_RangeInWords, click.FloatRange):
+    kind = "a number"

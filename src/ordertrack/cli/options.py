@@ -1,6 +1,6 @@
 """Settings on the command line: options, `ORDERTRACK_*` variables and a TOML file, all from `settings.py`.
 
-Click decides which one wins (flag, then environment, then file, then default) and remembers where each value came from.
+Click applies the precedence (flag, environment, file, default) and remembers the source of each value.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ from ordertrack.cli.terminal import say
 from ordertrack.settings import ENV_PREFIX, KEY_SETTINGS, Bounds, InvalidSetting, Settings, declared, flag, variable
 
 MISSPELT_CUTOFF = 0.7
-"""`TIMEOUT` is taken for a misspelt `MAX_TIMEOUT_S`; what Kubernetes sets for a service named ordertrack is not."""
+"""`TIMEOUT` counts as a misspelt `MAX_TIMEOUT_S`; variables Kubernetes sets for a service named ordertrack do not."""
 
 F = Callable[..., Any]
 
 
 def settings_options(command: F, *, prefix: str = "") -> F:
-    """Adds every setting that begins with `prefix` as an option. The command gets them by keyword; `settings_of` makes
-    Settings of them."""
+    """Add every setting that begins with `prefix` as an option. The command passes its keywords to `settings_of`."""
     for setting in reversed(list(declared())):
         if setting.name.startswith(prefix):
             command = _option(setting)(command)
@@ -47,14 +46,17 @@ def settings_options(command: F, *, prefix: str = "") -> F:
 
 
 def settings_of(values: dict[str, Any]) -> Settings:
-    """Those that are not among the values have their defaults. Raises click.UsageError."""
+    """Return the settings; those missing in `values` have their defaults.
+
+    Raises: click.UsageError.
+    """
     with usage_errors():
         return Settings(**{setting.name: values[setting.name] for setting in declared() if setting.name in values})
 
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Raise click.UsageError for an InvalidSetting of the body: it says where the value was given."""
+    """Turn an InvalidSetting of the body into a click.UsageError that names the source of the value."""
     try:
         yield
     except InvalidSetting as error:
@@ -64,20 +66,13 @@ def usage_errors() -> Iterator[None]:
 
 
 def _given_at(context: click.Context, name: str) -> str | None:
-    """Return how a setting was given: its flag, its variable, or its key and the file; None for a default."""
-    match context.get_parameter_source(name):
-        case ParameterSource.COMMANDLINE:
-            return flag(name)
-        case ParameterSource.ENVIRONMENT:
-            return variable(name)
-        case ParameterSource.DEFAULT_MAP:
-            return f"{name} in {context.params['config_file']}"
-        case _:
-            return None
+    """Return a setting's flag, its variable, or its key and the file; None for a default."""
+    kind, _, place = origin(context, name).partition(" ")
+    return f"{name} in {place}" if kind == "file" else place or None
 
 
 def origin(context: click.Context, name: str) -> str:
-    """Where a setting's value came from, in words."""
+    """Return the kind of source of a setting's value, a space and the place, or `default`."""
     match context.get_parameter_source(name):
         case ParameterSource.COMMANDLINE:
             return f"flag {flag(name)}"
@@ -90,13 +85,13 @@ def origin(context: click.Context, name: str) -> str:
 
 
 def flags(setting: Field[Any]) -> str:
-    """As they are written: `--port`, or `--sample-orders / --no-sample-orders`."""
+    """Return the flags of a setting: `--port`, or `--sample-orders / --no-sample-orders`."""
     both = isinstance(setting.default, bool)
     return f"{flag(setting.name)} / --no-{flag(setting.name)[2:]}" if both else flag(setting.name)
 
 
 def value_words(value: object) -> str:
-    """A value as it is written in a variable or the file: `true`, `120`."""
+    """Return a value as it is written in a variable or the file: `true`, `120`."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -105,7 +100,7 @@ def value_words(value: object) -> str:
 
 
 def warn_of_misspelt() -> None:
-    """Says on standard error which variables look like settings and are none. Others may be anybody's."""
+    """Warn on standard error of variables that resemble settings. Other ORDERTRACK_ variables may have other uses."""
     known = [variable(setting.name) for setting in declared()]
     known += [f"{ENV_PREFIX}CONFIG", URL_VARIABLE, TOKEN_VARIABLE, TOKEN_FILE_VARIABLE]
     names = {name.removeprefix(ENV_PREFIX): name for name in known}
@@ -113,7 +108,7 @@ def warn_of_misspelt() -> None:
         if not name.startswith(ENV_PREFIX) or name in known:
             continue
         for close in get_close_matches(name.removeprefix(ENV_PREFIX), names, n=1, cutoff=MISSPELT_CUTOFF):
-            say(f"Warning: {name} is not a setting and has no effect. Did you mean {names[close]}?", err=True)
+            say(f"Warning: {name} is not a setting: did you mean {names[close]}?", err=True)
 
 
 def _option(setting: Field[Any]) -> Callable[[F], F]:
@@ -132,7 +127,7 @@ def _option(setting: Field[Any]) -> Callable[[F], F]:
 
 
 class _SettingOption(click.RichOption):
-    """A setting, whose errors name the place where its value was given."""
+    """An option for a setting, whose errors name the source of the value."""
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
         given_at = None if ctx is None or self.name is None else _given_at(ctx, self.name)
@@ -140,7 +135,7 @@ class _SettingOption(click.RichOption):
 
 
 class _KeyOption(_SettingOption):
-    """A setting whose empty variable is a mistake that must be told: click would take it for one that is not set."""
+    """An option that reports an empty variable; click would treat it as not set."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         return os.environ.get(str(self.envvar))
@@ -175,20 +170,20 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
 
 
 def _mistakes(values: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the keys and the types of a file; what a value may be besides, click checks."""
+    """Yield errors in the names and types of a file's settings; click checks the values."""
     settings = {setting.name: setting for setting in declared()}
     for name, value in values.items():
         setting = settings.get(name)
         if setting is None:
             close = get_close_matches(name, settings, n=1, cutoff=MISSPELT_CUTOFF)
-            meant = f' Did you mean "{close[0]}"?' if close else ""
-            yield f'Unknown setting "{name}".{meant} Settings: {", ".join(settings)}.'
-        elif (wanted := _wanted(setting.default, value)) is not None:
-            yield f"`{name}` must be {wanted}; it is {_given(value, secret=setting.metadata['secret'])}."
+            advice = f': did you mean "{close[0]}"?' if close else f". Allowed settings: {', '.join(settings)}."
+            yield f'Unknown setting "{name}"{advice}'
+        elif (expected := _expected_type(setting.default, value)) is not None:
+            yield f"`{name}` must be {expected}; it is {_describe(value, secret=setting.metadata['secret'])}."
 
 
-def _wanted(default: object, value: object) -> str | None:
-    """Return the type a value of the file must have, in words, when it has another. A bool of Python is an int too."""
+def _expected_type(default: object, value: object) -> str | None:
+    """Return the required type in words, or None when `value` has it. A bool of Python is an int too."""
     match default:
         case bool():
             return None if isinstance(value, bool) else "true or false"
@@ -200,7 +195,7 @@ def _wanted(default: object, value: object) -> str | None:
             return None if isinstance(value, str) else 'text in quotes, such as "x"'
 
 
-def _given(value: object, *, secret: bool) -> str:
+def _describe(value: object, *, secret: bool) -> str:
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list",
              dict: "a table"}  # fmt: skip
     if secret or type(value) not in (bool, int, float, str):

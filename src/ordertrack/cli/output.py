@@ -1,4 +1,4 @@
-"""What the commands that talk to a server have in common: options, words, errors. Nothing here knows a command."""
+"""Shared by the commands that call a server: options, formats, errors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ordertrack.cli.hints import (
     TOKEN_VARIABLE,
     URL_VARIABLE,
     command,
-    error_words,
-    here,
+    error_message,
+    url_option_here,
 )
 from ordertrack.cli.terminal import (
     EXIT_FAILED,
@@ -38,12 +38,12 @@ from ordertrack.client.server_url import server_url
 F = Callable[..., Any]
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end a command besides SIGINT, which Python turns into KeyboardInterrupt."""
-_SILENCED, _NO_LOG = logging.getLogger("ordertrack.client"), logging.NullHandler()
-"""The client's retries: the commands say them in their own words."""
+_CLIENT_LOG, _NO_LOG = logging.getLogger("ordertrack.client"), logging.NullHandler()
+"""The client logs its retries; the commands report them themselves."""
 
 
 class Symbols(NamedTuple):
-    """What stands beside a step, so that colour is never needed to read it."""
+    """The symbols beside the steps, so that the state is readable without colour."""
 
     done: str
     now: str
@@ -67,7 +67,7 @@ COLOURS: dict[str, str] = {
 
 
 class Remote:
-    """The server a command talks to, and how it speaks to the person."""
+    """The server a command calls, and the output of the command as text or JSON."""
 
     def __init__(self, url: str, as_json: bool) -> None:
         self.url = url
@@ -75,37 +75,37 @@ class Remote:
         self._answers: list[bytes] = []
 
     def say(self, text: str, *hints: str) -> None:
-        """What was done, then what to do next; nothing when the reader is a program."""
+        """Print the result and hints for the next step; nothing with `--json`."""
         if not self.as_json:
             say(text, *hints)
 
     def hint(self, label: str, arguments: str) -> str:
-        """A command to paste that reaches the same server."""
-        return f"{label} {command()} {arguments}{here(self.url)}"
+        """Return a label and a command to paste that calls the same server."""
+        return f"{label} {command()} {arguments}{url_option_here(self.url)}"
 
-    def answered(self, body: bytes) -> None:
+    def record_answer(self, body: bytes) -> None:
         if self.as_json:
             self._answers.append(body)
 
     def print_answer(self) -> None:
-        """Print what the server answered last, when the reader is a program."""
-        for answer in self._taken()[-1:]:
+        """With `--json`, print the last answer of the server."""
+        for answer in self._take_answers()[-1:]:
             print_json(answer)
 
     def print_pages(self, key: str) -> None:
-        """Print a list that took several answers as one answer, when the reader is a program."""
+        """With `--json`, print a list that took several answers as one."""
         if self.as_json:
-            entries = [entry for answer in self._taken() for entry in answer["data"][key]]
+            entries = [entry for answer in self._take_answers() for entry in answer["data"][key]]
             print_data({key: entries, "next_cursor": None})
 
-    def _taken(self) -> list[dict[str, Any]]:
+    def _take_answers(self) -> list[dict[str, Any]]:
         answers, self._answers = self._answers, []
         return list(map(json.loads, answers))
 
 
 def remote_options(command: F) -> F:
-    """`--url` and `--json`, which the command gets as its keywords `url` and `as_json`; `--token` and `--token-file`,
-    which `connected` asks for by itself."""
+    """Add `--url` and `--json`, passed as `url` and `as_json`; and `--token` and `--token-file`, which `connected`
+    reads itself."""
     command = token_options(command)
     url = click.option(
         "--url",
@@ -114,19 +114,19 @@ def remote_options(command: F) -> F:
         show_envvar=True,
         show_default=True,
         metavar="URL",
-        help="The server to talk to.",
+        help="Address of the server.",
     )
     return url(click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command))
 
 
 def token_options(command: F) -> F:
-    """`--token` and `--token-file`, for `sent_token`."""
+    """Add `--token` and `--token-file`, for `sent_token`."""
     for name, variable, what in (
         ("token-file", TOKEN_FILE_VARIABLE, "File with the token to send."),
-        ("token", TOKEN_VARIABLE, "Token to send. Give it as the variable: what is typed here, others can see."),
+        ("token", TOKEN_VARIABLE, "Token to send. Prefer the variable: other users can see command lines."),
     ):
         option = click.option(
-            f"--{name}", envvar=variable, show_envvar=True, help=what, expose_value=False, callback=_keep
+            f"--{name}", envvar=variable, show_envvar=True, help=what, expose_value=False, callback=_store_value
         )
         command = option(command)
     return command
@@ -134,20 +134,20 @@ def token_options(command: F) -> F:
 
 @contextmanager
 def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[OrdertrackClient, Remote]]:
-    """A client for the command's body. An error in it ends the command with one clear line; a signal of ENDING ends it
-    as Ctrl-C does, so that a picture on the terminal is put away.
+    """Provide a client. An error ends the command with one line; a signal of ENDING ends it as Ctrl-C does, so that
+    the terminal is restored.
 
-    A person repeats a command sooner than `retries` would, save one that must not be done twice.
+    Set `retries` only where repeating the command by hand could do it twice.
     """
     remote = Remote(url, as_json)
     token = sent_token()
     try:
         server_url(url)
     except ValueError as error:
-        wanted = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}, which {error}."
-        raise click.BadParameter(wanted, param_hint="--url") from None
-    client = OrdertrackClient(url, token=token, retries=retries, on_answer=remote.answered)
-    _SILENCED.addHandler(_NO_LOG)
+        message = f"must be the address of a server, such as {DEFAULT_URL}; it is {url!r}, which {error}."
+        raise click.BadParameter(message, param_hint="--url") from None
+    client = OrdertrackClient(url, token=token, retries=retries, on_answer=remote.record_answer)
+    _CLIENT_LOG.addHandler(_NO_LOG)
     try:
         with _ended_by_signals(), client:
             yield client, remote
@@ -155,7 +155,7 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
         if as_json:
             print_json(error.problem)
         else:
-            say(f"Error: {error_words(error, url)}", err=True)
+            say(f"Error: {error_message(error, url)}", err=True)
         raise SystemExit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
@@ -163,7 +163,7 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Leave out signals that are ignored, as SIGHUP is under `nohup`."""
+    """Handle the signals of ENDING, except ignored ones, such as SIGHUP under `nohup`."""
 
     def end(number: int, frame: object) -> None:
         raise SystemExit(EXIT_SIGNAL + number)
@@ -179,25 +179,28 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+def _store_value(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     context.meta[f"ordertrack.{parameter.name}"] = value
 
 
 def sent_token() -> str | None:
-    """What `--token` or `--token-file` gave. Raises click.UsageError, which never quotes it."""
+    """Return the token of `--token` or `--token-file`; None without them.
+
+    Raises: click.UsageError, which never quotes the token.
+    """
     context = click.get_current_context(silent=True)
     meta = {} if context is None else context.meta
     token, file = meta.get("ordertrack.token"), meta.get("ordertrack.token_file")
     if token and file:
-        raise click.UsageError("Give --token or --token-file, not both (they may come from variables).")
+        raise click.UsageError("Set --token or --token-file, not both (they may come from variables).")
     if file:
         try:
             token = Path(file).read_text(encoding="ascii").strip()
         except (OSError, ValueError) as error:
             raise click.BadParameter(f"{file} cannot be read: {error}", param_hint="--token-file") from None
     if token and not (token.isascii() and token.isprintable() and " " not in token):
-        wanted = "must be one word of ASCII letters, digits and punctuation, without spaces and line breaks."
-        raise click.BadParameter(wanted, param_hint="--token-file" if file else "--token")
+        message = "must be one word of ASCII letters, digits and punctuation, without spaces and line breaks."
+        raise click.BadParameter(message, param_hint="--token-file" if file else "--token")
     return token or None
 
 
@@ -206,7 +209,7 @@ def symbols_for(screen: Screen) -> Symbols:
 
 
 def status_words(status: str) -> str:
-    """`picked_up` as people read it."""
+    """Return a status as text: `Picked up`."""
     return status.replace("_", " ").capitalize()
 
 

@@ -1,4 +1,4 @@
-"""Commands that talk to a running server. Each says what it did and what to do next, or prints JSON."""
+"""Commands that call a running server. Each prints its result and a next step, or JSON."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _STEP = click.Choice([status.value for status in PROGRESSION[:-1]], case_sensiti
 
 
 @click.command()
-@click.option("--customer-id", help="Only this customer's.")
-@click.option("--restaurant-id", help="Only this restaurant's.")
-@click.option("--courier-id", help="Only this courier's.")
-@click.option("--status", "statuses", type=_STATUS, multiple=True, help="Only in this status; may be repeated.")
-@click.option("--limit", type=WholeNumber(1, 100), default=20, show_default=True, help="How many at most.")
-@click.option("--all", "everything", is_flag=True, help="All of them, however many.")
+@click.option("--customer-id", help="Only orders of this customer.")
+@click.option("--restaurant-id", help="Only orders of this restaurant.")
+@click.option("--courier-id", help="Only orders of this courier.")
+@click.option("--status", "statuses", type=_STATUS, multiple=True, help="Only orders in this status; repeatable.")
+@click.option("--limit", type=WholeNumber(1, 100), default=20, show_default=True, help="Maximum number of orders.")
+@click.option("--all", "everything", is_flag=True, help="List all orders, without a limit.")
 @remote_options
 def orders(
     customer_id: str | None,
@@ -60,11 +60,11 @@ def orders(
         if as_json:
             return
         if not page.orders:
-            remote.say("No orders here.", remote.hint("Make one:", "create --customer-id 1 --restaurant-id 1"))
+            remote.say("No orders.", remote.hint("Create one:", "create --customer-id 1 --restaurant-id 1"))
             return
         show(_table(page.orders, datetime.now(UTC)))
         if page.next_cursor is not None:
-            remote.say("There may be more: add --all.")
+            remote.say("There may be more orders: add --all.")
         remote.say(remote.hint("Watch one:", f"watch {page.orders[0].id}"))
 
 
@@ -89,7 +89,7 @@ def _table(found: tuple[Order, ...], now: datetime) -> Table:
 
 
 class _Item(click.ParamType[Item]):
-    """`2x Margherita`, or a name alone for one of it."""
+    """An item such as `2x Margherita`; without a number the quantity is 1."""
 
     name = "item"
 
@@ -102,15 +102,15 @@ class _Item(click.ParamType[Item]):
 
 
 @click.command()
-@click.option("--customer-id", required=True, help="Whose order it is.")
-@click.option("--restaurant-id", required=True, help="Who makes it.")
-@click.option("--reference", help="Your own id for it, unique per restaurant.")
-@click.option("--item", "items", type=_Item(), multiple=True, metavar='"2x NAME"', help="What; may be repeated.")
-@click.option("--total", type=Number(0), help="What it costs.")
-@click.option("--currency", help="Three letters, such as EUR.")
-@click.option("--address", help="Where it goes.")
-@click.option("--note", help="Anything the kitchen should know.")
-@click.option("--courier-id", help="Who brings it, if that is known.")
+@click.option("--customer-id", required=True, help="Id of the customer.")
+@click.option("--restaurant-id", required=True, help="Id of the restaurant.")
+@click.option("--reference", help="Your own id of the order, unique per restaurant.")
+@click.option("--item", "items", type=_Item(), multiple=True, metavar='"2x NAME"', help="Item; repeatable.")
+@click.option("--total", type=Number(0), help="Total price.")
+@click.option("--currency", help="Currency code of three letters, such as EUR.")
+@click.option("--address", help="Delivery address.")
+@click.option("--note", help="Note for the restaurant.")
+@click.option("--courier-id", help="Id of the courier.")
 @remote_options
 def create(
     customer_id: str,
@@ -145,9 +145,9 @@ def create(
 @click.command()
 @click.argument("order_id", type=_ORDER_ID)
 @click.argument("status", type=_STATUS)
-@click.option("--reason", help="Why; the customer sees it. Needed to cancel after pick-up.")
-@click.option("--undo", is_flag=True, help="Go back to an earlier status, shortly after a wrong tap.")
-@click.option("--expected-version", type=WholeNumber(1), help="Only if the order has this version.")
+@click.option("--reason", help="Reason, shown to the customer. Required to cancel after pick-up.")
+@click.option("--undo", is_flag=True, help="Go back to an earlier status, within the undo window.")
+@click.option("--expected-version", type=WholeNumber(1), help="Change the order only if it has this version.")
 @remote_options
 def status(
     order_id: int,
@@ -180,8 +180,8 @@ def courier(order_id: int, courier_id: str, url: str, as_json: bool) -> None:
 def _now(applied: Applied, state: str) -> str:
     order = applied.order
     if not applied.changed:
-        return f"Order {order.id} is {state} already: nothing changed."
-    return f"Order {order.id} is {state} now (version {order.version})."
+        return f"Order {order.id} is already {state}: nothing changed."
+    return f"Order {order.id} is now {state} (version {order.version})."
 
 
 def _follow(order: Order, remote: Remote) -> list[str]:
@@ -193,7 +193,7 @@ def _plain(status: str) -> str:
 
 
 class _Timing(click.ParamType[tuple[str, float]]):
-    """`preparing=10`: seconds in a status."""
+    """Seconds in a status, such as `preparing=10`."""
 
     name = "timing"
 
@@ -208,7 +208,7 @@ class _Timing(click.ParamType[tuple[str, float]]):
 @click.command()
 @click.argument("order_id", type=_ORDER_ID)
 @click.option(
-    "--speed", type=Number(), help="How many times faster than life: 60 makes minutes seconds. 1 if not given."
+    "--speed", type=Number(), help="Speed relative to real time: with 60, a minute takes a second. Default 1."
 )
 @click.option(
     "--timing",
@@ -230,23 +230,23 @@ def simulate(
     url: str,
     as_json: bool,
 ) -> None:
-    """Simulate a delivery: the order gets each status in turn, after a real restaurant's times."""
+    """Simulate a delivery: set each status in turn, at the times of a real restaurant."""
     if stop and (speed is not None or timings or cancel_at):
-        raise click.UsageError("--stop goes alone: it only stops what is running.")
+        raise click.UsageError("--stop cannot be combined with other options of a simulation.")
     with connected(url, as_json) as (client, remote):
         if stop:
             steps = client.stop_simulation(order_id)
             remote.print_answer()
             missed = ", ".join(_plain(step.status) for step in steps)
             remote.say(
-                f"The simulation of order {order_id} has stopped. It will not become: {missed}.",
+                f"The simulation of order {order_id} has stopped. Cancelled steps: {missed}.",
                 remote.hint("Start it again:", f"simulate {order_id}"),
             )
             return
         steps = client.simulate(order_id, speed=speed, timings=dict(timings) or None, cancel_at=cancel_at)
         remote.print_answer()
         remote.say(
-            f"Order {order_id} is on its way:",
+            f"The simulation of order {order_id} has started:",
             *_plan(steps),
             remote.hint("Watch it:", f"watch {order_id}"),
             remote.hint("Stop it: ", f"simulate {order_id} --stop"),
@@ -264,7 +264,7 @@ def _plan(steps: list[SimulationStep]) -> list[str]:
 @click.command()
 @remote_options
 def stats(url: str, as_json: bool) -> None:
-    """Show what the server is doing."""
+    """Show the statistics of the server."""
     with connected(url, as_json) as (client, remote):
         figures = client.stats()
         remote.print_answer()
@@ -281,12 +281,12 @@ def _figures(figures: Stats) -> list[tuple[str, str]]:
     lost = figures.lost_wakeups_total
     return [
         ("Server", f"ordertrack {figures.version}, node {figures.node}, up {duration_words(figures.uptime_s)}"),
-        ("State", "draining: it is about to stop" if figures.draining else "taking polls"),
+        ("State", "draining: it is about to stop" if figures.draining else "accepting polls"),
         ("Held polls", f"{figures.active_connections} on {figures.orders_watched} order{_s(figures.orders_watched)}"),
         ("Polls", _counts(figures.polls_total)),
         ("Updates", str(figures.updates_total)),
-        ("News after", f"p50 {_ms(latency.p50)}, p99 {_ms(latency.p99)}, longest {_ms(latency.max)}"),
-        ("Lost wake-ups", "0, as it must be" if lost == 0 else f"{lost}: a bug, please report it"),
+        ("Wake latency", f"p50 {_ms(latency.p50)}, p99 {_ms(latency.p99)}, longest {_ms(latency.max)}"),
+        ("Lost wake-ups", "0" if lost == 0 else f"{lost}: this is a bug, please report it"),
         ("Orders", _counts(figures.orders_by_status)),
         ("Simulations", f"{figures.simulations_running} running"),
         ("Process", f"{figures.memory_mb:.1f} MB, {figures.cpu_percent:.1f} % of a core"),
@@ -308,4 +308,4 @@ def _ms(value: float | None) -> str:
 
 
 COMMANDS: list[click.Command] = [watch, orders, create, status, courier, simulate, stats]
-"""What `cli/main.py` adds to its group."""
+"""The commands of this module, for the group in `cli/main.py`."""

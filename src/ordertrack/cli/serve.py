@@ -30,19 +30,19 @@ from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import Settings, declared
 
 EXIT_LIMIT_S = 1.8
-"""How much longer than the drain window and the grace the process may take from SIGTERM to its end: 2 s, less what the
+"""Time from SIGTERM to the end of the process, beyond the drain window and the grace period: 2 s, less the time the
 operating system needs."""
 EXIT_UNFINISHED = 70
-"""EX_SOFTWARE: something did not close in time."""
+"""EX_SOFTWARE: a part did not close in time."""
 
 
 @click.command()
 @settings_options
-@click.option("--json", "as_json", is_flag=True, help="Say as JSON that the server is ready.")
+@click.option("--json", "as_json", is_flag=True, help="Print the ready message as JSON.")
 def serve(as_json: bool, **values: Any) -> None:
     """Start the server.
 
-    Every setting can also be given as a variable (`--port` is `ORDERTRACK_PORT`) or in a TOML file (`port = 5001`).
+    Every setting can also be set by a variable (`--port` is `ORDERTRACK_PORT`) or in a TOML file (`port = 5001`).
     """
     settings = settings_of(values)
     warn_of_misspelt()
@@ -52,7 +52,7 @@ def serve(as_json: bool, **values: Any) -> None:
         listener = listen(settings.host, settings.port)
     except OSError as error:
         why = f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}."
-        todo = "Is another server running there? Choose another port with --port."
+        todo = "If another server uses the port, choose another one with --port."
         end_refused("cannot_listen", f"{why} {todo}", as_json)
     with listener:
         try:
@@ -61,9 +61,9 @@ def serve(as_json: bool, **values: Any) -> None:
         except StoreCannotOpen as error:
             end_refused("store_cannot_open", str(error), as_json)
         except StoreUnavailable:
-            end_refused("store_unavailable", "The orders cannot be read: the log above says why.", as_json)
+            end_refused("store_unavailable", "The orders cannot be read: see the log above.", as_json)
     if not as_json:
-        say("Stopped. Nothing that was acknowledged is lost.")
+        say("Stopped. All acknowledged changes are saved.")
 
 
 async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> None:
@@ -91,8 +91,8 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
 
 
 async def _drain(service: Service) -> None:
-    """Begin the end, and make sure that there is one: a thread that the disk holds, or a name that is not resolved,
-    must not keep the process."""
+    """Drain the service, and start a watchdog that ends the process in time: a thread that waits for the disk or for
+    name resolution must not prevent the exit."""
     settings = service.settings
     limit_s = settings.drain_window_s + settings.shutdown_grace_s + EXIT_LIMIT_S
     watchdog = threading.Timer(limit_s, _exit_now)
@@ -102,7 +102,7 @@ async def _drain(service: Service) -> None:
 
 
 def _exit_now() -> None:
-    os.write(2, b"ordertrack did not end in time: the process ends now. Nothing that was acknowledged is lost.\n")
+    os.write(2, b"ordertrack did not stop in time and exits now. All acknowledged changes are saved.\n")
     os._exit(EXIT_UNFINISHED)
 
 
@@ -128,15 +128,15 @@ def _announce(service: Service, listener: socket.socket, orders: Sequence[Order]
 
 
 def _tune_garbage_collection() -> None:
-    """What is there now stays, and of what comes hardly anything is a cycle: look for some more seldom, and among few
-    at a time, so that no look keeps a phone waiting."""
+    """Exclude the objects that exist now, and collect less often and less at a time, so that no collection delays
+    answers: few new objects are cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 100)
 
 
 def _raise_file_limit() -> None:
-    """Every held poll is an open file; the usual soft limit of 1,024 is for other programs."""
+    """Raise the soft limit of open files to the hard one: every held poll is an open file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -147,7 +147,7 @@ def _raise_file_limit() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.pass_context
 def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
-    """Show every setting, its value and where it came from."""
+    """Show every setting with its value and source."""
     settings = settings_of(values)
     warn_of_misspelt()
     rows = [
@@ -162,7 +162,7 @@ def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
     if as_json:
         print_data({"settings": rows})
         return
-    table = Table("Setting", "Value", "From", box=None, pad_edge=False)
+    table = Table("Setting", "Value", "Source", box=None, pad_edge=False)
     for row in rows:
         table.add_row(row["name"], value_words(row["value"]), row["origin"])
     show(table)

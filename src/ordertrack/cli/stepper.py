@@ -1,6 +1,6 @@
-"""How an order looks while it is watched: the road in steps for a terminal, one line per event for everything else.
+"""The views of a watched order: its steps for a terminal, one line per event otherwise.
 
-Pure: the order, the state of the line and the time go in, something to print comes out.
+Pure functions of the order, the state of the connection and the time.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _STEP_NAMES = frozenset({"created", "status_changed", "reverted"})
 def stepper(
     order: Order, connection: Connection, now: datetime, symbols: Symbols, next_try_at: datetime | None = None
 ) -> RenderableType:
-    """The whole picture, at most 80 columns wide and about 12 lines high."""
-    return Group(_title(order, symbols), Text(), _road(order, now, symbols), *_details(order, symbols), Text(),
+    """Return the view for a terminal, at most 80 columns wide and about 12 lines high."""
+    return Group(_title(order, symbols), Text(), _steps(order, now, symbols), *_details(order, symbols), Text(),
                  _line(order, connection, now, symbols, next_try_at))  # fmt: skip
 
 
 def connecting(connection: Connection, now: datetime, next_try_at: datetime | None) -> RenderableType:
-    """What stands there before the first answer."""
+    """Return the view before the first answer."""
     if connection.online:
         return Text("Connecting...", "dim")
     return Text(f"{connection.error}. {reconnecting(connection, now, next_try_at)}.", "yellow")
@@ -40,7 +40,7 @@ def reconnecting(connection: Connection, now: datetime, next_try_at: datetime | 
 
 
 def event_line(order: Order, event: Event, now: datetime) -> str:
-    """One event as one line: when, which order, what, by whom, why."""
+    """Return one line: time, order, event, actor, reason."""
     return f"{clock_time(event.at, now)}  order {order.id}  {what_happened(event)}{_by(event)}"
 
 
@@ -71,7 +71,7 @@ def _title(order: Order, symbols: Symbols) -> Text:
     return title
 
 
-def _road(order: Order, now: datetime, symbols: Symbols) -> Table:
+def _steps(order: Order, now: datetime, symbols: Symbols) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, width=2, justify="right")
     table.add_column(no_wrap=True)
@@ -112,7 +112,7 @@ def _row(symbol: str, status: str, style: str, event: Event | None, note: str, n
 
 
 def _reached(order: Order) -> dict[str, Event]:
-    """The event that brought the order to each step of the road, without those that were taken back."""
+    """Return the event that set each status, without undone ones."""
     reached: dict[str, Event] = {}
     for event in order.timeline:
         if event.type not in _STEP_NAMES or event.status not in PROGRESSION:
@@ -148,7 +148,7 @@ def _line(order: Order, connection: Connection, now: datetime, symbols: Symbols,
         took = ""
         if order.created_at is not None:
             took = f" after {duration_words((order.updated_at - order.created_at).total_seconds())}"
-        return Text(f"{status_words(order.status)}{took}. Nothing more will happen.")
+        return Text(f"{status_words(order.status)}{took}. The order has ended.")
     if not connection.online:
-        return Text(f"{reconnecting(connection, now, next_try_at)}. Shown as last known.", "yellow")
-    return Text(f"Live {symbols.dash} last news {clock_time(order.updated_at, now)}. Ctrl-C stops watching.", "dim")
+        return Text(f"{reconnecting(connection, now, next_try_at)}. The view may be outdated.", "yellow")
+    return Text(f"Live {symbols.dash} last change {clock_time(order.updated_at, now)}. Ctrl-C stops watching.", "dim")

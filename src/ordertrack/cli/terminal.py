@@ -1,7 +1,7 @@
 """Standard output and standard error: the only module of the command line that writes to them.
 
-Everything printed passes `escape`, so no text of a server, a file or a person reaches a terminal as a command, and none
-adds a line. The linter refuses `print`, `click.echo` and rich's `Console` elsewhere in `cli`.
+All output passes `escape`, so text of a server, a file or a user cannot send control sequences or line breaks to a
+terminal. The linter forbids `print`, `click.echo` and rich's `Console` elsewhere in `cli`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 EXIT_SIGNAL = 128
 """Added to the number of the signal that ended a command."""
 UNBOUNDED_WIDTH = 100_000
-"""Columns of a line for a program, which is never folded or cut."""
+"""Columns of a line that is not for a terminal, so that it is never wrapped or cut."""
 _OUTPUT_FAILED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -39,17 +39,17 @@ def say(*lines: str, err: bool = False) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print one line of JSON in ASCII: every encoding has it, and control characters are written as `\\u001b`."""
+    """Print one line of JSON in ASCII, which every encoding has; control characters are written as `\\u001b`."""
     say(json.dumps(value))
 
 
 def print_data(data: object) -> None:
-    """Print what a command that asks no server has to say, in the same shape as a server's answer."""
+    """Print the result of a command that calls no server, in the shape of a server's answer."""
     print_json({"success": True, "data": data})
 
 
 def end_refused(code: str, message: str, as_json: bool) -> NoReturn:
-    """End the command with status 1 and the reason: as a line of text, or of JSON shaped as a server's refusal."""
+    """End the command with status 1 and the reason, as text or as JSON in the shape of a server's error."""
     if as_json:
         print_json({"success": False, "error": code, "message": message})
     else:
@@ -58,27 +58,27 @@ def end_refused(code: str, message: str, as_json: bool) -> NoReturn:
 
 
 def show(renderable: RenderableType) -> None:
-    """Print a table or another picture to standard output: as wide as a terminal or COLUMNS, or else as it needs."""
+    """Print a table or other rich object to standard output: as wide as the terminal or COLUMNS, else as needed."""
     as_needed = sys.stdout is not None and not sys.stdout.isatty() and "COLUMNS" not in os.environ
     Screen(width=UNBOUNDED_WIDTH if as_needed else None).print(renderable)
 
 
 def is_interactive() -> bool:
-    """Return whether standard output is a terminal that can move its cursor."""
+    """Return True if standard output is a terminal that can move its cursor."""
     return sys.stdout is not None and sys.stdout.isatty() and not Screen().is_dumb_terminal
 
 
 def make_private() -> None:
-    """Make the file that standard output is written to, if it is one, readable by its owner alone."""
+    """If standard output is a file, make it readable by its owner only."""
     with suppress(OSError, AttributeError):
         if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
             os.fchmod(sys.stdout.fileno(), 0o600)
 
 
 class Screen(Console):
-    """A console that escapes every text before it is laid out. It has no markup: `[bold]` is printed as it stands.
+    """A console that escapes every text before layout and has no markup: `[bold]` is printed unchanged.
 
-    It is made when it is needed, so that it sees the stdout, the width and the NO_COLOR of that moment.
+    Create it when it is needed, because it reads stdout, the width and NO_COLOR at that moment.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -113,7 +113,7 @@ def _printable(text: Text, options: ConsoleOptions) -> Text:
 
 
 class Program(click.RichGroup):
-    """A group of commands that ends with a message, not a traceback, when its arguments or its output are unusable."""
+    """A command group that reports unusable arguments or output as a message, not as a traceback."""
 
     def main(self, args: Any = None, *rest: Any, **more: Any) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -145,7 +145,8 @@ def _replace_what_cannot_be_encoded(stream: TextIO | Any) -> None:
 
 
 def _unreadable(arguments: Iterable[str]) -> str | None:
-    """Return what cannot be decoded: an argument by its place, or a variable by its name. The value may be a secret."""
+    """Return the argument that cannot be decoded, by its position, or the variable, by its name; not the value, which
+    may be a secret."""
     for place, argument in enumerate(arguments, 1):
         if not _is_text(argument):
             return f"Argument {place}"
@@ -160,7 +161,6 @@ def _is_text(value: str) -> bool:
 
 
 def _discard_output() -> None:
-    """Nothing is left that the end of the process would try to write again."""
+    """Send standard output to /dev/null, so that the exit of the process does not write the rest again."""
     with suppress(OSError, AttributeError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`ordertrack watch`: an order as it moves, for people at a terminal, for logs, and for programs."""
+"""`ordertrack watch`: follow an order, as a live view in a terminal, as lines of text, or as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ordertrack.client import Connection, Order, OrdertrackClient, Pace
 
 REDRAWS_PER_SECOND = 2
 PACE = Pace(backoff_cap_s=5.0)
-"""A person looks at it: they are not kept for half a minute after the server is back."""
+"""A shorter backoff than the default, so that the view is current soon after the server is back."""
 
 
 @click.command()
@@ -26,8 +26,8 @@ PACE = Pace(backoff_cap_s=5.0)
 def watch(order_id: int, url: str, as_json: bool) -> None:
     """Follow an order until it has ended.
 
-    In a terminal it shows the road from kitchen to door; in a pipe it prints one line per event, with `--json` one
-    object per update. It survives restarts of the server and loss of the network.
+    In a terminal it shows the steps of the order; in a pipe it prints one line per event, with `--json` one object per
+    update. It reconnects after restarts of the server and loss of the network.
     """
     with connected(url, as_json) as (client, remote):
         if as_json:
@@ -38,8 +38,8 @@ def watch(order_id: int, url: str, as_json: bool) -> None:
             _as_lines(client, order_id)
 
 
-class _Line:
-    """The state of the line, as `track` tells it."""
+class _ConnectionState:
+    """The state of the connection, as reported by `track`."""
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
         self.connection = Connection(online=True)
@@ -60,14 +60,14 @@ def _as_json(client: OrdertrackClient, order_id: int, remote: Remote) -> None:
 
 def _as_lines(client: OrdertrackClient, order_id: int) -> None:
     def changed() -> None:
-        words = reconnecting(line.connection, datetime.now(UTC), line.next_try_at)
-        say("Back online." if line.connection.online else f"{line.connection.error}. {words}", err=True)
+        words = reconnecting(state.connection, datetime.now(UTC), state.next_try_at)
+        say("Back online." if state.connection.online else f"{state.connection.error}. {words}", err=True)
 
-    line = _Line(changed)
+    state = _ConnectionState(changed)
     shown = 0
-    for update in client.track(order_id, on_connection=line, pace=PACE):
+    for update in client.track(order_id, on_connection=state, pace=PACE):
         if update.reset:
-            say(f"The server has another history of order {order_id} now:", err=True)
+            say(f"The server's history of order {order_id} has been replaced:", err=True)
             shown = 0
         for event in update.order.timeline or update.events:
             if event.version > shown:
@@ -77,17 +77,17 @@ def _as_lines(client: OrdertrackClient, order_id: int) -> None:
 
 def _in_terminal(client: OrdertrackClient, order_id: int, screen: Screen) -> None:
     symbols = symbols_for(screen)
-    line = _Line()
+    state = _ConnectionState()
     order: Order | None = None
 
     def picture() -> RenderableType:
         now = datetime.now(UTC)
         if order is None:
-            return connecting(line.connection, now, line.next_try_at)
-        return stepper(order, line.connection, now, symbols, line.next_try_at)
+            return connecting(state.connection, now, state.next_try_at)
+        return stepper(order, state.connection, now, symbols, state.next_try_at)
 
     options = {"console": screen, "refresh_per_second": REDRAWS_PER_SECOND}
     with Live(get_renderable=picture, transient=True, **options) as live:  # type: ignore[arg-type]
-        for update in client.track(order_id, on_connection=line, pace=PACE):
+        for update in client.track(order_id, on_connection=state, pace=PACE):
             order, live.transient = update.order, False
             live.refresh()

@@ -1,4 +1,4 @@
-"""Follow and move orders of an ordertrack server.
+"""Python client of an ordertrack server: follow and change orders.
 
     from ordertrack.client import OrdertrackClient, Status
 
@@ -8,10 +8,9 @@
             if update.order.status == Status.READY:
                 client.assign_courier(101, "7")
 
-`AsyncOrdertrackClient` is the same for asyncio. `Tracker` is the logic of `track` without any input or output, for
-those who bring their own HTTP library. Seconds are floats in names that end in `_s`, times are aware datetimes in UTC.
-All errors derive from `OrdertrackClientError` (`ordertrack.client.errors` draws the tree). Depends on httpx and
-msgspec, and on nothing of the server.
+`AsyncOrdertrackClient` is the same for asyncio. `Tracker` is the logic of `track` without I/O, for use with another
+HTTP library. Names that end in `_s` hold seconds as floats; times are aware datetimes in UTC. All errors derive from
+`OrdertrackClientError` (see the tree in `ordertrack.client.errors`). Depends on httpx and msgspec, not on the server.
 """
 
 from ordertrack.client.asynchronous import AsyncOrdertrackClient
@@ -30,9 +29,9 @@ from ordertrack.client.errors import (
     UnexpectedAnswer,
 )
 from ordertrack.client.hold import Pace
+from ordertrack.client.shared import Connection
 from ordertrack.client.sync import OrdertrackClient
 from ordertrack.client.tracker import PollRequest, Step, Tracker
-from ordertrack.client.transport import Connection
 from ordertrack.client.values import (
     PROGRESSION,
     Applied,

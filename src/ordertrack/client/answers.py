@@ -1,4 +1,4 @@
-"""Reading answers: bytes to values, anything else to an error. Knows no HTTP library."""
+"""Decoding of answers into values or errors, independent of an HTTP library."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ from ordertrack.client.errors import (
 
 T = TypeVar("T")
 MAX_RETRY_AFTER_S = 3600.0
-"""A longer wait than this is somebody's mistake."""
+"""A longer `Retry-After` is taken for a mistake of the server or a proxy."""
 
 
 def read(decoder: msgspec.json.Decoder[T], status: int, headers: Mapping[str, str], body: bytes) -> T:
-    """The value of a good answer. Raises UnexpectedAnswer, or a RequestRefused."""
+    """Decode a successful answer.
+
+    Raises: UnexpectedAnswer, RequestRefused.
+    """
     if not 200 <= status < 300:
         raise error_of(status, headers, body)
     try:
@@ -35,7 +38,7 @@ def read(decoder: msgspec.json.Decoder[T], status: int, headers: Mapping[str, st
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> OrdertrackClientError:
-    """The error an answer stands for. `headers` has lower-case names, or does not mind the case."""
+    """Return the error for an answer. `headers` has lower-case names or ignores case."""
     if status < 400:
         to = f" to {headers['location']}" if "location" in headers else ""
         return UnexpectedAnswer(f"The answer is not from an ordertrack server: HTTP {status}{to}", status=status)
@@ -54,9 +57,9 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> Ordertrack
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds that `Retry-After` asks to wait; 0 when it is missing or makes no sense.
+    """Return the seconds of `Retry-After`; 0 when it is missing or invalid.
 
-    A date is measured against the answer's own `Date`, so that it does not matter what time this machine thinks it is.
+    A date is compared with the answer's own `Date`, so the clock of this machine does not matter.
     """
     text = headers.get("retry-after", "").strip()
     try:
@@ -78,7 +81,7 @@ def _http_date(text: str) -> datetime | None:
 
 
 def _problem(body: bytes) -> dict[str, Any]:
-    """The server's problem details, or nothing when a proxy answered with a page of its own."""
+    """Return the server's problem details; empty when a proxy answered instead."""
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

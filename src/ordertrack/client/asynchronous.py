@@ -13,52 +13,38 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from ordertrack.client import calls
+from ordertrack.client import calls, shared
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
 from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
 from ordertrack.client.hold import Pace
-from ordertrack.client.transport import (
-    OnAnswer,
-    OnConnection,
-    Reporter,
-    RequestArguments,
-    TrackOptions,
-    call_arguments,
-    http_options,
-    ignore_answer,
-    no_answer,
-    poll_arguments,
-    retry_wait_s,
-    sign_as_method,
-)
 from ordertrack.client.values import Mode, Order, Update
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _does(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncOrdertrackClient, P], Coroutine[Any, Any, T]]:
-    """The method that sends the call which `make` describes."""
+def _method(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncOrdertrackClient, P], Coroutine[Any, Any, T]]:
+    """Return the method that sends the call of `make`."""
 
     @functools.wraps(make)
     async def method(self: AsyncOrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._do(make(*args, **kwargs))
+        return await self._call(make(*args, **kwargs))
 
-    sign_as_method(method, make)
+    shared.sign_as_method(method, make)
     return method
 
 
 class AsyncOrdertrackClient:
-    """Talks to the ordertrack server at `base_url`; use it in an `async with` block, or `aclose` it.
+    """A client of the ordertrack server at `base_url`; use it in an `async with` block, or `aclose` it.
 
         async with AsyncOrdertrackClient("http://127.0.0.1:5001") as client:
             async for update in client.track(101):
                 print(update.order.status)
 
     Options, methods and errors are those of `OrdertrackClient`; every method is a coroutine, `track` and `all_orders`
-    are asynchronous iterators. One client tracks as many orders at once as you like, each in a task of its own; to
-    stop one early, cancel its task.
+    are asynchronous iterators. One client can track any number of orders at once, each in its own task; cancel the task
+    to stop early.
     """
 
     def __init__(
@@ -68,31 +54,31 @@ class AsyncOrdertrackClient:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
-        on_answer: OnAnswer | None = None,
+        on_answer: shared.OnAnswer | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http = httpx.AsyncClient(**http_options(base_url, token, headers), transport=transport)
+        self._http = httpx.AsyncClient(**shared.http_options(base_url, token, headers), transport=transport)
         self._retries = retries
-        self._on_answer = on_answer or ignore_answer
+        self._on_answer = on_answer or shared.ignore_answer
         self._random = random
         self._closed = asyncio.Event()
         self._sleep = sleep or self._sleep_until_closed
         self._monotonic = monotonic
 
-    order = _does(calls.order)
-    orders = _does(calls.orders)
-    create = _does(calls.create)
-    set_status = _does(calls.set_status)
-    set_statuses = _does(calls.set_statuses)
-    assign_courier = _does(calls.assign_courier)
-    events = _does(calls.events)
-    simulate = _does(calls.simulate)
-    stop_simulation = _does(calls.stop_simulation)
-    stats = _does(calls.stats)
-    poll = _does(calls.poll)
+    order = _method(calls.order)
+    orders = _method(calls.orders)
+    create = _method(calls.create)
+    set_status = _method(calls.set_status)
+    set_statuses = _method(calls.set_statuses)
+    assign_courier = _method(calls.assign_courier)
+    events = _method(calls.events)
+    simulate = _method(calls.simulate)
+    stop_simulation = _method(calls.stop_simulation)
+    stats = _method(calls.stats)
+    poll = _method(calls.poll)
 
     async def track(
         self,
@@ -101,20 +87,20 @@ class AsyncOrdertrackClient:
         cursor: str | None = None,
         mode: Mode = "live",
         client_id: str | None = None,
-        on_connection: OnConnection | None = None,
+        on_connection: shared.OnConnection | None = None,
         pace: Pace | None = None,
         wait_for_server: bool = False,
     ) -> AsyncGenerator[Update, None]:
-        """Follow an order, as `OrdertrackClient.track` does: its state at once, then every change, until it has ended.
+        """Follow an order as `OrdertrackClient.track` does: yield its state at once, then every change until the end.
 
         `on_connection` is a plain function. When you leave the loop early, `contextlib.aclosing` ends the poll at once.
         """
-        tracker = TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
-        report = Reporter(order_id, on_connection)
+        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
+        report = shared.Reporter(order_id, on_connection)
         while not tracker.ended:
             request = tracker.next_request(self._monotonic())
             try:
-                answer = await self._request(poll_arguments(order_id, request))
+                answer = await self._request(shared.poll_arguments(order_id, request))
             except ServerUnreachable as error:
                 step = tracker.failed(error, self._monotonic())
             else:
@@ -134,7 +120,7 @@ class AsyncOrdertrackClient:
         courier_id: str | int | None = None,
         status: str | Iterable[str] = (),
     ) -> AsyncGenerator[Order, None]:
-        """Every order that fits the filters, newest first, a page of 100 at a time."""
+        """Yield all orders that match the filters, newest first, in pages of 100."""
         statuses = [status] if isinstance(status, str) else list(status)
         cursor: str | None = None
         while True:
@@ -153,7 +139,7 @@ class AsyncOrdertrackClient:
                 return
 
     async def aclose(self) -> None:
-        """Close all connections. A call or `track` that is under way in another task raises ClientClosed."""
+        """Close all connections. A running call or `track` in another task raises ClientClosed."""
         self._closed.set()
         await self._http.aclose()
 
@@ -165,26 +151,26 @@ class AsyncOrdertrackClient:
     ) -> None:
         await self.aclose()
 
-    async def _do(self, call: Call[T]) -> T:
+    async def _call(self, call: Call[T]) -> T:
         tried = 0
         while True:
             tried += 1
             try:
                 return await self._send(call)
             except OrdertrackClientError as error:
-                wait_s = retry_wait_s(call, error, tried, self._retries, self._random)
+                wait_s = shared.retry_wait_s(call, error, tried, self._retries, self._random)
                 if wait_s is None:
                     raise
             await self._sleep(wait_s)
 
     async def _send(self, call: Call[T]) -> T:
-        answer = await self._request(call_arguments(call))
+        answer = await self._request(shared.call_arguments(call))
         result = call.result(answer.status_code, answer.headers, answer.content)
         self._on_answer(answer.content)
         return result
 
-    async def _request(self, arguments: RequestArguments) -> httpx.Response:
-        """Raises ServerUnreachable, ClientClosed."""
+    async def _request(self, arguments: shared.RequestArguments) -> httpx.Response:
+        """Raises: ServerUnreachable, ClientClosed."""
         if self._closed.is_set():
             raise ClientClosed
         try:
@@ -193,7 +179,7 @@ class AsyncOrdertrackClient:
             if self._closed.is_set():
                 raise ClientClosed from error
             if isinstance(error, httpx.RequestError):
-                raise no_answer(error, self._http.base_url) from error
+                raise shared.connection_error(error, self._http.base_url) from error
             raise
 
     async def _sleep_until_closed(self, seconds: float) -> None:

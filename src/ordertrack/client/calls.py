@@ -1,5 +1,5 @@
-"""The requests of the API, each written once as a function from arguments to a `Call`: what to send and how to read
-the answer. The signatures and docstrings here are those of the methods of both clients.
+"""The requests of the API, each written once as a function that returns a `Call`: the request and the decoder of its
+answer. The methods of both clients have these signatures and docstrings.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from ordertrack.client.values import (
 T = TypeVar("T")
 D = TypeVar("D")
 READ_TIMEOUT_S = 10.0
-"""How long an answer may take, beyond the time the server is asked to hold it."""
+"""Timeout of an answer, in addition to the hold of a poll."""
 DEFAULT_HOLD_S = 30.0
-"""How long the server holds a poll that has a position and names no timeout."""
+"""The server's hold for a poll with a cursor and without a timeout."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call(Generic[T]):
-    """One request. `result` makes its value of status, headers and body, or raises what they stand for.
+    """One request. `result` decodes status, headers and body, or raises their error.
 
-    `repeatable`: sending it twice does no more than sending it once.
+    `repeatable`: sending it twice has the same effect as sending it once.
     """
 
     method: str
@@ -82,7 +82,10 @@ _UPDATE = _reader(Update, lambda answer: answer)
 
 
 def order(order_id: int) -> Call[Order]:
-    """One order as it stands. Raises NotFound."""
+    """Return an order in its current state.
+
+    Raises: NotFound.
+    """
     return Call(method="GET", path=order_path(order_id), result=_ORDER)
 
 
@@ -95,11 +98,11 @@ def orders(
     limit: int | None = None,
     cursor: str | None = None,
 ) -> Call[OrderPage]:
-    """One page of the orders that fit all filters, newest first; `status` may be several, `limit` is at most 100.
+    """Return one page of the orders that match all filters, newest first; `status` may be a list, `limit` at most 100.
 
-    `cursor` is the `next_cursor` of the page before; `all_orders` follows the pages by itself.
+    `cursor` is the `next_cursor` of the page before; `all_orders` reads all pages.
     """
-    wanted: list[tuple[str, object]] = [
+    params: list[tuple[str, object]] = [
         ("customer_id", customer_id),
         ("restaurant_id", restaurant_id),
         ("courier_id", courier_id),
@@ -107,7 +110,7 @@ def orders(
         ("limit", limit),
         ("cursor", cursor),
     ]
-    return Call(method="GET", path="/api/v1/orders", params=_texts(wanted), result=_PAGE)
+    return Call(method="GET", path="/api/v1/orders", params=_query(params), result=_PAGE)
 
 
 def create(
@@ -125,9 +128,10 @@ def create(
 ) -> Call[Order]:
     """Create an order and return it; its status is `confirmed`.
 
-    Safe to repeat: every call carries a key of its own, so a retry after a lost answer does not order twice. Pass
-    your own `idempotency_key` (the cart's id, say) to make that hold across restarts of your program, for 24 hours.
-    Raises InvalidRequest; Conflict when the restaurant has used the `reference`, or the key came with another body.
+    Every call sends a new idempotency key, so a retry after a lost answer does not create a second order. Pass your own
+    `idempotency_key`, such as the id of a cart, to extend that over restarts of your program, for 24 hours.
+
+    Raises: InvalidRequest; Conflict, when the restaurant has used the `reference` or the key came with another body.
     """
     body = {
         "customer_id": customer_id,
@@ -153,13 +157,14 @@ def set_status(
     expected_version: int | None = None,
     undo: bool = False,
 ) -> Call[Applied]:
-    """Set an order's status; everybody who tracks it knows at once.
+    """Set an order's status. Clients that track the order receive it at once.
 
-    The status it has already is not an error: `changed` is False then, so a retry is safe. `occurred_at` is when it
-    really happened, with a time zone, for a courier who was offline. `expected_version` makes the update conditional.
-    `undo` goes back on the road, shortly after a wrong tap. A cancellation after pick-up needs a `reason`.
-    Raises NotFound; InvalidRequest (also for the missing reason); Conflict when the rules or the condition do not
-    allow it, with `current_status`, `current_version` and `legal_next` in `problem`. ValueError without a time zone.
+    Setting the current status is no error: `changed` is False, so a retry is safe. `occurred_at` is the time of the
+    change, with a time zone, for a courier who was offline. `expected_version` makes the update conditional. `undo`
+    allows an earlier status, within the undo window. A cancellation after pick-up requires a `reason`.
+
+    Raises: NotFound; InvalidRequest, also for a missing reason; Conflict, when the rules or the condition forbid it,
+    with `current_status`, `current_version` and `legal_next` in `problem`; ValueError without a time zone.
     """
     update = StatusUpdate(order_id, status, reason, occurred_at, expected_version, undo)
     body = {name: value for name, value in msgspec.to_builtins(update).items() if name != "order_id"}
@@ -169,9 +174,9 @@ def set_status(
 
 
 def set_statuses(updates: Iterable[StatusUpdate]) -> Call[list[StatusResult]]:
-    """Up to 1,000 updates in one durable commit. One result each, in order; one that is refused stops no other.
+    """Apply up to 1,000 updates in one durable commit. Return a result for each; a refused one does not stop others.
 
-    Not repeated after a lost answer: where an order is named twice, its first update would now be a step back.
+    Not retried after a lost answer: if an order occurs twice, its first update would then be a step back.
     """
     content = _json({"updates": list(updates)})
     path = "/api/v1/status-updates"
@@ -179,16 +184,22 @@ def set_statuses(updates: Iterable[StatusUpdate]) -> Call[list[StatusResult]]:
 
 
 def assign_courier(order_id: int, courier_id: str | int) -> Call[Applied]:
-    """Assign a courier, or replace the one there is; the status stays. Raises NotFound; Conflict for an ended order."""
+    """Assign a courier or replace the current one. The status is unchanged.
+
+    Raises: NotFound; Conflict, for an ended order.
+    """
     content = _json({"courier_id": courier_id})
     path = f"{order_path(order_id)}/courier"
     return Call(method="PUT", path=path, content=content, headers=_JSON, result=_APPLIED)
 
 
 def events(order_id: int, *, after: int = 0) -> Call[EventLog]:
-    """The order's log after version `after`, from the beginning by default; answered at once. Raises NotFound."""
+    """Return the order's log after version `after`, by default all of it, at once.
+
+    Raises: NotFound.
+    """
     path = f"{order_path(order_id)}/events"
-    return Call(method="GET", path=path, params=_texts([("after", after)]), result=_LOG)
+    return Call(method="GET", path=path, params=_query([("after", after)]), result=_LOG)
 
 
 def simulate(
@@ -198,11 +209,12 @@ def simulate(
     timings: Mapping[str, float] | None = None,
     cancel_at: str | None = None,
 ) -> Call[list[SimulationStep]]:
-    """Let the server set each status in turn, after a real restaurant's times. Returns the steps to come.
+    """Let the server set each status in turn, at the times of a real restaurant. Return the planned steps.
 
-    At `speed` 1 that takes 33 minutes (3 + 15 + 5 + 10); at 60, 33 seconds. `timings` replaces the seconds spent in
-    single statuses, `cancel_at` cancels the order at the end of that status.
-    Raises NotFound, InvalidRequest; Conflict when a simulation is running or the order has ended.
+    At `speed` 1 this takes 33 minutes (3 + 15 + 5 + 10); at 60, 33 seconds. `timings` replaces the seconds in single
+    statuses, `cancel_at` cancels the order at the end of that status.
+
+    Raises: NotFound; InvalidRequest; Conflict, when a simulation is running or the order has ended.
     """
     content = _json({"speed": speed, "timings": timings, "cancel_at": cancel_at})
     path = f"{order_path(order_id)}/simulate-workflow"
@@ -210,30 +222,35 @@ def simulate(
 
 
 def stop_simulation(order_id: int) -> Call[list[SimulationStep]]:
-    """Stop a running simulation. Returns the steps that will not happen. Raises NotFound, also when none runs."""
+    """Stop a running simulation. Return the steps that will not happen.
+
+    Raises: NotFound, also when no simulation is running.
+    """
     path = f"{order_path(order_id)}/simulate-workflow"
     return Call(method="DELETE", path=path, repeatable=False, result=_STEPS)
 
 
 def stats() -> Call[Stats]:
-    """The server's figures: held polls, wake latency, orders by status, and so on."""
+    """Return the server's statistics: held polls, wake latency, orders by status, and so on."""
     return Call(method="GET", path="/api/v1/orders/system/stats", result=_STATS)
 
 
 def poll(
     order_id: int, *, cursor: str | None = None, timeout_s: float | None = None, client_id: str | None = None
 ) -> Call[Update]:
-    """One raw poll, for those who write their own loop (`track` is the finished one).
+    """Send a single poll; `track` is the complete loop.
 
-    Without `cursor` and `timeout_s` the order comes at once. With `cursor` the server waits up to `timeout_s` seconds
-    (30 when not given, 0 for not at all) for something newer. Raises NotFound, ServerBusy, ConnectionLost.
+    Without `cursor` and `timeout_s` the answer comes at once. With `cursor` the server holds the poll for up to
+    `timeout_s` seconds (default 30; 0 does not wait) until there is a newer version.
+
+    Raises: NotFound, ServerBusy, ConnectionLost.
     """
     timeout = None if timeout_s is None else seconds_text(timeout_s)
     params: list[tuple[str, object]] = [("cursor", cursor), ("timeout", timeout), ("client_id", client_id)]
     return Call(
         method="GET",
         path=track_path(order_id),
-        params=_texts(params),
+        params=_query(params),
         result=_UPDATE,
         read_timeout_s=(DEFAULT_HOLD_S if timeout_s is None else timeout_s) + READ_TIMEOUT_S,
     )
@@ -251,9 +268,9 @@ _JSON = {"content-type": "application/json"}
 
 
 def _json(body: Mapping[str, Any]) -> bytes:
-    """Without what was not given: the server tells a null from a missing field."""
+    """Encode a body without its None values: for the server, null and a missing field differ."""
     return msgspec.json.encode({name: value for name, value in body.items() if value is not None})
 
 
-def _texts(params: Iterable[tuple[str, object]]) -> tuple[tuple[str, str], ...]:
+def _query(params: Iterable[tuple[str, object]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in params if value is not None)

@@ -1,6 +1,6 @@
-"""The sockets of the blocking client, so that closing it ends what other threads wait for.
+"""The sockets of the blocking client, so that closing it ends reads in other threads.
 
-Closing a descriptor does not wake a thread that reads from it; shutting the connection down does.
+Closing a descriptor does not wake a thread that reads from it; a shutdown of the connection does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _CONNECTED = ("connect_tcp.complete", "start_tls.complete")
 
 
 class Connections:
-    """What the client has open. May be used by several threads."""
+    """The open connections of a client. Safe for use by several threads."""
 
     def __init__(self) -> None:
         self.closed = threading.Event()
@@ -23,7 +23,7 @@ class Connections:
         self._lock = threading.Lock()
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Note a new connection; httpx calls this as its `trace` extension. After `close` it is shut down at once."""
+        """Register a new connection; httpx calls this as its `trace` extension. After `close`, shut it down at once."""
         if not event.endswith(_CONNECTED):
             return
         connected = info["return_value"].get_extra_info("socket")

@@ -1,10 +1,10 @@
-"""What can go wrong, as a tree.
+"""The errors of the client.
 
 OrdertrackClientError
 ├── ServerUnreachable     no connection: refused, unknown host, TLS failed, no network
-│   └── ConnectionLost    connected, but no whole answer came: the server may have received the request
-├── ClientClosed          the client was closed, before the call or while it waited
-├── UnexpectedAnswer      something answered, but not an ordertrack server (wrong URL, a proxy's own page)
+│   └── ConnectionLost    connected, but no complete answer: the server may have received the request
+├── ClientClosed          the client was closed before or during the call
+├── UnexpectedAnswer      the answer is not from an ordertrack server (wrong URL, error page of a proxy)
 └── RequestRefused        the server's answer was an error
     ├── InvalidRequest    400, 413, 415, 422: the request cannot be understood
     ├── AccessDenied      401, 403
@@ -23,11 +23,11 @@ from ordertrack.client.escape import escape
 
 
 class OrdertrackClientError(Exception):
-    """Base of every error of this package. `str(error)` is one sentence for people, on one line and safe to print.
+    """Base class of all errors of this package. `str(error)` is one line, safe to print.
 
-    * `code`: stable name of what went wrong, the server's (`order_not_found`) or our own (`unreachable`).
-    * `status`: the HTTP status, or None when there was no answer.
-    * `problem`: everything the server said about it; the same shape is made up when there was no answer.
+    * `code`: stable name of the error, of the server (`order_not_found`) or of the client (`unreachable`).
+    * `status`: the HTTP status, or None without an answer.
+    * `problem`: the server's problem details, or the same keys made by the client without an answer.
     """
 
     def __init__(
@@ -56,55 +56,55 @@ class ServerUnreachable(OrdertrackClientError):
 
 
 class ConnectionLost(ServerUnreachable):
-    """The connection broke or stayed silent: the server may or may not have done what was asked."""
+    """The connection broke or timed out: the server may or may not have processed the request."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="connection_lost")
 
 
 class ClientClosed(OrdertrackClientError):
-    """`close` was called, perhaps in another thread or task. What was asked may have reached the server."""
+    """The client was closed, perhaps by another thread or task. The request may have reached the server."""
 
     def __init__(self) -> None:
         super().__init__("The client is closed", code="client_closed")
 
 
 class UnexpectedAnswer(OrdertrackClientError):
-    """The answer is not one an ordertrack server gives."""
+    """The answer is not from an ordertrack server."""
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message, code="unexpected_answer", status=status)
 
 
 class RequestRefused(OrdertrackClientError):
-    """The server answered with an error. `retry_after_s` is what it asked for, in seconds; 0 when it did not."""
+    """The server answered with an error. `retry_after_s` is its `Retry-After` in seconds, or 0."""
 
     status: int
     retry_after_s: float = 0.0
 
 
 class InvalidRequest(RequestRefused):
-    """The request cannot be understood; the message names the field."""
+    """The request is invalid; the message names the field."""
 
 
 class AccessDenied(RequestRefused):
-    """The credentials are missing, wrong, or not enough for this."""
+    """The credentials are missing, invalid or insufficient."""
 
 
 class NotFound(RequestRefused):
-    """No such order, or somebody else's: the two look alike."""
+    """The order does not exist or belongs to another party."""
 
 
 class Conflict(RequestRefused):
-    """The order's state does not allow the change; `problem` carries the state and what is allowed."""
+    """The order's state does not allow the change; `problem` has the state and the legal steps."""
 
 
 class ServerBusy(RequestRefused):
-    """The server holds or queues as much as it may."""
+    """The server has reached a limit of held polls, queued changes or requests."""
 
 
 class ServerFailed(RequestRefused):
-    """The server, or a proxy before it, failed."""
+    """The server, or a proxy in front of it, failed."""
 
 
 BY_STATUS: dict[int, type[RequestRefused]] = {

@@ -1,12 +1,12 @@
-"""Text of unknown origin, made safe to print: a terminal obeys control characters, and a line break forges a line."""
+"""Escaping of untrusted text for output: control characters can drive a terminal, a line break can forge a line."""
 
 from __future__ import annotations
 
 import re
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters (C0, DEL, C1), line separators, what changes the direction of text (CVE-2021-42574), and
-surrogates, which no encoding can write."""
+"""Control characters (C0, DEL, C1), line separators, characters that change the direction of text (CVE-2021-42574),
+and surrogates, which no encoding can write."""
 
 
 def escape(text: str) -> str:

@@ -1,5 +1,5 @@
-"""How long to let the server hold a poll. Long holds save the battery, but every path cuts them somewhere: proxies,
-load balancers and a carrier's NAT each at another length, and some of them silently. So the length is found by trying.
+"""The length of a hold. Long holds save battery, but proxies, load balancers and a carrier's NAT each end them after a
+different time, some silently. So the client finds the length by trial.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ MAX_PATIENCE = 32
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of live tracking, in seconds. The defaults are good for phones and for servers.
+    """The durations of live tracking, in seconds. The defaults suit phones and servers.
 
-    A hold starts at `first_hold_s` and stays between `min_hold_s` and `max_hold_s` (a carrier's NAT forgets a silent
-    connection after about 4.5 minutes), and never above what the server allows. `margin_s` is how much longer than the
-    hold an answer may take. Less than `quick_s` is too quick for an answer without news; no hold is shorter than that.
+    The hold starts at `first_hold_s` and stays between `min_hold_s` and `max_hold_s` (a carrier's NAT drops a silent
+    connection after about 4.5 minutes), and never above the server's limit. An answer may take `margin_s` longer than
+    the hold. An answer without news in less than `quick_s` counts as a failure; no hold is shorter than that.
     """
 
     first_hold_s: float = 30.0
@@ -30,11 +30,11 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HoldLength:
-    """Doubles after a hold that worked, halves after one that was lost.
+    """The current length: doubled after a hold that worked, halved after one that was lost.
 
-    Patience is the number of holds that must work before the next doubling: 1, and twice as many after each loss until
-    a longer hold has worked. So a path that cuts at 100 s is tried again ever more rarely, but a single accident (a
-    tunnel, a server's restart) is soon forgotten.
+    `_patience` is the number of holds that must work before the next doubling: 1, doubled after each loss until a
+    longer hold has worked. So a path that cuts at 100 s is tried ever more rarely, but a single loss (a tunnel, a
+    restart of the server) has no lasting effect.
     """
 
     def __init__(self, pace: Pace) -> None:
@@ -50,12 +50,12 @@ class HoldLength:
         return min(max(self._wanted_s, self._pace.min_hold_s), self._max_s)
 
     def allow(self, max_timeout_s: float | None) -> None:
-        """The server's limit. Without one, or with one that makes no sense, the latest stays."""
+        """Set the server's limit. A missing or invalid one is ignored."""
         if max_timeout_s is not None and math.isfinite(max_timeout_s) and max_timeout_s > 0:
             self._max_s = max(min(max_timeout_s, self._pace.max_hold_s), self._pace.quick_s)
 
     def worked(self, took_s: float) -> None:
-        """A hold came to its end as it should. One that was cut short says nothing of longer ones."""
+        """Record a hold that ended by its timeout. One that ended much earlier is ignored."""
         length_s = self.length_s
         if took_s < 0.8 * length_s:
             return
@@ -67,7 +67,7 @@ class HoldLength:
             self._wanted_s = max(self._wanted_s, min(2 * length_s, self._pace.max_hold_s))
 
     def lost(self) -> None:
-        """A hold ended in silence, a reset, or a proxy's error."""
+        """Record a hold that ended by a timeout of the client, a reset, or an error of a proxy."""
         self._worked = 0
         self._patience = min(2 * self._patience, MAX_PATIENCE)
         self._wanted_s = self.length_s / 2
@@ -75,5 +75,5 @@ class HoldLength:
 
 
 def seconds_text(seconds: float) -> str:
-    """As the wire wants it: a plain decimal number, never `1e-05`."""
+    """Format seconds as a plain decimal number, never as `1e-05`."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".")

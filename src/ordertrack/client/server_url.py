@@ -1,4 +1,4 @@
-"""The address of a server: the one parser of the URLs that clients are given."""
+"""The parser of server URLs, for all clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_LABEL_LENGTH = 63
 
 
 def server_url(text: str) -> httpx.URL:
-    """Return `text` as a URL that a connection can be made to: http or https, a host, a port from 1 to 65535.
+    """Return `text` as a URL with http or https, a valid host, and a port from 1 to 65535.
 
     Raises: ValueError, whose message completes "The URL ...".
     """

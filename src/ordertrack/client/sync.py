@@ -11,58 +11,46 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from ordertrack.client import calls
+from ordertrack.client import calls, shared
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
 from ordertrack.client.connections import Connections
 from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
 from ordertrack.client.hold import Pace
-from ordertrack.client.transport import (
-    OnAnswer,
-    OnConnection,
-    Reporter,
-    RequestArguments,
-    TrackOptions,
-    call_arguments,
-    http_options,
-    ignore_answer,
-    no_answer,
-    poll_arguments,
-    retry_wait_s,
-    sign_as_method,
-)
 from ordertrack.client.values import Mode, Order, Update
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _does(make: Callable[P, Call[T]]) -> Callable[Concatenate[OrdertrackClient, P], T]:
-    """The method that sends the call which `make` describes."""
+def _method(make: Callable[P, Call[T]]) -> Callable[Concatenate[OrdertrackClient, P], T]:
+    """Return the method that sends the call of `make`."""
 
     @functools.wraps(make)
     def method(self: OrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._do(make(*args, **kwargs))
+        return self._call(make(*args, **kwargs))
 
-    sign_as_method(method, make)
+    shared.sign_as_method(method, make)
     return method
 
 
 class OrdertrackClient:
-    """Talks to the ordertrack server at `base_url`; use it in a `with` block, or `close` it.
+    """A client of the ordertrack server at `base_url`; use it in a `with` block, or `close` it.
 
         with OrdertrackClient("http://127.0.0.1:5001") as client:
             for update in client.track(101):
                 print(update.order.status)
 
     * `token` is sent as a bearer token, `headers` with every request.
-    * `retries`: how often a single call is repeated when that is safe (tracking never gives up).
-    * `on_answer` is called with the body of every good answer, as the server sent it, for those who pass it on.
-    * `transport`, `random`, `sleep` and `monotonic` are there to be replaced in tests.
+    * `retries`: maximum number of retries of a call, when a retry is safe (tracking retries without limit).
+    * `on_answer` is called with the body of every successful answer, as the server sent it.
+    * `transport`, `random`, `sleep` and `monotonic` can be replaced in tests.
 
-    Every method raises ServerUnreachable when no server answers, UnexpectedAnswer when the URL is not an ordertrack
-    server's, AccessDenied, ServerBusy and ClientClosed; what else, it says itself. Raises ValueError for a bad
-    `base_url`. May be shared by threads: `close` ends what others wait for, with ClientClosed.
+    Every method can raise ServerUnreachable, UnexpectedAnswer (`base_url` is not an ordertrack server), AccessDenied,
+    ServerBusy and ClientClosed, besides the errors it names. Threads may share a client: after `close`, calls that wait
+    in other threads raise ClientClosed.
+
+    Raises: ValueError, for an invalid `base_url`.
     """
 
     def __init__(
@@ -72,31 +60,31 @@ class OrdertrackClient:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
-        on_answer: OnAnswer | None = None,
+        on_answer: shared.OnAnswer | None = None,
         transport: httpx.BaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], object] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http = httpx.Client(**http_options(base_url, token, headers), transport=transport)
+        self._http = httpx.Client(**shared.http_options(base_url, token, headers), transport=transport)
         self._retries = retries
-        self._on_answer = on_answer or ignore_answer
+        self._on_answer = on_answer or shared.ignore_answer
         self._random = random
         self._connections = Connections()
         self._sleep = sleep or self._connections.closed.wait
         self._monotonic = monotonic
 
-    order = _does(calls.order)
-    orders = _does(calls.orders)
-    create = _does(calls.create)
-    set_status = _does(calls.set_status)
-    set_statuses = _does(calls.set_statuses)
-    assign_courier = _does(calls.assign_courier)
-    events = _does(calls.events)
-    simulate = _does(calls.simulate)
-    stop_simulation = _does(calls.stop_simulation)
-    stats = _does(calls.stats)
-    poll = _does(calls.poll)
+    order = _method(calls.order)
+    orders = _method(calls.orders)
+    create = _method(calls.create)
+    set_status = _method(calls.set_status)
+    set_statuses = _method(calls.set_statuses)
+    assign_courier = _method(calls.assign_courier)
+    events = _method(calls.events)
+    simulate = _method(calls.simulate)
+    stop_simulation = _method(calls.stop_simulation)
+    stats = _method(calls.stats)
+    poll = _method(calls.poll)
 
     def track(
         self,
@@ -105,32 +93,32 @@ class OrdertrackClient:
         cursor: str | None = None,
         mode: Mode = "live",
         client_id: str | None = None,
-        on_connection: OnConnection | None = None,
+        on_connection: shared.OnConnection | None = None,
         pace: Pace | None = None,
         wait_for_server: bool = False,
     ) -> Generator[Update, None, None]:
-        """Follow an order: its state at once, then every change when it happens, until the order has ended.
+        """Follow an order: yield its state at once, then every change when it happens, until the order has ended.
 
-        Once the server has answered, restarts and loss of the network are survived: it tries again for as long as it
-        takes and goes on where it was, without a gap. Each retry is logged (`ordertrack.client`, a warning) and told to
-        `on_connection`, for a "reconnecting..." on the screen.
+        After the first answer it survives restarts of the server and loss of the network: it retries without limit and
+        continues from the last cursor, without a gap. Each retry is logged (`ordertrack.client`, a warning) and passed
+        to `on_connection`.
 
-        * `cursor`: go on from an earlier update's cursor. The first update comes at once all the same.
-        * `mode`: "live" has news within milliseconds; "saver" asks once every 30 to 120 seconds, as the server advises.
-        * `client_id`: at most 64 characters; a poll ends an older one with the same id. A random one by default.
-        * `pace`: the figures of the waiting, should the defaults not do.
-        * `wait_for_server`: also wait for a server that has not answered yet, instead of raising ServerUnreachable.
+        * `cursor`: continue from the cursor of an earlier update. The first update still comes at once.
+        * `mode`: "live" delivers changes within milliseconds; "saver" polls every 30 to 120 seconds, as the server
+          advises.
+        * `client_id`: at most 64 characters; a poll ends an older one with the same id. Random by default.
+        * `pace`: the durations of live tracking, to replace the defaults.
+        * `wait_for_server`: retry even before the first answer, instead of raising ServerUnreachable.
 
-        Raises ServerUnreachable and UnexpectedAnswer only before the first answer; NotFound, AccessDenied and other
-        refusals that no repetition cures; ClientClosed when `close` is called in another thread; and what
-        `on_connection` raises.
+        Raises: ServerUnreachable and UnexpectedAnswer before the first answer only; NotFound, AccessDenied and other
+        refusals that a retry cannot cure; ClientClosed; errors of `on_connection`.
         """
-        tracker = TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
-        report = Reporter(order_id, on_connection)
+        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
+        report = shared.Reporter(order_id, on_connection)
         while not tracker.ended:
             request = tracker.next_request(self._monotonic())
             try:
-                answer = self._request(poll_arguments(order_id, request))
+                answer = self._request(shared.poll_arguments(order_id, request))
             except ServerUnreachable as error:
                 step = tracker.failed(error, self._monotonic())
             else:
@@ -150,7 +138,7 @@ class OrdertrackClient:
         courier_id: str | int | None = None,
         status: str | Iterable[str] = (),
     ) -> Generator[Order, None, None]:
-        """Every order that fits the filters, newest first, a page of 100 at a time."""
+        """Yield all orders that match the filters, newest first, in pages of 100."""
         statuses = [status] if isinstance(status, str) else list(status)
         cursor: str | None = None
         while True:
@@ -168,7 +156,7 @@ class OrdertrackClient:
                 return
 
     def close(self) -> None:
-        """Close all connections. A call or `track` that is under way in another thread raises ClientClosed."""
+        """Close all connections. A running call or `track` in another thread raises ClientClosed."""
         self._connections.close()
         self._http.close()
 
@@ -180,26 +168,26 @@ class OrdertrackClient:
     ) -> None:
         self.close()
 
-    def _do(self, call: Call[T]) -> T:
+    def _call(self, call: Call[T]) -> T:
         tried = 0
         while True:
             tried += 1
             try:
                 return self._send(call)
             except OrdertrackClientError as error:
-                wait_s = retry_wait_s(call, error, tried, self._retries, self._random)
+                wait_s = shared.retry_wait_s(call, error, tried, self._retries, self._random)
                 if wait_s is None:
                     raise
             self._sleep(wait_s)
 
     def _send(self, call: Call[T]) -> T:
-        answer = self._request(call_arguments(call))
+        answer = self._request(shared.call_arguments(call))
         result = call.result(answer.status_code, answer.headers, answer.content)
         self._on_answer(answer.content)
         return result
 
-    def _request(self, arguments: RequestArguments) -> httpx.Response:
-        """Raises ServerUnreachable, ClientClosed."""
+    def _request(self, arguments: shared.RequestArguments) -> httpx.Response:
+        """Raises: ServerUnreachable, ClientClosed."""
         if self._connections.closed.is_set():
             raise ClientClosed
         try:
@@ -208,5 +196,5 @@ class OrdertrackClient:
             if self._connections.closed.is_set():
                 raise ClientClosed from error
             if isinstance(error, httpx.RequestError):
-                raise no_answer(error, self._http.base_url) from error
+                raise shared.connection_error(error, self._http.base_url) from error
             raise

@@ -1,6 +1,6 @@
-"""What the server tells and what it is told, as typed values.
+"""The typed values of requests and answers.
 
-Every value ignores fields it does not know, so a newer server does not break an older client. For the same reason a
+Every value ignores unknown fields, so a newer server does not break an older client. For the same reason a
 status or an event's type is a plain `str`: compare it with `Status`, whose members are strings. Times are aware
 `datetime`s in UTC.
 """
@@ -15,11 +15,11 @@ import msgspec
 
 T = TypeVar("T")
 Mode = Literal["live", "saver"]
-"""`live`: each poll is held until there is news. `saver`: short polls with the server's advised pause between them."""
+"""`live`: each poll is held until there is news. `saver`: polls without a hold, at the interval the server advises."""
 
 
 class Status(StrEnum):
-    """Where an order stands; the first five are the road from kitchen to door, in order."""
+    """The status of an order; the first five are the steps of a delivery, in order (`ROAD`)."""
 
     CONFIRMED = "confirmed"
     PREPARING = "preparing"
@@ -33,7 +33,7 @@ PROGRESSION = tuple(Status)[:5]
 
 
 class Item(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of an order. `price` is for one piece, in the order's currency."""
+    """One item of an order. `price` is per unit, in the order's currency."""
 
     name: str
     quantity: int = 1
@@ -45,8 +45,8 @@ class Event(msgspec.Struct, frozen=True):
     """One entry of an order's log. `version` counts from 1 without holes.
 
     `type` is `created`, `status_changed`, `reverted` or `courier_assigned`; `status` is the order's status after it.
-    `at` is when it happened, `recorded_at` when the server heard of it. `skipped` are statuses jumped over; `undoes`
-    is the version of the event that a `reverted` takes back.
+    `at` is the time of the event, `recorded_at` the time the server recorded it. `skipped` are statuses left out;
+    `undoes` is the version of the event that a `reverted` undoes.
     """
 
     version: int
@@ -67,7 +67,7 @@ class Cancellation(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """An order as it stood at `version`. `timeline` is its whole log, oldest first."""
+    """The state of an order at `version`. `timeline` is its complete log, oldest first."""
 
     id: int
     status: str
@@ -88,20 +88,20 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def ended(self) -> bool:
-        """True when nothing more is expected: delivered or cancelled."""
+        """True when the order is delivered or cancelled."""
         return self.status in (Status.DELIVERED, Status.CANCELLED)
 
 
 class Update(msgspec.Struct, frozen=True):
     """The answer to one poll.
 
-    * `order`: the whole order as it stands, always.
-    * `events`: what is new, oldest first. `events_truncated` says older ones were left out; `order.timeline` has all.
-    * `reason`: why it was answered now: `snapshot`, `changed`, `reset`, `terminal`, `timeout`, `drain`, `superseded`.
-    * `cursor`: opaque; hand it to `track(id, cursor=...)` to go on from here, even in another process.
-    * `reset`: forget what you knew of the order, the server's history is another one (data restored, say).
+    * `order`: the complete order in its current state, always present.
+    * `events`: new events, oldest first. With `events_truncated` older ones are missing; `order.timeline` has all.
+    * `reason`: the cause of the answer: `snapshot`, `changed`, `reset`, `terminal`, `timeout`, `drain`, `superseded`.
+    * `cursor`: opaque; pass it to `track(id, cursor=...)` to continue from here, even in another process.
+    * `reset`: discard earlier state of the order: the server's history was replaced, for example by a restore.
     * `terminal`: the order has ended; there will be no further update.
-    * `next_poll_interval_s`: the pause the server advises when polls are not held. 0 means stop.
+    * `next_poll_interval_s`: the advised pause between polls that are not held. 0 means stop.
     * `max_timeout_s`: the longest hold the server allows.
     """
 
@@ -119,21 +119,21 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """The order after a write; `changed` is False when it was so already (a repeated request, for example)."""
+    """The order after a write; `changed` is False when it had that state already, for example after a retry."""
 
     order: Order = msgspec.field(name="data")
     changed: bool = True
 
 
 class OrderPage(msgspec.Struct, frozen=True):
-    """Orders, newest first. `next_cursor` gets the next page; None: this was the last."""
+    """Orders, newest first. `next_cursor` selects the next page; None after the last."""
 
     orders: tuple[Order, ...]
     next_cursor: str | None = None
 
 
 class EventLog(msgspec.Struct, frozen=True):
-    """Events after the version asked for, oldest first. `version` and `cursor` are the order's now."""
+    """Events after the requested version, oldest first. `version` and `cursor` are the order's current ones."""
 
     order_id: int
     events: tuple[Event, ...]
@@ -142,7 +142,7 @@ class EventLog(msgspec.Struct, frozen=True):
 
 
 class StatusUpdate(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One update of `set_statuses`; the fields are those of `set_status`. Raises ValueError for a time without zone."""
+    """One update of `set_statuses`, with the fields of `set_status`. Raises: ValueError, for a time without zone."""
 
     order_id: int
     status: str
@@ -157,9 +157,9 @@ class StatusUpdate(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StatusResult(msgspec.Struct, frozen=True):
-    """What became of one update of a batch. When `success` is False, `error` is the code and `message` says why.
+    """The result of one update of a batch. When `success` is False, `error` is the code and `message` the reason.
 
-    The last four are the order's state when it refused the update, or the field that was wrong.
+    The last four are the order's state when it refused the update, or the invalid field.
     """
 
     order_id: int
@@ -185,7 +185,7 @@ class SimulationStep(msgspec.Struct, frozen=True):
 
 
 class WakeLatency(msgspec.Struct, frozen=True):
-    """Milliseconds from a change being durable to the last byte of the answer it caused. None: no sample yet."""
+    """Milliseconds from the commit of a change to the last byte of the answer it caused. None without samples."""
 
     p50: float | None = None
     p99: float | None = None
@@ -193,7 +193,7 @@ class WakeLatency(msgspec.Struct, frozen=True):
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """One server's figures, since it started. `active_connections` are polls held now."""
+    """The statistics of one server since it started. `active_connections` counts the polls held now."""
 
     active_connections: int
     orders_watched: int = 0
@@ -217,6 +217,6 @@ class Stats(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, Generic[T], frozen=True):
-    """`{"success": true, "data": ...}`: every good answer that is not an `Update` or `Applied`."""
+    """`{"success": true, "data": ...}`: every successful answer that is not an `Update` or `Applied`."""
 
     data: T

@@ -117,9 +117,7 @@ class ReasonRequired(OrderConflict):
     requested: Status
 
 
-@dataclass(eq=False)
-class OrderEnded(OrderConflict):
-    pass
+class OrderEnded(OrderConflict): ...
 
 
 @dataclass(eq=False)
@@ -132,14 +130,10 @@ class VersionConflict(OrderConflict):
     expected_version: int
 
 
-@dataclass(eq=False)
-class PreconditionFailed(OrderConflict):
-    pass
+class PreconditionFailed(OrderConflict): ...
 
 
-@dataclass(eq=False)
-class SimulationRunning(OrderConflict):
-    pass
+class SimulationRunning(OrderConflict): ...
 
 
 @dataclass(eq=False)
@@ -158,9 +152,7 @@ class ReferenceTaken(OrdertrackError):
     restaurant_id: str
 
 
-@dataclass(eq=False)
-class IdempotencyKeyReused(OrdertrackError):
-    pass
+class IdempotencyKeyReused(OrdertrackError): ...
 
 
 @dataclass(eq=False)
@@ -190,9 +182,7 @@ class NodeFull(Overloaded):
     limit: int
 
 
-@dataclass(eq=False)
-class TokensUnavailable(Overloaded):
-    pass
+class TokensUnavailable(Overloaded): ...
 
 
 @dataclass(eq=False)
@@ -204,16 +194,10 @@ class RateLimited(Overloaded):
     window_s: int
 
 
-@dataclass(eq=False)
-class StoreBusy(Overloaded):
-    pass
+class StoreBusy(Overloaded): ...
 
 
-@dataclass(eq=False)
-class StoreUnavailable(Overloaded):
-    pass
+class StoreUnavailable(Overloaded): ...
 
 
-@dataclass(eq=False)
-class OutcomeUnknown(Overloaded):
-    pass
+class OutcomeUnknown(Overloaded): ...

@@ -20,7 +20,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
     ended: bool
-    """True when nothing more is expected: no poll of such an order is ever held."""
+    """True when no more changes are expected: no poll of such an order is held."""
 
     def __init__(self, value: str) -> None:
         self.ended = value in ("delivered", "cancelled")

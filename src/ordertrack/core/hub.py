@@ -117,11 +117,11 @@ class Hub(Generic[W]):
     def __init__(self, caps: Caps, *, full_retry_after_s: Callable[[], int]) -> None:
         self.caps = caps
         self.draining = False
+        self.closed = False
         self.held = 0
         """Number of parked polls."""
         self.held_by_kind = dict.fromkeys(FeedKind, 0)
         self._full_retry_after_s = full_retry_after_s
-        self._closed = False
         self._drained_at_s = math.inf
         self._held_by_client: Counter[str] = Counter()
         self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
@@ -129,11 +129,6 @@ class Hub(Generic[W]):
         """True for a feed that polls have joined."""
         self._by_client: dict[tuple[FeedKey, str, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
-
-    @property
-    def closed(self) -> bool:
-        """True after `close`: no poll is held."""
-        return self._closed
 
     @property
     def joined(self) -> int:
@@ -162,7 +157,9 @@ class Hub(Generic[W]):
         polls = self._by_feed.get(poll.feed)
         if polls is None or poll not in polls:
             return False
-        self._unpark(poll)
+        if poll.parked:
+            self._deadlines.remove(poll)
+            self._uncount(poll)
         polls.remove(poll)
         if not polls:
             del self._by_feed[poll.feed]
@@ -184,7 +181,7 @@ class Hub(Generic[W]):
             return Parking.GONE
         if poll.announced > (position if seen is None else seen):
             return Parking.NEWS
-        if self._closed:
+        if self.closed:
             return Parking.DRAINING
         older = self._parked_of_client(poll) or self._check_caps(poll, resuming=resuming)
         if older is not None:
@@ -242,7 +239,7 @@ class Hub(Generic[W]):
 
     def close(self) -> list[Poll[W]]:
         """Hand back all parked polls and hold none from now on."""
-        self.draining = self._closed = True
+        self.draining = self.closed = True
         handed_back: list[Poll[W]] = []
         for feed, polls in list(self._by_feed.items()):
             parked = [poll for poll in polls if poll.parked]
@@ -302,11 +299,6 @@ class Hub(Generic[W]):
         elif leaving:
             gone = set(leaving)
             polls[:] = [poll for poll in polls if poll not in gone]
-
-    def _unpark(self, poll: Poll[W]) -> None:
-        if poll.parked:
-            self._deadlines.remove(poll)
-            self._uncount(poll)
 
     def _uncount(self, poll: Poll[W]) -> None:
         """Undo the counts of a poll that was parked and has no deadline now."""

@@ -81,15 +81,9 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
 def create(order_id: int, new: NewOrder, now_ms: int) -> Order:
     """Return the order at version 1."""
+    status = Status.CONFIRMED
     created = Event(
-        1,
-        EventType.CREATED,
-        Status.CONFIRMED,
-        now_ms,
-        now_ms,
-        new.actor,
-        courier_id=new.courier_id,
-        origin=new.origin,
+        1, EventType.CREATED, status, now_ms, now_ms, new.actor, courier_id=new.courier_id, origin=new.origin
     )
     return Order(
         id=order_id,
@@ -98,7 +92,7 @@ def create(order_id: int, new: NewOrder, now_ms: int) -> Order:
         restaurant_id=new.restaurant_id,
         courier_id=new.courier_id,
         details=new.details,
-        status=Status.CONFIRMED,
+        status=status,
         version=1,
         created_at_ms=now_ms,
         updated_at_ms=now_ms,

@@ -78,6 +78,9 @@ def advance(order: Order, change: Change, now_ms: int) -> Event | None:
         raise ReasonRequired(order, change.to)
     if order.version >= MAX_EVENTS and not change.to.ended:
         raise OrderLogFull(order, MAX_EVENTS)
+    skipped: tuple[Status, ...] = ()
+    if move is Move.SKIP:
+        skipped = PROGRESSION[PROGRESSION.index(order.status) + 1 : PROGRESSION.index(change.to)]
     recorded_at_ms = max(now_ms, order.updated_at_ms + 1)  # strictly increasing: an echoed `updated_at` is a position
     at_ms = recorded_at_ms if change.occurred_at_ms is None else min(change.occurred_at_ms, recorded_at_ms)
     return Event(
@@ -88,7 +91,7 @@ def advance(order: Order, change: Change, now_ms: int) -> Event | None:
         recorded_at_ms=recorded_at_ms,
         actor=change.actor,
         reason=change.reason,
-        skipped=_skipped(order.status, change.to) if move is Move.SKIP else (),
+        skipped=skipped,
         undoes=undone.version if undone else None,
         origin=change.origin,
     )
@@ -171,7 +174,3 @@ def _check_condition(order: Order, change: Change, *, is_repeated: bool) -> None
         raise PreconditionFailed(order)
     if change.expected_version is not None and change.expected_version not in matching:
         raise VersionConflict(order, change.expected_version)
-
-
-def _skipped(start: Status, to: Status) -> tuple[Status, ...]:
-    return PROGRESSION[PROGRESSION.index(start) + 1 : PROGRESSION.index(to)]

@@ -86,8 +86,6 @@ def role_of(actor: str) -> Role | None:
 
 
 class Action(StrEnum):
-    """The actions that need a grant."""
-
     READ = "read"
     TRACK = "track"
     LIST = "list"

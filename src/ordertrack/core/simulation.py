@@ -69,16 +69,8 @@ def plan_steps(order: Order, options: WorkflowOptions, now_ms: int) -> tuple[Ste
     due_at_ms = float(now_ms)
     for status, following in zip(PROGRESSION[start:], PROGRESSION[start + 1 :], strict=False):
         due_at_ms += options.timings_s.get(status, TIMINGS_S[status]) / options.speed * 1000
-        cancelled = status is options.cancel_at
-        steps.append(
-            Step(
-                order_id=order.id,
-                seq=len(steps),
-                status=Status.CANCELLED if cancelled else following,
-                due_at_ms=round(due_at_ms),
-                reason="simulated cancellation" if cancelled else None,
-            )
-        )
-        if cancelled:
+        if status is options.cancel_at:
+            steps.append(Step(order.id, len(steps), Status.CANCELLED, round(due_at_ms), "simulated cancellation"))
             break
+        steps.append(Step(order.id, len(steps), following, round(due_at_ms)))
     return tuple(steps)

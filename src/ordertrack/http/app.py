@@ -26,10 +26,10 @@ from ordertrack.http.endpoints.incidents import incident
 from ordertrack.http.endpoints.outcome import Channel, Outcomes
 from ordertrack.http.endpoints.poll import PollEndpoint
 from ordertrack.http.endpoints.status_update import StatusEndpoint
-from ordertrack.http.openapi.document import openapi_router
 from ordertrack.http.policy.admission import Admission, Budget, Caller
 from ordertrack.http.policy.cors import SEC_FETCH_SITE, Cors
 from ordertrack.http.policy.loop_throttle import PollThrottle, path_key, pause_s
+from ordertrack.http.routes.description import openapi_router
 from ordertrack.http.routes.error_handlers import Failures
 from ordertrack.http.routes.links import links_router
 from ordertrack.http.routes.orders import orders_router

@@ -1,7 +1,7 @@
-"""Runs the server from the first byte to a clean end: with the gate, or with uvicorn where there is none.
+"""Run the server until a signal stops it: with the gate, or with uvicorn where there is no gate.
 
-The order of the end matters. Held polls are answered first, while the server still listens and `/readyz` says that it
-is going; then nothing new is accepted, and what has begun is finished within the grace.
+The order of a shutdown: 1. Held polls are answered, while the server still listens and `/readyz` says that it is
+draining. 2. No new connection is accepted, and running requests finish within the grace.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ log = structlog.get_logger("ordertrack.server")
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raises: OSError.
 
-    The protocol is named on purpose: asyncio turns Nagle's algorithm off only on sockets that say they are TCP, and
-    with it on, an answer's body waits up to 40 ms for the other side to acknowledge its head.
+    The protocol is IPPROTO_TCP, not 0: asyncio turns Nagle's algorithm off only on sockets that say they are TCP, and
+    with it on, an answer's body waits up to 40 ms for the client to acknowledge its head.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -52,10 +52,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def run_gate(gate: Gate, *, ready: Callable[[], None], drain: Drain, shutdown_grace_s: float) -> None:
-    """Serve until SIGTERM or SIGINT, then answer the held polls, finish what runs and return.
+    """Serve until SIGTERM or SIGINT, then answer the held polls, finish running requests and return.
 
-    A second signal ends the process at once, with 128 + its number. `ready` is called once signals are heard: the
-    process may be told to stop in the same moment.
+    A second signal ends the process at once, with status 128 + its number. `ready` is called once signals are handled.
     """
     stopping = _stopping()
     ready()
@@ -74,20 +73,20 @@ async def run_uvicorn(
     timeouts: Timeouts,
     shutdown_grace_s: int,
 ) -> None:
-    """Do as `run_gate`, with uvicorn's h11 protocol. It is more lenient than the gate where RFC 9112 allows it."""
+    """Serve like `run_gate`, with uvicorn's h11 protocol, which is more lenient where RFC 9112 allows it."""
     stopping = _stopping()
     ready()
     config = uvicorn.Config(
         app,
         http=partial(BoundedProtocol, timeouts, app.clock, app.refusals),  # type: ignore[arg-type]
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,  # of heads in pieces; of others: asgi/transport.py
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,  # for heads in pieces; the others: asgi/transport.py
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=False,  # uvicorn's is of the request; ours is of the answer
-        proxy_headers=False,  # only trusted proxies are believed: http/addresses.py
+        date_header=False,  # uvicorn's is the time of the request, not of the answer
+        proxy_headers=False,  # only trusted proxies count: policy/client_address.py
         backlog=BACKLOG,
         timeout_keep_alive=round(timeouts.idle_s),
         timeout_graceful_shutdown=shutdown_grace_s,
@@ -111,7 +110,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen no more, give idle connections LAST_CALL_S to send a last request as the gate does, and end."""
+        """Stop listening, give idle connections LAST_CALL_S to send a last request, as the gate does, and end."""
         waiting = [connection for listener in sockets or () for connection in _accepted(listener)]
         for server in self.servers:
             server.close()
@@ -124,14 +123,14 @@ class _Uvicorn(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
-        """Return what uvicorn makes for each connection."""
+        """Return the protocol of a new connection, as uvicorn makes it."""
         return self.config.http_protocol_class(  # type: ignore[call-arg] # uvicorn's annotation leaves them out
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
 
 
 def _accepted(listener: socket.socket) -> list[socket.socket]:
-    """Take what is in the backlog: the end of the listener would reset it."""
+    """Accept the connections in the backlog: closing the listener would reset them."""
     ignore_new_connections(listener)
     accepted: list[socket.socket] = []
     with contextlib.suppress(OSError):
@@ -157,8 +156,8 @@ def _stopping() -> asyncio.Event:
 
 
 async def _finish_running(server: uvicorn.Server, grace_s: int) -> int:
-    """Wait for the requests that run now, while /readyz can still say that this process is going: uvicorn's own end
-    begins with not listening any more. Return what is left of the grace, in whole seconds as uvicorn wants them."""
+    """Wait for the running requests while /readyz is still served: uvicorn's shutdown begins by closing the listener.
+    Return the rest of the grace in whole seconds, as uvicorn needs it."""
     loop = asyncio.get_running_loop()
     ends_at_s = loop.time() + grace_s
     if running := set(server.server_state.tasks):

@@ -1,55 +1,49 @@
-"""Load for a server on this machine: thousands of held polls from one thread, and every answer checked meanwhile.
+"""Load generator for a server on this machine: thousands of held polls from one thread, and every answer checked.
 
-`run` is `ordertrack bench`. The pieces, for measurements of one's own (`bench/` in the repository):
+`run` is `ordertrack bench`. The parts, which `bench/` in the repository combines for its own measurements:
 
-    Swarm                polls and an epoll; judges answers
-    Kitchen              updates that wake them
-    open_polls           connects at the pace of the server
-    Dialect              how a server is spoken to; `OrdertrackDialect` is ours
+    polls       PollPool: the polls, one epoll, and the checks of every answer
+    updates     UpdateDriver: sends the updates that wake the polls
+    ramp_up     open_polls: connects no faster than the server accepts
+    protocol    ServerProtocol: requests and answers of a server; OrdertrackProtocol is that of PROTOCOL.md
+    connection  RequestSender: sends one request after another
 
-Knows the protocol and nothing of the server's code. Linux only: it needs epoll and the whole of 127.0.0.0/8.
+Uses the HTTP protocol only, no code of the server. Linux only: it needs epoll and all addresses of 127.0.0.0/8.
 """
 
-from ordertrack.load.connection import Caller, call_all
-from ordertrack.load.http_parser import Malformed, Reply, split
-from ordertrack.load.orders import create_orders, make_orders, statistics
-from ordertrack.load.percentile import milliseconds, percentile
-from ordertrack.load.polls import Feed, Poll, Swarm
-from ordertrack.load.protocol import Answer, Dialect, OrdertrackDialect, WrongAnswer, request
-from ordertrack.load.ramp_up import Held, ask_again, open_polls, until_held
+from ordertrack.load.connection import RequestSender, send_all
+from ordertrack.load.http_parser import HttpResponse
+from ordertrack.load.orders import create_feeds, create_orders, fetch_statistics
+from ordertrack.load.percentile import milliseconds
+from ordertrack.load.polls import Feed, PollPool
+from ordertrack.load.protocol import OrdertrackProtocol, PollReply, ServerProtocol, WrongAnswer, build_request
+from ordertrack.load.ramp_up import open_polls, repoll_all
 from ordertrack.load.run import Report, run
-from ordertrack.load.target import CannotLoad, Target, loopback_target, room_for
-from ordertrack.load.updates import Cooked, Kitchen
+from ordertrack.load.target import CannotLoad, LoadTarget, loopback_target
+from ordertrack.load.updates import Result, UpdateDriver
 
 __all__ = [
-    "Answer",
-    "Caller",
     "CannotLoad",
-    "Cooked",
-    "Dialect",
     "Feed",
-    "Held",
-    "Kitchen",
-    "Malformed",
-    "OrdertrackDialect",
-    "Poll",
-    "Reply",
+    "HttpResponse",
+    "LoadTarget",
+    "OrdertrackProtocol",
+    "PollPool",
+    "PollReply",
     "Report",
-    "Swarm",
-    "Target",
+    "RequestSender",
+    "Result",
+    "ServerProtocol",
+    "UpdateDriver",
     "WrongAnswer",
-    "ask_again",
-    "call_all",
+    "build_request",
+    "create_feeds",
     "create_orders",
+    "fetch_statistics",
     "loopback_target",
-    "make_orders",
     "milliseconds",
     "open_polls",
-    "percentile",
-    "request",
-    "room_for",
+    "repoll_all",
     "run",
-    "split",
-    "statistics",
-    "until_held",
+    "send_all",
 ]

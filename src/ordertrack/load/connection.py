@@ -1,4 +1,4 @@
-"""Connections that make one request after another: updates, orders to begin with."""
+"""Connections that send one request after another: updates, and the creation of orders."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import os
 import select
 from collections.abc import Callable, Iterable
 
-from ordertrack.load.http_parser import Reply, split
-from ordertrack.load.polls import Swarm
+from ordertrack.load.http_parser import HttpResponse, parse_response
+from ordertrack.load.polls import PollPool
 from ordertrack.load.target import CannotLoad
 
 CHUNK = 65_536
 ANSWERED_WITHIN_S = 20.0
 
 
-class Caller:
-    """Makes the requests that `next_request` gives, one after another; None pauses until the next `go`."""
+class RequestSender:
+    """Send the requests that `next_request` returns, one after another; None pauses until the next `send_next`."""
 
     def __init__(
-        self, swarm: Swarm, next_request: Callable[[], bytes | None], answered: Callable[[Reply], None]
+        self, pool: PollPool, next_request: Callable[[], bytes | None], answered: Callable[[HttpResponse], None]
     ) -> None:
         self.busy = False
         self._next, self._answered = next_request, answered
-        self._swarm = swarm
-        self._fd = swarm.listen(self._readable)
+        self._pool = pool
+        self._fd = pool.open_reader(self._readable)
         self._partial = b""
 
     def close(self) -> None:
-        self._swarm.hang_up(self._fd)
+        self._pool.close_reader(self._fd)
 
-    def go(self) -> None:
+    def send_next(self) -> None:
         if self.busy:
             return
         request = self._next()
@@ -47,37 +47,39 @@ class Caller:
         if not data:
             if self.busy:
                 raise ConnectionResetError("the server closed the connection that makes the updates")
-            self._connect_again()  # it was idle for longer than the server keeps a connection
+            self._reconnect()  # idle for longer than the server keeps a connection
             return
-        reply = split(self._partial + data)
-        if reply is None:
+        response = parse_response(self._partial + data)
+        if response is None:
             self._partial += data
             return
         self._partial = b""
         self.busy = False
-        if reply.closing:
-            self._connect_again()
-        self._answered(reply)
-        self.go()
+        if response.closing:
+            self._reconnect()
+        self._answered(response)
+        self.send_next()
 
-    def _connect_again(self) -> None:
+    def _reconnect(self) -> None:
         self.close()
-        self._fd = self._swarm.listen(self._readable)
+        self._fd = self._pool.open_reader(self._readable)
 
 
-def call_all(swarm: Swarm, callers: int, requests: Iterable[bytes], answered: Callable[[Reply], None]) -> None:
-    """Make all requests over some connections, each one after another; returns when the last is answered.
+def send_all(
+    pool: PollPool, connections: int, requests: Iterable[bytes], answered: Callable[[HttpResponse], None]
+) -> None:
+    """Send all requests over that many connections and return when the last is answered.
 
-    Raises CannotLoad when no answer comes for a while.
+    Raises: CannotLoad, after ANSWERED_WITHIN_S without an answer.
     """
     pending = iter(requests)
-    crowd = [Caller(swarm, lambda: next(pending, None), answered) for _ in range(callers)]
+    senders = [RequestSender(pool, lambda: next(pending, None), answered) for _ in range(connections)]
     try:
-        for caller in crowd:
-            caller.go()
-        while any(caller.busy for caller in crowd):
-            if not swarm.turn(ANSWERED_WITHIN_S):
+        for sender in senders:
+            sender.send_next()
+        while any(sender.busy for sender in senders):
+            if not pool.run_once(ANSWERED_WITHIN_S):
                 raise CannotLoad(f"The server has not answered for {ANSWERED_WITHIN_S:g} s.")
     finally:
-        for caller in crowd:
-            caller.close()
+        for sender in senders:
+            sender.close()

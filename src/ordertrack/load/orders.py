@@ -1,17 +1,17 @@
-"""Orders to poll, made over the API, and how many polls the server says it holds."""
+"""Orders to poll, created over the API, and the server's statistics."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from ordertrack.load.connection import call_all
-from ordertrack.load.http_parser import Reply
-from ordertrack.load.polls import Feed, Swarm
-from ordertrack.load.protocol import ORDERS, OrdertrackDialect
+from ordertrack.load.connection import send_all
+from ordertrack.load.http_parser import HttpResponse
+from ordertrack.load.polls import Feed, PollPool
+from ordertrack.load.protocol import ORDERS, OrdertrackProtocol
 from ordertrack.load.target import CannotLoad
 
-CALLERS = 16
+CONNECTIONS = 16
 NAME = "ordertrack-bench"
 ORDER = {
     "customer_id": NAME,
@@ -24,48 +24,46 @@ ORDER = {
 }
 
 
-def make_orders(swarm: Swarm, count: int) -> list[Feed]:
-    """New orders, each polled once, so that whatever a server makes once for an order is made."""
+def create_feeds(pool: PollPool, count: int) -> list[Feed]:
+    """Create orders and poll each once, so that caches the server fills at the first poll are full."""
     feeds: list[Feed] = []
 
-    def polled(reply: Reply) -> None:
-        body = _body(reply, 200)
+    def polled(response: HttpResponse) -> None:
+        body = _body(response, 200)
         feeds.append(Feed(body["data"]["id"], body["data"]["version"], str(body["cursor"]).encode()))
 
-    speaking = _ours(swarm)
-    polls = [
-        speaking.request("GET", f"{ORDERS}/{order_id}/track?timeout=0") for order_id in create_orders(swarm, count)
-    ]
-    call_all(swarm, min(CALLERS, count), polls, polled)
+    protocol = _protocol(pool)
+    polls = [protocol.request("GET", f"{ORDERS}/{order_id}/track?timeout=0") for order_id in create_orders(pool, count)]
+    send_all(pool, min(CONNECTIONS, count), polls, polled)
     return feeds
 
 
-def create_orders(swarm: Swarm, count: int, callers: int = CALLERS) -> list[int]:
-    """Create orders over so many connections, and return their ids."""
-    made: list[int] = []
+def create_orders(pool: PollPool, count: int, connections: int = CONNECTIONS) -> list[int]:
+    """Create orders over that many connections and return their ids."""
+    ids: list[int] = []
 
-    def created(reply: Reply) -> None:
-        made.append(int(_body(reply, 201)["data"]["id"]))
+    def created(response: HttpResponse) -> None:
+        ids.append(int(_body(response, 201)["data"]["id"]))
 
-    call_all(swarm, min(callers, count), [_ours(swarm).request("POST", ORDERS, ORDER)] * count, created)
-    return made
-
-
-def statistics(swarm: Swarm) -> dict[str, Any]:
-    """What the server says of itself."""
-    answers: list[dict[str, Any]] = []
-    path = f"{ORDERS}/system/stats"
-    call_all(swarm, 1, [_ours(swarm).request("GET", path)], lambda reply: answers.append(_body(reply, 200)["data"]))
-    return answers[0]
+    send_all(pool, min(connections, count), [_protocol(pool).request("POST", ORDERS, ORDER)] * count, created)
+    return ids
 
 
-def _ours(swarm: Swarm) -> OrdertrackDialect:
-    assert isinstance(swarm.dialect, OrdertrackDialect)
-    return swarm.dialect
+def fetch_statistics(pool: PollPool) -> dict[str, Any]:
+    """Return the data of GET /api/v1/orders/system/stats."""
+    bodies: list[dict[str, Any]] = []
+    request = _protocol(pool).request("GET", f"{ORDERS}/system/stats")
+    send_all(pool, 1, [request], lambda response: bodies.append(_body(response, 200)["data"]))
+    return bodies[0]
 
 
-def _body(reply: Reply, status: int) -> dict[str, Any]:
-    if reply.status != status:
-        raise CannotLoad(f"The server answered {reply.status}: {reply.body[:200].decode(errors='replace')}")
-    body: dict[str, Any] = json.loads(reply.body)
+def _protocol(pool: PollPool) -> OrdertrackProtocol:
+    assert isinstance(pool.protocol, OrdertrackProtocol)
+    return pool.protocol
+
+
+def _body(response: HttpResponse, status: int) -> dict[str, Any]:
+    if response.status != status:
+        raise CannotLoad(f"The server answered {response.status}: {response.body[:200].decode(errors='replace')}")
+    body: dict[str, Any] = json.loads(response.body)
     return body

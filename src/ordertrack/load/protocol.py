@@ -1,4 +1,4 @@
-"""How a server is polled and updated, and what its answers mean. Ours is here; peers bring theirs (`bench/peers`)."""
+"""Requests and answers of a server under load. Those of other servers are in `bench/peers`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from ordertrack.load.http_parser import Reply
+from ordertrack.load.http_parser import HttpResponse
 
 ORDERS = "/api/v1/orders"
 HEADERS = (
@@ -19,19 +19,19 @@ HEADERS = (
     "Accept-Encoding: gzip, deflate\r\n"
     "X-Requested-With: com.example.food\r\n"
 )
-STATUS_AT = {2: "preparing", 3: "ready", 4: "picked_up", 5: "delivered"}
-"""The road of an order of ours, by the version that each step makes."""
+STATUS_BY_VERSION = {2: "preparing", 3: "ready", 4: "picked_up", 5: "delivered"}
+"""The status that each version of an order sets."""
 
 
 class WrongAnswer(Exception):
-    """An answer that nobody should get; the message says what is wrong with it."""
+    """An answer that breaks the protocol; the message says what is wrong."""
 
 
-class Answer(NamedTuple):
-    """What a poll was told. `feed` is None when the answer does not say.
+class PollReply(NamedTuple):
+    """The parsed answer to a poll. `feed` is None when the answer does not name it.
 
-    `first` and `version` are the first and the newest version it brings news of; without news, `version` is the one
-    that it confirms (None: it does not say). `position` is what the next poll has to send.
+    `first` and `version` are the oldest and the newest version of the news; without news, `version` is the current one
+    (None when not named). `position` is what the next poll must send.
     """
 
     feed: int | None
@@ -42,26 +42,26 @@ class Answer(NamedTuple):
     ended: bool = False
 
 
-class Dialect(Protocol):
-    """`last_version` ends a feed; None: it has no end. `hold_s` is how long polls ask to be held."""
+class ServerProtocol(Protocol):
+    """`last_version` ends a feed; None means feeds do not end. `hold_s` is the hold that polls request."""
 
     last_version: int | None
     hold_s: float
 
     def poll(self, feed: int, position: bytes) -> bytes:
-        """The request of a poll that has `position`."""
+        """Return the request of a poll from `position`."""
 
-    def answer(self, reply: Reply) -> Answer:
-        """Raises WrongAnswer."""
+    def parse(self, response: HttpResponse) -> PollReply:
+        """Raises: WrongAnswer."""
 
     def update(self, feed: int, version: int) -> bytes:
-        """The request that makes `version` of the feed."""
+        """Return the request that sets `version` of the feed."""
 
     def updates(self, changes: Sequence[tuple[int, int]]) -> bytes:
-        """The same for many feeds at once."""
+        """Return one request for many feeds, from pairs of feed and version."""
 
-    def accepted(self, reply: Reply, count: int) -> bool:
-        """Whether all `count` updates were made."""
+    def accepted(self, response: HttpResponse, count: int) -> bool:
+        """Return True when all `count` updates were applied."""
 
 
 class _Version(msgspec.Struct, gc=False):
@@ -85,7 +85,7 @@ class _PollBody(msgspec.Struct):
 _poll_body = msgspec.json.Decoder(_PollBody)
 
 
-def request(method: str, path: str, body: object = None, token: str = "") -> bytes:
+def build_request(method: str, path: str, body: object = None, token: str = "") -> bytes:
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     head = f"{method} {path} HTTP/1.1\r\n{HEADERS}{authorization}"
     if body is None:
@@ -94,50 +94,50 @@ def request(method: str, path: str, body: object = None, token: str = "") -> byt
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
 
 
-class OrdertrackDialect:
-    """PROTOCOL.md, sections 2, 3 and 7. A position is a cursor. `token` is sent with everything, except with polls
-    where `phone_token` gives one for the order."""
+class OrdertrackProtocol:
+    """PROTOCOL.md, sections 2, 3 and 7. A position is a cursor. Requests carry `token`; polls carry the token that
+    `poll_token` returns for the order, if it is given."""
 
-    def __init__(self, hold_s: float, token: str = "", phone_token: Callable[[int], str] | None = None) -> None:
+    def __init__(self, hold_s: float, token: str = "", poll_token: Callable[[int], str] | None = None) -> None:
         self.hold_s = hold_s
-        self.last_version: int | None = max(STATUS_AT)
+        self.last_version: int | None = max(STATUS_BY_VERSION)
         self._token = token
-        self._phone_token = phone_token
+        self._poll_token = poll_token
         self._tail = self._poll_tail(token)
         self._update_tail = {
             version: self.request("PUT", "", {"status": status}).removeprefix(b"PUT ")
-            for version, status in STATUS_AT.items()
+            for version, status in STATUS_BY_VERSION.items()
         }
 
     def request(self, method: str, path: str, body: object = None) -> bytes:
-        return request(method, path, body, self._token)
+        return build_request(method, path, body, self._token)
 
     def poll(self, feed: int, position: bytes) -> bytes:
-        tail = self._tail if self._phone_token is None else self._poll_tail(self._phone_token(feed))
+        tail = self._tail if self._poll_token is None else self._poll_tail(self._poll_token(feed))
         return b"GET %s/%d/track?cursor=%s%s" % (ORDERS.encode(), feed, position, tail)
 
     def _poll_tail(self, token: str) -> bytes:
-        return f"&timeout={self.hold_s:g}".encode() + request("", "", token=token).removeprefix(b" ")
+        return f"&timeout={self.hold_s:g}".encode() + build_request("", "", token=token).removeprefix(b" ")
 
-    def answer(self, reply: Reply) -> Answer:
-        if reply.status != 200:
-            raise WrongAnswer(f"status {reply.status}")
+    def parse(self, response: HttpResponse) -> PollReply:
+        if response.status != 200:
+            raise WrongAnswer(f"status {response.status}")
         try:
-            body = _poll_body.decode(reply.body)
+            body = _poll_body.decode(response.body)
         except msgspec.MsgspecError as error:
-            raise WrongAnswer(f"a body that is no poll answer: {error}") from None
+            raise WrongAnswer(f"not the body of a poll answer: {error}") from None
         order, news = body.data, body.has_update
         if news is not (body.reason == "changed") or news is not bool(body.events):
             raise WrongAnswer(f"reason {body.reason} with has_update {news} and {len(body.events)} events")
         first = body.events[0].version if news else 0
-        return Answer(order.id, news, first, order.version, body.cursor.encode(), body.terminal)
+        return PollReply(order.id, news, first, order.version, body.cursor.encode(), body.terminal)
 
     def update(self, feed: int, version: int) -> bytes:
         return b"PUT %s/%d/status%s" % (ORDERS.encode(), feed, self._update_tail[version])
 
     def updates(self, changes: Sequence[tuple[int, int]]) -> bytes:
-        entries = [{"order_id": feed, "status": STATUS_AT[version]} for feed, version in changes]
+        entries = [{"order_id": feed, "status": STATUS_BY_VERSION[version]} for feed, version in changes]
         return self.request("POST", "/api/v1/status-updates", {"updates": entries})
 
-    def accepted(self, reply: Reply, count: int) -> bool:
-        return reply.status == 200 and reply.body.count(b'"changed":true') == count
+    def accepted(self, response: HttpResponse, count: int) -> bool:
+        return response.status == 200 and response.body.count(b'"changed":true') == count

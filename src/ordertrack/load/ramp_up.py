@@ -1,48 +1,48 @@
-"""Polls opened at the pace the server takes them, and waiting until it holds them all."""
+"""Opening polls no faster than the server accepts connections, and waiting until it holds them all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
-from ordertrack.load.polls import Feed, Swarm
+from ordertrack.load.polls import Feed, PollPool
 from ordertrack.load.target import CannotLoad
 
-LOOK_EVERY = 200
-AHEAD = 1_000
-"""Connections the server has not taken yet: less than its backlog, or the kernel makes the next ones wait a second."""
+CHECK_EVERY = 200
+MAX_UNACCEPTED = 1_000
+"""Connections not yet accepted: below the server's backlog, or the kernel delays the next ones by a second."""
 HELD_WITHIN_S = 60.0
 
-Held = Callable[[], int]
-"""How many polls the server says it holds."""
+CountHeld = Callable[[], int]
+"""Return the number of polls the server says it holds."""
 
 
-def open_polls(swarm: Swarm, feeds: Sequence[Feed], per_feed: int, held: Held) -> None:
-    """Connect and ask, `per_feed` times for every feed, and wait until all are held."""
+def open_polls(pool: PollPool, feeds: Sequence[Feed], per_feed: int, held: CountHeld) -> None:
+    """Open `per_feed` polls for each feed and wait until all are held."""
     for _ in range(per_feed):
         for feed in feeds:
-            swarm.ask(swarm.add(feed))
-            if not len(swarm.polls) % LOOK_EVERY:
-                until_held(swarm, len(swarm.polls) - AHEAD, held)
-    until_held(swarm, len(swarm.polls), held)
+            pool.send_poll(pool.add(feed))
+            if not len(pool.polls) % CHECK_EVERY:
+                wait_until_held(pool, len(pool.polls) - MAX_UNACCEPTED, held)
+    wait_until_held(pool, len(pool.polls), held)
 
 
-def ask_again(swarm: Swarm, held: Held) -> None:
-    """Every poll that does not wait asks; returns when the server holds them."""
-    for n, poll in enumerate(swarm.polls):
+def repoll_all(pool: PollPool, held: CountHeld) -> None:
+    """Send every poll that is not waiting and return when the server holds all."""
+    for n, poll in enumerate(pool.polls):
         if not poll.waiting:
-            swarm.ask(poll)
-        if not n % LOOK_EVERY:
-            swarm.turn(0)
-    until_held(swarm, len(swarm.polls), held)
+            pool.send_poll(poll)
+        if not n % CHECK_EVERY:
+            pool.run_once(0)
+    wait_until_held(pool, len(pool.polls), held)
 
 
-def until_held(swarm: Swarm, polls: int, held: Held) -> None:
-    """Raises CannotLoad when the server does not get there, or answers what should have been held."""
-    deadline_s, wrong = perf_counter() + HELD_WITHIN_S, swarm.wrong.total()
+def wait_until_held(pool: PollPool, polls: int, held: CountHeld) -> None:
+    """Raises: CannotLoad, when the server does not hold them in time or answers one."""
+    deadline_s, wrong = perf_counter() + HELD_WITHIN_S, pool.wrong.total()
     while (now := held()) < polls:
-        if swarm.wrong.total() > wrong:
-            raise CannotLoad(f"Polls were to be held, and were answered: {dict(swarm.wrong)}.")
+        if pool.wrong.total() > wrong:
+            raise CannotLoad(f"The server answered polls instead of holding them: {dict(pool.wrong)}.")
         if perf_counter() > deadline_s:
-            raise CannotLoad(f"The server holds {now:,} polls of {polls:,} after {HELD_WITHIN_S:g} s.")
-        swarm.turn(0.005)
+            raise CannotLoad(f"The server holds {now:,} of {polls:,} polls after {HELD_WITHIN_S:g} s.")
+        pool.run_once(0.005)

@@ -1,27 +1,27 @@
-"""The measurement of `ordertrack bench`: hold polls, take the orders down their road, judge every answer.
+"""The measurement of `ordertrack bench`: hold polls, deliver the orders, check every answer.
 
-Each order goes from confirmed to delivered, a step a round, and every round wakes all polls:
+Each order goes from confirmed to delivered in four rounds, and every round wakes all polls:
 
     preparing   single updates, one after another
     ready       updates in bulk requests
-    picked_up   single updates, each only when all polls of the one before are answered: how long one update takes
-    delivered   in bulk: the end, and no poll asks again
+    picked_up   single updates, each sent when all polls of the one before are answered: the time of one update
+    delivered   updates in bulk requests; no poll is sent again
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
-from ordertrack.load.orders import make_orders, statistics
+from ordertrack.load.orders import create_feeds, fetch_statistics
 from ordertrack.load.percentile import milliseconds
-from ordertrack.load.polls import Feed, Swarm
-from ordertrack.load.protocol import OrdertrackDialect
-from ordertrack.load.ramp_up import ask_again, open_polls
-from ordertrack.load.target import CannotLoad, loopback_target, room_for
-from ordertrack.load.updates import Cooked, Kitchen
+from ordertrack.load.polls import Feed, PollPool
+from ordertrack.load.protocol import OrdertrackProtocol
+from ordertrack.load.ramp_up import open_polls, repoll_all
+from ordertrack.load.target import CannotLoad, loopback_target, raise_file_limit
+from ordertrack.load.updates import Result, UpdateDriver
 
 HOLD_S = 110.0
 BULK = 100
@@ -30,8 +30,8 @@ MAX_POLLS = 50_000
 
 @dataclass(frozen=True)
 class Report:
-    """Wake-ups a second count the polls answered in a round. Milliseconds are from sending one update to reading the
-    last of its polls' answers. `wrong` counts answers that nobody should have got, by what was wrong with them."""
+    """Wake-ups per second count the polls answered in a round. Milliseconds are from sending one update to reading the
+    last answer of its polls. `wrong` counts answers that break the protocol, by what was wrong."""
 
     url: str
     server: str
@@ -59,40 +59,40 @@ class Report:
 
 
 def run(url: str, *, polls: int, orders: int, say: Callable[[str], None], token: str = "") -> Report:
-    """Raises CannotLoad."""
+    """Raises: CannotLoad."""
     target = loopback_target(url)
     if not 0 < orders <= polls <= MAX_POLLS or polls % orders:
-        raise CannotLoad(f"Polls must be a multiple of orders, and at most {MAX_POLLS:,}.")
-    room_for(polls)
+        raise CannotLoad(f"The number of polls must be a multiple of the orders and at most {MAX_POLLS:,}.")
+    raise_file_limit(polls)
     cpu_s = time.process_time()
-    with Swarm(target, OrdertrackDialect(HOLD_S, token)) as swarm:
-        swarm.again = False
-        before = statistics(swarm)
+    with PollPool(target, OrdertrackProtocol(HOLD_S, token)) as pool:
+        pool.repoll = False
+        before = fetch_statistics(pool)
         if polls // orders > (most := int(before["max_connections_per_order"])):
-            raise CannotLoad(f"The server holds {most} polls an order: ask for more orders, or fewer polls.")
+            raise CannotLoad(f"The server holds {most} polls per order: use more orders or fewer polls.")
 
         def held() -> int:
-            return int(statistics(swarm)["active_connections"]) - int(before["active_connections"])
+            return int(fetch_statistics(pool)["active_connections"]) - int(before["active_connections"])
 
-        say(f"making {orders:,} orders")
-        feeds = make_orders(swarm, orders)
+        say(f"creating {orders:,} orders")
+        feeds = create_feeds(pool, orders)
         say(f"opening {polls:,} polls")
         started_s = time.perf_counter()
-        open_polls(swarm, feeds, polls // orders, held)
+        open_polls(pool, feeds, polls // orders, held)
         connected_s = time.perf_counter() - started_s
-        holding = statistics(swarm)
-        say("waking them: single updates")
-        single = _round(swarm, feeds, batch=1)
-        ask_again(swarm, held)
-        say(f"waking them: updates in requests of {BULK}")
-        bulk = _round(swarm, feeds, batch=BULK)
-        ask_again(swarm, held)
-        say("waking them: one update at a time")
-        patient = _round(swarm, feeds, batch=1, patient=True)
-        ask_again(swarm, held)
+        holding = fetch_statistics(pool)
+        say("waking all polls with single updates")
+        single = _round(pool, feeds, batch=1)
+        repoll_all(pool, held)
+        say(f"waking all polls with {BULK} updates per request")
+        bulk = _round(pool, feeds, batch=BULK)
+        repoll_all(pool, held)
+        say("waking all polls with one update at a time")
+        sequential = _round(pool, feeds, batch=1, one_at_a_time=True)
+        repoll_all(pool, held)
         say("delivering all orders")
-        _round(swarm, feeds, batch=BULK)
-        after = statistics(swarm)
+        _round(pool, feeds, batch=BULK)
+        after = fetch_statistics(pool)
         return Report(
             url=url,
             server=f"ordertrack {before['version']}",
@@ -105,24 +105,17 @@ def run(url: str, *, polls: int, orders: int, say: Callable[[str], None], token:
             single_wakeups_per_s=round(single.woken / single.seconds),
             bulk_updates_per_s=round(bulk.updates / bulk.seconds),
             bulk_wakeups_per_s=round(bulk.woken / bulk.seconds),
-            update_to_all_p50_ms=milliseconds(patient.whole_s, 0.5),
-            update_to_all_p99_ms=milliseconds(patient.whole_s, 0.99),
-            answers=swarm.woken + swarm.timeouts,
-            missing=swarm.missing,
-            late=swarm.late,
-            wrong=dict(swarm.wrong),
-            server_lost_wakeups=_lost(after) - _lost(before),
+            update_to_all_p50_ms=milliseconds(sequential.fan_out_s, 0.5),
+            update_to_all_p99_ms=milliseconds(sequential.fan_out_s, 0.99),
+            answers=pool.woken + pool.timeouts,
+            missing=pool.missing,
+            late=pool.late,
+            wrong=dict(pool.wrong),
+            server_lost_wakeups=after["lost_wakeups_total"] - before["lost_wakeups_total"],
             generator_cpu_s=round(time.process_time() - cpu_s, 2),
         )
 
 
-def _round(swarm: Swarm, feeds: list[Feed], *, batch: int, patient: bool = False) -> Cooked:
-    kitchen = Kitchen(swarm, feeds, batch=batch, patient=patient)
-    try:
-        return kitchen.cook(len(feeds))
-    finally:
-        kitchen.close()
-
-
-def _lost(statistics: dict[str, Any]) -> int:
-    return int(statistics["lost_wakeups_total"])
+def _round(pool: PollPool, feeds: list[Feed], *, batch: int, one_at_a_time: bool = False) -> Result:
+    with closing(UpdateDriver(pool, feeds, batch=batch, one_at_a_time=one_at_a_time)) as driver:
+        return driver.run(len(feeds))

@@ -1,4 +1,4 @@
-"""Where the load goes: a loopback address, over raw non-blocking descriptors."""
+"""The server under load: a loopback address, and raw non-blocking connections to it."""
 
 from __future__ import annotations
 
@@ -12,41 +12,47 @@ from typing import NamedTuple
 from ordertrack.client.server_url import server_url
 
 SOURCES = tuple(f"127.0.0.{n}" for n in range(2, 10))
-"""One source address has about 28,000 ports, and closed connections keep theirs for a minute."""
+"""One source address has about 28,000 ports, and a closed connection occupies its port for a minute."""
 SPARE_FILES = 100
 CONNECT_WITHIN_S = 10.0
 
 
 class CannotLoad(Exception):
-    """The measurement cannot be made here; the message says why."""
+    """The measurement cannot run here; the message says why."""
 
 
-class Target(NamedTuple):
+class LoadTarget(NamedTuple):
     host: str
     port: int
 
 
-def loopback_target(url: str) -> Target:
-    """Raises CannotLoad for anything but plain http to a loopback address: load is for no other machine."""
+def loopback_target(url: str) -> LoadTarget:
+    """Return the address in `url`.
+
+    Raises: CannotLoad, for anything but plain http to a loopback address.
+    """
     try:
         parts = server_url(url if "//" in url else f"http://{url}")
     except ValueError as error:
         raise CannotLoad(f"The URL {url} {error}.") from None
     host, port = parts.host, parts.port or 80
     if parts.scheme != "http":
-        raise CannotLoad(f"{url}: only plain http can be loaded.")
+        raise CannotLoad(f"{url}: only plain http is supported.")
     host = "127.0.0.1" if host == "localhost" else host
     try:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = False
     if not loopback:
-        raise CannotLoad(f"{url} is not a loopback address: this program loads only the machine it runs on.")
-    return Target(host, port)
+        raise CannotLoad(f"{url} is not a loopback address: load is sent only to this machine.")
+    return LoadTarget(host, port)
 
 
-def room_for(connections: int) -> None:
-    """Raise the limit of open files as far as it is needed. Raises CannotLoad when the hard limit is too low."""
+def raise_file_limit(connections: int) -> None:
+    """Raise the soft limit of open files as far as needed.
+
+    Raises: CannotLoad, when the hard limit is too low.
+    """
     needed = connections + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
@@ -55,13 +61,16 @@ def room_for(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def sources(target: Target) -> Iterator[str | None]:
-    """Addresses to come from, for ever; None lets the system choose."""
+def source_addresses(target: LoadTarget) -> Iterator[str | None]:
+    """Yield source addresses without end; None lets the system choose."""
     return cycle(SOURCES) if target.host.startswith("127.") else cycle((None,))
 
 
-def connect(target: Target, source: str | None = None) -> int:
-    """A connected, non-blocking descriptor that the caller closes. Raises CannotLoad."""
+def connect(target: LoadTarget, source: str | None = None) -> int:
+    """Return a connected, non-blocking descriptor that the caller must close.
+
+    Raises: CannotLoad.
+    """
     family = socket.AF_INET6 if ":" in target.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as connection:
         connection.settimeout(CONNECT_WITHIN_S)

@@ -1,7 +1,7 @@
-"""Makes updates that wake the swarm, and knows which feed may be updated next.
+"""Updates that wake the polls, and the choice of the feed to update next.
 
-A feed is updated again only when all its polls have the version before, so every answer brings exactly one. `twice`
-breaks that on purpose: the second update of a pair meets polls that are just asking again.
+A feed is updated again only when all its polls have the version before, so every answer carries exactly one. `paired`
+breaks that on purpose: the second update of a pair arrives while the polls are being sent again.
 """
 
 from __future__ import annotations
@@ -11,129 +11,124 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import NamedTuple
 
-from ordertrack.load.connection import Caller
-from ordertrack.load.http_parser import Reply
-from ordertrack.load.polls import Feed, Swarm
+from ordertrack.load.connection import RequestSender
+from ordertrack.load.http_parser import HttpResponse
+from ordertrack.load.polls import Feed, PollPool
 
 STALLED_AFTER_S = 10.0
 
 
-class Cooked(NamedTuple):
-    """`seconds` are from sending the first update to reading the last answer."""
+class Result(NamedTuple):
+    """The outcome of a run. `seconds` are from sending the first update to reading the last answer."""
 
     updates: int
     refused: int
     woken: int
     seconds: float
-    whole_s: list[float]
-    """Per update: from sending it to reading the last of its polls' answers."""
+    fan_out_s: list[float]
+    """Per update, the seconds from sending it to reading the last answer of its polls."""
 
 
-class Kitchen:
-    """`batch` updates a request, over `callers` connections. `patient`: the next request waits until all polls of the
-    one before are answered. `twice`: a feed's turn is two updates, the second sent as soon as the first is
-    acknowledged. `spare`: feeds for the polls of those that end."""
+class UpdateDriver:
+    """Send `batch` updates per request. `one_at_a_time`: the next request waits until all polls of the one before are
+    answered. `paired`: each feed gets two updates, the second as soon as the first is acknowledged."""
 
     def __init__(
         self,
-        swarm: Swarm,
+        pool: PollPool,
         feeds: Iterable[Feed],
         *,
         batch: int = 1,
-        callers: int = 1,
-        patient: bool = False,
-        twice: bool = False,
-        spare: Iterable[Feed] = (),
+        connections: int = 1,
+        one_at_a_time: bool = False,
+        paired: bool = False,
     ) -> None:
-        self._swarm, self._batch, self._patient, self._twice = swarm, batch, patient, twice
+        self._pool, self._batch, self._one_at_a_time, self._paired = pool, batch, one_at_a_time, paired
         self._ready = deque(feeds)
-        self._spare = deque(spare)
         self._left = self._unfinished = self._refused = 0
-        self._half_way: set[Feed] = set()
-        self._moved_s = 0.0
+        self._half_done: set[Feed] = set()
+        self._progress_at_s = 0.0
         self._finished = False
-        self._callers = [self._caller() for _ in range(callers)]
+        self._senders = [self._new_sender() for _ in range(connections)]
 
-    def cook(self, updates: int, *, patience_s: float = STALLED_AFTER_S) -> Cooked:
-        """Make that many updates and wait for all answers; ends early when nothing has moved for `patience_s`."""
-        swarm = self._swarm
-        woken, self._left, self._refused = swarm.woken, updates, 0
-        swarm.whole_s.clear()
-        swarm.on_complete = self._complete
+    def run(self, updates: int, *, stalled_after_s: float = STALLED_AFTER_S) -> Result:
+        """Send that many updates and wait for all answers; end early after `stalled_after_s` without progress."""
+        pool = self._pool
+        woken, self._left, self._refused = pool.woken, updates, 0
+        pool.fan_out_s.clear()
+        pool.on_complete = self._complete
         self._finished = False
-        started_s = self._moved_s = perf_counter()
-        self._go()
+        started_s = self._progress_at_s = perf_counter()
+        self._send_next()
         while not self._finished:
-            swarm.turn(patience_s / 4)
-            if perf_counter() - self._moved_s > patience_s:
+            pool.run_once(stalled_after_s / 4)
+            if perf_counter() - self._progress_at_s > stalled_after_s:
                 break
-        swarm.on_complete = lambda feed: None
-        seconds = self._moved_s - started_s
-        return Cooked(updates - self._left, self._refused, swarm.woken - woken, seconds, list(swarm.whole_s))
+        pool.on_complete = lambda feed: None
+        seconds = self._progress_at_s - started_s
+        return Result(updates - self._left, self._refused, pool.woken - woken, seconds, list(pool.fan_out_s))
 
-    def _moved(self) -> None:
-        self._moved_s = perf_counter()
-        self._finished = not (self._left or self._unfinished or any(caller.busy for caller in self._callers))
+    def _note_progress(self) -> None:
+        self._progress_at_s = perf_counter()
+        self._finished = not (self._left or self._unfinished or any(sender.busy for sender in self._senders))
 
     def close(self) -> None:
-        for caller in self._callers:
-            caller.close()
+        for sender in self._senders:
+            sender.close()
 
-    def _go(self) -> None:
-        for caller in self._callers:
-            caller.go()
+    def _send_next(self) -> None:
+        for sender in self._senders:
+            sender.send_next()
 
-    def _caller(self) -> Caller:
+    def _new_sender(self) -> RequestSender:
         sent: list[Feed] = []
 
         def next_request() -> bytes | None:
             count = min(self._batch, self._left)
-            if not count or len(self._ready) < count or (self._patient and self._unfinished):
+            if not count or len(self._ready) < count or (self._one_at_a_time and self._unfinished):
                 return None
             sent[:] = [self._ready.popleft() for _ in range(count)]
             return self._request(sent)
 
-        def answered(reply: Reply) -> None:
-            now_s, done = perf_counter(), tuple(sent)  # a copy: whoever is complete makes room for the next request
-            if not self._swarm.dialect.accepted(reply, len(done)):
+        def answered(response: HttpResponse) -> None:
+            now_s, done = perf_counter(), tuple(sent)  # a copy: completing a feed may send the next request
+            if not self._pool.protocol.accepted(response, len(done)):
                 self._refused += 1
-                self._swarm.wrong[f"an update answered {reply.status}: {reply.body[:100]!r}"] += 1
+                self._pool.wrong[f"an update answered {response.status}: {response.body[:100]!r}"] += 1
             for feed in done:
                 feed.acknowledged_at_s = now_s
                 if not feed.polls:
                     self._complete(feed)
-                elif self._twice:
-                    self._follow(feed)
-            self._moved()
+                elif self._paired:
+                    self._requeue(feed)
+            self._note_progress()
 
-        return Caller(self._swarm, next_request, answered)
+        return RequestSender(self._pool, next_request, answered)
 
     def _request(self, feeds: list[Feed]) -> bytes:
-        dialect = self._swarm.dialect
+        protocol = self._pool.protocol
         self._left -= len(feeds)
         now_s = perf_counter()
         for feed in feeds:
-            self._unfinished += not feed.behind
-            self._swarm.publishing(feed, now_s)
+            self._unfinished += not feed.outstanding
+            self._pool.record_update(feed, now_s)
         if self._batch == 1:
-            return dialect.update(feeds[0].id, feeds[0].published)
-        return dialect.updates([(feed.id, feed.published) for feed in feeds])
+            return protocol.update(feeds[0].id, feeds[0].published)
+        return protocol.updates([(feed.id, feed.published) for feed in feeds])
 
     def _complete(self, feed: Feed) -> None:
         self._unfinished -= 1
-        if not self._twice:
-            self._follow(feed)
-        self._moved()
+        if not self._paired:
+            self._requeue(feed)
+        self._note_progress()
 
-    def _follow(self, feed: Feed) -> None:
-        if feed.published == self._swarm.dialect.last_version:
-            if not self._spare:
-                return
-            self._swarm.renew(feed, self._spare.popleft())
-        if self._twice and feed not in self._half_way:
-            self._half_way.add(feed)
+    def _requeue(self, feed: Feed) -> None:
+        if feed.published == self._pool.protocol.last_version:
+            return
+        if self._paired and feed not in self._half_done:
+            self._half_done.add(feed)
             self._ready.appendleft(feed)
-        elif self._swarm.again:
-            self._half_way.discard(feed)
+        elif self._pool.repoll:
+            self._half_done.discard(feed)
             self._ready.append(feed)
-        self._go()
+        self._send_next()

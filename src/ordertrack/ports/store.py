@@ -58,7 +58,7 @@ class Store(OrderStore, FeedStore, LinkStore, SimulationStore, Protocol):
 
     @property
     def left_out(self) -> int:
-        """How often a read left out a damaged order."""
+        """Reads that left out a damaged order, counted per order."""
 
     @property
     def trouble(self) -> str | None: ...

@@ -1,7 +1,7 @@
-"""Somebody else's order, and one that is not there, must look alike: in what is said, and in how long it takes.
+"""Authorization of reads: an order of another party looks like a missing one, in the answer and in its timing.
 
-An order that was touched lately is at hand, and one that does not exist has to be looked for. So whoever asks for an
-order that is not his own waits until one has been looked for that cannot be there.
+A recently used order is cached, a missing one is looked up in the store. So the refusal of a cached order waits for the
+lookup of an id that cannot exist.
 """
 
 from __future__ import annotations
@@ -16,35 +16,44 @@ from ordertrack.core.poll import State
 from ordertrack.core.principal import Action, Principal
 from ordertrack.ports.order_store import OrderReader
 
-NOWHERE = 0
+NONEXISTENT_ID = 0
 """Ids begin at 1."""
 
 
 def check_party(by: Principal, feed: FeedKey) -> None:
-    """Refuse a feed of another party, before anything is read. Raises: Forbidden."""
+    """Refuse a feed of another party, before anything is read.
+
+    Raises: Forbidden.
+    """
     if feed.kind is not FeedKind.ORDER:
         check_feed(by, feed)
 
 
 def may_see(by: Principal, state: State) -> bool:
-    """Tell whether `by` may see an order. A party's feed was checked before."""
+    """Tell whether `by` may see an order. A party's feed was checked before it was read."""
     return isinstance(state, FeedState) or owns(by, state)
 
 
-async def checked(store: OrderReader, order_id: int, by: Principal, action: Action) -> Order:
-    """The order, when `by` may do this with it. Raises OrderNotFound, Forbidden, StoreUnavailable."""
-    at_hand = store.peek(order_id) is not None
+async def load_authorized(store: OrderReader, order_id: int, by: Principal, action: Action) -> Order:
+    """Return the order if `by` may perform `action` on it.
+
+    Raises: OrderNotFound, Forbidden, StoreUnavailable.
+    """
+    was_cached = store.peek(order_id) is not None
     order = await store.order(order_id)
     try:
         check_order(by, order, action)
     except OrderNotFound:
-        if at_hand:  # else it has just been looked for
-            await look_nowhere(store)
+        if was_cached:  # an order that was not has already taken the time of a lookup
+            await pad_lookup_time(store)
         raise
     return order
 
 
-async def look_nowhere(store: OrderReader) -> None:
-    """Raises StoreUnavailable."""
+async def pad_lookup_time(store: OrderReader) -> None:
+    """Wait as long as the store takes to find that an order does not exist.
+
+    Raises: StoreUnavailable.
+    """
     with contextlib.suppress(OrderNotFound):
-        await store.order(NOWHERE)
+        await store.order(NONEXISTENT_ID)

@@ -1,11 +1,10 @@
-"""Tracking links: whoever has one follows its order without an account, until it is revoked or the order is long over.
+"""Tracking links: the holder of a link follows its order without an account, until the link is revoked or expires.
 
-A token is 128 random bits, too many to guess, so a fast hash of it is enough. Only that hash is kept, and it is looked
-up and never compared here: how long an answer takes says nothing about any token.
+A token has 128 random bits, too many to guess, so a fast hash is enough. Only the hash is kept; it is looked up and
+never compared, so the time of an answer reveals nothing about tokens.
 
-A link that was verified is believed for a while without asking the store, because a poll must not wait for a disk. What
-ends it, a revocation or the end of its order, goes through this process and ends that belief at once, also where the
-link is just being read.
+A verified link is cached for CACHE_TTL_S, because a poll must not wait for a disk. A revocation and the end of the
+order pass through this process and remove the link from the cache at once, also while it is being read.
 """
 
 from __future__ import annotations
@@ -26,33 +25,35 @@ from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
 from ordertrack.ports.link_store import LinkStore
-from ordertrack.service.authorization import checked
+from ordertrack.service.authorization import load_authorized
 
 PREFIX = "otl_"
-"""Tells what a token is: to this server, and to whoever searches logs and repositories for secrets."""
+"""Marks a token as a tracking link, for this server and for scanners that search logs and repositories for secrets."""
 TOKEN_BYTES = 16
 MAX_VERIFIED = 10_000
-"""Verified links that are at hand; of more, those that were used least recently are read again."""
-BELIEVED_S = 30.0
+"""Cached links; beyond that the least recently used are read again."""
+CACHE_TTL_S = 30.0
 
 _TOKEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{22}}")
 
 
 def new_link_token(random_bytes: bytes) -> str:
-    """Raises ValueError unless there are TOKEN_BYTES of them."""
+    """Return the token made of TOKEN_BYTES random bytes.
+
+    Raises: ValueError.
+    """
     if len(random_bytes) != TOKEN_BYTES:
         raise ValueError(f"a token has {TOKEN_BYTES} random bytes, not {len(random_bytes)}")
     return PREFIX + urlsafe_b64encode(random_bytes).decode().rstrip("=")
 
 
 def is_link_token(token: str) -> bool:
-    """Whether it looks like one."""
     return _TOKEN.fullmatch(token) is not None
 
 
-class _Verified(NamedTuple):
+class _CachedLink(NamedTuple):
     principal: Principal
-    believed_until_s: float
+    cached_until_s: float
 
 
 class Links:
@@ -64,24 +65,24 @@ class Links:
         kept_after_end_s: float,
         revoked: Callable[[Link], None],
     ) -> None:
-        """`draw_token` gives what `new_link_token` makes of random bytes. `revoked` is called on the event loop with
-        every link that is revoked, when no request is admitted with it any more; it must not raise."""
+        """`draw_token` returns a new token of `new_link_token`. `revoked` is called on the event loop with every
+        revoked link, after which no request with it is admitted; it must not raise."""
         self._store = store
         self._clock = clock
         self._draw_token = draw_token
         self._kept_after_end_s = kept_after_end_s
         self._revoked = revoked
-        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._verified: OrderedDict[bytes, _CachedLink] = OrderedDict()
         self._verified_of: dict[int, set[bytes]] = {}
         self._revocations = 0
         self._revoking: set[asyncio.Task[Link]] = set()
 
-    # For those who give links away
+    # For the parties of an order
 
     async def make(self, order_id: int, by: Principal) -> tuple[Link, str]:
-        """The link and its token, which nobody can be told again.
+        """Create a link and return it with its token, which cannot be retrieved again.
 
-        Raises OrderNotFound, Forbidden, TooManyLinks, StoreBusy, StoreUnavailable.
+        Raises: OrderNotFound, Forbidden, TooManyLinks, StoreBusy, StoreUnavailable.
         """
         await self._check(order_id, by)
         token = self._draw_token()
@@ -89,24 +90,27 @@ class Links:
         return link, token
 
     async def all(self, order_id: int, by: Principal) -> list[Link]:
-        """Oldest first, revoked ones too. Raises OrderNotFound, Forbidden, StoreUnavailable."""
+        """Return all links of an order, revoked ones included, oldest first.
+
+        Raises: OrderNotFound, Forbidden, StoreUnavailable.
+        """
         await self._check(order_id, by)
         return await self._store.links(order_id)
 
     async def revoke(self, order_id: int, link_id: int, by: Principal) -> Link:
-        """From now on nobody follows the order with it; a link that is revoked already stays as it is.
+        """Revoke a link at once. A revoked link stays unchanged.
 
-        Raises OrderNotFound, Forbidden, LinkNotFound, StoreBusy, StoreUnavailable.
+        Raises: OrderNotFound, Forbidden, LinkNotFound, StoreBusy, StoreUnavailable.
         """
         await self._check(order_id, by)
-        # A task, since what was committed must have its effect even when the caller has gone meanwhile.
+        # A task, because the commit must take effect even if the caller is cancelled.
         revoking = asyncio.create_task(self._revoke(order_id, link_id))
         self._revoking.add(revoking)
         revoking.add_done_callback(self._revoking.discard)
         return await asyncio.shield(revoking)
 
     async def _check(self, order_id: int, by: Principal) -> None:
-        await checked(self._store, order_id, by, Action.LINK)
+        await load_authorized(self._store, order_id, by, Action.LINK)
 
     async def _revoke(self, order_id: int, link_id: int) -> Link:
         link = await self._store.revoke_link(order_id, link_id, self._clock.now_ms())
@@ -117,27 +121,26 @@ class Links:
         self._revoked(link)
         return link
 
-    # For those who have one
+    # For the holder of a link
 
     def peek(self, token: str) -> Principal | None:
-        """Who has this token, without waiting for anything; None when that has to be resolved. Raises nothing."""
+        """Return the cached holder of this token without waiting; None means call `resolve`."""
         if not is_link_token(token):
             return None
         token_hash = _hash(token)
         verified = self._verified.get(token_hash)
         if verified is None:
             return None
-        if self._clock.monotonic_s() >= verified.believed_until_s or self._has_expired(verified.principal):
+        if self._clock.monotonic_s() >= verified.cached_until_s or self._has_expired(verified.principal):
             self._forget(token_hash)
             return None
         self._verified.move_to_end(token_hash)
         return verified.principal
 
     async def resolve(self, token: str) -> Principal:
-        """Who has this token, as the store says it. It is so when this returns: nothing that happened while the store
-        was asked is missed.
+        """Return the holder of this token as in the store at the moment of return: changes during the read count.
 
-        Raises Unauthenticated, StoreUnavailable.
+        Raises: Unauthenticated, StoreUnavailable.
         """
         if not is_link_token(token):
             raise Unauthenticated("malformed")
@@ -148,24 +151,24 @@ class Links:
             if link is None or link.revoked_at_ms is not None:
                 raise Unauthenticated("invalid")
             order = await self._store.order(link.order_id)
-            order = self._store.peek(order.id) or order  # as it was announced meanwhile
+            order = self._store.peek(order.id) or order  # with changes announced during the read
             if revocations == self._revocations:
                 break
         principal = Principal(Role.LINK, str(link.id), order_id=link.order_id, expires_at_s=self._expires_at_s(order))
         if self._has_expired(principal):
             raise Unauthenticated("expired")
-        self._believe(token_hash, principal)
+        self._cache(token_hash, principal)
         return principal
 
     def committed(self, commits: Sequence[Committed], _committed_at_s: float) -> None:
-        """For the commit listener: whether, and when, a link expires changes when its order ends or goes on again."""
+        """Drop cached links whose expiry has changed because their order ended or was reopened."""
         for order, _, _ in commits:
             for token_hash in tuple(self._verified_of.get(order.id, ())):
                 if order.status.ended or self._verified[token_hash].principal.expires_at_s is not None:
                     self._forget(token_hash)
 
     def _expires_at_s(self, order: Order) -> int | None:
-        """In whole seconds since 1970, rounded up; None while the order has not ended."""
+        """Return seconds since 1970, rounded up; None while the order has not ended."""
         if not order.status.ended:
             return None
         return math.ceil(order.updated_at_ms / 1000 + self._kept_after_end_s)
@@ -173,9 +176,9 @@ class Links:
     def _has_expired(self, principal: Principal) -> bool:
         return principal.expires_at_s is not None and self._clock.now_ms() >= principal.expires_at_s * 1000
 
-    def _believe(self, token_hash: bytes, principal: Principal) -> None:
+    def _cache(self, token_hash: bytes, principal: Principal) -> None:
         assert principal.order_id is not None
-        self._verified[token_hash] = _Verified(principal, self._clock.monotonic_s() + BELIEVED_S)
+        self._verified[token_hash] = _CachedLink(principal, self._clock.monotonic_s() + CACHE_TTL_S)
         self._verified.move_to_end(token_hash)
         self._verified_of.setdefault(principal.order_id, set()).add(token_hash)
         if len(self._verified) > MAX_VERIFIED:

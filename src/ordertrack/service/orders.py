@@ -17,7 +17,7 @@ from ordertrack.core.principal import Action, Principal, Role
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Created, Idempotency
 from ordertrack.ports.order_store import OrderFilter, OrderStore
-from ordertrack.service.authorization import checked
+from ordertrack.service.authorization import load_authorized
 
 
 class Orders:
@@ -50,7 +50,7 @@ class Orders:
 
     async def one(self, order_id: int, by: Principal) -> Order:
         """Return the order as `by` may see it. Raises: OrderNotFound, Forbidden."""
-        order = await checked(self._store, order_id, by, Action.READ)
+        order = await load_authorized(self._store, order_id, by, Action.READ)
         return redact_for_link(order) if by.role is Role.LINK else order
 
     async def some(self, wanted: OrderFilter, by: Principal) -> tuple[list[Order], bool]:

@@ -1,4 +1,4 @@
-"""The three orders an empty store starts with, so that the first `curl` of the README has something to ask about."""
+"""The three sample orders of an empty store, which the `curl` commands of the README use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAMPLES: dict[int, tuple[Status, NewOrder]] = {
 
 
 async def load_samples(store: OrderStore, clock: Clock) -> bool:
-    """Load them into an empty store, all or none. False when there is an order already."""
+    """Load the samples, all or none, into an empty store. Return False if the store has orders."""
     if sum((await store.orders_by_status()).values()):
         return False
     await store.load([_history(order_id, status, new, clock.now_ms()) for order_id, (status, new) in SAMPLES.items()])
@@ -33,10 +33,10 @@ async def load_samples(store: OrderStore, clock: Clock) -> bool:
 
 
 def _history(order_id: int, status: Status, new: NewOrder, now_ms: int) -> History:
-    """An order that has just become `status`, a step every _STEP_MS."""
-    way = PROGRESSION[1 : PROGRESSION.index(status) + 1]
-    started_at_ms = now_ms - _STEP_MS * len(way)
+    """Return the history of an order that reached `status` at `now_ms`, one step every _STEP_MS."""
+    path = PROGRESSION[1 : PROGRESSION.index(status) + 1]
+    started_at_ms = now_ms - _STEP_MS * len(path)
     changes = [
-        (ChangeStatus(order_id, to, _ACTOR), started_at_ms + step * _STEP_MS) for step, to in enumerate(way, start=1)
+        (ChangeStatus(order_id, to, _ACTOR), started_at_ms + step * _STEP_MS) for step, to in enumerate(path, start=1)
     ]
     return History(order_id, new, started_at_ms, changes)

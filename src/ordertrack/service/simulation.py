@@ -1,8 +1,8 @@
-"""Drives simulated workflows: takes each step when it is due, as a real update by the actor `simulator`.
+"""Simulated workflows: apply each step when it is due, as a real update by the actor `simulator`.
 
-The schedule is the store's, so a restart goes on where it was; late steps follow one another at once and in order. What
-is known of it here is what the store has announced, in the order of its commits, and never what a call returned: so no
-race between a start, a stop, a step and another change of status leaves a simulation here that the store has not.
+The store keeps the schedule, so a restart continues it; late steps follow at once and in order. This module's copy of
+it changes only by what the store announces, in the order of its commits, never by what a call returns: so no race
+between a start, a stop, a step and another status change leaves a simulation here that is not in the store.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ordertrack.core.principal import ANYONE, Action, Principal
 from ordertrack.core.simulation import ACTOR, Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.simulation_store import SimulationStore
-from ordertrack.service.authorization import checked
+from ordertrack.service.authorization import load_authorized
 
 MAX_SLEEP_S = 60.0
-"""The wall clock may jump, and steps are due by the wall clock: look again at least this often."""
+"""Steps are due by the wall clock, which may jump: check at least this often."""
 RETRY_AFTER_S = 1.0
 MAX_STEPS_AT_ONCE = 500
-"""In one commit, so that updates of others do not wait for all that came due while the server was down."""
-SPARE = 1_000
-"""Entries of simulations that are over that the heap may always hold, so that it is not made anew all the time."""
+"""Steps per commit, so that other updates do not wait for all steps that came due while the server was down."""
+MAX_STALE_ENTRIES = 1_000
+"""Entries of finished simulations that the heap may hold before it is rebuilt."""
 
 log = structlog.get_logger("ordertrack.simulation")
 
@@ -37,13 +37,13 @@ class Simulator:
         self._store = store
         self._clock = clock
         self._next: dict[int, tuple[Step, ...]] = {}
-        """Pending steps by order. The heap may hold steps of simulations that are over; this says which count."""
+        """Pending steps by order. The heap may also hold steps of finished simulations."""
         self._heap: list[tuple[int, int, int]] = []
         self._woken = asyncio.Event()
         self._driver: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Go on with what was running when the process ended."""
+        """Resume the simulations that were running when the process ended."""
         for order_id, steps in (await self._store.simulations()).items():
             self.announced(order_id, steps)
         if self._next:
@@ -60,7 +60,7 @@ class Simulator:
         return len(self._next)
 
     def announced(self, order_id: int, steps: tuple[Step, ...]) -> None:
-        """The store's simulation listener."""
+        """Replace the pending steps of an order; the simulation listener of the store."""
         if not steps:
             self._next.pop(order_id, None)
             return
@@ -69,19 +69,22 @@ class Simulator:
         self._woken.set()
 
     async def start(self, order_id: int, options: WorkflowOptions, by: Principal = ANYONE) -> tuple[Step, ...]:
-        """Raises OrderNotFound, Forbidden, OrderEnded, SimulationRunning, InvalidInput."""
-        await checked(self._store, order_id, by, Action.SIMULATE)
+        """Raises: OrderNotFound, Forbidden, OrderEnded, SimulationRunning, InvalidInput."""
+        await load_authorized(self._store, order_id, by, Action.SIMULATE)
         return await self._store.start_simulation(order_id, options, self._clock.now_ms())
 
     async def stop(self, order_id: int, by: Principal = ANYONE) -> tuple[Step, ...]:
-        """Returns the steps that will not happen. Raises OrderNotFound, Forbidden, SimulationNotRunning."""
-        await checked(self._store, order_id, by, Action.SIMULATE)
+        """Return the steps that will not happen.
+
+        Raises: OrderNotFound, Forbidden, SimulationNotRunning.
+        """
+        await load_authorized(self._store, order_id, by, Action.SIMULATE)
         return await self._store.stop_simulation(order_id)
 
     def _push(self, step: Step) -> None:
-        """When most of the heap is over, it is made anew: it holds at most twice what is running, and SPARE."""
+        """Add a step. The heap is rebuilt when it exceeds twice the running simulations plus MAX_STALE_ENTRIES."""
         heapq.heappush(self._heap, _entry(step))
-        if len(self._heap) > 2 * len(self._next) + SPARE:
+        if len(self._heap) > 2 * len(self._next) + MAX_STALE_ENTRIES:
             self._heap = [_entry(steps[0]) for steps in self._next.values()]
             heapq.heapify(self._heap)
 
@@ -93,7 +96,7 @@ class Simulator:
                     await self._perform(due)
                 except Exception:
                     log.exception("simulated steps failed, trying again", steps=len(due))
-                    await self._put_off(due)
+                    await self._postpone(due)
                 continue
             wait_s = MAX_SLEEP_S
             if self._heap:
@@ -103,7 +106,7 @@ class Simulator:
                 await asyncio.wait_for(self._woken.wait(), wait_s)
 
     def _take_due(self) -> list[Step]:
-        """The next step of every simulation whose time has come: one per order, so that they stay in order."""
+        """Take the next step of every simulation that is due: one per order, so that steps stay in order."""
         due: dict[int, Step] = {}
         now_ms = self._clock.now_ms()
         while self._heap and self._heap[0][0] <= now_ms and len(due) < MAX_STEPS_AT_ONCE:
@@ -126,20 +129,20 @@ class Simulator:
             results = await self._store.apply(changes, self._clock.now_ms())
         except Overloaded as error:
             log.warning("the store did not take simulated steps, trying again", steps=len(due), error=str(error))
-            await self._put_off(due)
+            await self._postpone(due)
             return
         for step, result in zip(due, results, strict=True):
             if isinstance(result, OrdertrackError) and self._next_step(step.order_id) == step:
                 await self._give_up(step, result)
 
-    async def _put_off(self, due: list[Step]) -> None:
+    async def _postpone(self, due: list[Step]) -> None:
         await asyncio.sleep(RETRY_AFTER_S)
         for step in due:
             if self._next_step(step.order_id) == step:
                 self._push(step)
 
     async def _give_up(self, step: Step, error: OrdertrackError) -> None:
-        """What cannot be ended in the store now is left alone until the next start of the server."""
+        """Stop the simulation. If the store cannot, ignore it until the server restarts."""
         log.warning("simulation stopped", order_id=step.order_id, error=str(error))
         try:
             await self._store.stop_simulation(step.order_id)

@@ -1,4 +1,4 @@
-"""Pages for people, from our own files: nothing is loaded from another host."""
+"""Web pages from the package's files: nothing is loaded from another host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _APIDOCS = Path(str(files(__package__).joinpath("static", "apidocs")))
 
 
 def pages() -> Sequence[ControllerRouterHandler]:
-    """Only files that are there now are served: what a client asks for is looked up, never made a path of."""
+    """Return the handlers. Files are listed once: a request is looked up in the list and never becomes a path."""
     known = {f"/{file.name}": file for file in _APIDOCS.iterdir()}
     known["/"] = known["/index.html"]
 

@@ -1,4 +1,4 @@
-"""Use a client made by openapi-python-client, which is importable as `generated`. Prints what it was answered."""
+"""Use a client made by openapi-python-client, which is importable as `generated`. Print its answers."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""Bearer tokens that are JWTs (RFC 7519), checked as RFC 8725 advises. The only place that knows PyJWT."""
+"""Bearer tokens as JWTs (RFC 7519), verified as RFC 8725 advises. Only this package imports PyJWT."""

@@ -1,5 +1,5 @@
-"""From the claims of a rightly signed token to a principal. Every claim that is used is checked for its type and size;
-claims that are not used may be anything, since every issuer adds its own."""
+"""The principal from the claims of a verified token. Every claim that is used is checked for type and size; others are
+ignored, since every issuer adds its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_TIME_S = 253_402_300_799
 """The end of the year 9999."""
 EVERY_RESTAURANT = "*"
 TOKEN_ROLES = (Role.CUSTOMER, Role.RESTAURANT, Role.COURIER, Role.SERVICE, Role.ADMIN)
-"""What a token may name; the other roles are not given by tokens."""
+"""The roles that a token may have."""
 _ID = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
 _ROLES = {role.value: role for role in TOKEN_ROLES}
 
@@ -32,7 +32,7 @@ class ClaimNames(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What is asked of a token besides its signature. Empty `audience` and `issuer` are not checked."""
+    """Requirements of a token besides its signature. Empty `audience` and `issuer` are not checked."""
 
     audience: str = ""
     issuer: str = ""
@@ -41,13 +41,16 @@ class Rules(NamedTuple):
 
 
 def principal_of(claims: Mapping[str, Any], rules: Rules, now_s: float) -> Principal:
-    """Raises Unauthenticated: `expired` only when nothing else is wrong."""
+    """Return the principal of a token.
+
+    Raises: Unauthenticated, with `expired` only when nothing else is wrong.
+    """
     expires_at_s = math.floor(_time_s(claims, "exp")) + rules.leeway_s
     if "nbf" in claims and now_s < _time_s(claims, "nbf") - rules.leeway_s:
         raise Unauthenticated("invalid")
     if rules.issuer and claims.get("iss") != rules.issuer:
         raise Unauthenticated("invalid")
-    if rules.audience and not _is_for(rules.audience, claims.get("aud")):
+    if rules.audience and not _has_audience(rules.audience, claims.get("aud")):
         raise Unauthenticated("invalid")
     principal = _principal(claims, rules.names, expires_at_s)
     if now_s >= expires_at_s:
@@ -56,16 +59,15 @@ def principal_of(claims: Mapping[str, Any], rules: Rules, now_s: float) -> Princ
 
 
 def claims_of(principal: Principal, rules: Rules, issued_at_s: int, expires_at_s: int) -> dict[str, Any]:
-    """The claims that `principal_of` makes this principal of, under the same rules."""
+    """Return the claims from which `principal_of` makes this principal, under the same rules."""
     names = rules.names
-    every = principal.restaurants == ALL
     claims: dict[str, Any] = {
         names.role: principal.role.value,
         names.name: principal.name,
         names.customer: principal.customer_id,
         names.restaurant: principal.restaurant_id,
         names.courier: principal.courier_id,
-        names.restaurants: EVERY_RESTAURANT if every else sorted(principal.restaurants),
+        names.restaurants: EVERY_RESTAURANT if principal.restaurants == ALL else sorted(principal.restaurants),
         "aud": rules.audience,
         "iss": rules.issuer,
         "iat": issued_at_s,
@@ -75,8 +77,8 @@ def claims_of(principal: Principal, rules: Rules, issued_at_s: int, expires_at_s
 
 
 def _principal(claims: Mapping[str, Any], names: ClaimNames, expires_at_s: int) -> Principal:
-    given = claims.get(names.role)
-    role = _ROLES.get(given) if isinstance(given, str) else None
+    value = claims.get(names.role)
+    role = _ROLES.get(value) if isinstance(value, str) else None
     if role is None:
         raise Unauthenticated("invalid")
     customer_id = _id(claims.get(names.customer)) if role is Role.CUSTOMER else None
@@ -94,7 +96,7 @@ def _principal(claims: Mapping[str, Any], names: ClaimNames, expires_at_s: int) 
 
 
 def _id(value: object) -> str:
-    """As a body may have it: 1 to 64 characters, none a control character; an integer becomes a string."""
+    """Return an id as in bodies: 1 to 64 characters without control characters; an integer becomes a string."""
     if type(value) is int and -MAX_INT64 <= value <= MAX_INT64:
         return str(value)
     if not isinstance(value, str) or _ID.fullmatch(value) is None:
@@ -118,6 +120,6 @@ def _time_s(claims: Mapping[str, Any], name: str) -> float:
     return value
 
 
-def _is_for(audience: str, claim: object) -> bool:
-    """RFC 7519, 4.1.3: one string, or several of which one is meant."""
+def _has_audience(audience: str, claim: object) -> bool:
+    """RFC 7519, 4.1.3: one audience as a string, or several as a list."""
     return claim == audience or (isinstance(claim, list) and audience in claim)

@@ -1,8 +1,8 @@
-"""Keys that their issuer publishes as a JWK set (RFC 7517, 5) and changes now and then.
+"""Keys that an issuer publishes as a JWK set (RFC 7517, 5) and rotates.
 
-The set is fetched at the start, every `refresh_s`, and when a token names a key that is not in it: keys are rotated by
-publishing the new one. Whoever sends such tokens cannot cause more than one fetch in `COOL_DOWN_S`, and any number of
-callers wait for the same one. A fetch that fails changes nothing.
+The set is fetched at the start, every `refresh_s`, and when a token names a key that is not in it: issuers rotate keys
+by publishing new ones. Tokens with unknown keys cause at most one fetch per `COOL_DOWN_S`, and concurrent callers wait
+for the same fetch. A failed fetch changes nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ FETCH_TIMEOUT_S = 5.0
 MAX_DOCUMENT_BYTES = 256 * 1024
 MAX_KEYS = 100
 COOL_DOWN_S = 30
-"""From the end of one fetch to the begin of the next that an unknown key may cause."""
+"""Seconds from the end of a fetch to the next one that an unknown key may cause."""
 RETRY_S = 5
-"""The same while no key is known at all."""
+"""The same while no key is known."""
 
 log = structlog.get_logger("ordertrack.jwt")
 _Keys = dict[tuple[str, str | None], Key]
@@ -35,7 +35,7 @@ class PublishedKeys:
     algorithms = PUBLIC
 
     def __init__(self, url: str, clock: Clock, *, refresh_s: float, timeout_s: float = FETCH_TIMEOUT_S) -> None:
-        """`url` is trusted: it is https, or of this machine."""
+        """`url` is https or on this machine."""
         self.generation = 0
         self._url = url
         self._clock = clock
@@ -43,7 +43,7 @@ class PublishedKeys:
         self._timeout_s = timeout_s
         self._keys: _Keys = {}
         self._weak: frozenset[tuple[str, str]] = frozenset()
-        self._alone: dict[str, Key | None] = {}
+        self._only: dict[str, Key | None] = {}
         self._not_before_s = clock.monotonic_s()
         self._fetching: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -58,18 +58,18 @@ class PublishedKeys:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def find(self, algorithm: str, kid: str | None) -> Key | None:
-        """A token that names no key is taken for the only one of its algorithm there is."""
-        return self._alone.get(algorithm) if kid is None else self._keys.get((algorithm, kid))
+        """Return the key with this id; without a `kid` the key of the algorithm, if the set has exactly one."""
+        return self._only.get(algorithm) if kid is None else self._keys.get((algorithm, kid))
 
     async def refetch(self) -> None:
-        """Raises TokensUnavailable."""
+        """Raises: TokensUnavailable."""
         if self._fetching is not None or self._clock.monotonic_s() >= self._not_before_s:
             await self.fetch()
         if not self._keys:
             raise TokensUnavailable(RETRY_S)
 
     async def fetch(self) -> None:
-        """Returns when the set has been fetched, or could not be; together with whoever waits for that already."""
+        """Fetch the set, or wait for the fetch in progress. A failure is logged and raises nothing."""
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch())
         await asyncio.shield(self._fetching)
@@ -86,7 +86,7 @@ class PublishedKeys:
         except (httpx.HTTPError, ValueError, TimeoutError, OSError) as error:
             kept = len(self._keys)
             log.warning("the keys of tokens could not be fetched", why=str(error) or type(error).__name__, kept=kept)
-        except Exception:  # whatever it is, those who wait are answered and the old keys stay
+        except Exception:  # for any fault, waiting requests are answered and the old keys stay
             log.exception("the keys of tokens could not be fetched")
         else:
             self._replace(keys)
@@ -98,24 +98,24 @@ class PublishedKeys:
             self._not_before_s = self._clock.monotonic_s() + (COOL_DOWN_S if self._keys else RETRY_S)
 
     def _replace(self, keys: _Keys) -> None:
-        if any(_shown(keys.get(id_)) != _shown(key) for id_, key in self._keys.items()):
+        if any(_comparable(keys.get(id_)) != _comparable(key) for id_, key in self._keys.items()):
             self.generation += 1
         self._keys = keys
         algorithms = [algorithm for algorithm, _ in keys]
-        self._alone = {algorithm: key for (algorithm, _), key in keys.items() if algorithms.count(algorithm) == 1}
+        self._only = {algorithm: key for (algorithm, _), key in keys.items() if algorithms.count(algorithm) == 1}
 
     async def _document(self) -> bytes:
-        """Raises httpx.HTTPError, ValueError."""
+        """Raises: httpx.HTTPError, ValueError."""
         headers = {"accept": "application/jwk-set+json, application/json", "accept-encoding": "identity"}
-        elsewhere = self._url.startswith("https:")
+        use_proxy = self._url.startswith("https:")
         async with (
-            httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False, trust_env=elsewhere) as http,
-            http.stream("GET", self._url, headers=headers) as answer,
+            httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False, trust_env=use_proxy) as http,
+            http.stream("GET", self._url, headers=headers) as response,
         ):
-            if answer.status_code != httpx.codes.OK:
-                raise ValueError(f"the answer has status {answer.status_code}")
+            if response.status_code != httpx.codes.OK:
+                raise ValueError(f"the answer has status {response.status_code}")
             document = bytearray()
-            async for chunk in answer.aiter_raw():
+            async for chunk in response.aiter_raw():
                 document += chunk
                 if len(document) > MAX_DOCUMENT_BYTES:
                     raise ValueError(f"the document has more than {MAX_DOCUMENT_BYTES} bytes")
@@ -123,10 +123,9 @@ class PublishedKeys:
 
 
 def _keys_of(document: bytes) -> tuple[_Keys, frozenset[tuple[str, str]]]:
-    """Return the keys in the set that can be used, of two keys with one id the first; and each weak one as its id and
-    why it is refused. Keys for other purposes are left out.
+    """Return the usable keys of the set, the first of two with one id, and each weak one as its id and the reason.
 
-    Raises: ValueError when none can be used.
+    Raises: ValueError without a usable key.
     """
     listed: Any = read_object(document).get("keys")
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
@@ -151,6 +150,6 @@ def _keys_of(document: bytes) -> tuple[_Keys, frozenset[tuple[str, str]]]:
     return keys, frozenset(weak)
 
 
-def _shown(key: Key | None) -> object:
-    """Two objects of one key compare alike."""
+def _comparable(key: Key | None) -> object:
+    """Return the value, which is equal for two objects of one key."""
     return key and key.value

@@ -1,5 +1,5 @@
-"""The keys a signature is checked with. A key has exactly one algorithm, and the token has no say in it: that is what
-keeps a public key from being taken for a shared secret (RFC 8725, 3.1)."""
+"""Keys that verify signatures. A key has exactly one algorithm, which the token cannot choose, so that a public key is
+never used as a shared secret (RFC 8725, 3.1)."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from ordertrack.adapters.jwt.roca import has_roca_weakness
 from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
-"""RFC 7518, 3.3; and above, checking a signature takes long."""
+"""RFC 7518, 3.3; above the maximum, verifying takes long."""
 MIN_RSA_EXPONENT, MAX_RSA_EXPONENT = 65537, 2**256
-"""FIPS 186-5, A.1.1: with small ones some attacks on padding work, with large ones checking takes long."""
+"""FIPS 186-5, A.1.1: small exponents allow attacks on padding; with large ones verifying takes long."""
 HS256, RS256, ES256, EDDSA, ED25519 = "HS256", "RS256", "ES256", "EdDSA", "Ed25519"
 PUBLIC = frozenset({RS256, ES256, EDDSA})
 NAMES = {HS256: (HS256,), RS256: (RS256,), ES256: (ES256,), EDDSA: (EDDSA, ED25519)}
-"""The names by which a token may call a key's algorithm. RFC 9864 gives EdDSA with an Ed25519 key a name of its own."""
+"""The `alg` values of each algorithm. RFC 9864 adds Ed25519 for EdDSA with an Ed25519 key."""
 _ALGORITHMS = {name: algorithm for algorithm, names in NAMES.items() for name in names}
 
 
 class WeakKey(ValueError):
-    """A key of ours to verify with, but one with which anyone may be able to sign. The message says why."""
+    """The key has the right purpose, but others may be able to sign with it. The message says why."""
 
 
 def algorithm_of(name: str) -> str | None:
-    """Return the algorithm of keys that a token calls by this name; None for a name that no key here has."""
+    """Return the algorithm with this `alg` value; None for one that is not supported."""
     return _ALGORITHMS.get(name)
 
 
@@ -42,7 +42,7 @@ class Key(NamedTuple):
 
 
 class KeySource(Protocol):
-    """`algorithms` are those of all keys it may have. `generation` changes when a key is no longer good."""
+    """`algorithms` are those of all keys it may have. `generation` changes when a key is withdrawn."""
 
     algorithms: frozenset[str]
     generation: int
@@ -54,11 +54,14 @@ class KeySource(Protocol):
     def find(self, algorithm: str, kid: str | None) -> Key | None: ...
 
     async def refetch(self) -> None:
-        """After `find` found nothing. Raises TokensUnavailable."""
+        """Fetch keys again after `find` found none.
+
+        Raises: TokensUnavailable.
+        """
 
 
 class StaticKey:
-    """A key that is configured and stays. It has no id: whatever `kid` a token names, this is the key."""
+    """A key from the configuration. It matches every `kid`."""
 
     generation = 0
 
@@ -66,21 +69,21 @@ class StaticKey:
         self._key = key
         self.algorithms = frozenset({key.algorithm})
 
-    async def open(self) -> None:
-        pass
+    async def open(self) -> None: ...
 
-    async def close(self) -> None:
-        pass
+    async def close(self) -> None: ...
 
     def find(self, algorithm: str, kid: str | None) -> Key | None:
         return self._key if algorithm == self._key.algorithm else None
 
-    async def refetch(self) -> None:
-        pass
+    async def refetch(self) -> None: ...
 
 
 def secret_key(secret: str) -> Key:
-    """Its bytes as they stand are the key, as other JWT libraries take them. Raises ValueError."""
+    """Return the key of a shared secret: its UTF-8 bytes, as in other JWT libraries.
+
+    Raises: ValueError.
+    """
     value = secret.encode()
     if len(value) < MIN_SECRET_BYTES:
         raise ValueError(f"has {len(value)} bytes; a secret has at least {MIN_SECRET_BYTES}")
@@ -92,12 +95,15 @@ def secret_key(secret: str) -> Key:
 
 
 def pem_key(pem: bytes) -> Key:
-    """Return the key in a PEM public key (`-----BEGIN PUBLIC KEY-----`). Raises: WeakKey, ValueError."""
+    """Return the key in a PEM public key (`-----BEGIN PUBLIC KEY-----`).
+
+    Raises: WeakKey, ValueError.
+    """
     try:
         value = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError("has no PEM public key, which begins with -----BEGIN PUBLIC KEY-----") from None
-    return _checked(value)
+    return _check_key(value)
 
 
 def jwk_key(jwk: Mapping[str, Any]) -> Key:
@@ -116,14 +122,14 @@ def jwk_key(jwk: Mapping[str, Any]) -> Key:
         and "verify" in operations
     )
     if not usable:
-        raise ValueError("not a public key of ours to verify with")
+        raise ValueError("not a supported public key for signatures")
     try:
-        return _checked(jwt.PyJWK.from_dict(dict(jwk), algorithm).key)
+        return _check_key(jwt.PyJWK.from_dict(dict(jwk), algorithm).key)
     except (jwt.PyJWTError, UnsupportedAlgorithm, TypeError, KeyError, AttributeError):
         raise ValueError("not a key") from None
 
 
-def _checked(value: object) -> Key:
+def _check_key(value: object) -> Key:
     """Raises: WeakKey, ValueError."""
     match value:
         case RSAPublicKey():

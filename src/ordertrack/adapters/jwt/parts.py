@@ -1,4 +1,4 @@
-"""A token taken apart, strictly: nothing here is believed yet, and nothing here computes a signature."""
+"""Strict parsing of a token, before its signature is verified: nothing here is trusted."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ordertrack.core.errors import Unauthenticated
 MAX_TOKEN_BYTES = 8 * 1024
 MAX_KID = 256
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-"""RFC 7515, 7.1. Without a signature, as `alg: none` has it, it is no token at all."""
+"""RFC 7515, 7.1. A token without a signature (`alg: none`) is malformed."""
 _REFUSED = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "zip", "enc"})
-"""Header parameters that bring a key along, or change how the token is to be read. Others are ignored."""
+"""Header parameters that contain a key or change how a token is read. Others are ignored."""
 _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
-"""RFC 8725, 3.11: a JWT made for something else, such as a DPoP proof or a logout, is not for us."""
+"""RFC 8725, 3.11: a JWT for another purpose, such as a DPoP proof or a logout, is refused."""
 
 
 class Header(NamedTuple):
-    """Which key the token claims to be signed with."""
+    """The algorithm and key that the token claims."""
 
     algorithm: str
     kid: str | None
 
 
 def read_header(token: str) -> Header:
-    """Raises Unauthenticated."""
+    """Raises: Unauthenticated."""
     match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_BYTES else None
     if match is None:
         raise Unauthenticated("malformed")
@@ -44,10 +44,12 @@ def read_header(token: str) -> Header:
 
 
 def read_object(text: bytes) -> dict[str, Any]:
-    """A JSON object in which no name comes twice: two readers must not see two different things in it (RFC 8725, 2.4;
-    RFC 8259, 4). Raises ValueError."""
+    """Parse a JSON object without duplicate names, which parsers read differently (RFC 8725, 2.4; RFC 8259, 4).
+
+    Raises: ValueError.
+    """
     try:
-        value = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+        value = json.loads(text.decode(), object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(value, dict):
@@ -55,12 +57,12 @@ def read_object(text: bytes) -> dict[str, Any]:
     return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a name comes twice")
     return value
 
 
-def _no_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")

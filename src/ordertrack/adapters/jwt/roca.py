@@ -1,8 +1,8 @@
 """RSA keys whose private half can be computed from the public one: ROCA (CVE-2017-15361; Nemec and others, CCS 2017).
 
-Some smart cards and TPMs made their primes as k * M + (65537^a mod M), M being the product of the first primes. Modulo
-each of these small primes such a prime is a power of 65537, and so is the product of two of them: the modulus. Of a
-modulus made in any other way all of them are with a probability of 2^-28.
+Some smart cards and TPMs made their primes as k * M + (65537^a mod M), where M is the product of the first primes.
+Modulo each of these small primes such a prime is a power of 65537, and so is the product of two of them: the modulus.
+Any other modulus has this property with a probability of 2^-28.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _LARGEST_PRIME = 167
 
 
 def has_roca_weakness(modulus: int) -> bool:
-    """Say whether the modulus of an RSA key has the fingerprint of those chips."""
+    """Return True for the modulus of an RSA key with the fingerprint of those chips."""
     return all(modulus % prime in powers for prime, powers in _POWERS.items())
 
 

@@ -1,4 +1,4 @@
-"""Making tokens, for those who have the shared secret. A server that checks with a public key cannot sign."""
+"""Sign tokens with the shared secret. A server that verifies with a public key cannot sign."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 
 def new_secret() -> str:
-    """256 random bits as 43 characters of base64url."""
+    """Return 256 random bits as 43 characters of base64url."""
     return secrets.token_urlsafe(MIN_SECRET_BYTES)
 
 
 def sign(principal: Principal, secret: Key, rules: Rules, issued_at_s: int, expires_at_s: int) -> str:
-    """Times are in seconds since 1970."""
+    """Return a token. Times are seconds since 1970."""
     return jwt.encode(claims_of(principal, rules, issued_at_s, expires_at_s), secret.value, algorithm=HS256)

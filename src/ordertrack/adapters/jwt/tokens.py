@@ -1,4 +1,4 @@
-"""The tokens port with JWTs: take apart, find the key, check the signature, read the claims, remember the outcome."""
+"""The tokens port with JWTs: parse, find the key, verify the signature, check the claims, cache the principal."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _JWS.register_algorithm(ED25519, OKPAlgorithm())
 
 
 class JwtTokens:
-    """Remembers up to `max_cached` accepted tokens by their SHA-256, the least recently used go first.
+    """Caches up to `max_cached` accepted tokens by their SHA-256; the least recently used are evicted.
 
-    A signature is checked on the event loop: that takes a fraction of a millisecond, no longer than the way to another
+    A signature is verified on the event loop: that takes a fraction of a millisecond, no longer than a hop to another
     thread and back.
     """
 
@@ -30,8 +30,8 @@ class JwtTokens:
         self._keys = keys
         self._rules = rules
         self._clock = clock
-        self._max_remembered = max_cached
-        self._remembered: OrderedDict[bytes, Principal] = OrderedDict()
+        self._max_cached = max_cached
+        self._cached: OrderedDict[bytes, Principal] = OrderedDict()
         self._generation = keys.generation
 
     async def open(self) -> None:
@@ -41,17 +41,17 @@ class JwtTokens:
         await self._keys.close()
 
     def peek(self, token: str) -> Principal | None:
-        self._forget_withdrawn()
+        self._drop_withdrawn()
         if len(token) > MAX_TOKEN_BYTES or not token.isascii():
             return None
         digest = _digest(token)
-        principal = self._remembered.get(digest)
+        principal = self._cached.get(digest)
         if principal is None:
             return None
-        if _expired(principal, self._clock.now_ms() / 1000):
-            del self._remembered[digest]
+        if principal.expires_at_s is not None and self._clock.now_ms() / 1000 >= principal.expires_at_s:
+            del self._cached[digest]
             return None
-        self._remembered.move_to_end(digest)
+        self._cached.move_to_end(digest)
         return principal
 
     async def verify(self, token: str) -> Principal:
@@ -65,14 +65,14 @@ class JwtTokens:
             key = self._keys.find(algorithm, header.kid)
         if key is None:
             raise Unauthenticated("invalid")
-        principal = self._checked(token, key)
-        self._forget_withdrawn()
-        self._remembered[_digest(token)] = principal
-        if len(self._remembered) > self._max_remembered:
-            self._remembered.popitem(last=False)
+        principal = self._authenticate(token, key)
+        self._drop_withdrawn()
+        self._cached[_digest(token)] = principal
+        if len(self._cached) > self._max_cached:
+            self._cached.popitem(last=False)
         return principal
 
-    def _checked(self, token: str, key: Key) -> Principal:
+    def _authenticate(self, token: str, key: Key) -> Principal:
         try:
             payload: bytes = _JWS.decode_complete(token, key.value, algorithms=NAMES[key.algorithm])["payload"]
             claims = read_object(payload)
@@ -80,15 +80,11 @@ class JwtTokens:
             raise Unauthenticated("invalid") from None
         return principal_of(claims, self._rules, self._clock.now_ms() / 1000)
 
-    def _forget_withdrawn(self) -> None:
-        """What a key has signed that is no longer good must be checked again."""
+    def _drop_withdrawn(self) -> None:
+        """Clear the cache after a key was withdrawn, so that its tokens are verified again."""
         if self._generation != self._keys.generation:
             self._generation = self._keys.generation
-            self._remembered.clear()
-
-
-def _expired(principal: Principal, now_s: float) -> bool:
-    return principal.expires_at_s is not None and now_s >= principal.expires_at_s
+            self._cached.clear()
 
 
 def _digest(token: str) -> bytes:

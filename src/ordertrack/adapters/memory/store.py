@@ -1,4 +1,4 @@
-"""A store that keeps nothing beyond the process: for trying things out, and as the yardstick of the contract suite."""
+"""A store in memory: for trials, and as the reference implementation in the contract suite."""
 
 from __future__ import annotations
 
@@ -57,23 +57,16 @@ class MemoryStore:
         if simulations is not None:
             self._simulations = simulations
 
+    async def close(self, limit_s: float = 0.0) -> None: ...
+
     def _announce(self, commits: Sequence[Committed]) -> None:
         for listener in self._listeners:
             listener(commits, self._clock.monotonic_s())
 
-    async def close(self, limit_s: float = 0.0) -> None:
-        pass
-
-    async def create(
-        self,
-        new: NewOrder,
-        now_ms: int,
-        *,
-        idempotency: Idempotency | None = None,
-    ) -> Created:
-        known = self._known(idempotency, now_ms)
-        if known is not None:
-            return Created(as_created(known), replayed=True)
+    async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
+        earlier = self._find_created(idempotency, now_ms)
+        if earlier is not None:
+            return Created(as_created(earlier), replayed=True)
         if new.reference is not None:
             if (new.restaurant_id, new.reference) in self._references:
                 raise ReferenceTaken(new.reference, new.restaurant_id)
@@ -81,23 +74,23 @@ class MemoryStore:
         order = create(max(self._orders, default=0) + 1, new, now_ms)
         if idempotency is not None:
             self._idempotency[idempotency.key] = (idempotency.fingerprint, order.id, now_ms)
-        self._announce([self._keep(None, order)])
+        self._announce([self._store(None, order)])
         return Created(order, replayed=False)
 
     async def load(self, histories: Sequence[History]) -> None:
         committed: list[Committed] = []
         for order_id, new, created_at_ms, changes in histories:
             order = create(order_id, new, created_at_ms)
-            feeds = {**self._keep(None, order).feeds}
+            feeds = {**self._store(None, order).feeds}
             for change, at_ms in changes:
                 event = advance(order, change, at_ms)
                 if event is not None:
                     before, order = order, evolve(order, event)
-                    feeds |= self._keep(before, order).feeds
+                    feeds |= self._store(before, order).feeds
             committed.append(Committed(order, feeds, 0))
         self._announce(committed)
 
-    def _known(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
+    def _find_created(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
         if idempotency is None or idempotency.key not in self._idempotency:
             return None
         fingerprint, order_id, at_ms = self._idempotency[idempotency.key]
@@ -123,16 +116,16 @@ class MemoryStore:
             order = before if event is None else evolve(before, event)
             if event is not None:
                 earlier = committed.pop(order.id, None)
-                kept = self._keep(before, order)
+                stored = self._store(before, order)
                 if earlier:
-                    kept = Committed(order, {**earlier.feeds, **kept.feeds}, earlier.previous_version)
-                committed[order.id] = kept
+                    stored = Committed(order, {**earlier.feeds, **stored.feeds}, earlier.previous_version)
+                committed[order.id] = stored
             results.append(Applied(order, event))
         if committed:
             self._announce(list(committed.values()))
         return results
 
-    def _keep(self, before: Order | None, order: Order) -> Committed:
+    def _store(self, before: Order | None, order: Order) -> Committed:
         self._orders[order.id] = order
         feeds: dict[FeedKey, int] = {}
         for feed in touched_feeds(before, order):
@@ -153,19 +146,19 @@ class MemoryStore:
         except KeyError:
             raise OrderNotFound(order_id) from None
 
-    async def orders(self, wanted: OrderFilter) -> list[Order]:
+    async def orders(self, order_filter: OrderFilter) -> list[Order]:
         found: list[Order] = []
         for order_id in sorted(self._orders, reverse=True):
             order = self._orders[order_id]
             if (
-                (wanted.before_id is None or order_id < wanted.before_id)
-                and wanted.customer_id in (None, order.customer_id)
-                and wanted.restaurant_id in (None, order.restaurant_id)
-                and wanted.courier_id in (None, order.courier_id)
-                and (not wanted.statuses or order.status in wanted.statuses)
+                (order_filter.before_id is None or order_id < order_filter.before_id)
+                and order_filter.customer_id in (None, order.customer_id)
+                and order_filter.restaurant_id in (None, order.restaurant_id)
+                and order_filter.courier_id in (None, order.courier_id)
+                and (not order_filter.statuses or order.status in order_filter.statuses)
             ):
                 found.append(order)
-            if len(found) == wanted.limit:
+            if len(found) == order_filter.limit:
                 break
         return found
 
@@ -187,9 +180,9 @@ class MemoryStore:
         entries: list[tuple[int, Order | int]] = []
         for order_id, version in self._feed_orders.get(feed, {}).items():
             order = self._orders[order_id]
-            here = feed in party_feeds(order)
-            if version > max(after, snapshot) or (version > after and here and not order.status.ended):
-                entries.append((version, order if here else order_id))
+            is_member = feed in party_feeds(order)
+            if version > max(after, snapshot) or (version > after and is_member and not order.status.ended):
+                entries.append((version, order if is_member else order_id))
         return build_page(current, sorted(entries, key=itemgetter(0)), limit=limit, snapshot=snapshot)
 
     async def orders_by_status(self) -> dict[Status, int]:

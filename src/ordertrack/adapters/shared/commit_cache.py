@@ -1,4 +1,4 @@
-"""The most recently used values, and no more of them than allowed."""
+"""Bounded caches: of recently used values, and of values as commits left them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class LruCache(OrderedDict[K, V]):
-    """`use` and `put` count as a use of the value; `get` and `in` do not."""
+    """At most `limit` values; the least recently used one is evicted. `use` and `put` count as a use."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
@@ -32,45 +32,45 @@ class LruCache(OrderedDict[K, V]):
 
 
 @dataclass(slots=True)
-class _Reading(Generic[V]):
-    """Reads of one value under way. `newest` is what a commit left meanwhile: what was read must not shadow it."""
+class _PendingRead(Generic[V]):
+    """Reads of one value in progress. `newest` is the value of a commit meanwhile, which is newer than the read one."""
 
     readers: int = 0
     newest: V | None = None
 
 
 class CommitCache(Generic[K, V]):
-    """Values as commits left them, for the event loop; those that are not here are read from the file."""
+    """Values as the latest commits left them, for the event loop; a missing value is loaded from the store's medium."""
 
     def __init__(self, limit: int) -> None:
-        self._recent: LruCache[K, V] = LruCache(limit)
-        self._reading: dict[K, _Reading[V]] = {}
+        self._cache: LruCache[K, V] = LruCache(limit)
+        self._pending: dict[K, _PendingRead[V]] = {}
 
     def get(self, key: K) -> V | None:
-        return self._recent.use(key)
+        return self._cache.use(key)
 
     def commit(self, values: Mapping[K, V], *, only_if_used: bool = False) -> None:
-        """Keep what a commit left; with `only_if_used` only what was asked for before."""
+        """Record values after a commit. `only_if_used`: cache those only that were cached before."""
         for key, value in values.items():
-            if not only_if_used or key in self._recent:
-                self._recent.put(key, value)
-            if key in self._reading:
-                self._reading[key].newest = value
+            if not only_if_used or key in self._cache:
+                self._cache.put(key, value)
+            if key in self._pending:
+                self._pending[key].newest = value
 
     async def read(self, key: K, load: Callable[[], Awaitable[V | None]]) -> V | None:
-        """The value, from here or loaded; None when there is none."""
-        value = self._recent.use(key)
+        """Return the value, cached or loaded; None when there is none."""
+        value = self._cache.use(key)
         if value is not None:
             return value
-        reading = self._reading.setdefault(key, _Reading())
-        reading.readers += 1
+        pending = self._pending.setdefault(key, _PendingRead())
+        pending.readers += 1
         try:
             found = await load()
-            value = found if reading.newest is None else reading.newest
+            value = found if pending.newest is None else pending.newest
         finally:
-            reading.readers -= 1
-            if not reading.readers:
-                del self._reading[key]
+            pending.readers -= 1
+            if not pending.readers:
+                del self._pending[key]
         if value is not None:
-            self._recent.put(key, value)
+            self._cache.put(key, value)
         return value

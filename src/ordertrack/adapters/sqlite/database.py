@@ -1,4 +1,4 @@
-"""The SQLite file: its lock, its connections, its schema. What is in it is the business of the other modules."""
+"""The SQLite file: its lock, its connections, its migrations."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LOCK_NAME = "ordertrack.lock"
 BUSY_TIMEOUT_MS = 5_000
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 CACHE_KIB = 8 * 1024
-"""Pages that a connection keeps at hand, at most. With SQLite's own 2 MiB, a commit in hundreds among 10,000 orders
-first reads most of the pages that it writes."""
+"""Page cache of a connection. With SQLite's default of 2 MiB, a commit of hundreds among 10,000 orders first reads most
+of the pages that it writes."""
 
 _HERE = files(__package__)
 _NAMED_BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
@@ -32,10 +32,10 @@ SQL: dict[str, str] = {
 
 
 class DataDirLock:
-    """One process per data folder: two would each answer polls without hearing of the other's updates.
+    """The lock that admits one process per data folder: a second one would not see the first one's updates.
 
-    Both a file in the folder, which says who has it, and the folder itself are locked: a file can be deleted, and the
-    next process would lock another one.
+    It locks both a file in the folder, which has the process id, and the folder itself: after a deletion of the file,
+    the next process would lock a new one.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -61,17 +61,17 @@ class DataDirLock:
 
 
 def _lock_folder(descriptor: int) -> None:
-    """Raises BlockingIOError when another process has it."""
+    """Raises: BlockingIOError when another process has the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
-    except OSError:  # some network file systems lock no folders; the file is locked all the same
+    except OSError:  # some network file systems cannot lock folders; the file is locked then
         return
 
 
 def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = True) -> sqlite3.Connection:
-    """Connect, for one thread at a time. `busy_timeout` comes first, since switching to WAL can itself be busy.
+    """Connect, for one thread at a time. `busy_timeout` comes first, since switching to WAL can be busy too.
 
     Raises: sqlite3.Error.
     """
@@ -88,9 +88,9 @@ def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = Tr
 
 
 def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
-    """Bring the schema up to this code, each migration in a transaction of its own.
+    """Apply the missing migrations, each in its own transaction.
 
-    Raises StoreCannotOpen when the file is newer than this code, or a migration it has had is not the one here.
+    Raises: StoreCannotOpen when the file is newer than this code, or an applied migration differs from the one here.
     """
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations"

@@ -1,7 +1,7 @@
-"""Party feeds, read: what changed after a version, oldest first and in pages.
+"""Reads of party feeds: the changes after a version, oldest first, in pages.
 
-`feed_entries` has what happened in each feed by version, so a page is a stretch of it without the entries that a later
-change of the same order has put out of date.
+`feed_entries` has the changes of each feed by version, so a page is a range of it without the entries that a later
+change of the same order has superseded.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ ACTIVE = {kind: SQL["feed_active"].format(**columns) for kind, columns in _COLUM
 
 
 class Party(NamedTuple):
-    """Whose feed it is, by the number that its entries have, and the feed's version."""
+    """The number of a party in `feed_entries`, and the version of its feed."""
 
     number: int
     version: int
 
 
 def read_party(connection: sqlite3.Connection, feed: FeedKey) -> Party | None:
-    """None when nothing ever happened in the feed."""
+    """Return the party; None when its feed has no changes yet."""
     row = connection.execute(SQL["party"], {"kind": feed.kind.value, "id": feed.id}).fetchone()
     return None if row is None else Party(row[0], row[1] or 0)
 
@@ -42,36 +42,36 @@ def read_party(connection: sqlite3.Connection, feed: FeedKey) -> Party | None:
 def read_changes(
     connection: sqlite3.Connection, feed: FeedKey, after: int | None, limit: int, snapshot: int, damaged: list[int]
 ) -> FeedChanges:
-    """Within one read transaction. One entry more than a page holds tells whether there is another page.
+    """Read a page in the current transaction, and one entry more, to know if there is another page.
 
-    The events of an order are read when the page asks for it, so a page that is full earlier reads less. The ids of
-    damaged orders, which are left out, are appended to `damaged`.
+    An order is loaded when the page takes it, so a page that is full early reads less. The ids of damaged orders, which
+    are left out, are appended to `damaged`.
     """
     party = read_party(connection, feed)
     if party is None:
         return FeedChanges(0)
     if after is None:
         after, snapshot = 0, party.version
-    wanted = {"party": party.number, "id": feed.id, "after": after, "snapshot": snapshot, "limit": limit + 1}
+    parameters = {"party": party.number, "id": feed.id, "after": after, "snapshot": snapshot, "limit": limit + 1}
     pages: list[Iterator[tuple[int, Order | int]]] = []
     if after < snapshot:
-        pages.append(_entries(connection, ACTIVE[feed.kind], wanted, damaged))
-    pages.append(_entries(connection, CHANGED[feed.kind], {**wanted, "after": max(after, snapshot)}, damaged))
+        pages.append(_entries(connection, ACTIVE[feed.kind], parameters, damaged))
+    pages.append(_entries(connection, CHANGED[feed.kind], {**parameters, "after": max(after, snapshot)}, damaged))
     if feed.kind is FeedKind.COURIER:
-        departures = connection.execute(SQL["departures"], {**wanted, "after": max(after, snapshot)})
+        departures = connection.execute(SQL["departures"], {**parameters, "after": max(after, snapshot)})
         pages.append(departures)
     return build_page(party.version, merge(*pages, key=itemgetter(0)), limit=limit, snapshot=snapshot)
 
 
 def _entries(
-    connection: sqlite3.Connection, query: str, wanted: dict[str, Any], damaged: list[int]
+    connection: sqlite3.Connection, query: str, parameters: dict[str, Any], damaged: list[int]
 ) -> Iterator[tuple[int, Order | int]]:
-    """Entries further on take the places of damaged orders."""
+    """Yield entries; later ones take the places of damaged orders."""
     while True:
-        rows = connection.execute(query, wanted).fetchall()
+        rows = connection.execute(query, parameters).fetchall()
         for version, order_id in rows:
             for order in read_undamaged(connection, (order_id,), damaged):
                 yield version, order
-        if len(rows) < wanted["limit"]:
+        if len(rows) < parameters["limit"]:
             return
-        wanted = {**wanted, "after": rows[-1][0]}
+        parameters = {**parameters, "after": rows[-1][0]}

@@ -1,4 +1,4 @@
-"""Tracking links in their table. They are read rarely, since who verifies one believes it for a while."""
+"""The table of tracking links. Reads are rare, since `service/links.py` caches verified links."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ordertrack.core.errors import LinkNotFound, StoreUnavailable, TooManyLinks
 from ordertrack.core.order import Order
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 
-DRAWN_AGAIN_AFTER_S = 1
+REDRAW_AFTER_S = 1
 
 
 def insert_link(connection: sqlite3.Connection, order: Order, token_hash: bytes, created_by: str, now_ms: int) -> Link:
-    """Raises TooManyLinks; StoreUnavailable when the hash is taken, which is no failure of the others in the commit."""
+    """Raises: TooManyLinks; StoreUnavailable for the hash of another link, which does not fail the commit."""
     if connection.execute(SQL["count_links"], {"order_id": order.id}).fetchone()[0] >= MAX_LINKS:
         raise TooManyLinks(order, MAX_LINKS)
     row = {"order_id": order.id, "token_hash": token_hash, "created_at_ms": now_ms, "created_by": created_by}
     try:
         link_id = connection.execute(SQL["insert_link"], row).lastrowid
     except sqlite3.IntegrityError:
-        raise StoreUnavailable(retry_after_s=DRAWN_AGAIN_AFTER_S) from None
+        raise StoreUnavailable(retry_after_s=REDRAW_AFTER_S) from None
     return Link(link_id or 0, order.id, now_ms, created_by)
 
 
 def revoke_link(connection: sqlite3.Connection, order_id: int, link_id: int, now_ms: int) -> Link:
-    """Raises LinkNotFound."""
-    wanted = {"order_id": order_id, "link_id": link_id, "now_ms": now_ms}
-    rows = connection.execute(SQL["revoke_link"], wanted).fetchall()  # all: until then the statement is not done
+    """Raises: LinkNotFound."""
+    parameters = {"order_id": order_id, "link_id": link_id, "now_ms": now_ms}
+    rows = connection.execute(SQL["revoke_link"], parameters).fetchall()  # the statement ends with its last row
     if not rows:
         raise LinkNotFound(order_id, str(link_id))
     return Link(*rows[0])

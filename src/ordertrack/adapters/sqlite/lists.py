@@ -1,4 +1,4 @@
-"""Orders listed and counted by what they are now."""
+"""Lists and counts of orders by their current values."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ BY_STATUS = SQL["orders_by_status"].format(last_status=SQL["last_status"])
 
 
 def count_by_status(connection: sqlite3.Connection) -> dict[Status, int]:
-    """Raises ValueError for a status that there is not."""
+    """Raises: ValueError for an unknown status."""
     return {Status(status): count for status, count in connection.execute(BY_STATUS)}
 
 
-def read_orders(connection: sqlite3.Connection, wanted: OrderFilter, damaged: list[int]) -> list[Order]:
-    """Without damaged orders, whose ids are appended to `damaged`; others take their places on the page."""
+def read_orders(connection: sqlite3.Connection, order_filter: OrderFilter, damaged: list[int]) -> list[Order]:
+    """Read a page without damaged orders: their ids are appended to `damaged`, and other orders take their places."""
     orders: list[Order] = []
     while True:
-        parameters = {name: getattr(wanted, name) for name in (*PARTY_IDS, "before_id", "limit")}
-        ids = [order_id for (order_id,) in connection.execute(list_query(wanted), parameters).fetchall()]
+        parameters = {name: getattr(order_filter, name) for name in (*PARTY_IDS, "before_id", "limit")}
+        ids = [order_id for (order_id,) in connection.execute(list_query(order_filter), parameters).fetchall()]
         found = read_undamaged(connection, ids, damaged)
         orders += found
-        if len(ids) < wanted.limit or len(found) == wanted.limit:
+        if len(ids) < order_filter.limit or len(found) == order_filter.limit:
             return orders
-        wanted = replace(wanted, before_id=ids[-1], limit=wanted.limit - len(found))
+        order_filter = replace(order_filter, before_id=ids[-1], limit=order_filter.limit - len(found))
 
 
-def list_query(wanted: OrderFilter) -> str:
-    """Its parameters have the names of the filter's fields."""
-    clauses = [f"{name} = :{name}" for name in PARTY_IDS if getattr(wanted, name) is not None]
-    if wanted.statuses:
-        clauses.append(_status_is_one_of(wanted.statuses, of_party=bool(clauses)))
-    if wanted.before_id is not None:
+def list_query(order_filter: OrderFilter) -> str:
+    """Return the query. Its parameters have the names of the filter's fields."""
+    clauses = [f"{name} = :{name}" for name in PARTY_IDS if getattr(order_filter, name) is not None]
+    if order_filter.statuses:
+        clauses.append(_status_is_one_of(order_filter.statuses, of_party=bool(clauses)))
+    if order_filter.before_id is not None:
         clauses.append("id < :before_id")
     return SQL["orders"].format(where=" AND ".join(clauses) or "TRUE")
 
 
 def _status_is_one_of(statuses: Sequence[Status], *, of_party: bool) -> str:
-    """As SQL. Orders that have ended say so in their row; the others, which are few, in their last event.
+    """Return the condition in SQL. An ended order has its status in its row, an active one in its last event.
 
-    The index of final statuses is for what is asked of all orders: one final status, or active orders. A `+` keeps
-    SQLite from it elsewhere, where it would read every order that was ever delivered.
+    The index of final statuses serves queries over all orders for one final status or for active orders. A `+` keeps
+    SQLite from using it elsewhere, where it would read every delivered order.
     """
     final = [status for status in statuses if status.ended]
     active = [status for status in statuses if not status.ended]

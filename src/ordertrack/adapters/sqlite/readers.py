@@ -1,10 +1,10 @@
-"""Threads that read, each on a connection of its own.
+"""Reader threads, each with its own connection.
 
-Every read has a limit in time and the queue a limit in length, so a disk that does not answer costs its readers and
-nothing else: the caller gets StoreUnavailable at the limit, and a read whose caller has gone does not begin.
+Every read has a time limit and the queue a length limit, so a disk that does not answer blocks only the readers: the
+caller gets StoreUnavailable at the limit, and a read whose caller was cancelled does not begin.
 
-1. SQLite works too long: the progress handler ends the statement at the read's limit.
-2. The commit that was visible to the read does not become durable: the wait for its announcement ends at the limit.
+1. SQLite takes too long: the progress handler ends the statement at the read's limit.
+2. A commit that the read has seen does not become durable: the wait for its announcement ends at the limit.
 3. The operating system does not return from a read of the disk: the thread hangs. Threads are daemons, so the process
    can end without them.
 """
@@ -27,8 +27,8 @@ from ordertrack.ports.clock import Clock
 
 BUSY_RETRY_AFTER_S = 1
 STALLED_RETRY_AFTER_S = 5
-STEPS_BETWEEN_LOOKS = 50_000
-"""Steps of SQLite's virtual machine after which a read looks at the clock: about a millisecond."""
+STEPS_BETWEEN_CHECKS = 50_000
+"""Steps of SQLite's virtual machine between two checks of the clock: about a millisecond."""
 
 T = TypeVar("T")
 log = structlog.get_logger("ordertrack.sqlite")
@@ -40,16 +40,16 @@ class _Read(NamedTuple):
 
 
 class _Reader:
-    """One thread's connection; `due_s` is when its read has to end, infinity while it has none."""
+    """The connection of one thread. `due_s` is the end of its read, infinity without one."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self.connection = connection
         self.due_s = math.inf
-        connection.set_progress_handler(lambda: clock.monotonic_s() > self.due_s, STEPS_BETWEEN_LOOKS)
+        connection.set_progress_handler(lambda: clock.monotonic_s() > self.due_s, STEPS_BETWEEN_CHECKS)
 
 
 class Readers:
-    """`announced` is held by the writer from COMMIT until the event loop has been told of the commit."""
+    """`announced` is held by the writer from COMMIT until the commit is announced on the event loop."""
 
     def __init__(
         self,
@@ -75,12 +75,12 @@ class Readers:
 
     @property
     def stalled(self) -> bool:
-        """True while every thread is in a read that should have ended."""
+        """True while every thread is in a read past its limit."""
         now_s = self._clock.monotonic_s()
         return all(reader.due_s < now_s for reader in self._readers)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in a read transaction. What it saw has been announced when this returns.
+        """Run `work` in a read transaction. Every commit that it has seen is announced before this returns.
 
         Raises: StoreBusy, StoreUnavailable, sqlite3.Error, and what `work` raises.
         """
@@ -94,13 +94,13 @@ class Readers:
                 self._is_late = False
                 return value
         except TimeoutError:
-            if not self._is_late:  # once, and not for each of thousands
+            if not self._is_late:  # log once, not for each of thousands
                 log.error("reads of the database do not end in time", readers=self._name, limit_s=self._limit_s)
                 self._is_late = True
             raise StoreUnavailable(retry_after_s=STALLED_RETRY_AFTER_S) from None
 
     async def close(self, limit_s: float) -> bool:
-        """End the threads after what waits. False when one has not ended within `limit_s` seconds."""
+        """End the threads after the queued reads. Return False when one has not ended within `limit_s` seconds."""
         for _ in self._readers:
             self._queue.put(None)
         _, running = await asyncio.wait(self._ended, timeout=limit_s)
@@ -108,24 +108,24 @@ class Readers:
 
     def _run(self, reader: _Reader, ended: asyncio.Future[None]) -> None:
         while (read := self._queue.get()) is not None:
-            if read.future.done():  # its caller has been answered already
+            if read.future.done():  # its caller has its result or was cancelled
                 continue
             reader.due_s = self._clock.monotonic_s() + self._limit_s
             value: Any = None
             error: BaseException | None = None
             try:
                 value = self._read(reader, read.work)
-            except BaseException as raised:  # noqa: BLE001 - it is the caller's, and this thread goes on
+            except BaseException as raised:  # noqa: BLE001 - the caller gets it, and this thread goes on
                 error = raised
             reader.due_s = math.inf
-            self._tell(_settle, read.future, value, error)
+            self._call_on_loop(_resolve, read.future, value, error)
             del read, value, error
         reader.connection.close()
-        self._tell(_settle, ended, None, None)
+        self._call_on_loop(_resolve, ended, None, None)
 
     def _read(self, reader: _Reader, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = reader.connection
-        if connection.in_transaction:  # what ended the one before failed
+        if connection.in_transaction:  # the end of the previous read failed
             connection.execute("ROLLBACK")
         connection.execute("BEGIN")
         try:
@@ -138,12 +138,12 @@ class Readers:
         self._announced.release()
         return value
 
-    def _tell(self, *call: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all who waited
+    def _call_on_loop(self, *call: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, with all callers
             self._loop.call_soon_threadsafe(*call)
 
 
-def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+def _resolve(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
     if future.done():
         return
     if error is None:

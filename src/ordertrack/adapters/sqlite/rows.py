@@ -1,7 +1,7 @@
-"""Between rows and values: the only place that knows both the columns and the core.
+"""Conversion between rows and values of the core.
 
-Rows may be damaged: a file is older than the code, and a disk errs. Damage is always that of one order. A read of this
-order raises InternalError, a read of many leaves it out, and the log names it. So no damage reaches other orders.
+Rows may be damaged by older code or by the disk. Damage is confined to one order: a read of this order raises
+InternalError, a read of many leaves it out, and the log has its id.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = structlog.get_logger("ordertrack.sqlite")
 
 _DETAILS = msgspec.json.Decoder(Details)
 _TEXT: dict[str, str] = {text: text.value for enum in (EventType, Status) for text in enum}
-"""Plain strings: an enum's member takes SQLite's driver a search for an adapter, every time."""
+"""Plain strings, since SQLite's driver searches for an adapter each time it gets an enum member."""
 
 
 def order_parameters(order: Order) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def order_parameters(order: Order) -> dict[str, Any]:
 
 
 def event_row(order_id: int, event: Event, feed_versions: Sequence[int]) -> Row:
-    """`feed_versions` are those the event made in the feeds of the customer, the restaurant and the courier, if any."""
+    """`feed_versions` are those after the event, of the customer's, the restaurant's and the courier's feed."""
     return (
         order_id,
         event.version,
@@ -66,10 +66,8 @@ def step_row(step: Step) -> Row:
 
 
 def read_steps(connection: sqlite3.Connection, damaged: list[int]) -> dict[int, tuple[Step, ...]]:
-    """The pending steps of all simulations by order.
-
-    The ids of orders with a damaged step, which are left out, are appended to `damaged`.
-    """
+    """Return the pending steps of all simulations by order, without orders with a damaged step: their ids are appended
+    to `damaged`."""
     steps: dict[int, tuple[Step, ...]] = {}
     causes: dict[int, Exception] = {}
     for order_id, seq, status, due_at_ms, reason in connection.execute(SQL["steps"]):
@@ -102,7 +100,7 @@ def _event_of(row: Row) -> Event:
 
 
 def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
-    """Raises InternalError when the order is damaged."""
+    """Raises: InternalError when the order is damaged."""
     try:
         return _load(connection, order_id)
     except Exception as error:
@@ -114,7 +112,7 @@ def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
 
 
 def read_undamaged(connection: sqlite3.Connection, order_ids: Iterable[int], damaged: list[int]) -> list[Order]:
-    """The orders in the order of their ids as given; the id of each damaged one is appended to `damaged`."""
+    """Return the orders in the order of `order_ids`; the ids of damaged ones are appended to `damaged`."""
     orders: list[Order] = []
     causes: dict[int, Exception] = {}
     for order_id in order_ids:
@@ -133,23 +131,18 @@ def read_undamaged(connection: sqlite3.Connection, order_ids: Iterable[int], dam
 
 
 def is_damage(error: Exception) -> bool:
-    """True when rows cannot be read as they are, False when the medium failed and may be well again."""
+    """Return True for rows that cannot be decoded, False for a failure of the medium, which may recover."""
     if not isinstance(error, sqlite3.Error):
         return isinstance(error, ValueError | msgspec.MsgspecError)
-    # The driver has no class and no code of its own for text that is not UTF-8.
-    return _code(error) == sqlite3.SQLITE_CORRUPT or str(error).startswith("Could not decode to UTF-8")
+    primary_code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    # The driver has no class and no code for text that is not UTF-8.
+    return primary_code == sqlite3.SQLITE_CORRUPT or str(error).startswith("Could not decode to UTF-8")
 
 
 def is_medium_failure(error: Exception) -> bool:
-    """True of what is wrong with the file or the disk as a whole, and not with one request."""
+    """Return True for a failure of the whole file or disk, False for one of a single request."""
     of_request = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, of_request) and not is_damage(error)
-
-
-def _code(error: sqlite3.Error) -> int | None:
-    """SQLite's primary result code."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
 
 
 def _log_left_out(causes: dict[int, Exception]) -> None:
@@ -159,7 +152,7 @@ def _log_left_out(causes: dict[int, Exception]) -> None:
 
 
 def _load(connection: sqlite3.Connection, order_id: int) -> Order | None:
-    """Raises what `is_damage` knows, and sqlite3.Error."""
+    """Raises: sqlite3.Error, and what `is_damage` recognizes."""
     row = connection.execute(SQL["order"], {"id": order_id}).fetchone()
     if row is None:
         return None

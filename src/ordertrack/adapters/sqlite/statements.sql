@@ -30,11 +30,11 @@ SELECT version, type, status, at_ms, recorded_at_ms, actor, reason, skipped, cou
 FROM events WHERE order_id = :id ORDER BY version;
 
 -- name: orders
--- Ids alone, here and in feeds: text that is damaged would end a whole read, and not that of its order alone.
+-- Only ids, here and in feeds: damaged text would fail the read of all orders, not of its own alone.
 SELECT id FROM orders WHERE {where} ORDER BY id DESC LIMIT :limit;
 
 -- name: last_status
--- Of an order of the statement that this is put into.
+-- A subquery for an order of the enclosing statement.
 (SELECT status FROM events WHERE order_id = orders.id ORDER BY version DESC LIMIT 1);
 
 -- name: orders_by_status
@@ -53,7 +53,7 @@ WHERE kind = :kind AND id = :id;
 INSERT INTO feed_entries (party, version, order_id) VALUES (?, ?, ?);
 
 -- name: feed_changed
--- CROSS JOIN keeps the tables in this order, which is that of the versions.
+-- CROSS JOIN keeps the tables in this order, so that rows come by version.
 SELECT f.version, o.id
 FROM feed_entries f CROSS JOIN orders o ON o.id = f.order_id
 WHERE f.party = :party AND f.version > :after AND o.{party_id} = :id AND f.version = (
@@ -62,7 +62,7 @@ WHERE f.party = :party AND f.version > :after AND o.{party_id} = :id AND f.versi
 ORDER BY f.version LIMIT :limit;
 
 -- name: feed_active
--- The words about the final status are those of the partial indexes, which would not be used otherwise.
+-- The condition on final_status must equal that of the partial indexes, or they are not used.
 SELECT e.{feed_version}, o.id
 FROM orders o JOIN events e ON e.order_id = o.id
 WHERE o.{party_id} = :id AND o.final_status IS NULL
@@ -94,7 +94,7 @@ INSERT INTO simulation_steps (order_id, seq, status, due_at_ms, reason) VALUES (
 DELETE FROM simulation_steps WHERE order_id = ? AND seq <= ?;
 
 -- name: steps
--- Text as bytes, so that what is not UTF-8 ends no read.
+-- Text as bytes, so that text that is not UTF-8 does not fail the read.
 SELECT order_id, seq, CAST(status AS BLOB), due_at_ms, CAST(reason AS BLOB) FROM simulation_steps ORDER BY order_id, seq;
 
 -- name: insert_link
@@ -112,7 +112,7 @@ SELECT count(*) FROM tracking_links WHERE order_id = :order_id AND revoked_at_ms
 SELECT id, order_id, created_at_ms, created_by, revoked_at_ms FROM tracking_links WHERE token_hash = :token_hash;
 
 -- name: revoke_link
--- Returns the link; since the first time it is revoked.
+-- Returns the link; a second revocation keeps the time of the first.
 UPDATE tracking_links SET revoked_at_ms = coalesce(revoked_at_ms, :now_ms)
 WHERE id = :link_id AND order_id = :order_id
 RETURNING id, order_id, created_at_ms, created_by, revoked_at_ms;

@@ -227,9 +227,9 @@ class SqliteStore:
             raise OrderNotFound(order_id)
         return order
 
-    async def orders(self, wanted: OrderFilter) -> list[Order]:
+    async def orders(self, order_filter: OrderFilter) -> list[Order]:
         damaged: list[int] = []
-        orders = await self._read(lambda connection: read_orders(connection, wanted, damaged), of_many=True)
+        orders = await self._read(lambda connection: read_orders(connection, order_filter, damaged), of_many=True)
         self.left_out += len(damaged)
         return orders
 

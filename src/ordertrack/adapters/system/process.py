@@ -1,4 +1,4 @@
-"""This process as the operating system sees it."""
+"""The process port over psutil."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _DESCRIPTORS = Path("/proc/self/fd")
 
 
 class PsutilProcess:
-    """Looking needs a free descriptor. Without one, which is when an operator looks, it says what it saw last."""
+    """Reading the figures needs a free descriptor. Without one, the last figures are returned."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
         self._cpu_percent = float(self._process.cpu_percent())
-        self._view = self._looked()
+        self._view = self._read()
 
     def memory_bytes(self) -> int:
         return self.view().private_bytes
@@ -31,33 +31,24 @@ class PsutilProcess:
 
     def view(self) -> ProcessView:
         with suppress(OSError):
-            self._view = self._looked()
+            self._view = self._read()
         return self._view
 
-    def _looked(self) -> ProcessView:
+    def _read(self) -> ProcessView:
         cpu = self._process.cpu_times()
-        resident_bytes, private_bytes = self._memory()
+        memory = self._process.memory_info()
         return ProcessView(
             cpu_s=cpu.user + cpu.system,
-            resident_bytes=resident_bytes,
-            private_bytes=private_bytes,
+            resident_bytes=int(memory.rss),
+            private_bytes=int(memory.rss - getattr(memory, "shared", 0)),
             open_files=self._open_files(),
-            max_open_files=self._max_open_files(),
+            max_open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             started_at_s=self._process.create_time(),
         )
 
-    def _memory(self) -> tuple[int, int]:
-        """Resident, and of that what only this process has."""
-        memory = self._process.memory_info()
-        return int(memory.rss), int(memory.rss - getattr(memory, "shared", 0))
-
     def _open_files(self) -> int:
-        """Linux 6.2 and newer say how many there are; listing them takes microseconds each, on the event loop."""
+        """Use the count that Linux 6.2 and newer have: listing takes microseconds per descriptor, on the event loop."""
         try:
             return _DESCRIPTORS.stat().st_size or int(self._process.num_fds())
         except OSError:
             return int(self._process.num_fds())
-
-    def _max_open_files(self) -> int:
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return soft

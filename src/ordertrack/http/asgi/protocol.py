@@ -1,4 +1,4 @@
-"""uvicorn's h11 protocol, with the bounds it does not have: on heads, on bodies, and on answers that are not read."""
+"""uvicorn's h11 protocol with time limits for heads, bodies, and answers that are not read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ordertrack.ports.clock import Clock
 
 
 class BoundedProtocol(H11Protocol):
-    """One timer at a time: for the first request, for the rest of a head or body, or for the reading of an answer."""
+    """One timer at a time: for the first request, for the rest of a head or body, or for reading an answer."""
 
     def __init__(self, timeouts: Timeouts, clock: Clock, refusals: Counter[str], **named: Any) -> None:
         super().__init__(**named)
@@ -32,7 +32,7 @@ class BoundedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.conn.their_state in (h11.MUST_CLOSE, h11.CLOSED):
-            return  # it said that its last request is the last
+            return  # the client announced its last request
         if self.conn.their_state is h11.IDLE:
             self._wait("head", self._timeouts.head_s)
         super().data_received(data)
@@ -46,7 +46,7 @@ class BoundedProtocol(H11Protocol):
             self._wait("head", self._timeouts.head_s)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that half-closes gets the answer to its change; one that waits for a read has gone."""
+        """Keep the connection of a client that half-closes after a change, to answer it. After a read it is gone."""
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out None
         if cycle is None or cycle.response_complete or self.scope["method"] in ("GET", "HEAD") or cycle.more_body:
             return False
@@ -70,7 +70,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what h11 cannot read, in the words of every other refusal."""
+        """Refuse a request that h11 cannot parse with a problem, as all refusals."""
         status, headers, body = refused(MalformedRequest("The request is not HTTP/1.1."), self._refusals)
         sent = headers_of(Response(status, headers, body), http_date(self._clock.now_ms() // 1000))
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out None
@@ -85,12 +85,12 @@ class BoundedProtocol(H11Protocol):
             ):
                 self.transport.write(self.conn.send(event) or b"")
         if cycle is not None:
-            cycle.disconnected = True  # it was its body: whatever it answers is too late
+            cycle.disconnected = True  # the fault is in its body: its answer would be too late
             cycle.message_event.set()
         self.transport.close()
 
     def _wait(self, what: str, timeout_s: float) -> None:
-        """The time runs from the first moment that this was waited for."""
+        """Start the timer, unless it runs for the same `what` already."""
         if self._timer is None or self._waits_for != what:
             self._stop_waiting()
             self._waits_for = what

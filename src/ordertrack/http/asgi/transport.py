@@ -19,7 +19,7 @@ from ordertrack.http.endpoints.outcome import OUTCOMES
 from ordertrack.http.endpoints.poll_responses import PollAnswers
 from ordertrack.http.policy.loop_throttle import PollThrottle, ThrottleTable
 from ordertrack.http.wire.errors import BodyTooLarge, HeadTooLarge, InvalidJson
-from ordertrack.http.wire.message import MAX_HEAD_BYTES, Headers, Request, body_length, encoded, parse_target
+from ordertrack.http.wire.message import MAX_HEAD_BYTES, Headers, Request, body_length, parse_target, percent_encode
 from ordertrack.http.wire.responses import CLOSE, HeaderPairs, Response, headers_of, http_date, with_headers
 
 log = structlog.get_logger("ordertrack.http")
@@ -110,7 +110,7 @@ class AsgiApp:
             log.debug("client gone while it was answered", error=str(error))
             return
         if committed_at_s is not None:
-            self._tracking.statistics.woke(self.clock.monotonic_s() - committed_at_s)
+            self._tracking.statistics.record_wake_latency(self.clock.monotonic_s() - committed_at_s)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -172,7 +172,7 @@ def _request(scope: Scope) -> Request:
 
     Raises: MalformedRequest, HeadTooLarge, UnsupportedTransferCoding.
     """
-    raw_path: bytes = scope.get("raw_path") or encoded(scope["path"]).encode()
+    raw_path: bytes = scope.get("raw_path") or percent_encode(scope["path"]).encode()
     query: bytes = scope["query_string"]
     target = raw_path + b"?" + query if query else raw_path
     line = len(scope["method"]) + len(target) + len(b"  HTTP/1.1\r\n\r\n")

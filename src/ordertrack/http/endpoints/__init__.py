@@ -1,1 +1,1 @@
-"""Endpoints: the answers to requests, written once for every transport. Values in, values out."""
+"""Answers to requests, written once and free of transport: values in, values out."""

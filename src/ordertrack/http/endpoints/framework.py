@@ -12,9 +12,8 @@ from litestar import Litestar
 
 from ordertrack.http.policy.admission import CALLER, Caller
 from ordertrack.http.policy.security_headers import SECURE, SECURE_PAGE
-from ordertrack.http.routes.error_handlers import WHICH_METHODS
 from ordertrack.http.wire.errors import NoSuchPage
-from ordertrack.http.wire.message import CONTENT_LENGTH, Request, decoded
+from ordertrack.http.wire.message import CONTENT_LENGTH, WHICH_METHODS, Request, percent_decode
 from ordertrack.http.wire.responses import Response
 
 
@@ -42,7 +41,7 @@ class FrameworkEndpoint:
             "scheme": "http",
             "method": method,
             "root_path": "",
-            "path": decoded(path),
+            "path": percent_decode(path),
             "raw_path": path.encode(),
             "query_string": request.query_string,
             "headers": list(request.headers.items()),

@@ -13,7 +13,7 @@ log = structlog.get_logger("ordertrack.http")
 
 
 def incident(method: str, path: str, error: Exception) -> InternalError:
-    """Log a bug under a new incident id. The token that the path may have is not logged."""
-    number = secrets.token_hex(6)
-    log.error("internal error", incident=number, method=method, path=without_token(path), exc_info=error)
-    return InternalError(number)
+    """Log a bug under a new incident id, without the token that its path may have."""
+    incident_id = secrets.token_hex(6)
+    log.error("internal error", incident=incident_id, method=method, path=without_token(path), exc_info=error)
+    return InternalError(incident_id)

@@ -51,7 +51,7 @@ class Dispatcher:
         self._responder.send_answer(connection, answer)
         now_s = self._clock.monotonic_s()
         if committed_at_s is not None:
-            self._tracking.statistics.woke(now_s - committed_at_s)
+            self._tracking.statistics.record_wake_latency(now_s - committed_at_s)
         if connection.stage is Stage.IDLE and not connection.data and not connection.has_ended:  # as nearly always
             self._connections.expect_request(connection, now_s)
         else:

@@ -1,1 +1,1 @@
-"""`/metrics`: `declarations` is the table, `exposition` writes it in Prometheus' words."""
+"""`/metrics`: `declarations` is the table of metrics, `exposition` writes it for Prometheus."""

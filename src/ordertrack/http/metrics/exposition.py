@@ -1,7 +1,7 @@
-"""The table of metrics as a scrape reads it. The only module that imports prometheus-client.
+"""Write the table of metrics for a scrape. The only module that imports prometheus-client.
 
-Nothing is kept between scrapes: numbers are counted elsewhere, as plain ints, and become samples here. The format is
-negotiated here too: prometheus-client and Litestar's `Accept` do not follow RFC 9110 in weights of 0 and in precedence.
+Nothing is kept between scrapes: the statistics are plain numbers, and become samples here. The format is negotiated
+here too: prometheus-client and Litestar's `Accept` do not follow RFC 9110 in weights of 0 and in precedence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from ordertrack.http.metrics import declarations
-from ordertrack.http.metrics.declarations import METRICS, Kind
+from ordertrack.http.metrics.declarations import METRICS, MetricKind
 from ordertrack.http.wire import names
 from ordertrack.service.monitoring.monitor import Figures
 from ordertrack.service.monitoring.statistics import Histogram
@@ -39,17 +39,16 @@ def scrape(figures: Figures, accept: str) -> tuple[bytes, str]:
 
 
 def _prefers_openmetrics(accept: str) -> bool:
-    """Compare the weights of the two formats. At equal weights OpenMetrics has to be named; where neither is
-    acceptable the text format is sent, as RFC 9110 (12.5.1) allows."""
+    """Compare the weights of the two formats. At equal weights OpenMetrics must be named. When neither is acceptable
+    the text format is sent, as RFC 9110 (12.5.1) allows."""
     weights = _weights(accept)
     openmetrics_weight, text_weight = _weight_of(OPENMETRICS, weights), _weight_of(names.TEXT, weights)
     return openmetrics_weight > text_weight or (openmetrics_weight == text_weight > 0 and OPENMETRICS in weights)
 
 
 def _weights(accept: str) -> dict[str, float]:
-    """Parse `Accept` into the weight of each media range, the highest of a repeated one. A parameter other than the
-    weight says which version is asked for, and there is one of each format. A range with a malformed weight is left
-    out."""
+    """Parse `Accept` into the weight of each media range, the highest of a repeated one. Versions are ignored, since
+    each format has one. A range with a malformed weight is left out."""
     weights: dict[str, float] = {}
     for element in accept.lower().split(","):
         media_range, *parameters = (part.strip() for part in element.split(";"))
@@ -60,7 +59,7 @@ def _weights(accept: str) -> dict[str, float]:
 
 
 def _weight_of(media_type: str, weights: Mapping[str, float]) -> float:
-    """Return the weight of the most specific range that a media type fits; 0 when it fits none."""
+    """Return the weight of the most specific range that has the media type; 0 when none has."""
     ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
     return next((weights[media_range] for media_range in ranges if media_range in weights), 0.0)
 
@@ -82,7 +81,7 @@ def _family(metric: declarations.Metric, value: declarations.Value) -> Metric:
         limits = [*(str(float(bound)) for bound in value.bounds), "+Inf"]
         buckets = list(zip(limits, accumulate(value.counts), strict=True))
         return HistogramMetricFamily(metric.name, metric.help, buckets, value.sum, unit=metric.unit)
-    family_type = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    family_type = CounterMetricFamily if metric.kind is MetricKind.COUNTER else GaugeMetricFamily
     labels = [metric.label] if metric.label else []
     family = family_type(metric.name, metric.help, labels=labels, unit=metric.unit)
     for label_value, number in value.items() if isinstance(value, Mapping) else [("", value)]:

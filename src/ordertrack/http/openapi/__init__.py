@@ -1,1 +1,1 @@
-"""The API described: `operations` is the table, `document` makes /openapi.json of it."""
+"""The OpenAPI document: `shared` has the types and common parts of descriptions, `document` assembles them."""

@@ -1,22 +1,20 @@
 """`/openapi.json`: every endpoint with its parameters, bodies, examples and errors (OpenAPI 3.1).
 
-Schemas come from the types that read and write the wire, errors from the table of problems, examples from running the
-core: what can drift is only the table of operations, and a test holds it against the routes. Other tests generate
+Schemas are made from the structs of `wire`, errors from the table of problems, examples by running the core. Only the
+descriptions beside the handlers can differ from the code: a test compares them with the routes. Other tests generate
 clients from the document and run them against a server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
-from litestar import Response, Router, get
 from msgspec import UNSET
 
 from ordertrack.core import errors as core
 from ordertrack.http.openapi.error_examples import EXAMPLES
-from ordertrack.http.openapi.operations import OPERATIONS
-from ordertrack.http.openapi.parts import TAGS, Access, Json, Operation
+from ordertrack.http.openapi.shared import TAGS, Access, Json, Operation
 from ordertrack.http.wire import errors as http
 from ordertrack.http.wire import names
 from ordertrack.http.wire.patterns import in_schema
@@ -26,12 +24,12 @@ from ordertrack.http.wire.problems import KINDS, problem
 _SCHEMAS = "#/components/schemas/"
 
 
-def openapi_document(version: str) -> Json:
+def openapi_document(version: str, operations: Sequence[Operation]) -> Json:
     """Return the whole document (OpenAPI 3.1)."""
-    bodies = _schemas({op.body for op in OPERATIONS if op.body})
-    answers = _schemas({op.answer for op in OPERATIONS if op.answer} | {Problem})
+    bodies = _schemas({op.body for op in operations if op.body})
+    answers = _schemas({op.answer for op in operations if op.answer} | {Problem})
     paths: Json = {}
-    for operation in OPERATIONS:
+    for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
     return {
         "openapi": "3.1.0",
@@ -40,7 +38,7 @@ def openapi_document(version: str) -> Json:
             "version": version,
             "description": "Live order tracking over plain HTTP. A poll is held until the order changes.",
         },
-        "servers": [{"url": "/", "description": "The server that this document comes from."}],
+        "servers": [{"url": "/", "description": "The server of this document."}],
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
         "components": {
@@ -50,7 +48,7 @@ def openapi_document(version: str) -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "A JWT, or the token of a tracking link. Not asked for by a server without a key.",
+                    "description": "A JWT, or the token of a tracking link. Not needed on a server without keys.",
                 }
             },
         },
@@ -72,7 +70,7 @@ def _schemas(types: Iterable[type[msgspec.Struct]]) -> dict[str, Json]:
 
 
 def _optional(bodies: dict[str, Json]) -> dict[str, Json]:
-    """Say defaults in words: openapi-typescript makes a field with a `default` a required one."""
+    """Move defaults into descriptions: openapi-typescript makes a field with a `default` a required one."""
     for schema in bodies.values():
         for field in schema.get("properties", {}).values():
             default = field.pop("default", None)
@@ -84,7 +82,7 @@ def _optional(bodies: dict[str, Json]) -> dict[str, Json]:
 
 
 def _always_whole(answers: dict[str, Json]) -> dict[str, Json]:
-    """Require the fields that have a default: it is written too. Only UNSET, which is no default, is left out."""
+    """Require the fields with a default, which are always written. A field whose default is UNSET may be left out."""
     for schema in answers.values():
         if "properties" not in schema:
             continue
@@ -108,7 +106,7 @@ def _operation(operation: Operation) -> Json:
     }
     described["security"] = [{_BEARER: []}] if operation.access is Access.TOKEN else []
     if operation.not_modified:
-        described["responses"]["304"] = {"description": "Nothing new since the ETag you sent."}
+        described["responses"]["304"] = {"description": "Not modified since the ETag of the request."}
     if operation.body is not None:
         content: Json = {"schema": {"$ref": _SCHEMAS + operation.body.__name__}}
         content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
@@ -118,12 +116,12 @@ def _operation(operation: Operation) -> Json:
 
 def _success(operation: Operation) -> Json:
     if operation.answer is None:
-        return {"description": "Done.", "content": {names.TEXT: {"schema": {"type": "string"}}}}
+        return {"description": "Success.", "content": {names.TEXT: {"schema": {"type": "string"}}}}
     content: Json = {"schema": {"$ref": _SCHEMAS + operation.answer.__name__}}
     if operation.answer_example is not None:
         content["example"] = msgspec.json.decode(msgspec.json.encode(operation.answer_example))
     headers = {name: {"schema": {"type": "string"}} for name in operation.headers}
-    return {"description": "Done.", "headers": headers, "content": {names.JSON: content}}
+    return {"description": "Success.", "headers": headers, "content": {names.JSON: content}}
 
 
 def _failures(operation: Operation) -> Json:
@@ -146,16 +144,6 @@ def _failures(operation: Operation) -> Json:
 
 
 def error_example(error: type[core.OrdertrackError]) -> Json:
-    """Return the answer to an example of this error."""
+    """Return the body of an example of this error."""
     example: Json = msgspec.json.decode(problem(EXAMPLES[error]).body)
     return example
-
-
-def openapi_router(version: str) -> Router:
-    document = msgspec.json.encode(openapi_document(version))
-
-    @get("/openapi.json")
-    async def openapi() -> Response[bytes]:
-        return Response(document, media_type=names.JSON)
-
-    return Router("/", route_handlers=[openapi])

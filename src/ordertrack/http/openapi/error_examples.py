@@ -1,5 +1,5 @@
-"""One possible case of every error, for the reference page and `/openapi.json`. The core's own refusals come from
-running it: a message and the state beside it cannot contradict each other."""
+"""One example of every error, for the reference page and `/openapi.json`. Refusals of the core are made by running
+it, so that a message and the state beside it agree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ordertrack.core.order import Order
 from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, advance
 from ordertrack.core.principal import Action, Role
 from ordertrack.core.tracking_link import MAX_LINKS
-from ordertrack.http.openapi.parts import PREPARING, sample
+from ordertrack.http.openapi.shared import PREPARING, sample
 from ordertrack.http.wire import errors as http
 from ordertrack.http.wire.body_decoding import ALLOWED
 from ordertrack.http.wire.message import MAX_HEAD_BYTES
@@ -22,7 +22,7 @@ _UNDO_WINDOW_MS = 120_000
 
 
 def _refused(order: Order, change: Change, after_ms: int = 1_000) -> core.OrdertrackError:
-    """What the core says when `change` is tried `after_ms` after the order's last event."""
+    """Return the error of a `change` made `after_ms` after the order's last event."""
     try:
         advance(order, change, order.updated_at_ms + after_ms)
     except core.OrdertrackError as error:
@@ -39,7 +39,7 @@ _LONG = msgspec.structs.replace(PREPARING, version=MAX_EVENTS)
 _CASES: tuple[core.OrdertrackError, ...] = (
     core.InvalidInput("timeout", "seconds as a plain number, 0 or more, such as 30 or 2.5"),
     http.MalformedRequest("A header line ends in a bare LF; it must end in CRLF."),
-    http.InvalidJson("field names stand in double quotes (byte 1)"),
+    http.InvalidJson("field names need double quotes (byte 1)"),
     http.InvalidBody("status", f"must be {ALLOWED['status']}"),
     http.UnknownParameter("colour", ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")),
     _refused(sample(PROGRESSION[1:4]), _status(Status.CANCELLED)),
@@ -79,4 +79,4 @@ _CASES: tuple[core.OrdertrackError, ...] = (
     core.OutcomeUnknown(_RETRY_AFTER_S),
 )
 EXAMPLES: dict[type[core.OrdertrackError], core.OrdertrackError] = {type(case): case for case in _CASES}
-"""By class: one for each of `problems.KINDS`, which a test holds."""
+"""One for each class in `problems.KINDS`; a test checks it."""

@@ -1,1 +1,1 @@
-"""Rules that hold for every request on every transport, before an endpoint sees it."""
+"""Rules for every request on every transport, before an endpoint sees it."""

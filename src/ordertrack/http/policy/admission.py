@@ -1,15 +1,15 @@
-"""Decide who is asking and whether they may ask now, before anything else of a request is looked at.
+"""Admission: identify the caller of a request and take the request off a budget, before an endpoint sees it.
 
-Whose budget a request takes from:
+Budgets:
 
-1. A customer's, restaurant's, courier's or link's: the principal's own.
+1. Customers, restaurants, couriers and links each have their own.
 2. Services and administrators have none: they hold the platform's own keys.
-3. Without access control: the address's. Programs on this machine have none, so that the server can be tried out and
+3. Without access control each address has one. Loopback addresses have none, so that the server can be tried out and
    measured; a client of a trusted proxy has the address that the proxy gives.
 
-Failed attempts have a budget by address. When it is spent only further failures are refused, since a whole town may
-share an address. Far beyond it (`Budget.GUESSES`) tokens that are not known yet are no longer verified; a missing or an
-expired token is no guess.
+Failed attempts have a budget by address. When it is spent only further failures are refused, since many
+clients may share an address. When the larger budget `GUESSES` is spent, tokens that are not cached are no longer
+verified; a missing or an expired token is not a guess.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from ordertrack.service.links import Links, is_link_token
 
 MAX_TOKEN_BYTES = 8 * 1024
 _UNLIMITED = (Role.SERVICE, Role.ADMIN)
+CALLER = "caller"
+"""The key of the Caller in the ASGI scope of an admitted request."""
 _AUTHORIZATION = names.AUTHORIZATION.encode()
 
 
@@ -49,8 +51,8 @@ class Caller(NamedTuple):
 
 
 class Admission:
-    """`tokens` None: no access control, every principal is ANYONE or a link's. A budget that is not among the
-    `limiters` is boundless."""
+    """`tokens` None: no access control, every principal is ANYONE or a link's. A budget without a limiter has no
+    limit."""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class Admission:
         self._clock = clock
 
     def now(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller | None:
-        """Return who asks, without waiting for anything; None when that takes `later`. `link` is a token from the path.
+        """Return the caller at once; None when `later` has to find it. `link` is a token from the path.
 
         Raises: Unauthenticated, RateLimited.
         """
@@ -92,7 +94,10 @@ class Admission:
         return self._admitted(budget, principal, address)
 
     async def later(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller:
-        """Return who asks. Raises: Unauthenticated, RateLimited, TokensUnavailable, StoreUnavailable."""
+        """Return the caller, after verifying its token.
+
+        Raises: Unauthenticated, RateLimited, TokensUnavailable, StoreUnavailable.
+        """
         known = self.now(budget, headers, peer, link)
         if known is not None:
             return known
@@ -113,7 +118,10 @@ class Admission:
         return self._admitted(budget, principal, address)
 
     def _token(self, headers: Headers) -> str | None:
-        """Return the token that says who asks; without access control only a link's does. Raises: Unauthenticated."""
+        """Return the token of the request; without access control only a link's.
+
+        Raises: Unauthenticated.
+        """
         if self._tokens is not None:
             return bearer(headers)
         authorization = header(headers, names.AUTHORIZATION)
@@ -123,21 +131,21 @@ class Admission:
         return token if is_link_token(token) else None
 
     def charge(self, budget: Budget, principal: Principal, count: int, address: str = UNKNOWN) -> None:
-        """Charge `count` more to a request that was admitted, at most the whole budget. It delays the next requests of
-        the same budget and never refuses this one."""
-        limiter, key = self._limiters.get(budget), _budget_of(principal, address)
+        """Charge `count` more for an admitted request, at most the whole budget. This delays later requests of the
+        budget and never refuses this one."""
+        limiter, key = self._limiters.get(budget), _caller_budget_key(principal, address)
         if limiter is not None and key is not None:
             limiter.charge(key, self._clock.monotonic_s(), count)
 
     def _admitted(self, budget: Budget, principal: Principal, address: str) -> Caller:
         """Raises: RateLimited."""
-        key = _budget_of(principal, address)
+        key = _caller_budget_key(principal, address)
         if key is not None:
             self._take(budget, key)
         return Caller(principal, address)
 
     def _take(self, budget: Budget, key: str, also: Budget | None = None) -> None:
-        """Take one request off a budget. A refusal names the time after which `also` has room again as well.
+        """Take one request off a budget. The retry time of a refusal also covers the budget `also`.
 
         Raises: RateLimited.
         """
@@ -167,8 +175,8 @@ def _rate_limited(budget: Budget, quota: Quota, retry_after_s: float) -> RateLim
     )
 
 
-def _budget_of(principal: Principal, address: str) -> str | None:
-    """Return the key of the budget that a request takes from; None when it takes from none."""
+def _caller_budget_key(principal: Principal, address: str) -> str | None:
+    """Return the key of the caller's budget; None for a caller without one."""
     if principal.role in _UNLIMITED:
         return None
     if principal.role is Role.ANYONE:
@@ -177,7 +185,10 @@ def _budget_of(principal: Principal, address: str) -> str | None:
 
 
 def bearer(headers: Headers) -> str | None:
-    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1); None without one. Raises: Unauthenticated."""
+    """Return the token of `Authorization: Bearer` (RFC 6750, 2.1); None without the header.
+
+    Raises: Unauthenticated.
+    """
     value = header(headers, names.AUTHORIZATION)
     if value is None:
         return None
@@ -186,7 +197,3 @@ def bearer(headers: Headers) -> str | None:
     if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_BYTES or not token.isascii():
         raise Unauthenticated("malformed")
     return token
-
-
-CALLER = "caller"
-"""Where the scope of an admitted request has its Caller."""

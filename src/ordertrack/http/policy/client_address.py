@@ -1,7 +1,7 @@
-"""Where a request came from. Headers are believed only as far as trusted proxies have written them.
+"""The address of a client. `X-Forwarded-For` counts only as far as trusted proxies have written it.
 
-One header is read, `X-Forwarded-For`, which every common proxy appends to. `Forwarded` (RFC 7239) is not: a proxy that
-writes the one passes the other on as the client sent it, so believing both would let clients choose their address.
+`Forwarded` (RFC 7239) is not read: a proxy that writes one of the two passes the other on as the client sent it, so
+reading both would let clients choose their address.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNKNOWN = "unknown"
 """A peer without an address, such as a Unix socket's."""
 IPV6_PREFIX = 64
-"""What one household or data centre customer gets at least (RFC 6177): it counts as one client."""
+"""The least that a household or a data centre customer gets (RFC 6177): it counts as one client."""
 _WITH_PORT = re.compile(r"\[([^\[\]]*:[^\[\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}", re.ASCII)
 """`[2001:db8::1]:443`, `[2001:db8::1]` and `192.0.2.7:5678`. An IPv6 address without brackets has no port."""
 
 
 class Addresses:
-    """`trusted` are the proxies whose `X-Forwarded-For` counts: each appends the address it was asked from, so the
-    client's is the last one that no trusted proxy has."""
+    """`trusted` are the proxies whose `X-Forwarded-For` counts. Each appends the address of its peer: the client's
+    is the last one that no trusted proxy has."""
 
     def __init__(self, trusted: Sequence[Network]) -> None:
         self.trusted = trusted
 
     def client(self, peer: str | None, headers: Headers) -> str:
-        """Return the client's address: never longer than an address, whatever the headers hold."""
+        """Return the client's address; text in the headers that is not an address is never returned."""
         if not self.trusted:
             return (peer or UNKNOWN).removeprefix("::ffff:").partition("%")[0]
         address = _parsed(peer)
@@ -52,7 +52,7 @@ class Addresses:
 
 
 def budget_key(address: str) -> str:
-    """Return what all addresses that share a budget with this one have in common."""
+    """Return the key of the budget that this address shares with others of its network."""
     if ":" not in address:
         return address
     return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
@@ -60,12 +60,15 @@ def budget_key(address: str) -> str:
 
 @lru_cache(maxsize=1024)
 def is_this_machine(address: str) -> bool:
-    """Say whether a client's address is a loopback address, or that of a Unix socket."""
+    """Tell whether a client's address is a loopback address, or that of a Unix socket."""
     return address.startswith("127.") or address in ("::1", UNKNOWN)
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Parse comma-separated addresses and networks. Raises: ValueError, which names the wrong one."""
+    """Parse comma-separated addresses and networks.
+
+    Raises: ValueError, which names the wrong one.
+    """
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 

@@ -1,6 +1,6 @@
-"""Pages of other sites that may ask, in a browser (Fetch standard, 3.2 "CORS protocol"). Off unless origins are set.
+"""Cross-origin requests of web pages (Fetch standard, 3.2 "CORS protocol"). Refused unless origins are set.
 
-Cookies are not read, so `Access-Control-Allow-Credentials` is never sent: a page has to have a token to send.
+Cookies are not read, so `Access-Control-Allow-Credentials` is never sent: a page has to send a token.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ordertrack.http.wire.parameters import header
 from ordertrack.http.wire.responses import HeaderPairs
 
 PREFLIGHT_KEPT_S = 7_200
-"""What browsers keep the answer to a preflight for at most (Chromium's limit)."""
+"""The longest time that browsers cache the answer to a preflight (Chromium's limit)."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 SEC_FETCH_SITE = names.SEC_FETCH_SITE.encode()
 _METHODS = "GET, HEAD, POST, PUT, DELETE"
@@ -22,16 +22,9 @@ _REQUEST_HEADERS = ", ".join(
     (names.AUTHORIZATION, names.CONTENT_TYPE, names.IF_MATCH, names.IF_NONE_MATCH, names.IDEMPOTENCY_KEY, names.PREFER)
 )
 _ANSWER_HEADERS = ", ".join(
-    (
-        names.ETAG,
-        names.LOCATION,
-        names.PREFERENCE_APPLIED,
-        names.RATELIMIT,
-        names.RATELIMIT_POLICY,
-        names.RETRY_AFTER,
-    )
+    (names.ETAG, names.LOCATION, names.PREFERENCE_APPLIED, names.RATELIMIT, names.RATELIMIT_POLICY, names.RETRY_AFTER)
 )
-"""What a page may read of an answer besides what browsers show anyway."""
+"""Headers of an answer that a page may read besides those that browsers always allow."""
 
 
 class Cors:
@@ -39,14 +32,17 @@ class Cors:
         self.origins = origins
 
     def check_change(self, request_headers: Headers) -> None:
-        """A change must not come from a page of another site that may not ask: some can be made without a preflight
-        (Fetch Metadata, 2.3). Clients that are not browsers do not send the header. Raises: CrossSite."""
+        """Refuse changes from pages of other origins: some can be sent without a preflight (Fetch Metadata, 2.3).
+        Clients that are not browsers do not send `Sec-Fetch-Site`.
+
+        Raises: CrossSite.
+        """
         site = request_headers.get(SEC_FETCH_SITE)
         if site in (b"cross-site", b"same-site") and header(request_headers, names.ORIGIN) not in self.origins:
             raise CrossSite(header(request_headers, names.ORIGIN) or "")
 
     def headers(self, request_headers: Headers, *, preflight: bool) -> HeaderPairs:
-        """Return what to add to an answer; nothing for an origin that may not ask, which its browser takes for a no."""
+        """Return the headers to add to an answer. Without them a browser hides the answer from the page."""
         if not self.origins:
             return ()
         vary = (names.VARY.encode(), names.ORIGIN.encode())
@@ -64,9 +60,12 @@ class Cors:
 
 
 def parse_origins(text: str) -> frozenset[str]:
-    """Parse comma-separated origins. Raises: ValueError, which names the wrong one."""
+    """Parse comma-separated origins.
+
+    Raises: ValueError, which names the wrong one.
+    """
     origins = [part.strip() for part in text.split(",") if part.strip()]
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"{origin!r} is no origin such as https://shop.example")
+            raise ValueError(f"{origin!r} is not an origin such as https://shop.example")
     return frozenset(origins)

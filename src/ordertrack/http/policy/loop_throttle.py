@@ -1,8 +1,8 @@
-"""Slows tight loops: a client that is answered at once for the same position again and again.
+"""Slow down clients that poll in a tight loop: answered at once for the same position again and again.
 
-Such a client has a mistake: it sends back a time that it has cut off, does not stop at the end of an order, or takes a
-refusal for an answer. It gets one answer a second. The pause comes before anything of the request is decided, so the
-answer is true when it is sent. `timeout=0` asks for the answer now and is never slowed.
+Such a client has a bug: it truncates the time it sends back, does not stop at the end of an order, or ignores errors.
+It gets one answer a second. The pause comes before the request is decided, so the answer is current when it is sent.
+`timeout=0` asks for an immediate answer and is never slowed.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from ordertrack.http.wire.parameters import parse_poll
 
 WINDOW_S = 1.0
 FREE_ANSWERS = 2
-"""Answers to the same question within a window that are not slowed: a client may well ask once more."""
+"""Answers for the same key within a window that are not slowed: a client may repeat a poll once."""
 PAUSE_S = 1.0
 MAX_THROTTLES = 10_000
 
 
 def path_key(path: str) -> int:
-    """Return what two requests for the same path have in common. A hash: a path may hold the token of a link."""
+    """Return the key of requests for a path. A hash, since a path may have the token of a link."""
     return hash(path)
 
 
 def position_key(path: str, poll: PollRequest) -> int | None:
-    """Return what two polls of a path for the same news have in common; None for one that is never slowed."""
+    """Return the key of polls of a path with the same position; None for a poll that is never slowed."""
     if poll.timeout_s == 0 or not poll.has_position:
         return None
     return hash((path, poll.cursor, poll.etag, poll.last_update_ms))
 
 
 class PollThrottle:
-    """The latest answers that one connection got at once."""
+    """Count the latest answers that one connection got at once."""
 
     __slots__ = ("_answered_at_s", "_count", "_key", "_slowed")
 
@@ -67,12 +67,12 @@ def pause_s(throttle: PollThrottle | None, request: Request, now_s: float) -> fl
     try:
         key = position_key(request.path, parse_poll(request.query_string, request.headers))
     except OrdertrackError:
-        return 0.0  # its refusal is recorded under its path
+        return 0.0  # the refusal is recorded under the path
     return 0.0 if key is None else throttle.pause_s(key, now_s)
 
 
 class ThrottleTable:
-    """The throttles of the latest MAX_THROTTLES connections, for transports that keep nothing of their own."""
+    """The throttles of the latest MAX_THROTTLES connections, for transports that have no object per connection."""
 
     def __init__(self) -> None:
         self._throttles: OrderedDict[Hashable, PollThrottle] = OrderedDict()

@@ -1,4 +1,4 @@
-"""Headers that tell a browser how little it may do with an answer (OWASP secure headers)."""
+"""Headers that restrict what browsers do with a response (OWASP secure headers)."""
 
 from __future__ import annotations
 

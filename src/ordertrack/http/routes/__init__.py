@@ -1,1 +1,1 @@
-"""Routes by noun. Each handler reads the request, asks a use case and words the answer; it decides nothing."""
+"""Litestar handlers by noun, with their descriptions. A handler parses a request, calls a use case, returns a view."""

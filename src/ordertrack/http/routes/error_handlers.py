@@ -1,4 +1,4 @@
-"""What a handler or the framework raised, as an answer: Litestar's exception handlers."""
+"""Litestar's exception handlers: errors of handlers and of the framework as responses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from ordertrack.http.endpoints.incidents import incident
 from ordertrack.http.routes.request import AnyRequest
 from ordertrack.http.wire import names
 from ordertrack.http.wire.errors import InvalidJson, MethodNotAllowed, NoSuchPage
+from ordertrack.http.wire.message import WHICH_METHODS
 from ordertrack.http.wire.problems import refusal
-
-WHICH_METHODS = "WHICH"
-"""Stands for OPTIONS within the application: no route has it, so the router itself says which methods a path has.
-(Litestar's own answer to OPTIONS names only the first of two handlers of a path.)"""
 
 
 class Failures:
@@ -32,7 +29,7 @@ class Failures:
         return Response(body, status_code=status, headers=headers, media_type=headers[names.CONTENT_TYPE])
 
     def _framework(self, request: AnyRequest, error: HTTPException) -> Response[bytes]:
-        """What the framework refused before a handler of ours saw it."""
+        """Answer a request that the framework refused before a handler."""
         if isinstance(error, NotFoundException):
             return self._known(request, NoSuchPage(request.url.path))
         if isinstance(error, MethodNotAllowedException):
@@ -49,6 +46,6 @@ class Failures:
 
 
 def _allowed(error: MethodNotAllowedException) -> tuple[str, ...]:
-    """HEAD is wherever GET is: this application answers it, not the router."""
+    """Return the allowed methods. HEAD is added to GET: this application answers it, not the router."""
     methods = set(filter(None, (error.headers or {}).get(names.ALLOW, "").split(", ")))
     return tuple(sorted(methods | {"HEAD"} if "GET" in methods else methods))

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
+from ordertrack.core import errors as core
 from ordertrack.core.cursor import MAX_INT64, Cursor
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
+from ordertrack.http.openapi import shared
+from ordertrack.http.openapi.shared import Operation, parameter
 from ordertrack.http.routes.request import AnyRequest, caller_of, idempotency, known_query, read_json
 from ordertrack.http.wire import bodies, names, order_views
+from ordertrack.http.wire import errors as http
 from ordertrack.http.wire.body_decoding import decode
 from ordertrack.http.wire.etag import names_version, version_headers
 from ordertrack.http.wire.parameters import single
@@ -25,35 +30,145 @@ DEFAULT_PAGE, MAX_PAGE = 50, 100
 _FILTERS = ("customer_id", "restaurant_id", "courier_id", "status", "limit", "cursor")
 _PAGE_CURSOR = re.compile(r"o([1-9][0-9]{0,18})", re.ASCII)
 
+_LIST_PARAMETERS = (
+    *(
+        parameter(f"{party}_id", {"type": "string"}, f"Orders of this {party}.")
+        for party in ("customer", "restaurant", "courier")
+    ),
+    parameter("status", {"type": "array", "items": {"enum": list(Status)}}, "One of these; may be repeated."),
+    parameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}, "The most orders of a page."),
+    parameter("cursor", {"type": "string"}, "The `next_cursor` of the previous page."),
+)
+_IDEMPOTENCY_KEY = parameter(
+    "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255}, "Makes a retry safe.", "header"
+)
+_CREATE_ERRORS = (http.UnknownParameter, core.ReferenceTaken, core.IdempotencyKeyReused)
+_READ_LOG_ERRORS = (core.InvalidInput, http.UnknownParameter, core.OrderNotFound, core.StoreUnavailable)
+_EXAMPLE = order_views.order_view(shared.PREPARING)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "Orders",
+        "post",
+        names.ORDERS,
+        "createOrder",
+        "Create an order",
+        "It starts as `confirmed`. With an `Idempotency-Key`, a repeated request gets the same answer for 24 hours.",
+        order_views.OrderAnswer,
+        status=201,
+        answer_example=order_views.OrderAnswer(data=order_views.order_view(shared.CONFIRMED)),
+        body=bodies.CreateOrderBody,
+        examples={
+            "small": {"customer_id": "1", "restaurant_id": "1"},
+            "full": {
+                "customer_id": 1,
+                "restaurant_id": "1",
+                "reference": "A-1042",
+                "items": [{"name": "Margherita", "quantity": 2, "price": 9.5}, "Lemonade"],
+                "total": 22.0,
+                "currency": "EUR",
+                "address": "12 Mill Lane",
+                "note": "Ring twice",
+            },
+        },
+        parameters=(_IDEMPOTENCY_KEY,),
+        headers=("ETag", "Location"),
+        errors=(*shared.BODY_ERRORS, *_CREATE_ERRORS, *shared.WRITE_ERRORS),
+    ),
+    Operation(
+        "Orders",
+        "get",
+        names.ORDERS,
+        "listOrders",
+        "List orders, newest first",
+        "Unknown filters are refused. Follow `next_cursor` until it is null.",
+        order_views.OrdersAnswer,
+        answer_example=order_views.OrdersAnswer(data=order_views.OrdersView([_EXAMPLE], None)),
+        parameters=_LIST_PARAMETERS,
+        errors=(core.InvalidInput, http.UnknownParameter, core.StoreUnavailable),
+    ),
+    Operation(
+        "Orders",
+        "get",
+        shared.ORDER_PATH,
+        "getOrder",
+        "Read an order",
+        "Never held.",
+        order_views.OrderAnswer,
+        answer_example=order_views.OrderAnswer(data=_EXAMPLE),
+        parameters=(shared.ORDER_ID, shared.IF_NONE_MATCH),
+        headers=("ETag",),
+        errors=(core.OrderNotFound, core.StoreUnavailable),
+        not_modified=True,
+    ),
+    Operation(
+        "Orders",
+        "get",
+        f"{shared.ORDER_PATH}/events",
+        "listEvents",
+        "Read an order's log",
+        "Every event after a version, oldest first. Never held.",
+        order_views.EventsAnswer,
+        answer_example=order_views.EventsAnswer(
+            data=order_views.EventsView(101, 2, f"{shared.EPOCH}.2", _EXAMPLE.timeline)
+        ),
+        parameters=(
+            shared.ORDER_ID,
+            parameter("after", {"type": "integer", "minimum": 0, "default": 0}, "The version you have."),
+        ),
+        errors=_READ_LOG_ERRORS,
+    ),
+    Operation(
+        "Orders",
+        "get",
+        f"{shared.ORDER_PATH}/audit",
+        "auditOrder",
+        "Read an order's audit log",
+        "The log with the address that each change came from. For administrators.",
+        order_views.AuditAnswer,
+        answer_example=order_views.AuditAnswer(
+            data=order_views.AuditView(
+                101,
+                [
+                    order_views.audit_entry(msgspec.structs.replace(e, origin="198.51.100.7"))
+                    for e in shared.PREPARING.timeline
+                ],
+            )
+        ),
+        parameters=(shared.ORDER_ID,),
+        errors=_READ_LOG_ERRORS,
+    ),
+)
+
 
 def orders_router(orders: Orders) -> Router:
     @post(names.ORDERS, status_code=201)
-    async def create(request: AnyRequest) -> Response[order_views.OrderAnswer]:
+    async def create_order(request: AnyRequest) -> Response[order_views.OrderAnswer]:
         known_query(request)
         body = await read_json(request)
         by, origin = caller_of(request)
         new = decode(bodies.CreateOrderBody, body).new_order(by, origin)
         created = await orders.create(new, by, idempotency(request, body, by))
         location = f"{names.ORDERS}/{created.order.id}"
-        return _order(created.order, status=201, headers={names.LOCATION: location})
+        return _order_response(created.order, status=201, headers={names.LOCATION: location})
 
     @get(names.ORDERS)
-    async def some(request: AnyRequest) -> Response[order_views.OrdersAnswer]:
-        wanted = _order_filter(known_query(request, *_FILTERS))
-        page, more = await orders.some(wanted, caller_of(request).principal)
+    async def list_orders(request: AnyRequest) -> Response[order_views.OrdersAnswer]:
+        filter_ = _order_filter(known_query(request, *_FILTERS))
+        page, more = await orders.some(filter_, caller_of(request).principal)
         next_cursor = f"o{page[-1].id}" if more else None
         view = order_views.OrdersView([order_views.order_view(order) for order in page], next_cursor)
-        return _fresh(order_views.OrdersAnswer(data=view))
+        return _uncached(order_views.OrdersAnswer(data=view))
 
     @get(f"{names.ORDERS}/{{order_id:str}}")
-    async def one(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.OrderAnswer | None]:
+    async def get_order(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.OrderAnswer | None]:
         order = await orders.one(parse_order_id(order_id), caller_of(request).principal)
         if names_version(request.headers.get(names.IF_NONE_MATCH), Cursor(orders.epoch, order.version)):
             return Response(None, status_code=304, headers=version_headers(orders.epoch, order))
-        return _order(order)  # type: ignore[return-value]
+        return _order_response(order)  # type: ignore[return-value]
 
     @get(f"{names.ORDERS}/{{order_id:str}}/events")
-    async def events(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.EventsAnswer]:
+    async def list_events(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.EventsAnswer]:
         after = _number(known_query(request, "after"), "after", default=0, least=0, most=MAX_INT64)
         order = await orders.one(parse_order_id(order_id), caller_of(request).principal)
         view = order_views.EventsView(
@@ -62,30 +177,30 @@ def orders_router(orders: Orders) -> Router:
             cursor=order_views.cursor_of(orders.epoch, order),
             events=[order_views.event_view(event) for event in order.events_after(after)],
         )
-        return _fresh(order_views.EventsAnswer(data=view))
+        return _uncached(order_views.EventsAnswer(data=view))
 
     @get(f"{names.ORDERS}/{{order_id:str}}/audit")
-    async def audit(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.AuditAnswer]:
+    async def audit_order(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.AuditAnswer]:
         known_query(request)
         order = await orders.audit(parse_order_id(order_id), caller_of(request).principal)
         entries = [order_views.audit_entry(event) for event in order.timeline]
-        return _fresh(order_views.AuditAnswer(data=order_views.AuditView(order.id, entries)))
+        return _uncached(order_views.AuditAnswer(data=order_views.AuditView(order.id, entries)))
 
-    def _order(
+    def _order_response(
         order: Order, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> Response[order_views.OrderAnswer]:
         answer = order_views.OrderAnswer(data=order_views.order_view(order))
         return Response(answer, status_code=status, headers={**version_headers(orders.epoch, order), **(headers or {})})
 
-    return Router("/", route_handlers=[create, some, one, events, audit])
+    return Router("/", route_handlers=[create_order, list_orders, get_order, list_events, audit_order])
 
 
-def _fresh(answer: order_views.OrdersAnswer | order_views.EventsAnswer | order_views.AuditAnswer) -> Response:  # type: ignore[type-arg]
+def _uncached(answer: order_views.OrdersAnswer | order_views.EventsAnswer | order_views.AuditAnswer) -> Response:  # type: ignore[type-arg]
     return Response(answer, headers={names.CACHE_CONTROL: names.NO_STORE})
 
 
 def _order_filter(query: Mapping[str, list[str]]) -> OrderFilter:
-    """Raises InvalidInput."""
+    """Raises: InvalidInput."""
     cursor = single(query, "cursor")
     page = _PAGE_CURSOR.fullmatch(cursor) if cursor else None
     if cursor and page is None:
@@ -105,7 +220,7 @@ def _order_filter(query: Mapping[str, list[str]]) -> OrderFilter:
 
 
 def _number(query: Mapping[str, list[str]], name: str, *, default: int, least: int, most: int) -> int:
-    """Raises InvalidInput."""
+    """Raises: InvalidInput."""
     text = single(query, name)
     if text is None:
         return default

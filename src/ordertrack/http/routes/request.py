@@ -1,4 +1,4 @@
-"""What a handler needs of a request beyond its path."""
+"""The caller, query, body and idempotency key of a request, for handlers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ordertrack.core.errors import InvalidInput
 from ordertrack.core.principal import Principal, Role
 from ordertrack.http.policy.admission import CALLER, Caller
 from ordertrack.http.wire import names
-from ordertrack.http.wire.bodies import Body
+from ordertrack.http.wire.bodies import RequestBody
 from ordertrack.http.wire.body_decoding import check_json, decode
 from ordertrack.http.wire.parameters import check_query
 from ordertrack.ports.commits import Idempotency
@@ -19,22 +19,24 @@ from ordertrack.ports.commits import Idempotency
 MAX_IDEMPOTENCY_KEY = 255
 
 AnyRequest = Request[Any, Any, Any]
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=RequestBody)
 
 
 def caller_of(request: AnyRequest) -> Caller:
-    """Who is asking."""
     caller: Caller = request.scope[CALLER]  # type: ignore[literal-required]
     return caller
 
 
 def known_query(request: AnyRequest, *allowed: str) -> dict[str, list[str]]:
-    """Raises UnknownParameter, InvalidInput."""
+    """Raises: UnknownParameter, InvalidInput."""
     return check_query(request.scope["query_string"], *allowed)
 
 
 async def read_json(request: AnyRequest) -> bytes:
-    """Return a body that says it is JSON. Raises: UnsupportedMediaType."""
+    """Return the body of a request with a JSON content type.
+
+    Raises: UnsupportedMediaType.
+    """
     check_json(request.headers.get(names.CONTENT_TYPE))
     return await request.body()
 
@@ -45,7 +47,10 @@ async def read_body(request: AnyRequest, type_: type[B]) -> B:
 
 
 def idempotency(request: AnyRequest, body: bytes, by: Principal) -> Idempotency | None:
-    """What the `Idempotency-Key` header asks for. A key is its sender's own. Raises InvalidInput."""
+    """Return the value of `Idempotency-Key`. Each caller has its own keys; without access control all share them.
+
+    Raises: InvalidInput.
+    """
     key = request.headers.get(names.IDEMPOTENCY_KEY)
     if key is None:
         return None

@@ -1,19 +1,65 @@
-"""For operators: figures, health, readiness."""
+"""Statistics, metrics, health and readiness, for operators."""
 
 from __future__ import annotations
 
 from litestar import Response, Router, get
 
+from ordertrack.core import errors as core
 from ordertrack.core.access import check_action
 from ordertrack.core.principal import Action
 from ordertrack.http.metrics.exposition import scrape
+from ordertrack.http.openapi.shared import Access, Operation
 from ordertrack.http.routes.request import AnyRequest, caller_of
+from ordertrack.http.wire import errors as http
 from ordertrack.http.wire import names, stats_view
 from ordertrack.http.wire.errors import NotReady
 from ordertrack.service.monitoring.monitor import Monitor
 from ordertrack.service.simulation import Simulator
 
 READY_RETRY_AFTER_S = 5
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "System",
+        "get",
+        f"{names.ORDERS}/system/stats",
+        "systemStats",
+        "Read the statistics of this node",
+        "Held polls, wake-up latency, orders by status. PROTOCOL.md section 6.",
+        stats_view.StatsAnswer,
+        errors=(core.StoreUnavailable,),
+    ),
+    Operation(
+        "System",
+        "get",
+        "/metrics",
+        "metrics",
+        "Read the metrics of this node",
+        "Prometheus text format; OpenMetrics when `Accept` asks for it. docs/reference/metrics.md lists all metrics.",
+        None,
+    ),
+    Operation(
+        "System",
+        "get",
+        "/healthz",
+        "healthz",
+        "Check that the process is alive",
+        "200 while the process answers.",
+        stats_view.HealthAnswer,
+        access=Access.PUBLIC,
+    ),
+    Operation(
+        "System",
+        "get",
+        "/readyz",
+        "readyz",
+        "Check that this node takes new work",
+        "503 with the reason when it does not.",
+        stats_view.HealthAnswer,
+        errors=(http.NotReady,),
+        access=Access.PUBLIC,
+    ),
+)
 
 
 def system_router(monitor: Monitor, simulator: Simulator) -> Router:

@@ -1,1 +1,1 @@
-"""JSON bodies: `requests` and `decoding` read them, the `*answers` write them. Its keys are the fields of structs."""
+"""Bytes, headers and JSON to values and back: no framework, no I/O. JSON keys are the fields of structs."""

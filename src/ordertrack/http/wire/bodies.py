@@ -1,7 +1,7 @@
-"""Request bodies: strict, typed, and turned into values of the core.
+"""Request bodies, and the values of the core that they become.
 
-Every field is checked here for its type, size and alphabet. Unknown fields are refused, so that a misspelt one is not
-silently without effect.
+Type, size and characters of every field are checked here. Unknown fields are refused, since a misspelt one would have
+no effect.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ MAX_BULK_UPDATES = 1_000
 MAX_ITEMS, MAX_QUANTITY, MAX_MONEY = 100, 1_000, 10**9
 MAX_ID, MAX_LINE, MAX_NOTE, MAX_ADDRESS, MAX_REASON = 64, 200, 1_000, 500, 500
 
-
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID, pattern=whole(LINE))]
 _IntId = Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64)]
 PartyId = Annotated[
@@ -46,19 +45,19 @@ _Time = Annotated[
     str,
     Meta(
         max_length=64,
-        description="ISO 8601; without a zone it is UTC. When it really happened, if that was earlier.",
+        description="ISO 8601; without a zone it is UTC. The time of the event, if it is before the request.",
         examples=["2026-11-22T10:15:30.123Z"],
     ),
 ]
 _Seconds = Annotated[float, Meta(ge=0, le=MAX_TIMING_S)]
 
 
-class Body(Struct, forbid_unknown_fields=True):
+class RequestBody(Struct, forbid_unknown_fields=True):
     """Base of all request bodies."""
 
 
-class ItemBody(Body):
-    """One line of what was ordered."""
+class ItemBody(RequestBody):
+    """One line of an order."""
 
     name: _Line
     quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY)] = 1
@@ -66,8 +65,8 @@ class ItemBody(Body):
     note: _Note | None = None
 
 
-class CreateOrderBody(Body):
-    """A new order, as the shop hands it over. It starts as `confirmed`."""
+class CreateOrderBody(RequestBody):
+    """A new order. It starts as `confirmed`."""
 
     customer_id: PartyId
     restaurant_id: PartyId
@@ -95,7 +94,7 @@ class CreateOrderBody(Body):
         )
 
 
-class StatusBody(Body):
+class StatusBody(RequestBody):
     """A change of status. With `undo` it goes back to an earlier one."""
 
     status: Status
@@ -105,14 +104,12 @@ class StatusBody(Body):
     undo: bool = False
 
     def change(
-        self,
-        order_id: int,
-        by: Principal,
-        origin: str,
-        undo_window_ms: int,
-        if_match: frozenset[int] | None = None,
+        self, order_id: int, by: Principal, origin: str, undo_window_ms: int, if_match: frozenset[int] | None = None
     ) -> ChangeStatus:
-        """`undo_window_ms` is the setting. Raises InvalidInput for an `occurred_at` that is no time."""
+        """`undo_window_ms` is the setting.
+
+        Raises: InvalidInput for an `occurred_at` that is not a time.
+        """
         return ChangeStatus(
             order_id=order_id,
             to=self.status,
@@ -134,13 +131,13 @@ class OrderStatusBody(StatusBody, kw_only=True):
     order_id: Annotated[int, Meta(ge=1, le=MAX_INT64)]
 
 
-class BulkStatusBody(Body):
-    """Up to 1,000 changes, made in order and kept with one durable commit; each succeeds or fails for itself."""
+class BulkStatusBody(RequestBody):
+    """Up to 1,000 changes, made in order in one durable commit; each one succeeds or fails independently."""
 
     updates: Annotated[list[OrderStatusBody], Meta(min_length=1, max_length=MAX_BULK_UPDATES)]
 
     def changes(self, by: Principal, origin: str, undo_window_ms: int) -> list[ChangeStatus]:
-        """Raises InvalidInput, which names the update."""
+        """Raises: InvalidInput, which names the update."""
         changes = []
         for index, update in enumerate(self.updates):
             try:
@@ -150,24 +147,19 @@ class BulkStatusBody(Body):
         return changes
 
 
-class CourierBody(Body):
-    """Who brings it. Replaces the courier there was; the status stays."""
+class CourierBody(RequestBody):
+    """A courier for the order, in place of the one it has. The status stays."""
 
     courier_id: PartyId
 
     def change(self, order_id: int, by: Principal, origin: str, if_match: frozenset[int] | None) -> AssignCourier:
         return AssignCourier(
-            order_id=order_id,
-            courier_id=str(self.courier_id),
-            actor=by.actor,
-            if_match=if_match,
-            by=by,
-            origin=origin,
+            order_id=order_id, courier_id=str(self.courier_id), actor=by.actor, if_match=if_match, by=by, origin=origin
         )
 
 
-class TimingsBody(Body):
-    """Seconds the order stays in each status, at speed 1."""
+class TimingsBody(RequestBody):
+    """Seconds that the order stays in each status, at speed 1."""
 
     confirmed: _Seconds | None = None
     preparing: _Seconds | None = None
@@ -175,15 +167,15 @@ class TimingsBody(Body):
     picked_up: _Seconds | None = None
 
 
-class SimulationBody(Body):
-    """How to simulate. Without a body: 3, 15, 5 and 10 minutes, to `delivered`."""
+class SimulationBody(RequestBody):
+    """Options of a simulation. Without a body: 3, 15, 5 and 10 minutes, to `delivered`."""
 
     speed: Annotated[float, Meta(ge=MIN_SPEED, le=MAX_SPEED, description="Divides the times.", examples=[60])] = 1.0
     timings: TimingsBody | None = None
     cancel_at: Annotated[Status, Meta(description="Cancel the order at the end of this status.")] | None = None
 
     def options(self) -> WorkflowOptions:
-        """Raises InvalidInput."""
+        """Raises: InvalidInput."""
         timings = {} if self.timings is None else msgspec.structs.asdict(self.timings)
         return WorkflowOptions(
             speed=self.speed,

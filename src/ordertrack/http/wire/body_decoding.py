@@ -1,7 +1,7 @@
-"""Decode request bodies, and say in words what is wrong with one: which field, and what it may be.
+"""Decode request bodies. The error of an invalid one names the field and what it may be.
 
-msgspec decides whether a body is valid. The field at fault is found by walking over the untyped JSON, and what is
-allowed there stands in one table, for people. No text is read out of a message that quotes the client.
+msgspec decides whether a body is valid. Its messages quote the client, so they are not used: the field at fault is
+found in the untyped JSON, and one table has the words for what is allowed there.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import msgspec
 from ordertrack.core.event import Status
 from ordertrack.core.simulation import MAX_SPEED, MAX_TIMING_S, MIN_SPEED, TIMINGS_S
 from ordertrack.http.wire import bodies, names
-from ordertrack.http.wire.bodies import Body
+from ordertrack.http.wire.bodies import RequestBody
 from ordertrack.http.wire.errors import InvalidBody, InvalidJson, UnsupportedMediaType
 
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=RequestBody)
 MAX_QUOTED = 100
 MAX_LIST = bodies.MAX_BULK_UPDATES
-"""No list of a body may be longer, so the entries after these are not looked at for a mistake."""
+"""The longest list of any body: later entries are not searched for a mistake."""
 WHOLE = "body"
-"""What stands for the field when the mistake is not in one."""
+"""The field of a mistake that is in no single field."""
 
 _ID = f"1 to {bodies.MAX_ID} characters without control characters"
 _PARTY = f"{_ID} (or an integer)"
@@ -60,7 +60,7 @@ ALLOWED: dict[str, str] = {
     **dict.fromkeys(TIMINGS_S, _SECONDS),
     "cancel_at": f"one of {', '.join(TIMINGS_S)}",
 }
-"""What a field may be, by its name. A name means the same in every body; a test holds it against all of them."""
+"""Allowed values of a field, by its name. A name means the same in every body; a test compares all bodies."""
 
 _KINDS: dict[type, str] = {
     str: "text", int: "a number", float: "a decimal number", bool: "true or false", type(None): "null",
@@ -68,11 +68,11 @@ _KINDS: dict[type, str] = {
 }  # fmt: skip
 _MALFORMED = {
     "Input data was truncated": "it ends too early",
-    "JSON is malformed: object keys must be strings": "field names stand in double quotes",
+    "JSON is malformed: object keys must be strings": "field names need double quotes",
     "JSON is malformed: ": "",
 }
 _UNTYPED = msgspec.json.Decoder(float_hook=float)
-"""Takes all JSON. Without the hook it refuses numbers beyond the range of a float, such as 1e400."""
+"""Accepts all JSON. Without the hook it refuses numbers beyond the range of a float, such as 1e400."""
 
 
 def decode(type_: type[B], body: bytes) -> B:
@@ -83,24 +83,23 @@ def decode(type_: type[B], body: bytes) -> B:
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError:
-        # Its message quotes the client, so it is not read: the mistake is looked for in the untyped value.
         raise _invalid_body(type_, body) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid_json(body, error) from None
 
 
-def _invalid_body(type_: type[Body], body: bytes) -> InvalidBody | InvalidJson:
+def _invalid_body(type_: type[RequestBody], body: bytes) -> InvalidBody | InvalidJson:
     try:
         value = _UNTYPED.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # beyond where the other one stopped
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the typed decoder stopped before it
         return _invalid_json(body, error)
-    # Without a mistake there: of a field that is given twice, only the last value is in it.
+    # No mistake found: a field was given twice, and the untyped value has only its last value.
     return _mistake_at("", WHOLE, value, type_) or InvalidBody(WHOLE, f"must be {ALLOWED[WHOLE]} with each field once")
 
 
 def _mistake_at(path: str, name: str, value: Any, type_: Any) -> InvalidBody | None:
-    """Return the first mistake of this value, or of what is in it. `name` is its key in ALLOWED."""
-    if _fits(value, type_):
+    """Return the first mistake in this value. `name` is its key in ALLOWED."""
+    if _is_valid(value, type_):
         return None
     plain_types = _plain_types(type_)
     for plain in plain_types:
@@ -117,8 +116,8 @@ def _mistake_at(path: str, name: str, value: Any, type_: Any) -> InvalidBody | N
     return InvalidBody(path or WHOLE, f"must be {ALLOWED[name]}{instead}")
 
 
-def _mistake_in(path: str, value: dict[str, Any], type_: type[Body]) -> InvalidBody | None:
-    """Return the first mistake of the fields of an object."""
+def _mistake_in(path: str, value: dict[str, Any], type_: type[RequestBody]) -> InvalidBody | None:
+    """Return the first mistake in the fields of an object."""
     fields = {field.name: field for field in msgspec.structs.fields(type_)}
     for name, inner in value.items():
         if name not in fields:
@@ -130,7 +129,7 @@ def _mistake_in(path: str, value: dict[str, Any], type_: type[Body]) -> InvalidB
     return InvalidBody(_join(path, missing), f"is missing: it must be {ALLOWED[missing]}") if missing else None
 
 
-def _fits(value: Any, type_: Any) -> bool:
+def _is_valid(value: Any, type_: Any) -> bool:
     try:
         msgspec.convert(value, type_)
     except msgspec.ValidationError:
@@ -151,7 +150,7 @@ def _json_types(plain: Any) -> tuple[type, ...]:
     """Return the types of untyped values that may become a value of this plain type."""
     if get_origin(plain) is list:
         return (list,)
-    if issubclass(plain, Body):
+    if issubclass(plain, RequestBody):
         return (dict,)
     return (str,) if issubclass(plain, Status) else (int, float) if plain is float else (plain,)
 
@@ -161,7 +160,7 @@ def _join(path: str, name: str) -> str:
 
 
 def _invalid_json(body: bytes, error: Exception) -> InvalidJson:
-    """Messages about malformed JSON quote nothing of it."""
+    """msgspec's messages about malformed JSON quote nothing of it."""
     if not body.strip():
         return InvalidJson("it is empty")
     try:
@@ -178,9 +177,9 @@ def _invalid_json(body: bytes, error: Exception) -> InvalidJson:
 
 
 def check_json(content_type: str | None) -> None:
-    """A body must say that it is JSON: a page of another site can send any other kind without asking first.
+    """Require a JSON content type: pages of other sites can send other types without a preflight.
 
-    Raises UnsupportedMediaType.
+    Raises: UnsupportedMediaType.
     """
     declared = content_type or ""
     if declared != names.JSON and declared.split(";")[0].strip().lower() != names.JSON:

@@ -1,4 +1,4 @@
-"""Errors that only a wire can have; they join the tree of `core.errors`."""
+"""Errors of HTTP; they join the tree of `core.errors`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ordertrack.core.errors import OrdertrackError, Overloaded
 
 @dataclass(eq=False)
 class MalformedRequest(OrdertrackError):
-    """A head or the framing of a body that is not HTTP/1.1; `detail` is a whole sentence that quotes nothing of it."""
+    """A head or the framing of a body is not HTTP/1.1; `detail` is a sentence that quotes nothing of the request."""
 
     detail: str
 
@@ -21,7 +21,7 @@ class InvalidJson(OrdertrackError):
 
 @dataclass(eq=False)
 class InvalidBody(OrdertrackError):
-    """`field` is a path within the body, or `body` for all of it; `detail` goes on from it: "must be ..."."""
+    """`field` is a path within the body, or `body` for all of it; `detail` follows it in the message: "must be ..."."""
 
     field: str
     detail: str
@@ -50,7 +50,7 @@ class HeadTooLarge(OrdertrackError):
 
 @dataclass(eq=False)
 class CrossSite(OrdertrackError):
-    """A page of another site asks for a change, and its origin is not allowed to."""
+    """A page of another site sends a change, and its origin is not allowed."""
 
     origin: str
 
@@ -75,7 +75,7 @@ class ExpectationFailed(OrdertrackError):
 
 @dataclass(eq=False)
 class UnknownMethod(OrdertrackError):
-    """A method that no resource of this server has (RFC 9110, 9.1)."""
+    """A method that this server does not implement (RFC 9110, 9.1)."""
 
     method: str
 
@@ -96,6 +96,6 @@ class UnsupportedVersion(OrdertrackError):
 
 @dataclass(eq=False)
 class NotReady(Overloaded):
-    """This node wants no new work now; `why` says so in a word."""
+    """This node takes no new work now; `why` is the reason in one word."""
 
     why: str

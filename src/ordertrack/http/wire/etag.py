@@ -9,30 +9,33 @@ from ordertrack.core.errors import InvalidInput
 from ordertrack.core.order import Order
 from ordertrack.http.wire import names
 
+_ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+_UNKNOWN_EPOCH = Cursor("", 0)
+"""Stands for an ETag that this server did not write: a cursor of an epoch that no store has."""
+
 
 def version_headers(epoch: str, order: Order) -> dict[str, str]:
-    """The order's version as an ETag; a strong one, since every version of an order has one representation."""
+    """Return the order's version as a strong ETag: every version of an order has one representation."""
     return {names.ETAG: f'"{Cursor(epoch, order.version)}"', names.CACHE_CONTROL: names.NO_STORE}
 
 
-_NO_CURSOR = Cursor("", 0)
-"""Stands for an ETag that is not one of ours: a history nobody has."""
-
-
-_ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
-
-
 def parse_if_match(value: str | None, epoch: str) -> frozenset[int] | None:
-    """The versions an `If-Match` header names; None when there is no condition. Tags of ours only count as themselves:
-    a weak one too, since every version of an order is one representation."""
+    """Return the versions that an `If-Match` header names; None when there is no condition. A weak tag counts as a
+    strong one: every version of an order has one representation."""
     if value is None or value.strip() == "*":
         return None
     return frozenset(cursor.version for cursor in _cursors(value) if cursor.epoch == epoch)
 
 
 def names_version(value: str | None, cursor: Cursor) -> bool:
-    """Whether an `If-None-Match` header names this version."""
+    """Tell whether an `If-None-Match` header names this version."""
     return value is not None and (value.strip() == "*" or cursor in _cursors(value))
+
+
+def etag_cursor(value: str) -> Cursor:
+    """Return the position that the first valid tag of an `If-None-Match` header names."""
+    cursors = _cursors(value)
+    return cursors[0] if cursors else _UNKNOWN_EPOCH
 
 
 def _cursors(value: str) -> list[Cursor]:
@@ -43,8 +46,3 @@ def _cursors(value: str) -> list[Cursor]:
         except InvalidInput:
             continue
     return found
-
-
-def etag_cursor(value: str) -> Cursor:
-    cursors = _cursors(value)
-    return cursors[0] if cursors else _NO_CURSOR

@@ -1,4 +1,4 @@
-"""Answers about tracking links."""
+"""JSON answers about tracking links."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from ordertrack.http.wire.order_views import Success, Time
 
 
 class MadeLinkView(Struct):
-    """A new tracking link. Nobody can be told its token again."""
+    """A new tracking link. The server cannot show its token again."""
 
     id: int
     order_id: int
-    token: Annotated[str, Meta(description="What a poll sends as its bearer token. Shown this once.")]
-    path: Annotated[str, Meta(description="The page for people: put it after this server's address.")]
+    token: Annotated[str, Meta(description="The bearer token of a poll. Shown only once.")]
+    path: Annotated[str, Meta(description="The path of the page for people.")]
     created_at: Time
     created_by: str
 
 
 class LinkView(Struct):
-    """A tracking link without its token, which is kept nowhere."""
+    """A tracking link without its token, which is not stored."""
 
     id: int
     order_id: int
     created_at: Time
     created_by: str
-    revoked_at: Annotated[Time | None, Meta(description="Since when nobody follows the order with it.")]
+    revoked_at: Annotated[Time | None, Meta(description="When it was revoked; null while it is valid.")]
 
 
 class LinksView(Struct):
     order_id: int
-    links: Annotated[list[LinkView], Meta(description="All that the order ever had, oldest first.")]
+    links: Annotated[list[LinkView], Meta(description="All links of the order, revoked ones too, oldest first.")]
 
 
 class MadeLinkAnswer(Struct, kw_only=True):

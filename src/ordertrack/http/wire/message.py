@@ -1,7 +1,7 @@
 """One HTTP request as a value, and the rules of RFC 9110 and RFC 9112 that hold on every transport.
 
-`gate/framing.py` makes requests from bytes, `asgi/transport.py` from ASGI scopes. What can be seen in both is refused
-here, once. (What only the bytes show, such as a bare LF, is the framing's: the gate's or the ASGI server's.)
+`gate/framing.py` makes requests from bytes, `asgi/transport.py` from ASGI scopes. Faults that both show are refused
+here, once. Faults that only the bytes show, such as a bare LF, are refused by the framing of the gate or ASGI server.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from ordertrack.http.wire.errors import (
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 """Recognized methods. PATCH is recognized and allowed nowhere: 405 rather than 501 (RFC 9110, 15.6.2)."""
+WHICH_METHODS = "WHICH"
+"""Replaces OPTIONS in requests to the framework: no route has it, so the router refuses it and names the
+methods of the path. (Litestar's own answer to OPTIONS names only the first of two handlers of a path.)"""
 VERSIONS = frozenset(("1.1", "1.0"))
 MAX_HEAD_BYTES = 16 * 1024
-"""Request line and headers, with the empty line. As node's limit, and twice nginx's and Apache's for one line."""
+"""Request line and headers, with the empty line. As in Node.js, and twice the limit of nginx and Apache for a line."""
 CHUNKED = -1
-"""The body length of a message whose body comes in chunks."""
+"""The body length of a message with a chunked body."""
 HOST, CONTENT_LENGTH, EXPECT = names.HOST.encode(), names.CONTENT_LENGTH.encode(), names.EXPECT.encode()
 TRANSFER_ENCODING = names.TRANSFER_ENCODING.encode()
 _GIVEN_ONCE = (HOST, CONTENT_LENGTH)
@@ -50,11 +53,14 @@ class Headers(dict[bytes, bytes]):
     def __init__(self, fields: Mapping[bytes, bytes] | Iterable[tuple[bytes, bytes]] = ()) -> None:
         super().__init__(fields)
         self.are_checked = False
-        """`check_message` has accepted them: the gate keeps header blocks that clients send again and again."""
+        """True once `check_message` has accepted them: the gate caches header blocks that clients repeat."""
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
-        """`pairs` have lower-case names. Raises: MalformedRequest for a second Host or Content-Length."""
+        """`pairs` have lower-case names.
+
+        Raises: MalformedRequest for a second Host or Content-Length.
+        """
         headers = cls()
         for name, value in pairs:
             if name in headers:
@@ -68,9 +74,9 @@ class Headers(dict[bytes, bytes]):
 class Request(NamedTuple):
     """The head of a request.
 
-    `path` is normalized (RFC 3986, 6.2.2): percent-encoded only where a character has to be, so an encoded slash stays
-    encoded. `version` is "1.1" or another protocol version; `peer` is the address of the other side, if it has one.
-    `authority` is the one of an absolute target: it is checked, and decides nothing.
+    `path` is normalized (RFC 3986, 6.2.2): percent-encoded only where a character has to be; an encoded slash stays
+    encoded. `version` is "1.1" or another protocol version; `peer` is the address of the client, if it has one.
+    `authority` is that of an absolute target: it is checked, and has no other effect.
     """
 
     method: str
@@ -83,7 +89,7 @@ class Request(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A request target (RFC 9112, 3.2). `authority` is the one of an absolute form, else None."""
+    """A request target (RFC 9112, 3.2). `authority` is that of an absolute form, else None."""
 
     authority: bytes | None
     path: str
@@ -104,13 +110,13 @@ def parse_target(target: bytes) -> Target:
         elif path != b"*":
             raise MalformedRequest("The request target must be a path, such as /api/v1/orders.")
     if b"#" in target:
-        raise MalformedRequest("A request target has no fragment.")
+        raise MalformedRequest("A request target must not have a fragment.")
     text = path.decode("ascii")
     return Target(authority, _normalized(text) if "%" in text else text, query)
 
 
 def check_message(request: Request) -> None:
-    """Refuse what HTTP/1.1 does not allow or this server does not do.
+    """Check the rules of HTTP/1.1 and the limits of this server.
 
     Raises: UnsupportedVersion, MalformedRequest, UnknownMethod, ExpectationFailed.
     """
@@ -119,18 +125,18 @@ def check_message(request: Request) -> None:
     if not request.headers.are_checked:
         _check_headers(request)
     if request.authority is not None and not is_host(request.authority):
-        raise MalformedRequest("The target must name a host, and may name a port.")
+        raise MalformedRequest("The target must have a host, and may have a port.")
     if request.method not in METHODS:
         raise UnknownMethod(request.method)
     if request.path == "*" and request.method != "OPTIONS":
-        raise MalformedRequest("Only OPTIONS has the target *.")
+        raise MalformedRequest("The target * is allowed only for OPTIONS.")
 
 
 def _check_headers(request: Request) -> None:
     """Raises: MalformedRequest, ExpectationFailed."""
     host, expect = request.headers.get(HOST), request.headers.get(EXPECT)
     if host is None and request.version == "1.1":
-        raise MalformedRequest("A request of HTTP/1.1 must have one Host.")
+        raise MalformedRequest("An HTTP/1.1 request must have one Host.")
     if host is not None and not is_host(host):
         raise MalformedRequest("Host must be a name or an address, and may have a port.")
     if expect is not None and expect.lower() != b"100-continue":
@@ -151,14 +157,14 @@ def body_length(headers: Headers, version: str) -> int:
             raise MalformedRequest("Content-Length must be one decimal number.")
         return int(length)
     if length is not None:
-        raise MalformedRequest("A message has a Content-Length or a Transfer-Encoding, not both.")
+        raise MalformedRequest("A request must not have both Content-Length and Transfer-Encoding.")
     if version != "1.1":
-        raise MalformedRequest("Transfer-Encoding needs HTTP/1.1.")
+        raise MalformedRequest("Transfer-Encoding is allowed only in HTTP/1.1.")
     codings = [coding.strip().lower() for coding in transfer_encoding.split(b",")]
     if codings[-1] != b"chunked":
         raise MalformedRequest("The last transfer coding of a request must be chunked.")
     if codings.count(b"chunked") > 1:
-        raise MalformedRequest("A request is chunked once.")
+        raise MalformedRequest("A request may be chunked only once.")
     if len(codings) > 1:
         raise UnsupportedTransferCoding(transfer_encoding[:100].decode("latin-1"))
     return CHUNKED
@@ -172,13 +178,13 @@ def is_host(value: bytes) -> bool:
     return not port or int(port) <= _MAX_PORT
 
 
-def decoded(path: str) -> str:
-    """Undo the percent-encoding of a normalized path, but for encoded slashes: those never separate segments."""
+def percent_decode(path: str) -> str:
+    """Undo the percent-encoding of a normalized path, except for encoded slashes: those never separate segments."""
     return "/".join(unquote(part).replace("/", "%2F") for part in path.split("/")) if "%" in path else path
 
 
-def encoded(path: str) -> str:
-    """Percent-encode a decoded path, for servers that say nothing of the bytes they received."""
+def percent_encode(path: str) -> str:
+    """Percent-encode a decoded path, for ASGI servers that leave out `raw_path`."""
     return quote(path, safe="/!$&'()*+,;=:@-._~")
 
 

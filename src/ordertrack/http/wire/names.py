@@ -1,7 +1,6 @@
-"""Names of the wire that are not JSON: paths, parameters and headers. Each is declared here once.
+"""Names of paths, parameters and headers, each declared once.
 
-The rest of the server takes them from here. Text for people (the OpenAPI document, messages) and the client, which
-shares no code with the server, write them again.
+Texts (the OpenAPI document, messages) and the client, which shares no code with the server, repeat them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answer bodies: values of the core as the client sees them. PROTOCOL.md says what each key means."""
+"""JSON answers about orders. PROTOCOL.md says what each key means."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Time = Annotated[
     ),
 ]
 Success = Annotated[bool, Meta(extra_json_schema={"const": True})]
-"""Not `Literal[True]`: its schema is `{"enum": [true]}`, which some generators of clients cannot read."""
+"""Not `Literal[True]`: its schema is `{"enum": [true]}`, which some client generators cannot read."""
 CursorText = Annotated[str, Meta(description="Opaque: echo it unchanged.", examples=["a1b2c3d4.3"])]
 
 
@@ -37,21 +37,21 @@ class EventView(Struct):
     version: int
     type: EventType
     status: Status
-    at: Annotated[Time, Meta(description="When it happened, as told by whoever did it.")]
+    at: Annotated[Time, Meta(description="When it happened, as the client reported it.")]
     recorded_at: Annotated[Time, Meta(description="When it was recorded: the order's `updated_at` at this version.")]
     actor: str
     reason: str | None
-    skipped: Annotated[list[Status], Meta(description="Steps that were passed over.")] | UnsetType = UNSET
+    skipped: Annotated[list[Status], Meta(description="Statuses that were skipped.")] | UnsetType = UNSET
     courier_id: str | UnsetType = UNSET
-    undoes: Annotated[int, Meta(description="The version this event takes back.")] | UnsetType = UNSET
+    undoes: Annotated[int, Meta(description="The version that this event undoes.")] | UnsetType = UNSET
 
 
 class OrderView(Struct):
-    """An order as it stands."""
+    """The current state of an order."""
 
     id: int
     reference: str | None
-    customer_id: Annotated[str | None, Meta(description="Null in what a tracking link shows.")]
+    customer_id: Annotated[str | None, Meta(description="Null for a tracking link.")]
     restaurant_id: str
     courier_id: str | None
     status: Status
@@ -68,7 +68,7 @@ class OrderView(Struct):
 
 
 class StepView(Struct):
-    """A simulated step to come."""
+    """A simulated step in the future."""
 
     status: Status
     at: Time
@@ -93,9 +93,9 @@ class EventsView(Struct):
 
 
 class AuditEntry(EventView, kw_only=True):
-    """An event, with where it was asked from."""
+    """An event, with the address of the request."""
 
-    origin: Annotated[str | None, Meta(description="The address; null when it was the server itself.")]
+    origin: Annotated[str | None, Meta(description="The address; null for the server's own changes.")]
 
 
 class AuditView(Struct):
@@ -104,7 +104,7 @@ class AuditView(Struct):
 
 
 class BulkResult(Struct):
-    """What became of one change. Without success, the keys of a problem."""
+    """The result of one change. A failure has the keys of a problem."""
 
     order_id: int
     success: bool
@@ -132,7 +132,7 @@ class OrderAnswer(Struct, kw_only=True):
 
 
 class ChangeAnswer(Struct, kw_only=True):
-    """`changed` is false when it was already so: no event, no new version, nobody woken."""
+    """`changed` is false when the order was in this state already: no event, no new version, no poll answered."""
 
     success: Success = True
     data: OrderView
@@ -208,7 +208,7 @@ def order_view(order: Order) -> OrderView:
 
 
 class _Encoded:
-    """The order that was encoded last: a change is told to all who wait for it, and then to whoever made it."""
+    """The order that was encoded last. The polls that a change answers and the update itself share its JSON."""
 
     order: Order | None = None
     data = msgspec.Raw()

@@ -1,4 +1,4 @@
-"""Requests as values: what paths, query strings and headers say. Shared by everything that serves a request."""
+"""Query strings and headers as values."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from ordertrack.http.wire.message import Headers
 MAX_PARAMETERS = 50
 MAX_CLIENT_ID = 64
 _PLAIN_QUERY = re.compile(rb"[a-z_]+=[A-Za-z0-9_.:-]*(?:&[a-z_]+=[A-Za-z0-9_.:-]*){0,9}")
-"""What nearly every poll has: nothing to decode."""
-
+"""Nearly every poll: nothing to decode."""
 _TIMEOUT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _PREFER_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=\Z|[,;])', re.ASCII | re.IGNORECASE)
 _PRINTABLE = re.compile(LINE)
 
 
+def header(headers: Headers, name: str) -> str | None:
+    """Return a header's value as text; None when there is no such header."""
+    value = headers.get(name.encode())
+    return None if value is None else value.decode("latin-1")
+
+
 def parse_query(query_string: bytes) -> dict[str, list[str]]:
-    """Raises InvalidInput."""
+    """Raises: InvalidInput."""
     query: dict[str, list[str]] = {}
     if _PLAIN_QUERY.fullmatch(query_string):
         for pair in query_string.decode("ascii").split("&"):
@@ -45,8 +50,23 @@ def parse_query(query_string: bytes) -> dict[str, list[str]]:
     return query
 
 
+def check_query(query_string: bytes, *allowed: str) -> dict[str, list[str]]:
+    """Return the query. Parameters that would have no effect are refused.
+
+    Raises: UnknownParameter, InvalidInput.
+    """
+    query = parse_query(query_string)
+    for name in query:
+        if name not in allowed:
+            raise UnknownParameter(name[:100], allowed)
+    return query
+
+
 def single(query: Mapping[str, list[str]], name: str) -> str | None:
-    """The value of a parameter that may be given once; None when it is missing. Raises InvalidInput."""
+    """Return the value of a parameter that may be given once; None when it is missing.
+
+    Raises: InvalidInput.
+    """
     values = query.get(name)
     if values is None:
         return None
@@ -56,9 +76,9 @@ def single(query: Mapping[str, list[str]], name: str) -> str | None:
 
 
 def parse_poll(query_string: bytes, headers: Headers) -> PollRequest:
-    """A poll's query and headers. Parameters it does not know are ignored: apps add their own against caches.
+    """Parse a poll's query and headers. Unknown parameters are ignored: apps add their own to bypass caches.
 
-    Raises InvalidInput.
+    Raises: InvalidInput.
     """
     query = parse_query(query_string)
     cursor = single(query, names.CURSOR)
@@ -77,14 +97,14 @@ def parse_poll(query_string: bytes, headers: Headers) -> PollRequest:
 
 
 def parse_timeout_s(text: str) -> float:
-    """Raises InvalidInput."""
+    """Raises: InvalidInput."""
     if not _TIMEOUT.fullmatch(text):
         raise InvalidInput(names.TIMEOUT, "seconds as a plain number, 0 or more, such as 30 or 2.5")
     return float(text)
 
 
 def _prefer_wait_s(value: str | None) -> float | None:
-    """`Prefer: wait=N` (RFC 7240, 4.3). A preference that is not understood is ignored, as section 2 asks."""
+    """Parse `Prefer: wait=N` (RFC 7240, 4.3). Other preferences are ignored (section 2)."""
     match = _PREFER_WAIT.search(value) if value else None
     return float(match[1]) if match else None
 
@@ -95,18 +115,3 @@ def _client_id(value: str | None) -> str | None:
     if len(value) > MAX_CLIENT_ID or not _PRINTABLE.fullmatch(value):
         raise InvalidInput(names.CLIENT_ID, f"1 to {MAX_CLIENT_ID} printable characters")
     return value
-
-
-def header(headers: Headers, name: str) -> str | None:
-    """Return a header's value as text; None when there is no such header."""
-    value = headers.get(name.encode())
-    return None if value is None else value.decode("latin-1")
-
-
-def check_query(query_string: bytes, *allowed: str) -> dict[str, list[str]]:
-    """The query, without a parameter that would be without effect. Raises UnknownParameter, InvalidInput."""
-    query = parse_query(query_string)
-    for name in query:
-        if name not in allowed:
-            raise UnknownParameter(name[:100], allowed)
-    return query

@@ -1,4 +1,4 @@
-"""What a path is, decided once per request."""
+"""Paths as values: `match_path` decides once per request which endpoint a path leads to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PollTarget(_Target, frozen=True, gc=False):
     id: str
 
     def feed(self) -> FeedKey:
-        """The feed. The id of a party may contain a slash, as those that come in bodies may.
+        """Return the feed. The id of a party may contain a slash, as in bodies.
 
         Raises: OrderNotFound, InvalidInput.
         """
@@ -76,16 +76,16 @@ class LinkTarget(_Target, frozen=True, gc=False):
     polls: bool  # type: ignore[misc]  # a link leads to its order as well
 
     def order_path(self, order_id: int | None) -> str:
-        """The path of the order that the link is for."""
+        """Return the path of the order that the link is for."""
         return f"{names.ORDERS}/{order_id}"
 
 
 class OtherTarget(_Target, frozen=True, gc=False):
-    """Everything else; whether it exists is the framework's business."""
+    """All other paths. The framework knows which of them exist."""
 
     path: str
     is_public: bool = False
-    """It tells nothing of any order, so the caller need not be known."""
+    """Needs no caller: nothing of any order is in the response."""
     is_page: bool = False
     max_body_bytes: int = MAX_BODY_BYTES  # type: ignore[misc]  # one path has its own
 
@@ -94,7 +94,7 @@ Target = PollTarget | StatusTarget | LinkTarget | OtherTarget
 
 
 def match_path(path: str) -> Target:
-    """Tell what a normalized path (`wire.message`) leads to."""
+    """Return the target of a path that is normalized (`wire.message`)."""
     match = _PATH.fullmatch(path)
     if match is None:
         return OtherTarget(path, max_body_bytes=MAX_BULK_BODY_BYTES if path == names.BULK else MAX_BODY_BYTES)
@@ -109,12 +109,12 @@ def match_path(path: str) -> Target:
 
 
 def without_token(path: str) -> str:
-    """Return a path as it may be logged: what may be the token of a tracking link is left out."""
+    """Return a path without the token of a tracking link, as it may be logged."""
     return _LINK_START.sub(f"{names.LINKS}/-", path)[:_LOGGED_CHARACTERS]
 
 
 def parse_order_id(text: str) -> int:
-    """Raises: OrderNotFound, also for text that is not an id: it is the id of no order."""
+    """Raises: OrderNotFound, also for text that is not an id."""
     if not _ORDER_ID.fullmatch(text) or int(text) > MAX_INT64:
         raise OrderNotFound(text)
     return int(text)

@@ -17,7 +17,7 @@ def whole(pattern: str) -> str:
 
 
 def in_schema(schema: Any) -> Any:
-    """Return a copy of a JSON schema, with the patterns of `whole` as other languages read them."""
+    """Return a copy of a JSON schema with the patterns of `whole` in the syntax of ECMA 262."""
     if isinstance(schema, list):
         return [in_schema(entry) for entry in schema]
     if not isinstance(schema, dict):

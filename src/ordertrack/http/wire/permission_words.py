@@ -1,4 +1,4 @@
-"""What a refusal for lack of permission says, made from the access table itself."""
+"""The message of a refusal for lack of permission, made from the access table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STEPS = (Grant.KITCHEN_STEPS, Grant.OWN_STEPS)
 
 
 def permission_words(error: Forbidden) -> str:
-    """Return what the role may not do, and what is allowed: a condition of the role, or the roles that may."""
+    """Return what the role may not do, and either its condition or the roles that may."""
     role, verb, what = _ROLES.get(error.role, error.role).capitalize(), *_VERBS[error.action]
     what += f" to {error.status}" if error.status else ""
     grant = _grant(error.role, error.action, error.status)
@@ -48,6 +48,6 @@ def permission_words(error: Forbidden) -> str:
 
 
 def _grant(role: Role, action: Action, status: Status | None) -> Grant:
-    """Return the grant of a cell; of a move to no status in particular, the first that is not NO."""
+    """Return the grant of a cell; for a move without a status, the first that is not NO."""
     rows = [GRANTS[row] for row in GRANTS if row[0] is role and row[1][0] is action and status in (None, row[1][1])]
     return next((grant for grant in rows if grant is not Grant.NO), Grant.NO)

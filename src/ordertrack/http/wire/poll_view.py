@@ -1,4 +1,4 @@
-"""JSON answers of polls."""
+"""JSON answers to polls."""
 
 from __future__ import annotations
 
@@ -25,41 +25,43 @@ D = TypeVar("D")
 
 
 class _PollAnswer(Struct, Generic[D], kw_only=True):
-    """What every poll is answered. The first five keys are the original contract's."""
+    """The answer to a poll. The first five keys are those of the original contract."""
 
     success: Success = True
     data: D
     has_update: bool
-    next_poll_interval: Annotated[int, Meta(description="Seconds. 0 means stop, and nothing else does.")]
+    next_poll_interval: Annotated[int, Meta(description="Seconds. 0 means: stop polling.")]
     battery_tip: str
     cursor: CursorText
     reason: Reason
-    reset: Annotated[bool, Meta(description="Forget what you knew: this is another history.")]
-    terminal: Annotated[bool, Meta(description="The order has ended; nothing more will come.")]
-    events: Annotated[list[EventView], Meta(description="What you had not seen, oldest first, at most the newest 50.")]
-    events_truncated: Annotated[bool, Meta(description="True when older ones were left out of `events`.")]
+    reset: Annotated[bool, Meta(description="Discard what you know: the server has another history.")]
+    terminal: Annotated[bool, Meta(description="The order has ended and will not change.")]
+    events: Annotated[
+        list[EventView], Meta(description="Events since your position, oldest first, at most the newest 50.")
+    ]
+    events_truncated: Annotated[bool, Meta(description="True when `events` leaves out older ones.")]
     max_timeout: Annotated[float | int, Meta(description="The longest hold this server grants, in seconds.")]
     server_time: Time
 
 
 class PollAnswer(_PollAnswer[OrderView], kw_only=True):
-    """What a poll of an order is answered."""
+    """The answer to a poll of an order."""
 
 
 class FeedView(Struct):
-    orders: Annotated[list[OrderView], Meta(description="What changed, the oldest change first, at most 100.")]
+    orders: Annotated[list[OrderView], Meta(description="The orders that changed, oldest change first, at most 100.")]
 
 
 class FeedPollAnswer(_PollAnswer[FeedView], kw_only=True):
-    """What a poll of a customer, a restaurant or a courier is answered. A feed never ends, and each order carries its
-    own events: `terminal` is false and `events` is empty."""
+    """The answer to a poll of a customer, a restaurant or a courier. A feed never ends, and each order has its own
+    events: `terminal` is false and `events` is empty."""
 
-    left: Annotated[list[int], Meta(description="Orders that are no longer this courier's.")]
-    more: Annotated[bool, Meta(description="There is more already: poll again at once with this `cursor`.")]
+    left: Annotated[list[int], Meta(description="Ids of orders that are no longer this courier's.")]
+    more: Annotated[bool, Meta(description="More orders have changed: poll again at once with this `cursor`.")]
 
 
 def position_of(answer: Answer, epoch: str) -> Cursor:
-    """Return the position of a client that has this answer. Without news of a party's feed it is the one it had."""
+    """Return the position that the client has with this answer. It is unchanged when a party's feed has no news."""
     state = answer.state
     if isinstance(state, FeedState):
         if answer.reason not in NEWS and answer.position is not None:
@@ -69,7 +71,7 @@ def position_of(answer: Answer, epoch: str) -> Cursor:
 
 
 def poll_answer(answer: Answer, epoch: str, max_timeout_s: float, now_ms: int) -> PollAnswer | FeedPollAnswer:
-    """Return the answer's body. The `data` of an order's answer is only good for encoding."""
+    """Return the answer. `data` of an order's answer is JSON already, and can only be encoded."""
     state, events = answer.state, answer.events
     interval_s = next_poll_interval_s(state)
     common: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""Every error as the client sees it: one table from error to code, status and words.
+"""Errors as the client sees them: one table from error to code, status, title and message.
 
 The body is `application/problem+json` (RFC 9457) that still reads as the original contract: `success`, `error` and
-`message` are always there. `error` is stable; `docs/reference/errors.md` is made from this table.
+`message` are always there. `error` never changes. `docs/reference/errors.md` is made from this table.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ TYPE_PREFIX = "urn:ordertrack:error:"
 
 
 class Kind(NamedTuple):
-    """`message` and `fields` are made from the error; what they may quote of the request is bounded.
-
-    `fields` are more fields of `wire.problem_answers.Problem`.
-    """
+    """`message` and `fields` are made from the error, with bounded quotes of the request. `fields` are other fields
+    of `problem_view.Problem`."""
 
     code: str
     status: int
@@ -53,7 +51,7 @@ def _state(error: core.OrderConflict) -> dict[str, Any]:
 
 def _illegal_transition(error: core.IllegalTransition) -> str:
     order, requested, legal = error.order, error.requested, error.order.legal_next()
-    follows = f"Legal next: {', '.join(legal)}." if legal else "Nothing can follow."
+    follows = f"Legal next: {', '.join(legal)}." if legal else "No status can follow."
     if error.undo and requested in legal:
         return f"Order {order.id} is {order.status}: {requested} is not a step back, so leave out `undo`."
     if error.undo:
@@ -81,12 +79,12 @@ _UNAUTHENTICATED: dict[core.WhyUnauthenticated, str] = {
 
 
 def _quoted(received: str) -> str:
-    """The first 100 characters, in quotation marks and with control characters escaped."""
+    """Return the first 100 characters, in quotation marks and with control characters escaped."""
     return repr(received[:100])
 
 
 def _declared(received: str) -> str:
-    return f"this one said {_quoted(received)}" if received else "this one had no Content-Type"
+    return f"this request sent {_quoted(received)}" if received else "this request sent none"
 
 
 KINDS: dict[type[core.OrdertrackError], Kind] = {
@@ -117,32 +115,26 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "reason_required",
         400,
         "Reason required",
-        lambda e: f"Order {e.order.id} is {e.order.status}: to make it {e.requested}, say why in `reason`.",
+        lambda e: f"Order {e.order.id} is {e.order.status}: a change to {e.requested} needs a `reason`.",
         _state,
     ),
     core.Unauthenticated: Kind(
-        "unauthenticated",
-        401,
-        "Authentication required",
-        lambda e: _UNAUTHENTICATED[e.why],
-        lambda e: {"why": e.why},
+        "unauthenticated", 401, "Authentication required", lambda e: _UNAUTHENTICATED[e.why], lambda e: {"why": e.why}
     ),
     core.Forbidden: Kind(
-        "forbidden",
-        403,
-        "Forbidden",
-        permission_words,
-        lambda e: {"role": e.role, "action": e.action},
+        "forbidden", 403, "Forbidden", permission_words, lambda e: {"role": e.role, "action": e.action}
     ),
     http.CrossSite: Kind(
         "cross_site",
         403,
         "Cross-site request refused",
-        lambda e: f"A page of {e.origin[:100] or 'another site'} may not change anything here: see --cors-origins.",
+        lambda e: (
+            f"Pages of {e.origin[:100] or 'another site'} may not send changes. Allow the origin with --cors-origins."
+        ),
     ),
     core.OrderNotFound: Kind("order_not_found", 404, "Order not found", lambda e: "There is no such order."),
     core.LinkNotFound: Kind(
-        "link_not_found", 404, "Tracking link not found", lambda e: "The order has no such tracking link."
+        "link_not_found", 404, "Tracking link not found", lambda e: "This order has no such tracking link."
     ),
     http.NoSuchPage: Kind(
         "not_found",
@@ -168,14 +160,16 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "order_ended",
         409,
         "Order ended",
-        lambda e: f"Order {e.order.id} is {e.order.status}: nothing more happens to it.",
+        lambda e: f"Order {e.order.id} is {e.order.status}: an ended order cannot change.",
         _state,
     ),
     core.OrderLogFull: Kind(
         "order_log_full",
         409,
         "Order log full",
-        lambda e: f"Order {e.order.id} has {e.max_events} events; from here on it can only be ended.",
+        lambda e: (
+            f"Order {e.order.id} has {e.max_events} events, which is the limit. Only a change that ends it is allowed."
+        ),
         _state,
     ),
     core.VersionConflict: Kind(
@@ -219,7 +213,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         _state,
     ),
     http.BodyTooLarge: Kind(
-        "body_too_large", 413, "Body too large", lambda e: f"A body here has at most {e.limit_bytes} bytes."
+        "body_too_large", 413, "Body too large", lambda e: f"The body may have at most {e.limit_bytes} bytes."
     ),
     http.UnsupportedMediaType: Kind(
         "unsupported_media_type",
@@ -256,19 +250,19 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "head_too_large",
         431,
         "Request head too large",
-        lambda e: f"Request line and headers have at most {e.limit_bytes} bytes together.",
+        lambda e: f"Request line and headers together may have at most {e.limit_bytes} bytes.",
     ),
     core.InternalError: Kind(
         "internal_error",
         500,
         "Internal error",
-        lambda e: f"This is a fault of the server. Its log has it as incident {e.incident}.",
+        lambda e: f"The server failed. Its log has the cause under incident {e.incident}.",
     ),
     http.UnknownMethod: Kind(
         "method_not_implemented",
         501,
         "Method not implemented",
-        lambda e: f"This server has no method {_quoted(e.method)}.",
+        lambda e: f"This server does not implement the method {_quoted(e.method)}.",
     ),
     http.UnsupportedTransferCoding: Kind(
         "unsupported_transfer_coding",
@@ -286,16 +280,13 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "not_ready", 503, "Node not ready", lambda e: f"This node is {e.why}.", lambda e: {"why": e.why}
     ),
     core.NodeFull: Kind(
-        "node_full",
-        503,
-        "Node full",
-        lambda e: f"This node is full. Try again in {_seconds(e.retry_after_s)}.",
+        "node_full", 503, "Node full", lambda e: f"This node is full. Try again in {_seconds(e.retry_after_s)}."
     ),
     core.TokensUnavailable: Kind(
         "tokens_unavailable",
         503,
         "Tokens cannot be verified",
-        lambda e: f"The keys of tokens cannot be fetched. Try again in {_seconds(e.retry_after_s)}.",
+        lambda e: f"The keys that verify tokens cannot be fetched. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.StoreBusy: Kind(
         "store_busy",
@@ -307,7 +298,7 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         "store_unavailable",
         503,
         "Store unavailable",
-        lambda e: f"Nothing of this request was kept. Try again in {_seconds(e.retry_after_s)}.",
+        lambda e: f"The store cannot be used; nothing was changed. Try again in {_seconds(e.retry_after_s)}.",
     ),
     core.OutcomeUnknown: Kind(
         "outcome_unknown",
@@ -330,7 +321,7 @@ class ProblemResponse(NamedTuple):
 
 
 def problem_fields(error: core.OrdertrackError) -> dict[str, Any]:
-    """Return what a Problem and one result of a bulk update have in common, by field name."""
+    """Return the fields that a Problem and a result of a bulk update have in common."""
     kind = KINDS[type(error)]
     return {"success": False, "error": kind.code, "message": kind.message(error), **kind.fields(error)}
 

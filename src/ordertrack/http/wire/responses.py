@@ -1,4 +1,4 @@
-"""Responses as values, ready to be written, whoever holds the connection."""
+"""Responses as values, which every transport can write."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ NO_STORE = (names.CACHE_CONTROL.encode(), names.NO_STORE.encode())
 _DATE, _CONTENT_LENGTH = names.DATE.encode(), names.CONTENT_LENGTH.encode()
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _WITHOUT_LENGTH = frozenset((204, 304))
+_ENDS_CONNECTION = (
+    errors.MalformedRequest, errors.HeadTooLarge, errors.UnsupportedTransferCoding, errors.UnsupportedVersion,
+)  # fmt: skip
+"""After these errors the start of the next request is not certain (RFC 9112, 2.2 and 6.1)."""
 
 
 class Response(NamedTuple):
-    """Header names are in lower case. Date and length are added when it is written."""
+    """A response, without the `date` and `content-length` that writing adds. Header names are in lower case."""
 
     status: int
     headers: HeaderPairs
@@ -33,12 +37,6 @@ class Response(NamedTuple):
 
 def encoded(headers: Mapping[str, str]) -> HeaderPairs:
     return tuple((name.encode(), value.encode("latin-1")) for name, value in headers.items())
-
-
-_ENDS_CONNECTION = (
-    errors.MalformedRequest, errors.HeadTooLarge, errors.UnsupportedTransferCoding, errors.UnsupportedVersion,
-)  # fmt: skip
-"""After these it is not certain where the next request begins (RFC 9112, 2.2 and 6.1)."""
 
 
 def refused(error: OrdertrackError, counts: Counter[str]) -> Response:
@@ -58,7 +56,7 @@ def which_methods(methods: tuple[str, ...]) -> Response:
 
 
 def headers_of(response: Response, date: bytes) -> list[tuple[bytes, bytes]]:
-    """All headers but those about the connection."""
+    """Return all headers but those about the connection."""
     headers = [*response.headers, (_DATE, date)]
     if response.status not in _WITHOUT_LENGTH:
         headers.append((_CONTENT_LENGTH, b"%d" % len(response.body)))
@@ -83,5 +81,5 @@ def bytes_of(response: Response, date: bytes, *, keep_alive: bool, head_only: bo
 
 @lru_cache(maxsize=1)
 def http_date(second: int) -> bytes:
-    """Return the date of an answer, which may be minutes after its request. `second` counts from 1970."""
+    """Return the `date` of a response (RFC 9110, 6.6.1). `second` counts from 1970."""
     return formatdate(second, usegmt=True).encode()

@@ -1,4 +1,4 @@
-"""JSON answers of statistics and health."""
+"""JSON answers about statistics and health."""
 
 from __future__ import annotations
 

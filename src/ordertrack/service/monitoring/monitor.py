@@ -1,4 +1,4 @@
-"""What an operator wants to know about this node."""
+"""The state of this node for operators: readiness, metrics and statistics."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ordertrack.service.monitoring.statistics import Statistics, WakeLatency
 from ordertrack.service.tracking.tracking import Tracking
 
 MIN_POLLS_TO_MEASURE = 100
-"""Below this many held polls, memory per poll would say more about everything else."""
+"""With fewer held polls, other memory dominates the memory per poll."""
 
 
 class SystemStats(msgspec.Struct, frozen=True):
-    """Section 6 of PROTOCOL.md."""
+    """The statistics of section 6 of PROTOCOL.md."""
 
     active_connections: int
     orders_watched: int
@@ -46,9 +46,9 @@ class SystemStats(msgspec.Struct, frozen=True):
 
 
 class Figures(NamedTuple):
-    """All that can be told of this node at one moment; what is counted as it happens is in `statistics`.
+    """The state of this node at one moment, for metrics; counters are in `statistics`.
 
-    `orders_by_status` is empty when the store cannot say.
+    `orders_by_status` is empty while the store cannot be read.
     """
 
     statistics: Statistics
@@ -86,11 +86,11 @@ class Monitor:
         self._idle_memory_bytes = process.memory_bytes()
 
     async def not_ready(self) -> str | None:
-        """None when new requests are welcome, else why not, in words that go on from "This node is"."""
+        """Return None when the node accepts requests, else the reason, as an adjective for "This node is ..."."""
         return "draining" if self._tracking.hub.draining else self._store.trouble
 
     async def figures(self, simulations_running: int) -> Figures:
-        """For machines that watch. They want to know most when the store is in trouble, so that is no error here."""
+        """Return the figures for metrics. A store that fails is no error: metrics matter most then."""
         hub = self._tracking.hub
         try:
             by_status = await self._store.orders_by_status()

@@ -1,6 +1,6 @@
-"""What this process has done since it started, counted where it happens: plain numbers, because it happens often.
+"""Counters and histograms of this process since it started, as plain numbers, because they change often.
 
-What has a name for the outside is in `http/metrics/declarations.py`; nothing here knows how it will be told.
+Metric names and formats are in `http/metrics/declarations.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ordertrack.core.poll import Reason
 
 KEPT_LATENCIES = 10_000
 KEPT_LAGS = 120
-"""A minute of looks at the event loop: service/loop_watch.py."""
+"""One minute of measurements by `LoopLagTimer`."""
 
 WAKE_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 COMMIT_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
@@ -24,7 +24,7 @@ LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.
 
 
 class WakeLatency(msgspec.Struct, frozen=True):
-    """Milliseconds from a commit to the last byte of an answer it caused, over the latest KEPT_LATENCIES answers."""
+    """Milliseconds from a commit to the last byte of an answer it caused, over the last KEPT_LATENCIES answers."""
 
     p50: float | None
     p99: float | None
@@ -32,8 +32,8 @@ class WakeLatency(msgspec.Struct, frozen=True):
 
 
 class Histogram:
-    """How many were how large. `counts` has one number for each bound, of what is up to it and above the one before,
-    and one for what is above them all."""
+    """A histogram: `counts[i]` counts values up to `bounds[i]` and above the bound before; the last, values above all
+    bounds."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -48,7 +48,7 @@ class Histogram:
 
 
 class GateCounters:
-    """What became of connections. The gate increments these on the event loop; all but `open` only ever grow."""
+    """Counters of connections, incremented by the gate on the event loop. All but `open` only grow."""
 
     __slots__ = (
         "accepted",
@@ -62,25 +62,25 @@ class GateCounters:
 
     def __init__(self) -> None:
         self.open = 0
-        """Connections the gate has now, held polls among them."""
+        """Connections open now, held polls included."""
         self.accepted = 0
         self.closed_slow = 0
         """The client took too long to send a head or a body."""
         self.closed_for_room = 0
-        """There was no request on it, and no descriptor for a new connection."""
+        """Closed while idle, because no descriptor was free for a new connection."""
         self.closed_unread = 0
-        """The client did not read its answer."""
+        """The client did not read its response."""
         self.refused_head = 0
-        """The head was too large or no HTTP."""
+        """The head was too large or not HTTP."""
         self.out_of_descriptors = 0
-        """How often accepting was paused, because no descriptor was free."""
+        """Pauses of accepting, because no descriptor was free."""
 
 
 class Statistics:
     def __init__(self) -> None:
         self.polls: Counter[Reason] = Counter()
         self.refused: Counter[str] = Counter()
-        """Requests answered with a problem, by its code."""
+        """Requests answered with an error, by its code."""
         self.updates = 0
         self.lost_wakeups = 0
         self.wake_s = Histogram(WAKE_BOUNDS_S)
@@ -91,23 +91,22 @@ class Statistics:
         self._latencies_ms: deque[float] = deque(maxlen=KEPT_LATENCIES)
         self._lags_s: deque[float] = deque(maxlen=KEPT_LAGS)
 
-    def woke(self, latency_s: float) -> None:
-        """An answer was written, so long after the commit that caused it."""
+    def record_wake_latency(self, latency_s: float) -> None:
+        """Record an answer written `latency_s` after the commit that caused it."""
         self._latencies_ms.append(latency_s * 1000)
         self.wake_s.observe(latency_s)
 
     def commit(self, requests: int, took_s: float) -> None:
-        """The store's commit meter."""
+        """Record a commit; the CommitMeter of the store."""
         self.commit_requests.observe(requests)
         self.commit_s.observe(took_s)
 
-    def lagged(self, lag_s: float) -> None:
-        """The event loop came to something so long after it was due."""
+    def record_loop_lag(self, lag_s: float) -> None:
         self._lags_s.append(lag_s)
         self.loop_lag_s.observe(lag_s)
 
     def max_loop_lag_s(self) -> float:
-        """Over the latest KEPT_LAGS looks."""
+        """Return the largest of the last KEPT_LAGS lags."""
         return max(self._lags_s, default=0.0)
 
     def wake_latency_ms(self) -> WakeLatency:

@@ -49,7 +49,7 @@ from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
 from ordertrack.ports.feed_store import FeedStore
-from ordertrack.service.authorization import check_party, look_nowhere, may_see
+from ordertrack.service.authorization import check_party, may_see, pad_lookup_time
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking.deadline_timer import DeadlineTimer
 from ordertrack.service.tracking.feed_batches import FeedBatch
@@ -142,7 +142,7 @@ class Tracking:
         except CacheMiss as miss:
             return self._count(by, await self._reads.run(plan, miss.request))
         except OrderNotFound as error:
-            await look_nowhere(self._store)
+            await pad_lookup_time(self._store)
             raise error from None
 
     def leave(self, poll: HeldPoll) -> None:
