@@ -136,7 +136,7 @@ async def test_damaged_steps_end_one_simulation(store: SqliteStore) -> None:
 async def test_a_request_that_fails_by_itself_fails_alone(store: SqliteStore) -> None:
     """Nothing of the failed request is kept."""
     commits: list[Committed] = []
-    store._listeners = [lambda committed, committed_at_s: commits.extend(committed)]
+    store._listeners = (lambda committed, committed_at_s: commits.extend(committed),)
 
     def job(order_id: int) -> Callable[[Transaction], object]:
         def run(tx: Transaction) -> object:

@@ -283,7 +283,7 @@ def test_an_impossible_undo_is_left_to_the_order_rules() -> None:
         advance(cancelled, undo("preparing", RESTAURANT), START_MS)
 
 
-def test_only_an_admin_undoes_without_a_time_limit() -> None:
+def test_only_an_admin_has_no_undo_window() -> None:
     assert [principal.role in UNDO_AT_ANY_TIME for principal in PRINCIPALS] == [
         principal is ADMIN for principal in PRINCIPALS
     ]

@@ -16,6 +16,7 @@ from ordertrack.core.event import Status
 from ordertrack.core.order import NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import ChangeStatus, advance
 from ordertrack.core.poll import (
+    NEWS,
     NEXT_POLL_INTERVAL_S,
     Answer,
     Hold,
@@ -118,7 +119,7 @@ def test_a_poll_is_answered_now(request_: PollRequest, order: Order, reason: str
     answer = decided(request_, order)
     assert isinstance(answer, Answer)
     assert (answer.reason, answer.position, answer.order) == (reason, position, order)
-    assert answer.has_update is (reason in ("snapshot", "changed", "reset"))
+    assert (answer.reason in NEWS) is (reason in ("snapshot", "changed", "reset"))
 
 
 @pytest.mark.parametrize(("request_", "order", "expected"), HELD)
@@ -316,7 +317,7 @@ def test_neither_news_nor_an_ended_order_is_held(request: PollRequest, order: Or
         assert not order.status.ended
         assert decision.position >= order.version
         assert 0 < decision.for_s <= (2.0 if decision.position > order.version else MAX_TIMEOUT_S)
-    elif not decision.has_update:
+    elif decision.reason not in NEWS:
         assert decision.position == order.version
     elif decision.position is not None:
         assert decision.events != ()

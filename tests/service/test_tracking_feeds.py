@@ -15,7 +15,7 @@ from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, FeedKind, FeedState, order_feed
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
-from ordertrack.core.poll import Answer, PollRequest, Reason
+from ordertrack.core.poll import NEWS, Answer, PollRequest, Reason
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
 from ordertrack.service.tracking import tracking
@@ -424,7 +424,7 @@ class Storm:
             if answer is None:
                 continue
             news = changes(answer)
-            if answer.has_update:
+            if answer.reason in NEWS:
                 for order in news.orders:
                     earlier = known.get(order.id)
                     assert earlier is None or order.version >= earlier.version, "an order went back"

@@ -23,7 +23,7 @@ from ordertrack.core.feed import FeedKey, FeedKind, FeedState, order_feed
 from ordertrack.core.hub import Caps, Hub
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
-from ordertrack.core.poll import Answer, PollRequest
+from ordertrack.core.poll import NEWS, Answer, PollRequest
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking import reads as feeds_at_work
 from ordertrack.service.tracking.tracking import Tracking
@@ -58,7 +58,7 @@ async def follow(tracking: Tracking, order_id: int, dice: random.Random) -> int:
         request = PollRequest(cursor=Cursor(tracking.epoch, version), timeout_s=dice.uniform(0.0, 0.3))
         outcome = await tracking.poll(order_feed(order_id), request, client)
         answer = outcome if isinstance(outcome, Answer) else await client.told
-        if answer.has_update:
+        if answer.reason in NEWS:
             assert [event.version for event in answer.events] == list(range(version + 1, answer.order.version + 1))
             version = answer.order.version
         if answer.order.status.ended:
@@ -114,7 +114,7 @@ class Board:
         cursor: Cursor | None = None
         while True:
             answer = await self._ask(cursor)
-            if not answer.has_update:
+            if answer.reason not in NEWS:
                 if self.calm:
                     return
                 continue

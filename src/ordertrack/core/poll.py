@@ -98,10 +98,6 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         return self.state
 
     @property
-    def has_update(self) -> bool:
-        return self.reason in NEWS
-
-    @property
     def lacks_changes(self) -> bool:
         """True for news of a party's feed: `state` has only its version."""
         return isinstance(self.state, FeedState) and self.reason in NEWS
@@ -109,9 +105,9 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     @property
     def events(self) -> tuple[Event, ...]:
         """All events after the position; `http/wire` sends the newest MAX_EVENTS_IN_ANSWER and a flag."""
-        if isinstance(self.state, FeedState) or not self.has_update:
+        if isinstance(self.state, FeedState) or self.reason not in NEWS:
             return ()
-        return self.state.events_after(self.position or 0)
+        return self.state.timeline[self.position or 0 :]
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):

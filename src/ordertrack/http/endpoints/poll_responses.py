@@ -74,21 +74,19 @@ class PollAnswers:
         key = (id(answer.state), answer.position, answer.reason, answer.not_modified, closing)
         shared = self._shared.get(key)
         if shared is None or not shared.is_fresh(now_ms):
-            shared = _Shared(answer, closing, now_ms, self._make(answer, epoch, closing, now_ms))
+            if answer.not_modified:
+                status, body, cursor = 304, b"", str(position_of(answer, epoch))
+            else:
+                view = poll_answer(answer, epoch, self._max_timeout_s, now_ms)
+                status, body, cursor = 200, encode(view), view.cursor
+            headers: HeaderPairs = ((_ETAG, f'W/"{cursor}"'.encode()), NO_STORE)
+            if closing:
+                headers = (*headers, CLOSE)
+            response = Response(status, headers if answer.not_modified else (JSON, *headers), body)
+            shared = _Shared(answer, closing, now_ms, response)
             self._shared.pop(key, None)  # so that what is oldest comes first
             self._shared[key] = shared
             if len(self._shared) > MAX_SHARED:
                 del self._shared[next(iter(self._shared))]
         self._latest = shared
         return shared
-
-    def _make(self, answer: Answer, epoch: str, closing: bool, now_ms: int) -> Response:
-        if answer.not_modified:
-            status, body, cursor = 304, b"", str(position_of(answer, epoch))
-        else:
-            view = poll_answer(answer, epoch, self._max_timeout_s, now_ms)
-            status, body, cursor = 200, encode(view), view.cursor
-        headers: HeaderPairs = ((_ETAG, f'W/"{cursor}"'.encode()), NO_STORE)
-        if closing:
-            headers = (*headers, CLOSE)
-        return Response(status, headers if answer.not_modified else (JSON, *headers), body)

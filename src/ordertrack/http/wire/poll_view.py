@@ -72,11 +72,10 @@ def position_of(answer: Answer, epoch: str) -> Cursor:
 
 def poll_answer(answer: Answer, epoch: str, max_timeout_s: float, now_ms: int) -> PollAnswer | FeedPollAnswer:
     """Return the answer. `data` of an order's answer is JSON already, and can only be encoded."""
-    state, has_update = answer.state, answer.reason in NEWS
-    events = state.timeline[answer.position or 0 :] if has_update and not isinstance(state, FeedState) else ()
+    state, events = answer.state, answer.events
     interval_s = next_poll_interval_s(state)
     common: dict[str, Any] = {
-        "has_update": has_update,
+        "has_update": answer.reason in NEWS,
         "next_poll_interval": interval_s,
         "battery_tip": f"Next poll in {interval_s} seconds" if interval_s else "Order complete: stop polling",
         "cursor": str(position_of(answer, epoch)),
