@@ -52,11 +52,12 @@ $(GENERATORS)/node_modules/.installed: $(GENERATORS)/package-lock.json
 	@if command -v npm >/dev/null; then cd $(GENERATORS) && npm ci --silent && touch node_modules/.installed; \
 		else echo "No npm here: the tests of linters and of TypeScript clients will be skipped."; fi
 
-lint: setup ## ruff, mypy --strict, import-linter
+lint: setup ## ruff, mypy --strict, import-linter, plain English
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/check_language.py
 
 bench: setup ## measure, print a table, write bench/results
 	@$(BIN)/python -m bench

@@ -11,7 +11,7 @@ from rich.console import Console
 from bench import nchan367, report
 from bench.contenders import Skipped, cores_apart, pin_generator
 from bench.machine import QUIET_PERCENT, Noise, machine
-from bench.measures.common import QUICK, Figures, Size
+from bench.measures.load import QUICK, Figures, Size
 from bench.plan import MEASUREMENTS, contenders
 from bench.results_store import Results
 from ordertrack.load import CannotLoad

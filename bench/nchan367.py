@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.contenders import Contender, Ordertrack, Skipped
 from bench.measures import issue367
-from bench.measures.common import Figures, Size
+from bench.measures.load import Figures, Size
 from bench.peers.nchan import Nchan
 from bench.results_store import Results
 from ordertrack.load import CannotLoad

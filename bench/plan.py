@@ -1,4 +1,4 @@
-"""Who is measured how: `make bench` does all of it, `--only` and `--contender` a part."""
+"""The measurements of each contender: `make bench` runs all of them, `--only` and `--contender` a part."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bench.contenders import Contender, Ordertrack
 from bench.measures import held, holds, soak, updates, wakes, warm
-from bench.measures.common import Figures, Size
+from bench.measures.load import Figures, Size
 from bench.peers.nchan import Nchan
 from bench.peers.python import PythonPeer
 

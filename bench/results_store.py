@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.measures.common import Figures
+from bench.measures.load import Figures
 
 Entries = dict[str, dict[str, Any]]
 """By contender: `machine` and `figures`."""

@@ -13,7 +13,7 @@ How it counts:
 * A move is a call or a resumption that goes from one own file to another. The return is not counted again (it is in
   `moves_with_returns`). Frames of libraries in between are skipped. Where the event loop or a thread starts own code
   there is no file before it: this is an entry, not a move.
-* Callbacks of timers are left out: they run every half second whatever is requested.
+* Callbacks of timers are left out: they run every half second, with or without requests.
 
 The update is made at the start of a second, within 0.6 s of the warm-up, so the texts that are cached for one second
 are cached, and the writer thread does not check its file, which it does after a second without updates.
@@ -124,7 +124,7 @@ def _is_resumed(frame: FrameType) -> bool:
 
 
 class Trace:
-    """What was recorded, counted."""
+    """The recorded calls, counted."""
 
     def __init__(self, events: dict[str, list[Event]]) -> None:
         self.events = events

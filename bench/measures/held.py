@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.contenders import POLLS_PER_ORDER, Contender
-from bench.measures.common import LONG_HOLD_S, Figures, Size
+from bench.measures.load import LONG_HOLD_S, Figures, Size
 from ordertrack.load import PollPool, open_polls
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.contenders import POLLS_PER_ORDER, Contender
-from bench.measures.common import Figures, Size
+from bench.measures.load import Figures, Size
 from ordertrack.load import PollPool, open_polls
 
 AT_ONCE_CONNECTIONS = 64

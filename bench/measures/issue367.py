@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 
 from bench.contenders import Contender
-from bench.measures.common import Figures, Size
+from bench.measures.load import Figures, Size
 from ordertrack.load import Feed, PollPool, Result, UpdateDriver, milliseconds, open_polls
 from ordertrack.load.polls import LATE_AFTER_S
 

@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 from bench.contenders import POLLS_PER_ORDER, Contender, Ordertrack
-from bench.measures.common import Figures, Size
+from bench.measures.load import Figures, Size
 from ordertrack.load import Feed, HttpResponse, PollPool, RequestSender, open_polls
 
 UPDATES_PER_S = 80

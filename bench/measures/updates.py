@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.contenders import Contender
-from bench.measures.common import Figures, PollLoad, Size
+from bench.measures.load import Figures, PollLoad, Size
 from ordertrack.load import create_orders
 
 ORDERS = 10_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.contenders import Contender
-from bench.measures.common import Cost, Figures, PollLoad, Size, held_load, median
+from bench.measures.load import Cost, Figures, PollLoad, Size, held_load, median
 from ordertrack.load import milliseconds, repoll_all
 
 SWEEPS = 3

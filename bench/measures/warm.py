@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from bench.contenders import POLLS_PER_ORDER, Contender
-from bench.measures.common import Figures, Size
+from bench.measures.load import Figures, Size
 from ordertrack.app.build import build
 from ordertrack.app.service import Service
 from ordertrack.core.event import PROGRESSION

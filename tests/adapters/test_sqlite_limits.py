@@ -152,7 +152,7 @@ async def test_an_endless_query_is_interrupted(store: SqliteStore) -> None:
 async def test_an_unconfirmed_change_is_made_and_announced(store: SqliteStore, stall: Stall) -> None:
     """Contract clause 10: its outcome is unknown; the changes behind it are refused."""
     commits: list[Committed] = []
-    store._listeners = [lambda committed, committed_at_s: commits.extend(committed)]
+    store._listeners = (lambda committed, committed_at_s: commits.extend(committed),)
     stall.beginning = "COMMIT"
     in_commit = assign(store, "d1")
     assert await asyncio.to_thread(stall.waiting.acquire, timeout=BOUND_S)

@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.app.build import build
 from ordertrack.app.token_keys import access_control
-from ordertrack.cli.access import SECRET_FILE
 from ordertrack.cli.banner import banner
 from ordertrack.cli.main import main
+from ordertrack.cli.tokens import SECRET_FILE
 from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.event import Status
 from ordertrack.core.order import NewOrder, create

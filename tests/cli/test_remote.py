@@ -158,7 +158,7 @@ def test_orders_can_be_filtered_and_followed_through_all_pages(shell: Shell) -> 
     assert [order["id"] for order in found["orders"]] == ids[:0:-1]
     everything = shell.json("orders", "--courier-id=paging", "--all")["data"]
     assert [order["id"] for order in everything["orders"]] == ids[::-1]
-    nothing = shell("orders", "--courier-id=nobody").stdout
+    nothing = shell("orders", "--courier-id=unknown").stdout
     assert nothing.startswith(f"No orders.\nCreate one: {command()} create")
 
 

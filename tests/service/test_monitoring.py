@@ -50,7 +50,7 @@ async def test_the_figures_say_what_is_held_and_what_was_done(clock: Any) -> Non
     hub: Hub[Any] = Hub(Caps(1_000, 1_000, 1_000), full_retry_after_s=lambda: 7)
     tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0, draw=lambda: 0.5)
     await store.open(tracking.committed)
-    monitor = Monitor(store, tracking, process, clock, node="node-1", version="1.2.3")
+    monitor = Monitor(store, tracking.hub, tracking.statistics, process, clock, node="node-1", version="1.2.3")
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
     polls = MIN_POLLS_TO_MEASURE
     for _ in range(polls - 1):
@@ -80,7 +80,7 @@ async def test_a_draining_node_is_not_ready(clock: Any) -> None:
     store = MemoryStore("a1b2", clock)
     hub: Hub[Any] = Hub(Caps(10, 1_000, 10), full_retry_after_s=lambda: 7)
     tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0, draw=lambda: 0.5)
-    monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1")
+    monitor = Monitor(store, tracking.hub, tracking.statistics, Process(), clock, node="node-1", version="1")
     assert await monitor.not_ready() is None
     await tracking.drain()
     assert await monitor.not_ready() == "draining"
@@ -116,7 +116,7 @@ async def test_figures_count_held_polls_until_they_are_answered(clock: Any) -> N
     hub: Hub[Any] = Hub(Caps(10, 1_000, 20), full_retry_after_s=lambda: 7)
     tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0, draw=lambda: 0.5)
     await store.open(tracking.committed)
-    monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1.2.3")
+    monitor = Monitor(store, tracking.hub, tracking.statistics, Process(), clock, node="node-1", version="1.2.3")
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
     for _ in range(3):
         await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
@@ -141,7 +141,7 @@ async def test_a_store_in_trouble_does_not_take_the_other_figures_away(clock: An
     store = FailingStore("a1b2", clock)
     hub: Hub[Any] = Hub(Caps(10, 1_000, 20), full_retry_after_s=lambda: 7)
     tracking = Tracking(store, hub, clock, Statistics(), max_timeout_s=120.0, draw=lambda: 0.5)
-    monitor = Monitor(store, tracking, Process(), clock, node="node-1", version="1.2.3")
+    monitor = Monitor(store, tracking.hub, tracking.statistics, Process(), clock, node="node-1", version="1.2.3")
     figures = await monitor.figures(0)
     assert (figures.orders_by_status, figures.process.open_files) == ({}, 10)
 

@@ -24,7 +24,7 @@ from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, Chang
 from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Committed
-from ordertrack.service.simulation import MAX_SLEEP_S, MAX_STALE_ENTRIES, MAX_STEPS_AT_ONCE, Simulator
+from ordertrack.service.simulator import MAX_SLEEP_S, MAX_STALE_ENTRIES, MAX_STEPS_AT_ONCE, Simulator
 
 pytestmark = pytest.mark.anyio
 

@@ -27,7 +27,7 @@ def check_each(items: Iterable[Item], check: Callable[[Item], None]) -> None:
     for item in items:
         try:
             check(item)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        except Exception as error:  # noqa: BLE001 - every kind of failure is reported
             error.add_note(f"in {item.name}")
             failures.append(error)
         if len(failures) == MOST_FAILURES:

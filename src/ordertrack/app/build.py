@@ -27,7 +27,7 @@ from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.monitoring.monitor import Monitor
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.orders import Orders
-from ordertrack.service.simulation import Simulator
+from ordertrack.service.simulator import Simulator
 from ordertrack.service.tracking.tracking import Tracking
 from ordertrack.service.tracking.waiter import Waiter
 from ordertrack.settings import Settings
@@ -67,7 +67,7 @@ def build(settings: Settings) -> Service:
     addresses = Addresses(parse_networks(settings.trusted_proxies))
     admission = Admission(tokens, links, _limiters(settings), addresses, clock)
     node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
-    monitor = Monitor(store, tracking, PsutilProcess(), clock, node=node, version=__version__)
+    monitor = Monitor(store, tracking.hub, tracking.statistics, PsutilProcess(), clock, node=node, version=__version__)
 
     http = HttpApp(
         orders=Orders(store, clock),

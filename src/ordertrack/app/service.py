@@ -19,7 +19,7 @@ from ordertrack.ports.tokens import Tokens
 from ordertrack.service.links import Links
 from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.samples import load_samples
-from ordertrack.service.simulation import Simulator
+from ordertrack.service.simulator import Simulator
 from ordertrack.service.tracking.tracking import Tracking
 from ordertrack.settings import Settings
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import rich_click as click
 
 from ordertrack import __version__
-from ordertrack.cli.access import secret, token
 from ordertrack.cli.bench import bench
 from ordertrack.cli.remote import COMMANDS
 from ordertrack.cli.serve import config, serve
 from ordertrack.cli.terminal import Program
+from ordertrack.cli.tokens import secret, token
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -64,6 +64,8 @@ _TABLE: dict[Right, tuple[Grant, ...]] = {
 GRANTS: dict[tuple[Role, Right], Grant] = {
     (role, right): grant for right, row in _TABLE.items() for role, grant in zip(Role, row, strict=True)
 }
+UNDO_AT_ANY_TIME = frozenset(role for role in Role if GRANTS[role, (Action.UNDO, None)] is Grant.ANY_TIME)
+"""Roles that may undo events of any age."""
 _MAY_SOMETIMES = frozenset((role, right[0]) for (role, right), grant in GRANTS.items() if grant is not Grant.NO)
 
 
@@ -137,11 +139,6 @@ def check_change(principal: Principal, order: Order, change: Change) -> None:
     grant = GRANTS[principal.role, right]
     if grant is not Grant.YES and not _grant_allows(grant, principal, order, change):
         raise Forbidden(principal.role, *right)
-
-
-def undo_window_ms(principal: Principal, setting_ms: int) -> int | None:
-    """Return the greatest age of an event that the principal may undo; None for any age."""
-    return None if GRANTS[principal.role, (Action.UNDO, None)] is Grant.ANY_TIME else setting_ms
 
 
 def check_feed(principal: Principal, feed: FeedKey) -> None:

@@ -51,7 +51,7 @@ from ordertrack.ports.clock import Clock
 from ordertrack.service.links import Links
 from ordertrack.service.monitoring.monitor import Monitor
 from ordertrack.service.orders import Orders
-from ordertrack.service.simulation import Simulator
+from ordertrack.service.simulator import Simulator
 from ordertrack.service.tracking.tracking import Tracking
 
 _READS = ("GET", "HEAD")

@@ -258,9 +258,6 @@ class Writer:
                 waiting.future.set_exception(outcome)
             else:
                 waiting.future.set_result(outcome)
-        self._drop_answered()
-
-    def _drop_answered(self) -> None:
         while self._unanswered and self._unanswered[0].future.done():
             self._unanswered.popleft()
 
@@ -268,14 +265,14 @@ class Writer:
         """Give up overdue requests. One timer serves all, since they are due in the order of their arrival."""
         now_s = self._clock.monotonic_s()
         self._timer = None
-        self._drop_answered()
-        while self._unanswered and self._unanswered[0].due_s <= now_s:
+        while self._unanswered and (self._unanswered[0].due_s <= now_s or self._unanswered[0].future.done()):
             waiting = self._unanswered.popleft()
+            if waiting.future.done():
+                continue
             with self._beginning:
                 waiting.is_given_up = not waiting.has_begun
             kind = StoreUnavailable if waiting.is_given_up else OutcomeUnknown
             waiting.future.set_exception(kind(retry_after_s=FAILED_RETRY_AFTER_S))
-            self._drop_answered()
         if self._unanswered:
             self._timer = self._loop.call_later(self._unanswered[0].due_s - now_s, self._answer_overdue)
 

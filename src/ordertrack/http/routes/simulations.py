@@ -13,7 +13,7 @@ from ordertrack.http.routes.request import AnyRequest, caller_of, known_query, r
 from ordertrack.http.wire import bodies, names, order_views
 from ordertrack.http.wire import errors as http
 from ordertrack.http.wire.paths import parse_order_id
-from ordertrack.service.simulation import Simulator
+from ordertrack.service.simulator import Simulator
 
 _ROUTE = f"{names.ORDERS}/{{order_id:str}}/simulate-workflow"
 

@@ -14,7 +14,7 @@ from ordertrack.http.wire import errors as http
 from ordertrack.http.wire import names, stats_view
 from ordertrack.http.wire.errors import NotReady
 from ordertrack.service.monitoring.monitor import Monitor
-from ordertrack.service.simulation import Simulator
+from ordertrack.service.simulator import Simulator
 
 READY_RETRY_AFTER_S = 5
 

@@ -119,7 +119,7 @@ class StatusBody(RequestBody):
             expected_version=self.expected_version,
             if_match=if_match,
             undo=self.undo,
-            undo_window_ms=access.undo_window_ms(by, undo_window_ms),
+            undo_window_ms=None if by.role in access.UNDO_AT_ANY_TIME else undo_window_ms,
             by=by,
             origin=origin,
         )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ordertrack.core.errors import Overloaded
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKind
+from ordertrack.core.hub import Hub
 from ordertrack.core.poll import Reason
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.process import ProcessFigures, ProcessView
 from ordertrack.ports.store import Store
 from ordertrack.service.monitoring.statistics import Statistics, WakeLatency
-from ordertrack.service.tracking.tracking import Tracking
 
 MIN_POLLS_TO_MEASURE = 100
 """With fewer held polls, other memory dominates the memory per poll."""
@@ -69,7 +69,8 @@ class Monitor:
     def __init__(
         self,
         store: Store,
-        tracking: Tracking,
+        hub: Hub[Any],
+        statistics: Statistics,
         process: ProcessFigures,
         clock: Clock,
         *,
@@ -77,7 +78,8 @@ class Monitor:
         version: str,
     ) -> None:
         self._store = store
-        self._tracking = tracking
+        self._hub = hub
+        self._statistics = statistics
         self._process = process
         self._clock = clock
         self._node = node
@@ -87,17 +89,17 @@ class Monitor:
 
     async def not_ready(self) -> str | None:
         """Return None when the node accepts requests, else the reason, as an adjective for "This node is ..."."""
-        return "draining" if self._tracking.hub.draining else self._store.trouble
+        return "draining" if self._hub.draining else self._store.trouble
 
     async def figures(self, simulations_running: int) -> Figures:
         """Return the figures for metrics. A store that fails is no error: metrics matter most then."""
-        hub = self._tracking.hub
+        hub = self._hub
         try:
             by_status = await self._store.orders_by_status()
         except Overloaded:
             by_status = {}
         return Figures(
-            statistics=self._tracking.statistics,
+            statistics=self._statistics,
             polls_held=hub.held_by_kind,
             max_polls_held=hub.caps.total,
             feeds_watched=hub.feeds_watched,
@@ -112,7 +114,7 @@ class Monitor:
         )
 
     async def snapshot(self, simulations_running: int) -> SystemStats:
-        hub, statistics = self._tracking.hub, self._tracking.statistics
+        hub, statistics = self._hub, self._statistics
         memory_bytes = self._process.memory_bytes()
         if hub.held == 0:
             self._idle_memory_bytes = memory_bytes
