@@ -60,8 +60,9 @@ class MemoryStore:
     async def close(self, limit_s: float = 0.0) -> None: ...
 
     def _announce(self, commits: Sequence[Committed]) -> None:
+        committed_at_s = self._clock.monotonic_s()
         for listener in self._listeners:
-            listener(commits, self._clock.monotonic_s())
+            listener(commits, committed_at_s)
 
     async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
         earlier = self._find_created(idempotency, now_ms)
