@@ -3,6 +3,8 @@
 #
 # A held poll takes a thread: thread_pools (2) times thread_pool_max (5,000) is the maximum. Varnish does not detect that a
 # client has disconnected: its poll is held until its deadline. `-p timeout_idle=75` keeps clients' connections longer than 5 s.
+# After a refused connection Varnish answers 503 for 0.25 s without trying again, also when the server has restarted in
+# the meantime: start it with `-p backend_remote_error_holddown=0`.
 
 vcl 4.1;
 

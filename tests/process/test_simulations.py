@@ -15,9 +15,9 @@ def _start(api: Api, order_id: int, **options: object) -> list[Json]:
 
 
 def _watched(api: Api, order_id: int, cursor: str, until: str) -> list[Json]:
-    """Yield the events after the cursor up to this status, as they come."""
+    """Return the events after the cursor, once one has this status."""
     events: list[Json] = []
-    while not events or events[-1]["status"] != until:
+    while until not in {event["status"] for event in events}:  # one answer may have more than one step
         answer = api.poll(order_id, cursor=cursor, timeout=30).json()
         assert answer["reason"] == "changed"
         events += answer["events"]

@@ -117,7 +117,7 @@ KINDS: dict[str, Kind] = {
         replaced={'"5001"': '"$server_port"'},
         command=(
             "varnishd", "-F", "-j", "none", "-n", "$folder/work", "-T", "none", "-s", "malloc,32m",
-            "-a", "127.0.0.1:$port", "-f", "$config",
+            "-p", "backend_remote_error_holddown=0", "-a", "127.0.0.1:$port", "-f", "$config",
         ),
     ),
 }  # fmt: skip
