@@ -19,7 +19,7 @@ Mode = Literal["live", "saver"]
 
 
 class Status(StrEnum):
-    """The status of an order; the first five are the steps of a delivery, in order (`ROAD`)."""
+    """The status of an order; the first five are the steps of a delivery, in order (`PROGRESSION`)."""
 
     CONFIRMED = "confirmed"
     PREPARING = "preparing"
@@ -29,7 +29,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-PROGRESSION = tuple(Status)[:5]
+PROGRESSION = tuple(status for status in Status if status is not Status.CANCELLED)
 
 
 class Item(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -31,7 +31,7 @@ _TABLE = {
     Status.CANCELLED: (U, U, U, U, _, S),
 }  # fmt: skip
 TRANSITIONS: dict[tuple[Status, Status], Move] = {
-    (start, to): move for start, row in _TABLE.items() for to, move in zip(Status, row, strict=True)
+    (start, to): move for start in Status for to, move in zip(Status, _TABLE[start], strict=True)
 }
 """`BACK` and `RESTORE` need `undo`; every other move refuses it."""
 FORWARD_MOVES = frozenset({Move.NEXT, Move.SKIP, Move.CANCEL, Move.CANCEL_WITH_REASON})
