@@ -99,7 +99,7 @@ class Settings:
     max_held_polls: int = _setting(10_000, "Maximum number of polls held by this process.", least=1, most=1_000_000)
     resuming_reserve_percent: int = _setting(
         10,
-        "Share of `max_held_polls` reserved for polls with a position, so that existing clients continue on a full node.",
+        "Share of `max_held_polls` reserved for polls with a position, so that clients continue on a full node.",
         least=0,
         most=90,
     )
@@ -111,7 +111,9 @@ class Settings:
     body_timeout_s: float = _setting(
         30.0, "Time a client may take to send the body of a request, of at most 1 MiB.", least=0.1, most=600
     )
-    read_timeout_s: float = _setting(30.0, "Time a response may wait for a client that does not read it.", least=0.1, most=600)
+    read_timeout_s: float = _setting(
+        30.0, "Time a response may wait for a client that does not read it.", least=0.1, most=600
+    )
     shutdown_grace_s: int = _setting(
         10, "Time running requests may take to finish after SIGTERM, once held polls are answered.",
         least=0, most=3600,
