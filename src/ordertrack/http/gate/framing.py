@@ -47,7 +47,7 @@ _SECRET = (names.AUTHORIZATION.encode(), b"cookie", b"proxy-authorization")
 
 
 class Head(NamedTuple):
-    """The head of a request. `length` is its own, `body_length` that of its body, or CHUNKED."""
+    """The head of a request. `length` is the size of the head in bytes, `body_length` that of the body, or CHUNKED."""
 
     request: Request
     length: int
