@@ -42,7 +42,7 @@ _CONNECTION = names.CONNECTION.encode()
 KEPT_BLOCKS = 256
 """Header blocks that are cached in parsed form: clients send the same ones repeatedly."""
 MAX_KEPT_BLOCK_BYTES = 1024
-_SECRET = (names.AUTHORIZATION.encode(), b"cookie", b"proxy-authorization")
+_SECRET = tuple(name.encode() for name in (names.AUTHORIZATION, names.COOKIE, names.PROXY_AUTHORIZATION))
 """Headers that are not kept after their request."""
 
 
