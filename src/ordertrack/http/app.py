@@ -38,14 +38,7 @@ from ordertrack.http.routes.system import system_router
 from ordertrack.http.routes.updates import changes_router
 from ordertrack.http.wire.errors import BodyTooLarge
 from ordertrack.http.wire.message import CONTENT_LENGTH, METHODS, Request, check_message
-from ordertrack.http.wire.paths import (
-    LinkTarget,
-    OtherTarget,
-    PollTarget,
-    StatusTarget,
-    Target,
-    match_path,
-)
+from ordertrack.http.wire.paths import LinkTarget, OtherTarget, PollTarget, StatusTarget, Target, match_path
 from ordertrack.http.wire.responses import Response, refused, which_methods
 from ordertrack.ports.clock import Clock
 from ordertrack.service.links import Links
