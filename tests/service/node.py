@@ -20,7 +20,7 @@ from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, Committed
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking.tracking import Tracking
-from ordertrack.service.tracking.waiter import HeldPoll
+from ordertrack.service.tracking.waiter import WaitingPoll
 
 EPOCH = "a1b2"
 BOUND_S = 1_000
@@ -142,7 +142,7 @@ class Node:
         assert isinstance(outcome, Answer), "held"
         return outcome
 
-    async def held(self, feed: Feed, by: Principal = ANYONE, **fields: Any) -> tuple[Client, HeldPoll]:
+    async def held(self, feed: Feed, by: Principal = ANYONE, **fields: Any) -> tuple[Client, WaitingPoll]:
         """A poll that is held."""
         client = Client()
         outcome = await self.tracking.poll(as_feed(feed), PollRequest(**fields), client, by)
@@ -152,7 +152,7 @@ class Node:
 
     def begin(
         self, feed: Feed, by: Principal = ANYONE, **fields: Any
-    ) -> tuple[Client, asyncio.Task[Answer | HeldPoll]]:
+    ) -> tuple[Client, asyncio.Task[Answer | WaitingPoll]]:
         """A poll whose read may be held up."""
         client, request = Client(), PollRequest(**fields)
         polling = self.tracking.poll(as_feed(feed), request, client, by)

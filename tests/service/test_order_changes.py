@@ -38,8 +38,8 @@ async def test_what_is_created_and_changed_bears_the_time_of_the_clock(orders: O
     changed = await orders.change(to(order.id, "preparing"))
     assert (order.created_at_ms, changed.order.updated_at_ms) == (created_at_ms, created_at_ms + 60_000)
     assert changed.event == changed.order.timeline[-1]
-    assert await orders.one(order.id, ANYONE) == changed.order
-    assert await orders.some(OrderFilter(limit=10), ANYONE) == ([changed.order], False)
+    assert await orders.get(order.id, ANYONE) == changed.order
+    assert await orders.page(OrderFilter(limit=10), ANYONE) == ([changed.order], False)
 
 
 async def test_page_of_orders_is_bounded_by_bytes_and_number(orders: Orders) -> None:
@@ -47,7 +47,7 @@ async def test_page_of_orders_is_bounded_by_bytes_and_number(orders: Orders) -> 
     ids = [(await orders.create(large, ANYONE, None)).order.id for _ in range(5)][::-1]
 
     async def listed(limit: int, before_id: int | None = None) -> tuple[list[int], bool]:
-        page, more = await orders.some(OrderFilter(limit=limit, before_id=before_id), ANYONE)
+        page, more = await orders.page(OrderFilter(limit=limit, before_id=before_id), ANYONE)
         return [order.id for order in page], more
 
     assert await listed(100) == (ids[:3], True)
@@ -63,7 +63,7 @@ async def test_a_refused_change_raises_what_the_store_says(orders: Orders) -> No
     with pytest.raises(OrderNotFound):
         await orders.change(to(404, "preparing"))
     with pytest.raises(OrderNotFound):
-        await orders.one(404, ANYONE)
+        await orders.get(404, ANYONE)
 
 
 async def test_each_of_many_changes_has_its_own_result(orders: Orders) -> None:

@@ -63,7 +63,7 @@ def serve(as_json: bool, **values: Any) -> None:
         except StoreUnavailable:
             end_refused("store_unavailable", "The orders cannot be read: see the log above.", as_json)
     if not as_json:
-        say("Stopped. All acknowledged changes are saved.")
+        say(f"Stopped. {_saved_text(settings)}")
 
 
 async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> None:
@@ -79,12 +79,7 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
             await run_gate(gate, ready=ready, drain=drain, shutdown_grace_s=grace_s)
         else:
             await run_uvicorn(
-                service.asgi,
-                listener,
-                ready=ready,
-                drain=drain,
-                timeouts=service.timeouts,
-                shutdown_grace_s=grace_s,
+                service.asgi, listener, ready=ready, drain=drain, timeouts=service.timeouts, shutdown_grace_s=grace_s
             )
     finally:
         await service.close()
@@ -95,14 +90,19 @@ async def _drain(service: Service) -> None:
     name resolution must not prevent the exit."""
     settings = service.settings
     limit_s = settings.drain_window_s + settings.shutdown_grace_s + EXIT_LIMIT_S
-    watchdog = threading.Timer(limit_s, _exit_now)
+    watchdog = threading.Timer(limit_s, _exit_now, (_saved_text(settings),))
     watchdog.daemon = True
     watchdog.start()
     await service.drain()
 
 
-def _exit_now() -> None:
-    os.write(2, b"ordertrack did not stop in time and exits now. All acknowledged changes are saved.\n")
+def _saved_text(settings: Settings) -> str:
+    in_memory = settings.database_url == "memory:"
+    return "Changes were kept in memory only." if in_memory else "All acknowledged changes are saved."
+
+
+def _exit_now(saved: str) -> None:
+    os.write(2, f"ordertrack did not stop in time and exits now. {saved}\n".encode())
     os._exit(EXIT_UNFINISHED)
 
 

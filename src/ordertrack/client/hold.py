@@ -8,7 +8,7 @@ import math
 
 import msgspec
 
-MAX_PATIENCE = 32
+MAX_HOLDS_BEFORE_GROWTH = 32
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +32,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 class HoldLength:
     """The current length: doubled after a hold that worked, halved after one that was lost.
 
-    `_patience` is the number of holds that must work before the next doubling: 1, doubled after each loss until a
-    longer hold has worked. So a path that cuts at 100 s is tried ever more rarely, but a single loss (a tunnel, a
+    `_holds_before_growth` holds must work before the next doubling: 1, doubled after each loss until a longer hold has
+    worked. So on a path that cuts at 100 s, longer holds are tried less and less often, but a single loss (a tunnel, a
     restart of the server) has no lasting effect.
     """
 
@@ -41,7 +41,7 @@ class HoldLength:
         self._pace = pace
         self._max_s = pace.max_hold_s
         self._wanted_s = pace.first_hold_s
-        self._patience = 1
+        self._holds_before_growth = 1
         self._worked = 0
         self._longest_s = 0.0
 
@@ -61,15 +61,15 @@ class HoldLength:
             return
         self._worked += 1
         if length_s > self._longest_s:
-            self._longest_s, self._patience = length_s, 1
-        if self._worked >= self._patience:
+            self._longest_s, self._holds_before_growth = length_s, 1
+        if self._worked >= self._holds_before_growth:
             self._worked = 0
             self._wanted_s = max(self._wanted_s, min(2 * length_s, self._pace.max_hold_s))
 
     def lost(self) -> None:
         """Record a hold that ended by a timeout of the client, a reset, or an error of a proxy."""
         self._worked = 0
-        self._patience = min(2 * self._patience, MAX_PATIENCE)
+        self._holds_before_growth = min(2 * self._holds_before_growth, MAX_HOLDS_BEFORE_GROWTH)
         self._wanted_s = self.length_s / 2
         self._longest_s = self.length_s
 

@@ -33,12 +33,12 @@ class Grant(StrEnum):
     WHILE_CONFIRMED = "while it is confirmed"
     AFTER_PICK_UP = "after pick-up, with a reason"
     OWN_DELIVERY = "if it has no courier, or one that the restaurant assigned"
-    KITCHEN_STEPS = "steps it may take itself, and a restaurant's cancellation"
+    RESTAURANT_STEPS = "steps it may take itself, and a restaurant's cancellation"
     OWN_STEPS = "its own latest steps"
     ANY_TIME = "yes, without a time limit"
 
 
-_, Y, W, P, D, K, S, A = Grant
+_, Y, W, P, D, R, S, A = Grant
 Right = tuple[Action, Status | None]
 """An action; for `MOVE` also the new status."""
 
@@ -54,7 +54,7 @@ _TABLE: dict[Right, tuple[Grant, ...]] = {
     (Action.MOVE, Status.PICKED_UP): (_,      D,         Y,      Y,      Y,    _,   Y),
     (Action.MOVE, Status.DELIVERED): (_,      D,         Y,      Y,      Y,    _,   Y),
     (Action.CANCEL, None):           (W,      Y,         P,      Y,      Y,    _,   Y),
-    (Action.UNDO, None):             (_,      K,         S,      Y,      A,    _,   Y),
+    (Action.UNDO, None):             (_,      R,         S,      Y,      A,    _,   Y),
     (Action.ASSIGN_COURIER, None):   (_,      D,         _,      Y,      Y,    _,   Y),
     (Action.SIMULATE, None):         (_,      _,         _,      Y,      Y,    _,   Y),
     (Action.LINK, None):             (_,      Y,         _,      Y,      Y,    _,   Y),
@@ -121,7 +121,7 @@ def check_create(principal: Principal, new: NewOrder) -> None:
 
 
 def check_change(principal: Principal, order: Order, change: Change) -> None:
-    """Check a change, except for what the rules of the order refuse anyway.
+    """Check a change. One that the rules of the order refuse may pass this check.
 
     Raises: OrderNotFound, Forbidden.
     """
@@ -193,9 +193,10 @@ def check_list(principal: Principal, requested: Parties) -> Parties:
             own = Parties(restaurant_id=served or min(principal.restaurants))
         case _:
             return requested
-    if any(mine is not None and theirs not in (None, mine) for mine, theirs in zip(own, requested, strict=True)):
+    pairs = tuple(zip(own, requested, strict=True))
+    if any(own_id is not None and requested_id not in (None, own_id) for own_id, requested_id in pairs):
         raise Forbidden(principal.role, Action.LIST)
-    return Parties(*(theirs if mine is None else mine for mine, theirs in zip(own, requested, strict=True)))
+    return Parties(*(requested_id if own_id is None else own_id for own_id, requested_id in pairs))
 
 
 def _grant_allows(grant: Grant, principal: Principal, order: Order, change: Change) -> bool:
@@ -211,7 +212,7 @@ def _grant_allows(grant: Grant, principal: Principal, order: Order, change: Chan
             return order.status in (Status.PICKED_UP, Status.CANCELLED)
         case Grant.OWN_DELIVERY:
             return order.courier_id is None or role_of(_assigned_by(order)) is Role.RESTAURANT
-        case Grant.KITCHEN_STEPS | Grant.OWN_STEPS:
+        case Grant.RESTAURANT_STEPS | Grant.OWN_STEPS:
             assert isinstance(change, ChangeStatus)
             undone = _undone_events(order, change.to)
             if not undone:

@@ -17,7 +17,7 @@ import msgspec
 TICK_S = 0.1
 """Deadlines are met at most this late, in seconds."""
 MAX_STALE_NUMBERS = 16
-"""Numbers without a bucket that the heap may hold beside as many as it has buckets."""
+"""Numbers that the heap may hold beyond twice the number of buckets, before it is rebuilt."""
 
 
 class Due(msgspec.Struct, gc=False, eq=False, kw_only=True):
@@ -87,7 +87,7 @@ class Deadlines(Generic[T]):
         return self._numbers[0] * TICK_S if self._numbers else None
 
     def _drop(self, bucket: _Bucket) -> None:
-        bucket.earlier = bucket.later = None  # the garbage collector would not find the ring
+        bucket.earlier = bucket.later = None  # break the cycle: the garbage collector does not track these objects
         del self._buckets[bucket.number]
         if len(self._numbers) > 2 * len(self._buckets) + MAX_STALE_NUMBERS:
             self._numbers = sorted(self._buckets)

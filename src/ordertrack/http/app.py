@@ -6,7 +6,7 @@ through `begin`, which needs only the head, and `respond`, which needs the body 
     begin:   message rules ─► path ─► loop throttle ─► cross-site check ─► admission
     respond: the long poll | the status update | any other path: the framework routes it
 
-Both return at once what is known at once, and an awaitable otherwise.
+Both return their result if nothing has to be waited for, and an awaitable of it otherwise.
 """
 
 from __future__ import annotations
@@ -38,14 +38,7 @@ from ordertrack.http.routes.system import system_router
 from ordertrack.http.routes.updates import changes_router
 from ordertrack.http.wire.errors import BodyTooLarge
 from ordertrack.http.wire.message import CONTENT_LENGTH, METHODS, Request, check_message
-from ordertrack.http.wire.paths import (
-    LinkTarget,
-    OtherTarget,
-    PollTarget,
-    StatusTarget,
-    Target,
-    match_path,
-)
+from ordertrack.http.wire.paths import LinkTarget, OtherTarget, PollTarget, StatusTarget, Target, match_path
 from ordertrack.http.wire.responses import Response, refused, which_methods
 from ordertrack.ports.clock import Clock
 from ordertrack.service.links import Links
@@ -182,7 +175,7 @@ class HttpApp:
     # From an admitted request to its answer
 
     def respond(self, admitted: Admitted, body: bytes, channel: Channel) -> Outcomes:
-        """Answer the request, hold its poll, or return what to wait for. Raises nothing; an error of what is waited for
+        """Answer the request, hold its poll, or return what to wait for. Raises nothing; an error of the awaitable
         becomes a response with `problem`."""
         request, target, caller = admitted
         if isinstance(target, PollTarget):
@@ -196,9 +189,8 @@ class HttpApp:
             return self._status.respond(request, target, caller, body)
         path, is_page = request.path, isinstance(target, OtherTarget) and target.is_page
         if isinstance(target, LinkTarget):
-            path = target.order_path(
-                caller.principal.order_id if caller else 1
-            )  # OPTIONS: all orders have the same methods
+            # OPTIONS has no caller, and all orders have the same methods.
+            path = target.order_path(caller.principal.order_id if caller else 1)
         return self.framework.respond(request, path, caller, body, is_page=is_page)
 
     # Refusals

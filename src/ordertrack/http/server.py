@@ -22,7 +22,7 @@ from ordertrack.http.asgi.protocol import BoundedProtocol
 from ordertrack.http.asgi.transport import AsgiApp
 from ordertrack.http.gate.acceptor import ignore_new_connections
 from ordertrack.http.gate.gate import Gate
-from ordertrack.http.gate.timeouts import LAST_CALL_S, Timeouts
+from ordertrack.http.gate.timeouts import LAST_REQUEST_S, Timeouts
 from ordertrack.http.wire.message import MAX_HEAD_BYTES
 
 BACKLOG = 4096
@@ -110,16 +110,16 @@ class _Uvicorn(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, give idle connections LAST_CALL_S to send a last request, as the gate does, and end."""
+        """Stop listening, give idle connections LAST_REQUEST_S to send a last request, as the gate does, and end."""
         waiting = [connection for listener in sockets or () for connection in _accepted(listener)]
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()
         for connection in waiting:
             await loop.connect_accepted_socket(self._protocol, connection)
-        ends_at_s = loop.time() + LAST_CALL_S
+        ends_at_s = loop.time() + LAST_REQUEST_S
         while self.server_state.connections and loop.time() < ends_at_s:  # noqa: ASYNC110 - uvicorn has no event
-            await asyncio.sleep(LAST_CALL_S / 10)
+            await asyncio.sleep(LAST_REQUEST_S / 10)
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:

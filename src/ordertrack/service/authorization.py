@@ -44,7 +44,7 @@ async def load_authorized(store: OrderReader, order_id: int, by: Principal, acti
     try:
         check_order(by, order, action)
     except OrderNotFound:
-        if was_cached:  # an order that was not has already taken the time of a lookup
+        if was_cached:  # an uncached order has taken that time already
             await pad_lookup_time(store)
         raise
     return order

@@ -98,7 +98,7 @@ class Links:
         return await self._store.links(order_id)
 
     async def revoke(self, order_id: int, link_id: int, by: Principal) -> Link:
-        """Revoke a link at once. A revoked link stays unchanged.
+        """Revoke a link at once. Revoking it again changes nothing.
 
         Raises: OrderNotFound, Forbidden, LinkNotFound, StoreBusy, StoreUnavailable.
         """
@@ -138,7 +138,7 @@ class Links:
         return verified.principal
 
     async def resolve(self, token: str) -> Principal:
-        """Return the holder of this token as in the store at the moment of return: changes during the read count.
+        """Return the holder of this token as stored at the moment of return, with changes made during the read.
 
         Raises: Unauthenticated, StoreUnavailable.
         """

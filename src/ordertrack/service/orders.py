@@ -48,18 +48,17 @@ class Orders:
         """
         return await self._store.apply(changes, self._clock.now_ms())
 
-    async def one(self, order_id: int, by: Principal) -> Order:
+    async def get(self, order_id: int, by: Principal) -> Order:
         """Return the order as `by` may see it. Raises: OrderNotFound, Forbidden."""
         order = await load_authorized(self._store, order_id, by, Action.READ)
         return redact_for_link(order) if by.role is Role.LINK else order
 
-    async def some(self, wanted: OrderFilter, by: Principal) -> tuple[list[Order], bool]:
+    async def page(self, filter_: OrderFilter, by: Principal) -> tuple[list[Order], bool]:
         """Return a page of orders, and whether there are more. Raises: Forbidden, InvalidInput."""
-        asked = Parties(wanted.customer_id, wanted.restaurant_id, wanted.courier_id)
-        parties = check_list(by, asked)
+        parties = check_list(by, Parties(filter_.customer_id, filter_.restaurant_id, filter_.courier_id))
         # One more than the page shows that there is a next page.
-        found = await self._store.orders(replace(wanted, **parties._asdict(), limit=wanted.limit + 1))
-        return fill_page(found, wanted.limit, lambda order: order)
+        found = await self._store.orders(replace(filter_, **parties._asdict(), limit=filter_.limit + 1))
+        return fill_page(found, filter_.limit, lambda order: order)
 
     async def audit(self, order_id: int, by: Principal) -> Order:
         """Return the order for its audit trail. Raises: Forbidden, OrderNotFound."""

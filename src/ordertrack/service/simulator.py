@@ -1,8 +1,8 @@
 """Simulated workflows: apply each step when it is due, as a real update by the actor `simulator`.
 
-The store keeps the schedule, so a restart continues it; late steps follow at once and in order. This module's copy of
-it changes only by what the store announces, in the order of its commits, never by what a call returns: so no race
-between a start, a stop, a step and another status change leaves a simulation here that is not in the store.
+The store keeps the schedule, so a restart continues it; late steps follow at once and in order. The copy here changes
+only when the store announces it, in commit order, and when `_give_up` fails. So no race leaves a simulation here that
+is not in the store.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class CommitCache(Generic[K, V]):
         return self._cache.use(key)
 
     def commit(self, values: Mapping[K, V], *, only_if_used: bool = False) -> None:
-        """Record values after a commit. `only_if_used`: cache those only that were cached before."""
+        """Record values after a commit. `only_if_used`: update only values that are cached already."""
         for key, value in values.items():
             if not only_if_used or key in self._cache:
                 self._cache.put(key, value)

@@ -49,20 +49,20 @@ class _Reader:
 
 
 class Readers:
-    """`announced` is held by the writer from COMMIT until the commit is announced on the event loop."""
+    """`announcing` is held by the writer from COMMIT until the announcement is scheduled on the event loop."""
 
     def __init__(
         self,
         name: str,
         connections: Sequence[sqlite3.Connection],
-        announced: threading.Lock,
+        announcing: threading.Lock,
         clock: Clock,
         limit_s: float,
         max_waiting: int,
     ) -> None:
         self._name = name
         self._is_late = False
-        self._announced = announced
+        self._announcing = announcing
         self._clock = clock
         self._limit_s = limit_s
         self._max_waiting = max_waiting
@@ -133,9 +133,9 @@ class Readers:
         finally:
             if connection.in_transaction:
                 connection.execute("COMMIT")
-        if not self._announced.acquire(timeout=max(0.0, reader.due_s - self._clock.monotonic_s())):
+        if not self._announcing.acquire(timeout=max(0.0, reader.due_s - self._clock.monotonic_s())):
             raise StoreUnavailable(retry_after_s=STALLED_RETRY_AFTER_S)
-        self._announced.release()
+        self._announcing.release()
         return value
 
     def _call_on_loop(self, *call: Any) -> None:

@@ -113,8 +113,8 @@ class SqliteStore:
             self._open = _Open(
                 lock,
                 writer,
-                Readers("read", connections[1:], writer.visible, self._clock, READ_LIMIT_S, MAX_READS_WAITING),
-                Readers("list", connections[:1], writer.visible, self._clock, LIST_LIMIT_S, MAX_LISTS_WAITING),
+                Readers("read", connections[1:], writer.announcing, self._clock, READ_LIMIT_S, MAX_READS_WAITING),
+                Readers("list", connections[:1], writer.announcing, self._clock, LIST_LIMIT_S, MAX_LISTS_WAITING),
             )
             undo.pop_all()
         except OSError as error:

@@ -3,7 +3,7 @@
 A commit costs one sync of the disk, for any number of changes. Under load the batches grow, and the cost of a change
 falls. No change waits for a batch to fill.
 
-Results go to the event loop in commit order. `visible` is held from COMMIT until they are scheduled there: a reader
+Results go to the event loop in commit order. `announcing` is held from COMMIT until they are scheduled there: a reader
 that takes it after reading knows that the commits it saw are announced before its own result.
 
 Failures, and the results of the requests:
@@ -72,7 +72,7 @@ class Writer:
 
     def __init__(self, path: Path, deliver: Callable[[Changed, float], None], clock: Clock, meter: CommitMeter) -> None:
         """Raises: sqlite3.Error, OSError when the file cannot be opened."""
-        self.visible = threading.Lock()
+        self.announcing = threading.Lock()
         self.waiting = 0
         self.is_cut_off = False
         """True while the file is not at its path."""
@@ -102,7 +102,7 @@ class Writer:
     def submit(self, job: Callable[[Transaction], R]) -> asyncio.Future[R]:
         """Run `job` in the next commit. The future has its result once that is durable.
 
-        `job` may be run again when a commit is taken back, so it has no effects but those on its transaction.
+        `job` may be run again when a commit is rolled back, so it has no effects but those on its transaction.
         Raises: StoreBusy. The future: StoreUnavailable, OutcomeUnknown, InternalError, and any OrdertrackError of the
         job.
         """
@@ -161,7 +161,7 @@ class Writer:
         return batch
 
     def _check_files(self) -> None:
-        """Notice that the files were deleted or replaced: what a process goes on writing into them is lost."""
+        """Notice that the files were deleted or replaced: later writes to them are lost."""
         try:
             is_cut_off = _file_identities(self._path) != self._identities
         except OSError:
@@ -191,7 +191,7 @@ class Writer:
                 except OrdertrackError as error:
                     outcomes.append(error)
             changed = transaction.flush()
-            with self.visible:
+            with self.announcing:
                 connection.execute("COMMIT")
                 committed_at_s = self._clock.monotonic_s()
                 self._call_soon(self._deliver_results, batch, outcomes, changed, began_s, committed_at_s)

@@ -26,8 +26,8 @@ class FrameworkEndpoint:
     ) -> Response:
         """Answer the request as if it were for this normalized path.
 
-        Raises: NoSuchPage for a path that the framework would take for another one, which a rule of a proxy may keep
-        from clients: with doubled slashes, or with one at the end.
+        Raises: NoSuchPage for a path with doubled slashes or one at its end. The framework would serve it as another
+        path, which a rule of a proxy may keep from clients.
         """
         if "//" in path or (path.endswith("/") and not is_page):
             raise NoSuchPage(path)
@@ -50,14 +50,12 @@ class FrameworkEndpoint:
         }
         exchange = _Exchange(body)
         await self.app(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
-        headers = tuple(
-            (name, value) for name, value in exchange.headers if name != CONTENT_LENGTH
-        )  # the transport counts
+        headers = tuple(pair for pair in exchange.headers if pair[0] != CONTENT_LENGTH)  # the transport counts
         return Response(exchange.status, (*headers, *(SECURE_PAGE if is_page else SECURE)), bytes(exchange.body))
 
 
 class _Exchange:
-    """Both ends of an ASGI call. The client is said to be gone once the response is complete, as by any server."""
+    """Both ends of an ASGI call. `receive` reports http.disconnect after a complete response, as any server does."""
 
     def __init__(self, received: bytes) -> None:
         self._received: bytes | None = received

@@ -9,12 +9,12 @@ from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.policy.loop_throttle import PollThrottle
 from ordertrack.http.wire.responses import HeaderPairs, Response
-from ordertrack.service.tracking.waiter import HeldPoll, Waiter
+from ordertrack.service.tracking.waiter import Waiter, WaitingPoll
 
-Outcome = Response | Answer | HeldPoll
+Outcome = Response | Answer | WaitingPoll
 """A response; the answer of a poll, of which the transport makes a response; or a held poll, answered later."""
 OUTCOMES = (Poll, Answer, Response)
-"""The same for isinstance, which does not take a generic alias such as HeldPoll."""
+"""The same for isinstance, which does not take a generic alias such as WaitingPoll."""
 Outcomes = Outcome | Coroutine[Any, Any, Outcome]
 """An outcome, or an awaitable of one."""
 

@@ -19,7 +19,7 @@ from ordertrack.http.wire.paths import PollTarget
 from ordertrack.http.wire.responses import Response, refused
 from ordertrack.ports.clock import Clock
 from ordertrack.service.tracking.tracking import Tracking
-from ordertrack.service.tracking.waiter import HeldPoll
+from ordertrack.service.tracking.waiter import WaitingPoll
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 DRAINED_PAUSE_S = 1.0
@@ -34,40 +34,40 @@ class PollEndpoint:
 
     def respond(self, request: Request, target: PollTarget, by: Principal, channel: Channel) -> Outcomes:
         """Answer now, hold, or return an awaitable when the store has to be read first."""
-        poll = PollRequest()
+        poll_request = PollRequest()
         try:
             if request.method not in METHODS:
                 raise MethodNotAllowed(request.method, METHODS)
             feed = target.feed()
-            poll = parse_poll(request.query_string, request.headers)
+            poll_request = parse_poll(request.query_string, request.headers)
             if request.method == "HEAD":
-                poll = PollRequest()  # headers only: nothing to wait for
-            elif poll.wait_s is not None:
-                channel.headers += ((names.PREFERENCE_APPLIED.encode(), b"wait=%d" % poll.wait_s),)
-            is_paused = self._tracking.holds_none and _may_be_held(poll)
-            outcome = None if is_paused else self._tracking.poll_now(feed, poll, channel, by)
+                poll_request = PollRequest()  # headers only: nothing to wait for
+            elif poll_request.wait_s is not None:
+                channel.headers += ((names.PREFERENCE_APPLIED.encode(), b"wait=%d" % poll_request.wait_s),)
+            is_paused = self._tracking.holds_none and _may_be_held(poll_request)
+            outcome = None if is_paused else self._tracking.poll_now(feed, poll_request, channel, by)
         except OrdertrackError as error:
             return self._refuse(request, channel, error)
         if outcome is None:
-            return self._respond_later(request, feed, poll, by, channel)
-        return self._recorded(outcome, request, poll, channel)
+            return self._respond_later(request, feed, poll_request, by, channel)
+        return self._recorded(outcome, request, poll_request, channel)
 
     async def _respond_later(
-        self, request: Request, feed: FeedKey, poll: PollRequest, by: Principal, channel: Channel
+        self, request: Request, feed: FeedKey, poll_request: PollRequest, by: Principal, channel: Channel
     ) -> Outcome:
-        if self._tracking.holds_none and _may_be_held(poll):
+        if self._tracking.holds_none and _may_be_held(poll_request):
             await asyncio.sleep(DRAINED_PAUSE_S)
         try:
-            outcome = await self._tracking.poll(feed, poll, channel, by)
+            outcome = await self._tracking.poll(feed, poll_request, channel, by)
         except OrdertrackError as error:
             return self._refuse(request, channel, error)
-        return self._recorded(outcome, request, poll, channel)
+        return self._recorded(outcome, request, poll_request, channel)
 
     def _recorded(
-        self, outcome: Answer | HeldPoll, request: Request, poll: PollRequest, channel: Channel
-    ) -> Answer | HeldPoll:
+        self, outcome: Answer | WaitingPoll, request: Request, poll_request: PollRequest, channel: Channel
+    ) -> Answer | WaitingPoll:
         if isinstance(outcome, Answer):
-            self._record(channel, position_key(request.path, poll))
+            self._record(channel, position_key(request.path, poll_request))
         else:
             channel.throttle = None
         return outcome
@@ -84,6 +84,6 @@ class PollEndpoint:
         channel.throttle = throttle
 
 
-def _may_be_held(poll: PollRequest) -> bool:
+def _may_be_held(poll_request: PollRequest) -> bool:
     """Return True for a poll whose client may poll again at once."""
-    return poll.timeout_s != 0 and (poll.timeout_s is not None or poll.has_position)
+    return poll_request.timeout_s != 0 and (poll_request.timeout_s is not None or poll_request.has_position)

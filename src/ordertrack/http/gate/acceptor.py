@@ -29,8 +29,8 @@ log = structlog.get_logger("ordertrack.gate")
 
 
 class Acceptor:
-    """`admit` gets each new descriptor and its peer's address. `make_room` closes idle connections, and returns True if
-    there were any."""
+    """`admit` gets each new descriptor and its peer's address. `make_room` closes connections that may be closed for
+    a new one, and returns True if there were any."""
 
     def __init__(
         self,

@@ -14,26 +14,26 @@ from ordertrack.http.app import Admitted
 from ordertrack.http.gate.framing import BodyReader
 from ordertrack.http.policy.loop_throttle import PollThrottle
 from ordertrack.http.wire.responses import HeaderPairs
-from ordertrack.service.tracking.waiter import HeldPoll
+from ordertrack.service.tracking.waiter import WaitingPoll
 
 
 class Stage(Enum):
-    """The stage of a connection, by what it waits for."""
+    """The stage of a connection. `gate.py` has the diagram."""
 
     IDLE = auto()
-    """A request."""
+    """Waits for a request."""
     IN_HEAD = auto()
-    """The rest of a head."""
+    """Waits for the rest of a head."""
     IN_BODY = auto()
-    """The rest of a body."""
+    """Waits for the rest of a body."""
     BUSY = auto()
-    """The application."""
+    """Waits for the application: for admission, or for the response."""
     HELD = auto()
-    """The answer of a held poll."""
+    """Waits for the answer of a held poll."""
     WRITING = auto()
-    """The peer, to read its answer."""
-    ENDING = auto()
-    """The peer, to close its side; what it still sends is discarded."""
+    """Waits for the peer to read its response."""
+    LINGERING = auto()
+    """The response is sent. Waits for the peer to close; what it still sends is discarded."""
 
 
 READING = (Stage.IDLE, Stage.IN_HEAD, Stage.IN_BODY)
@@ -51,9 +51,9 @@ class Upload(msgspec.Struct, gc=False):
 class Owner(Protocol):
     """Writes the answer of a held poll, and resumes reading."""
 
-    def deliver(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None: ...
+    def deliver_held(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None: ...
 
-    def refuse(self, connection: Connection, error: OrdertrackError) -> None: ...
+    def refuse_held(self, connection: Connection, error: OrdertrackError) -> None: ...
 
 
 class Connection(msgspec.Struct, gc=False, eq=False):
@@ -75,13 +75,13 @@ class Connection(msgspec.Struct, gc=False, eq=False):
     """The address of the peer; None when it has none."""
     stage: Stage = Stage.IDLE
     expires_at_s: float | None = None
-    """The time at which the connection is closed unless bytes come; None while a request is served."""
-    poll: HeldPoll | None = None
+    """The time at which the stage times out and the connection is closed; None in BUSY and HELD."""
+    poll: WaitingPoll | None = None
     keep_alive: bool = True
     head_only: bool = False
     """The request is HEAD: its response has no body."""
-    has_ended: bool = False
-    """The peer has ended its sending side. It still reads."""
+    peer_finished: bool = False
+    """The peer has closed its sending side (FIN). It may still read."""
     throttle: PollThrottle | None = None
     headers: HeaderPairs = ()
     upload: Upload | None = None
@@ -90,8 +90,8 @@ class Connection(msgspec.Struct, gc=False, eq=False):
 
     def answer(self, answer: Answer, committed_at_s: float | None) -> None:
         self.poll = None
-        self.owner.deliver(self, answer, committed_at_s)
+        self.owner.deliver_held(self, answer, committed_at_s)
 
     def refuse(self, error: OrdertrackError) -> None:
         self.poll = None
-        self.owner.refuse(self, error)
+        self.owner.refuse_held(self, error)

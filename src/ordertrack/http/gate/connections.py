@@ -13,16 +13,16 @@ import socket
 from collections.abc import Callable
 
 from ordertrack.http.gate.connection import Connection, Owner, Stage
-from ordertrack.http.gate.timeouts import LAST_CALL_S, LINGER_S, MIN_WAIT_S, Timeouts
+from ordertrack.http.gate.timeouts import LAST_REQUEST_S, LINGER_S, MIN_WAIT_S, Timeouts
 from ordertrack.http.wire.message import MAX_HEAD_BYTES
 from ordertrack.ports.clock import Clock
 from ordertrack.service.monitoring.statistics import GateCounters
-from ordertrack.service.tracking.waiter import HeldPoll
+from ordertrack.service.tracking.waiter import WaitingPoll
 
 SWEEP_S = 0.5
 PEERS_SHARED = 64
 """Addresses of which one copy is kept: behind a proxy all connections have the same."""
-ROOM = 16
+CLOSED_TOGETHER = 16
 """Connections without a complete request that are closed together when no descriptor is free for a new one."""
 
 EPOLLIN, EPOLLRDHUP = getattr(select, "EPOLLIN", 0), getattr(select, "EPOLLRDHUP", 0)  # this module is also imported
@@ -37,7 +37,7 @@ class Connections:
     """`leave` is called with the held poll of a connection that is dropped."""
 
     def __init__(
-        self, counters: GateCounters, timeouts: Timeouts, clock: Clock, leave: Callable[[HeldPoll], None]
+        self, counters: GateCounters, timeouts: Timeouts, clock: Clock, leave: Callable[[WaitingPoll], None]
     ) -> None:
         self.counters = counters
         self.timeouts = timeouts
@@ -69,17 +69,17 @@ class Connections:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
     async def finish_running(self) -> None:
-        """Wait until the running requests are answered."""
+        """Wait until the requests that run now are answered; not for later ones."""
         self._running = {c for c in self.by_fd.values() if c.stage in _SERVED}
         if self._running:
             await self._none_running.wait()
 
     def stop(self) -> int:
-        """Give idle connections LAST_CALL_S. Return the number of connections."""
+        """Give idle connections LAST_REQUEST_S. Return the number of connections."""
         self._is_stopping = True
         for connection in self.by_fd.values():
-            if connection.stage in (Stage.IDLE, Stage.ENDING):
-                self.expect(connection, connection.stage, LAST_CALL_S)
+            if connection.stage in (Stage.IDLE, Stage.LINGERING):
+                self.expect(connection, connection.stage, LAST_REQUEST_S)
         return len(self.by_fd)
 
     def close(self) -> None:
@@ -104,13 +104,13 @@ class Connections:
             self._leave(connection.poll)
             connection.poll = None
         self.release(connection)
-        self._count_out(connection)
+        self._no_longer_running(connection)
         if self._is_stopping and not self.by_fd:
             self.all_closed.set()
 
-    def end(self, connection: Connection) -> None:
+    def close_gracefully(self, connection: Connection) -> None:
         """Close the connection once the peer has read the response, which a reset could overtake."""
-        if connection.has_ended:
+        if connection.peer_finished:
             self.drop(connection)
             return
         try:
@@ -119,8 +119,8 @@ class Connections:
             self.drop(connection)
             return
         connection.data = b""
-        self._count_out(connection)
-        self.expect(connection, Stage.ENDING, LAST_CALL_S if self._is_stopping else LINGER_S)
+        self._no_longer_running(connection)
+        self.expect(connection, Stage.LINGERING, LAST_REQUEST_S if self._is_stopping else LINGER_S)
 
     def release(self, connection: Connection) -> None:
         """Release the connection's part of the shared limits."""
@@ -132,13 +132,13 @@ class Connections:
             connection.unsent = None
 
     def make_room(self) -> bool:
-        """Close connections that wait for a request. Return True if there were any."""
+        """Close connections without a complete request, or lingering. Return True if there were any."""
         now_s = self._clock.monotonic_s()
         granted_s = {
             Stage.IDLE: self.timeouts.idle_s,
             Stage.IN_HEAD: self.timeouts.head_s,
             Stage.IN_BODY: self.timeouts.body_s,
-            Stage.ENDING: LINGER_S,
+            Stage.LINGERING: LINGER_S,
         }
         waiting = [
             (connection.expires_at_s, fd)
@@ -147,7 +147,7 @@ class Connections:
             and connection.expires_at_s is not None
             and connection.expires_at_s - granted_s[connection.stage] <= now_s - MIN_WAIT_S
         ]
-        for _, fd in heapq.nsmallest(ROOM, waiting):
+        for _, fd in heapq.nsmallest(CLOSED_TOGETHER, waiting):
             self.counters.closed_for_room += 1
             self.drop(self.by_fd[fd])
         return bool(waiting)
@@ -160,29 +160,29 @@ class Connections:
 
     def expect_request(self, connection: Connection, now_s: float) -> None:
         if self._running:
-            self._count_out(connection)
+            self._no_longer_running(connection)
         connection.stage = Stage.IDLE
-        timeout_s = LAST_CALL_S if self._is_stopping else self.timeouts.idle_s
+        timeout_s = LAST_REQUEST_S if self._is_stopping else self.timeouts.idle_s
         connection.expires_at_s = now_s + timeout_s
         if connection.watched != READABLE:
             self.watch(connection)  # a long backlog has been served
 
-    def _count_out(self, connection: Connection) -> None:
-        """Stop waiting for the connection's request in `finish_running`."""
+    def _no_longer_running(self, connection: Connection) -> None:
+        """Stop waiting for this connection in `finish_running`: its request is answered, or it is closed."""
         if self._running:
             self._running.discard(connection)
             if not self._running:
                 self._none_running.set()
 
     def watch(self, connection: Connection) -> None:
-        """Update the watched events. Call this when the stage, the received bytes or `has_ended` changed."""
+        """Update the watched events. Call this when the stage, the received bytes or `peer_finished` changed."""
         events = _events_of(connection)
         if events != connection.watched:
             connection.watched = events
             connection.epoll.modify(connection.fd, events)
 
     def prioritize(self, connection: Connection) -> None:
-        """Move a connection that makes changes to the epoll that is read first."""
+        """Move a connection that has sent a status update to the second epoll, for good."""
         self.epoll.unregister(connection.fd)
         connection.epoll = self.priority_epoll
         self.priority_epoll.register(connection.fd, connection.watched)
@@ -201,11 +201,11 @@ def _events_of(connection: Connection) -> int:
     """Return the events to watch. Errors are always reported."""
     if connection.stage is Stage.WRITING:
         return EPOLLOUT
-    if connection.has_ended:
+    if connection.peer_finished:
         return 0
     if len(connection.data) <= MAX_HEAD_BYTES:
         return READABLE
-    # The received bytes are served first; only a held poll is dropped when the peer leaves.
+    # With this much unread input, only the end of the peer of a held poll is watched.
     return EPOLLRDHUP if connection.stage is Stage.HELD else 0
 
 

@@ -28,7 +28,7 @@ log = structlog.get_logger("ordertrack.gate")
 
 
 class Dispatcher:
-    """Serves connections. Their owner (`connection.Owner`)."""
+    """Serves the requests of connections; implements `connection.Owner`."""
 
     def __init__(self, connections: Connections, app: HttpApp) -> None:
         self._connections = connections
@@ -45,19 +45,19 @@ class Dispatcher:
         for task in self._tasks:
             task.cancel()
 
-    # Called by a connection when its held poll has an answer
+    # Called by a connection when its held poll has an outcome
 
-    def deliver(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None:
+    def deliver_held(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None:
         self._responder.send_answer(connection, answer)
         now_s = self._clock.monotonic_s()
         if committed_at_s is not None:
             self._tracking.statistics.record_wake_latency(now_s - committed_at_s)
-        if connection.stage is Stage.IDLE and not connection.data and not connection.has_ended:  # as nearly always
+        if connection.stage is Stage.IDLE and not connection.data and not connection.peer_finished:  # as nearly always
             self._connections.expect_request(connection, now_s)
         else:
             self.resume_reading(connection)
 
-    def refuse(self, connection: Connection, error: OrdertrackError) -> None:
+    def refuse_held(self, connection: Connection, error: OrdertrackError) -> None:
         self._responder.send_refusal(connection, error)
         self.resume_reading(connection)
 
@@ -75,7 +75,7 @@ class Dispatcher:
         if connection.stage is Stage.IDLE and connection.data:
             self._connections.watch(connection)
             self._loop.call_soon(self.advance, connection)
-        elif connection.has_ended:
+        elif connection.peer_finished:
             self._connections.drop(connection)
         elif connection.stage is Stage.IDLE:
             self._connections.expect_request(connection, self._clock.monotonic_s())
@@ -91,9 +91,9 @@ class Dispatcher:
         self.resume_reading(connection)
 
     def _fail(self, connection: Connection, error: Exception) -> None:
-        """Refuse bytes after which the next request cannot be found, and end the connection. Drop it after a bug."""
+        """Answer with the error, then close the connection. After a bug, drop it without an answer."""
         if not isinstance(error, OrdertrackError):
-            log.error("a bug: the connection it met is closed", exc_info=error)
+            log.error("internal error: connection closed", exc_info=error)
             self._connections.drop(connection)
             return
         self._connections.counters.refused_head += isinstance(error, MalformedRequest | HeadTooLarge)
@@ -102,7 +102,7 @@ class Dispatcher:
         self._responder.send_refusal(connection, error)
 
     def _serve_next(self, connection: Connection) -> bool:
-        """Serve a request or read a part of it. Return False when more bytes are needed. Raises: OrdertrackError."""
+        """Serve a request or read a part of it. Return False to wait for more bytes. Raises: OrdertrackError."""
         if connection.upload is not None:
             return self._read_body(connection, connection.upload)
         data = connection.data
@@ -136,9 +136,9 @@ class Dispatcher:
         self.resume_reading(connection)
 
     def _serve(self, connection: Connection, head: Head, begun: Begun) -> None:
-        """Refuse the request, or serve it once its body is complete. Raises: OrdertrackError."""
+        """Send an early response (an error, or to OPTIONS), or serve the complete request. Raises: OrdertrackError."""
         if not isinstance(begun, Admitted):
-            # Do not wait for the body of a refused request: the peer may never send it.
+            # Do not wait for the body, which the peer may never send.
             rest = head.body_length if head.body_length != CHUNKED else len(connection.data) + 1
             connection.keep_alive = connection.keep_alive and rest <= len(connection.data)
             connection.data = connection.data[rest:]
@@ -181,30 +181,30 @@ class Dispatcher:
             self._connections.prioritize(connection)
         outcome = self._app.respond(admitted, body, connection)
         if isinstance(outcome, OUTCOMES):
-            self._deliver(connection, outcome)
+            self._apply_outcome(connection, outcome)
         else:
             self._run(connection, self._respond_async(connection, admitted.request, outcome))
 
     async def _respond_async(
-        self, connection: Connection, request: Request, pending: Coroutine[Any, Any, Outcome]
+        self, connection: Connection, request: Request, work: Coroutine[Any, Any, Outcome]
     ) -> None:
         try:
             try:
-                outcome = await pending
+                outcome = await work
             except Exception as error:  # noqa: BLE001 - `problem` logs it
                 outcome = self._app.problem(request, error)
             connection.stage = Stage.IDLE
-            self._deliver(connection, outcome)
+            self._apply_outcome(connection, outcome)
         except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
             self._fail(connection, error)
         self.resume_reading(connection)
 
-    def _deliver(self, connection: Connection, outcome: Outcome) -> None:
+    def _apply_outcome(self, connection: Connection, outcome: Outcome) -> None:
         if isinstance(outcome, Response):
             self._responder.send(connection, outcome)
         elif isinstance(outcome, Answer):
             self._responder.send_answer(connection, outcome)
-        elif connection.fd < 0 or connection.has_ended:
+        elif connection.fd < 0 or connection.peer_finished:
             self._tracking.leave(outcome)
             self._connections.drop(connection)
         else:

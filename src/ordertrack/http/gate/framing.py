@@ -42,12 +42,12 @@ _CONNECTION = names.CONNECTION.encode()
 KEPT_BLOCKS = 256
 """Header blocks that are cached in parsed form: clients send the same ones repeatedly."""
 MAX_KEPT_BLOCK_BYTES = 1024
-_SECRET = (names.AUTHORIZATION.encode(), b"cookie", b"proxy-authorization")
+_SECRET = tuple(name.encode() for name in (names.AUTHORIZATION, names.COOKIE, names.PROXY_AUTHORIZATION))
 """Headers that are not kept after their request."""
 
 
 class Head(NamedTuple):
-    """The head of a request. `length` is its own, `body_length` that of its body, or CHUNKED."""
+    """The head of a request. `length` is the size of the head in bytes, `body_length` that of the body, or CHUNKED."""
 
     request: Request
     length: int

@@ -1,7 +1,7 @@
 """The gate: the HTTP/1.1 server. It serves every request, and holds thousands of polls at a few hundred bytes each.
 
 A held poll has no task, no timer, no asyncio transport and no socket object: only a `Connection`, the hub's `Poll` and
-its descriptor in the gate's own epoll, which the event loop watches as one descriptor.
+its descriptor in one of the gate's two epolls. The event loop watches only these two.
 
     epoll ─► Gate reads bytes ─► Dispatcher ─► HeadReader, BodyReader (framing.py): bytes to a request
                                      │
@@ -9,27 +9,27 @@ its descriptor in the gate's own epoll, which the event loop watches as one desc
                                      ▼
              Responder writes the response, for a held poll when its `Connection` gets the answer
 
-`Connections` keeps all connections, what each waits for, and how long (timeouts.py). `Acceptor` adds new ones. Two
-epolls: connections that make changes are read before those that wait for changes. The stages of a connection:
+`Connections` keeps all connections, what each waits for, and how long (timeouts.py). `Acceptor` adds new ones.
+The second epoll has the connections that have sent a status update. A turn of the event loop serves at most
+EVENTS_PER_WAKE connections of each epoll, so status updates do not queue behind thousands of polls. The stages:
 
-    accept ─► IDLE ─► IN_HEAD ─► IN_BODY ─► BUSY ─► answered ─┬─► IDLE
-                         └─────────┴─► HELD ──────► answered ─┤
-                                                     WRITING ◄┴─► ENDING ─► closed
+    accept ─► IDLE ─► (IN_HEAD) ─► (BUSY) ─► (IN_BODY) ─► (BUSY) ─► (HELD) ─► (WRITING) ─┬─► IDLE
+    in parentheses: skipped when there is nothing to wait for                            └─► LINGERING ─► closed
 
 | peer                                             | gate                                                             |
 |--------------------------------------------------|------------------------------------------------------------------|
 | sends part of a head and stops                   | closed `head_s` after its first byte                             |
 | sends part of a body and stops                   | closed `body_s` after the head                                   |
 | sends more than MAX_HEAD_BYTES of head           | 431 and closed                                                   |
-| sends what is not HTTP/1.1                       | 400 and closed, as soon as that is certain                       |
+| sends bytes that are no HTTP/1 head              | 400 and closed, as soon as that is certain                       |
 | sends nothing                                    | closed after `idle_s`                                            |
 | sends more during a request (pipelining)         | served next; beyond MAX_HEAD_BYTES it is left in the kernel      |
 | goes away or half-closes while its poll is held  | noticed at once: the poll is forgotten, the descriptor closed    |
 | half-closes while another request is served      | answered, then closed                                            |
-| disappears without a FIN                         | kept until the deadline of its poll, then the write fails        |
+| disappears without a FIN                         | answered at its deadline; closed `idle_s` later, or by TCP       |
 | does not read its answer                         | closed when it takes less than MIN_READ_BYTES in `read_s`        |
 | sends more after `Connection: close`             | read and discarded for LINGER_S, then closed                     |
-| opens more connections than there are descriptors| those without a whole request are closed, else accepting pauses  |
+| opens more connections than there are descriptors| those without a complete request are closed, or accepting pauses |
 
 `HttpApp` makes all decisions about requests, as for any ASGI server.
 """
@@ -124,7 +124,7 @@ class Gate:
             return
         if not data:
             self._on_end_of_sending(connection)
-        elif connection.stage is not Stage.ENDING:
+        elif connection.stage is not Stage.LINGERING:
             connection.data = connection.data + data if connection.data else data
             if connection.stage in READING:
                 self._dispatcher.advance(connection)
@@ -134,7 +134,7 @@ class Gate:
     def _on_end_of_sending(self, connection: Connection) -> None:
         """Answer complete requests; drop a held poll or an incomplete request."""
         if connection.stage is Stage.BUSY or (connection.stage is Stage.IDLE and connection.data):
-            connection.has_ended = True
+            connection.peer_finished = True
             self._connections.watch(connection)
         else:
             self._connections.drop(connection)

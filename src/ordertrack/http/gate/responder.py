@@ -58,7 +58,7 @@ class Responder:
         written = self._write(connection, data)
         if written == len(data):
             if not keep_alive:
-                self._connections.end(connection)
+                self._connections.close_gracefully(connection)
         elif connection.fd >= 0:
             self._write_later(connection, memoryview(data)[written:])
 
@@ -102,7 +102,7 @@ class Responder:
             return False
         connection.unsent = None
         if not connection.keep_alive:
-            self._connections.end(connection)
+            self._connections.close_gracefully(connection)
             return False
         connection.stage = Stage.IDLE
         self._connections.watch(connection)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-LAST_CALL_S = 0.5
-"""Seconds that a stopping server gives idle connections for a last request, and ended ones to close."""
+LAST_REQUEST_S = 0.5
+"""Seconds that a stopping server gives idle connections for a last request, and lingering ones to close."""
 MIN_WAIT_S = 1.0
 """Seconds that a connection has at least to send a request, when others need its descriptor."""
 LINGER_S = 2.0
-"""Seconds for which an ended connection is read and discarded: a reset could overtake the response (RFC 9112, 9.6)."""
+"""Seconds for which LINGERING reads and discards bytes: a reset could overtake the response (RFC 9112, 9.6)."""
 
 
 class Timeouts(NamedTuple):

@@ -1,4 +1,4 @@
-"""Admission: identify the caller of a request and take the request off a budget, before an endpoint sees it.
+"""Admission: identify the caller of a request and charge the request to a budget, before an endpoint sees it.
 
 Budgets:
 
@@ -81,7 +81,7 @@ class Admission:
                 raise Unauthenticated("missing")
             if not is_this_machine(address):
                 self._take(budget, budget_key(address))
-            # A client whose address a trusted proxy named can be told from others behind it.
+            # Behind a trusted proxy, clients are told apart by their addresses.
             is_direct = not self._addresses.trusted or address == self._addresses.client(peer, Headers())
             return Caller(ANYONE if is_direct else anyone_at(address), address)
         if self._tokens is None or is_link_token(token):

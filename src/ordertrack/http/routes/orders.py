@@ -155,14 +155,14 @@ def orders_router(orders: Orders) -> Router:
     @get(names.ORDERS)
     async def list_orders(request: AnyRequest) -> Response[order_views.OrdersAnswer]:
         filter_ = _order_filter(known_query(request, *_FILTERS))
-        page, more = await orders.some(filter_, caller_of(request).principal)
+        page, more = await orders.page(filter_, caller_of(request).principal)
         next_cursor = f"o{page[-1].id}" if more else None
         view = order_views.OrdersView([order_views.order_view(order) for order in page], next_cursor)
         return _uncached(order_views.OrdersAnswer(data=view))
 
     @get(f"{names.ORDERS}/{{order_id:str}}")
     async def get_order(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.OrderAnswer | None]:
-        order = await orders.one(parse_order_id(order_id), caller_of(request).principal)
+        order = await orders.get(parse_order_id(order_id), caller_of(request).principal)
         if names_version(request.headers.get(names.IF_NONE_MATCH), Cursor(orders.epoch, order.version)):
             return Response(None, status_code=304, headers=version_headers(orders.epoch, order))
         return _order_response(order)  # type: ignore[return-value]
@@ -170,7 +170,7 @@ def orders_router(orders: Orders) -> Router:
     @get(f"{names.ORDERS}/{{order_id:str}}/events")
     async def list_events(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.EventsAnswer]:
         after = _number(known_query(request, "after"), "after", default=0, least=0, most=MAX_INT64)
-        order = await orders.one(parse_order_id(order_id), caller_of(request).principal)
+        order = await orders.get(parse_order_id(order_id), caller_of(request).principal)
         view = order_views.EventsView(
             order_id=order.id,
             version=order.version,

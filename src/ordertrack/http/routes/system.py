@@ -32,7 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "System",
         "get",
-        "/metrics",
+        names.METRICS,
         "metrics",
         "Read the metrics of this node",
         "Prometheus text format; OpenMetrics when `Accept` asks for it. docs/reference/metrics.md lists all metrics.",
@@ -41,7 +41,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "System",
         "get",
-        "/healthz",
+        names.HEALTH,
         "healthz",
         "Check that the process is alive",
         "200 while the process answers.",
@@ -51,7 +51,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "System",
         "get",
-        "/readyz",
+        names.READY,
         "readyz",
         "Check that this node takes new work",
         "503 with the reason when it does not.",
@@ -69,18 +69,18 @@ def system_router(monitor: Monitor, simulator: Simulator) -> Router:
         snapshot = await monitor.snapshot(simulator.running)
         return Response(stats_view.StatsAnswer(data=snapshot), headers={names.CACHE_CONTROL: names.NO_STORE})
 
-    @get("/metrics")
+    @get(names.METRICS)
     async def metrics(request: AnyRequest) -> Response[bytes]:
         check_action(caller_of(request).principal, Action.STATS)
         figures = await monitor.figures(simulator.running)
         body, content_type = scrape(figures, request.headers.get(names.ACCEPT, ""))
         return Response(body, media_type=content_type, headers={names.CACHE_CONTROL: names.NO_STORE})
 
-    @get("/healthz")
+    @get(names.HEALTH)
     async def healthz() -> Response[stats_view.HealthAnswer]:
         return _health("ok")
 
-    @get("/readyz")
+    @get(names.READY)
     async def readyz() -> Response[stats_view.HealthAnswer]:
         if (why := await monitor.not_ready()) is not None:
             raise NotReady(READY_RETRY_AFTER_S, why)

@@ -29,7 +29,7 @@ _VERBS = {
     Action.STATS: ("read", "the statistics"),
     Action.AUDIT: ("read", "the audit log"),
 }
-_STEPS = (Grant.KITCHEN_STEPS, Grant.OWN_STEPS)
+_STEPS = (Grant.RESTAURANT_STEPS, Grant.OWN_STEPS)
 """Grants that name what may be undone; the other conditions name when."""
 
 

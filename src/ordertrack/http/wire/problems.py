@@ -1,6 +1,6 @@
 """Errors as the client sees them: one table from error to code, status, title and message.
 
-The body is `application/problem+json` (RFC 9457) that still reads as the original contract: `success`, `error` and
+The body is `application/problem+json` (RFC 9457) with the fields of the original contract: `success`, `error` and
 `message` are always there. `error` never changes. `docs/reference/errors.md` is made from this table.
 """
 

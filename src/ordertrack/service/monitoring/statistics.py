@@ -67,7 +67,7 @@ class GateCounters:
         self.closed_slow = 0
         """The client took too long to send a head or a body."""
         self.closed_for_room = 0
-        """Closed while idle, because no descriptor was free for a new connection."""
+        """Closed without a complete request, or while lingering: no descriptor was free for a new connection."""
         self.closed_unread = 0
         """The client did not read its response."""
         self.refused_head = 0

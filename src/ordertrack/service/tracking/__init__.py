@@ -1,0 +1,1 @@
+"""Polls that wait for news: `tracking.py` explains them."""

@@ -24,9 +24,9 @@ class FeedBatch:
         return max(version for version, _ in self._entries)
 
     def after(self, position: int) -> FeedState | None:
-        """Return the changes after `position`; None when earlier commits may have made some of them.
+        """Return the changes after `position`; None when other commits may have made changes before the first entry.
 
-        A commit's versions of a feed are consecutive, so a client at the version before them misses nothing else.
+        From the first entry on, all versions are of this commit. There may be gaps: an order has only its last change.
         """
         if position + 1 < min(version for version, _ in self._entries):
             return None

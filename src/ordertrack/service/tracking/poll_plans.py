@@ -15,7 +15,7 @@ from ordertrack.ports.clock import Clock
 from ordertrack.service.authorization import may_see
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking.reads import ChangesRequest, ReadPlan
-from ordertrack.service.tracking.waiter import HeldPoll, Waiter
+from ordertrack.service.tracking.waiter import Waiter, WaitingPoll
 
 REVOKED = Principal(Role.LINK, "revoked", order_id=-1)
 """The principal of a poll whose link was revoked while the poll was reading."""
@@ -24,23 +24,23 @@ log = structlog.get_logger("ordertrack.tracking")
 
 
 class PollPlans:
-    """Each plan is of a poll that has joined the hub. `on_parked` is called when one was parked, with the poll that
-    gave way to it, if any, and the state that was read."""
+    """Each plan is for a poll that has joined the hub. `on_parked` is called after a poll parked, with the poll that it
+    superseded (or None) and the state that was read."""
 
     def __init__(
         self,
         hub: Hub[Waiter],
         clock: Clock,
         statistics: Statistics,
-        on_parked: Callable[[HeldPoll | None, State], None],
+        on_parked: Callable[[WaitingPoll | None, State], None],
     ) -> None:
         self._hub = hub
         self._clock = clock
         self._statistics = statistics
         self._on_parked = on_parked
 
-    def poll(self, poll: HeldPoll, request: PollRequest, epoch: str) -> ReadPlan[Answer | HeldPoll]:
-        """Answer the poll or hold it. It has left when this ends, unless it is held."""
+    def poll(self, poll: WaitingPoll, request: PollRequest, epoch: str) -> ReadPlan[Answer | WaitingPoll]:
+        """Answer the poll or hold it. If it is not held, it has left the hub when the plan ends."""
         now_s = self._clock.monotonic_s()
         try:
             state = yield from self._state_plan(poll)
@@ -51,8 +51,8 @@ class PollPlans:
         return (yield from self.answer_or_hold(poll, request, state, decision, now_s))
 
     def answer_or_hold(
-        self, poll: HeldPoll, request: PollRequest, state: State, decision: Answer | Hold, now_s: float
-    ) -> ReadPlan[Answer | HeldPoll]:
+        self, poll: WaitingPoll, request: PollRequest, state: State, decision: Answer | Hold, now_s: float
+    ) -> ReadPlan[Answer | WaitingPoll]:
         try:
             answer = yield from self._park_plan(poll, state, decision, now_s, resuming=request.has_position)
             if answer is None:
@@ -65,7 +65,7 @@ class PollPlans:
         self._hub.leave(poll)
         return answer
 
-    def _state_plan(self, poll: HeldPoll) -> ReadPlan[State]:
+    def _state_plan(self, poll: WaitingPoll) -> ReadPlan[State]:
         """Read the state of the feed, at least at the version that was announced to the poll.
 
         Raises: OrderNotFound, Unauthenticated, when the principal may not see it, or not any more.
@@ -80,7 +80,7 @@ class PollPlans:
         return state
 
     def _park_plan(
-        self, poll: HeldPoll, state: State, decision: Answer | Hold, now_s: float, *, resuming: bool = True
+        self, poll: WaitingPoll, state: State, decision: Answer | Hold, now_s: float, *, resuming: bool = True
     ) -> ReadPlan[Answer | None]:
         """Park the poll, or return its answer."""
         while isinstance(decision, Hold):
@@ -100,7 +100,7 @@ class PollPlans:
                     decision = decide_at(decision.position, state, poll.ends_at_s - now_s, conditional=poll.conditional)
         return decision
 
-    def _changes_plan(self, poll: HeldPoll, answer: Answer, snapshot: int = 0) -> ReadPlan[Answer]:
+    def _changes_plan(self, poll: WaitingPoll, answer: Answer, snapshot: int = 0) -> ReadPlan[Answer]:
         """Add the changes to news of a party's feed, of which only the version is known.
 
         Changes that are committed during the read come after the answer's cursor: the next poll gets them at once.
@@ -108,8 +108,8 @@ class PollPlans:
         state = yield ChangesRequest(poll.feed, answer.position, snapshot if answer.reason is Reason.CHANGED else 0)
         return msgspec.structs.replace(answer, state=state)
 
-    def deadline(self, poll: HeldPoll) -> ReadPlan[Answer | None]:
-        """Read the state once more at the poll's deadline, then answer, or hold a poll that was ahead of the store."""
+    def resolve(self, poll: WaitingPoll) -> ReadPlan[Answer | None]:
+        """Read the state for a poll that is due (deadline, news or drain), then answer it or hold it again."""
         state = yield from self._state_plan(poll)
         if not self._hub.has(poll):
             return None  # it left meanwhile
@@ -123,7 +123,7 @@ class PollPlans:
             return answer
         return (yield from self._changes_plan(poll, answer))
 
-    def decide_due(self, poll: HeldPoll, state: State, left_s: float) -> Answer | Hold:
+    def decide_due(self, poll: WaitingPoll, state: State, left_s: float) -> Answer | Hold:
         if self._hub.draining:
             return decide_drained(poll.position, state)
         return decide_at(poll.position, state, left_s, conditional=poll.conditional, waited=True)

@@ -79,7 +79,7 @@ class Reads:
     async def run(self, plan: ReadPlan[T], request: ReadRequest) -> T:
         """Continue the plan, which waits for `request`, and close it.
 
-        Raises: OrderNotFound, StoreUnavailable.
+        Raises: OrderNotFound, StoreBusy, StoreUnavailable, InternalError, and what the plan raises.
         """
         state = None
         try:
@@ -93,10 +93,10 @@ class Reads:
             plan.close()
 
     async def run_queued(self, plan: ReadPlan[T], request: ReadRequest) -> T:
-        """Run the plan of a poll whose deadline has come: MAX_QUEUED_READS at a time.
+        """Run the plan of a poll that is due: at its deadline, after news, or in a drain. MAX_QUEUED_READS at a time.
 
-        After a read of more than QUEUED_READ_LIMIT_S seconds all are refused for as long, so that each poll is answered
-        near its deadline. Raises: OrderNotFound, InternalError, StoreBusy, StoreUnavailable.
+        After one timeout, all queued plans are refused for QUEUED_READ_LIMIT_S, so that polls are answered in time.
+        Raises: StoreUnavailable, StoreBusy, InternalError, OrderNotFound, and what the plan raises.
         """
         try:
             async with self._queue:
@@ -120,7 +120,7 @@ class Reads:
         return None if version is None else FeedState(request, FeedChanges(version))
 
     def cached_from(self, feed: FeedKey, version: int) -> State | None:
-        """Return the state of a feed that is at `version` or later, as far as the cache knows it."""
+        """Return an order as cached, at any version; or a party's feed at `version` or later, even if not cached."""
         state = self.cached(feed)
         if feed.kind is FeedKind.ORDER or (state is not None and state.version >= version):
             return state
@@ -133,8 +133,7 @@ class Reads:
             case FeedKey():
                 return FeedState(request, FeedChanges(await self._store.feed_version(request)))
             case ChangesRequest(feed, after, snapshot):
-                return FeedState(
-                    feed, await self._store.feed_changes(feed, after, limit=PAGE_ENTRIES, snapshot=snapshot)
-                )
+                changes = await self._store.feed_changes(feed, after, limit=PAGE_ENTRIES, snapshot=snapshot)
+                return FeedState(feed, changes)
             case _:
                 assert_never(request)

@@ -5,8 +5,8 @@
                    └── read again: news came meanwhile               or the deadline ─► read again, decide
                                                                      or a drain ──────► answer
 
-Invariant: join, then read, then park. The hub hears of a poll before anything is read, so no commit can fall between
-reading and holding. Where the state is cached, all of it happens in one turn of the event loop: `poll_now`.
+Invariant: a poll joins the hub before the state is read, or both are done in one turn of the event loop (`poll_now`,
+for a cached state). So no commit can fall between reading and parking.
 
 `poll_plans.py` has these steps, as plans that `reads.py` runs. `core/poll.py` decides, `core/hub.py` keeps the polls
 of each feed. A transport gives each poll a `Waiter`, which gets the answer of a held poll.
@@ -55,10 +55,10 @@ from ordertrack.service.tracking.deadline_timer import DeadlineTimer
 from ordertrack.service.tracking.feed_batches import FeedBatch
 from ordertrack.service.tracking.poll_plans import REVOKED, PollPlans
 from ordertrack.service.tracking.reads import CacheMiss, ReadPlan, ReadRequest, Reads
-from ordertrack.service.tracking.waiter import HeldPoll, Waiter
+from ordertrack.service.tracking.waiter import Waiter, WaitingPoll
 
 RESOLVED_PER_TURN = 500
-"""Polls that are due together are answered in turns of the event loop of some milliseconds each."""
+"""Due polls that are resolved per turn of the event loop, so that a turn takes a few milliseconds."""
 CLOSE_LIMIT_S = 1.0
 
 log = structlog.get_logger("ordertrack.tracking")
@@ -100,8 +100,9 @@ class Tracking:
 
     def poll_now(
         self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
-    ) -> Answer | HeldPoll | None:
-        """Do the same as `poll` without waiting; return None, with nothing done, when the store has to be read.
+    ) -> Answer | WaitingPoll | None:
+        """Do the same as `poll` without waiting. Return None, with nothing done, when the store has to be read, or when
+        `by` may not see the order: `poll` then takes as long as for a missing order.
 
         The cached state is read before the poll joins. Both are in one turn of the event loop, so no commit can come
         between them. Raises: InvalidInput, Forbidden, TooManyPolls, NodeFull.
@@ -128,7 +129,7 @@ class Tracking:
 
     async def poll(
         self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
-    ) -> Answer | HeldPoll:
+    ) -> Answer | WaitingPoll:
         """Answer the poll now, or hold it: then the waiter gets the answer, unless `leave` is called before.
 
         Raises: InvalidInput, OrderNotFound, Forbidden, Unauthenticated, TooManyPolls, NodeFull, StoreUnavailable.
@@ -145,7 +146,7 @@ class Tracking:
             await pad_lookup_time(self._store)
             raise error from None
 
-    def leave(self, poll: HeldPoll) -> None:
+    def leave(self, poll: WaitingPoll) -> None:
         """Forget the poll of a client that has gone, unless it was answered already."""
         self.hub.leave(poll)
 
@@ -197,7 +198,7 @@ class Tracking:
             if poll.by.role is Role.LINK and poll.by.name == str(link.id):
                 if poll.parked:
                     self._refuse(poll, Unauthenticated("invalid"))
-                else:  # not of a parked poll, since the hub counts those by principal
+                else:  # `by` of a parked poll must not change: the hub counts parked polls by it
                     poll.by = REVOKED
 
     # Principals
@@ -210,7 +211,7 @@ class Tracking:
             self._for_links = (answer.state, redact_for_link(answer.state))
         return msgspec.structs.replace(answer, state=self._for_links[1])
 
-    def _count(self, by: Principal, outcome: Answer | HeldPoll) -> Answer | HeldPoll:
+    def _count(self, by: Principal, outcome: Answer | WaitingPoll) -> Answer | WaitingPoll:
         if isinstance(outcome, Poll):
             return outcome
         self.statistics.polls[outcome.reason] += 1
@@ -223,14 +224,16 @@ class Tracking:
             left_s = min(left_s, max(0.0, by.expires_at_s - self._clock.now_ms() / 1000 - TICK_S))
         return left_s
 
-    def _join(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal, ends_at_s: float) -> HeldPoll:
-        poll: HeldPoll = Poll(
+    def _join(
+        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal, ends_at_s: float
+    ) -> WaitingPoll:
+        poll: WaitingPoll = Poll(
             feed, waiter, ends_at_s, conditional=request.conditional, client_id=request.client_id, by=by
         )
         self.hub.join(poll)
         return poll
 
-    def _on_parked(self, superseded: HeldPoll | None, state: State) -> None:
+    def _on_parked(self, superseded: WaitingPoll | None, state: State) -> None:
         self._timer.reschedule()
         if superseded is not None:
             self._deliver(superseded, Answer(state, Reason.SUPERSEDED, superseded.position))
@@ -246,14 +249,14 @@ class Tracking:
             self._rejoin(poll, batch.version)
             self._resolve(poll, committed_at_s)
 
-    def _rejoin(self, poll: HeldPoll, announced: int = 0) -> None:
+    def _rejoin(self, poll: WaitingPoll, announced: int = 0) -> None:
         """Join a poll again that the hub handed back, so that it can be resolved."""
         self.hub.join(poll)
         poll.announced = announced
 
-    def _resolve(self, poll: HeldPoll, committed_at_s: float | None = None) -> None:
+    def _resolve(self, poll: WaitingPoll, committed_at_s: float | None = None) -> None:
         """Answer a joined poll that is due, or hold it again."""
-        plan = self._plans.deadline(poll)
+        plan = self._plans.resolve(poll)
         try:
             answer = self._reads.run_cached(plan)
         except CacheMiss as miss:
@@ -264,7 +267,7 @@ class Tracking:
             self._complete_poll(poll, answer, committed_at_s)
 
     async def _resolve_async(
-        self, poll: HeldPoll, plan: ReadPlan[Answer | None], request: ReadRequest, committed_at_s: float | None
+        self, poll: WaitingPoll, plan: ReadPlan[Answer | None], request: ReadRequest, committed_at_s: float | None
     ) -> None:
         """Invariant: the poll is answered, refused or held when this returns."""
         try:
@@ -280,7 +283,7 @@ class Tracking:
         else:
             self._complete_poll(poll, answer, committed_at_s)
 
-    def _resolve_unread(self, poll: HeldPoll, error: OrdertrackError) -> None:
+    def _resolve_unread(self, poll: WaitingPoll, error: OrdertrackError) -> None:
         """Answer a joined poll without the store, or refuse it when too little is known.
 
         The answer is "nothing new" where nothing was announced. If that is wrong, the next poll gets the news at once.
@@ -292,15 +295,15 @@ class Tracking:
         else:
             self._refuse(poll, error)
 
-    def _complete_poll(self, poll: HeldPoll, answer: Answer | None, committed_at_s: float | None) -> None:
+    def _complete_poll(self, poll: WaitingPoll, answer: Answer | None, committed_at_s: float | None) -> None:
         if answer is not None and self.hub.leave(poll):
             self._deliver(poll, answer, committed_at_s)
 
-    def _refuse(self, poll: HeldPoll, error: OrdertrackError) -> None:
+    def _refuse(self, poll: WaitingPoll, error: OrdertrackError) -> None:
         if self.hub.leave(poll):
             poll.waiter.refuse(error)
 
-    def _deliver(self, poll: HeldPoll, answer: Answer, committed_at_s: float | None = None) -> None:
+    def _deliver(self, poll: WaitingPoll, answer: Answer, committed_at_s: float | None = None) -> None:
         """Give the answer to the waiter of a poll that has left the hub."""
         if poll.by is not ANYONE:
             if not may_see(poll.by, answer.state):
@@ -320,7 +323,7 @@ class Tracking:
         if len(due) > RESOLVED_PER_TURN:
             self._start(self._resolve_in_turns(due[RESOLVED_PER_TURN:]))
 
-    async def _resolve_in_turns(self, due: Sequence[HeldPoll]) -> None:
+    async def _resolve_in_turns(self, due: Sequence[WaitingPoll]) -> None:
         for n, poll in enumerate(due):
             if n % RESOLVED_PER_TURN == 0:
                 await asyncio.sleep(0)

@@ -10,12 +10,13 @@ from ordertrack.core.poll import Answer
 
 
 class Waiter(Protocol):
-    """Gets the outcome of a held poll: one call at most, on the event loop, even after the client has gone. It returns
-    at once and raises nothing. `committed_at_s` is the time of the commit that caused the answer."""
+    """Gets the outcome of a held poll. At most one method is called, once, on the event loop, possibly after the client
+    has gone. It does not wait and raises nothing. `committed_at_s` is the time of the commit that caused the answer."""
 
     def answer(self, answer: Answer, committed_at_s: float | None) -> None: ...
 
     def refuse(self, error: OrdertrackError) -> None: ...
 
 
-HeldPoll = Poll[Waiter]
+WaitingPoll = Poll[Waiter]
+"""A poll in the hub: reading, or held."""
