@@ -627,7 +627,7 @@ class Storm:
             seen = [event.version for event in answer.events]
             assert seen == list(range(version + 1, answer.order.version + 1)), "a hole"
             late_s = self.node.clock.monotonic_s() - max(asked_at_s, self.committed_at_s[order_id, seen[0]])
-            assert late_s <= 4 * self.SLOWEST_READ_S, "slept over news"
+            assert late_s <= 4 * self.SLOWEST_READ_S, "an update did not answer it"
             version, ended = answer.order.version, answer.order.status.ended
         assert version == self.CHANGES + 2
 
