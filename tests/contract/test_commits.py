@@ -25,6 +25,7 @@ from contract.harness import (
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import Change
+from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.commits import Applied, Committed
 from ordertrack.ports.order_store import OrderFilter
 from ordertrack.ports.store import Store
@@ -208,3 +209,20 @@ async def test_peek_is_never_behind_an_announcement(store: Store, listener: List
                 for seed in range(3):
                     tasks.create_task(read(3 * n + seed))
     assert checks > 200
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_a_failing_listener_silences_no_other(tmp_path: Path, kind: str) -> None:
+    """Clause 5. The change is kept and its caller is answered."""
+    store, listener = new_store(kind, tmp_path), Listener()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a defect of this listener")
+
+    async with asyncio.timeout(BOUND_S):
+        await store.open(fail, listener, simulations=fail)
+        order = await create_order(store)
+        await store.start_simulation(order.id, WorkflowOptions(), NOW_MS)
+        changed = await apply_one(store, set_status(order, "preparing"))
+        await store.close()
+    assert listener.announced == {order.id: changed.version}

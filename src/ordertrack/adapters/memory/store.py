@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
+from typing import Any
 
+import structlog
 from msgspec.structs import replace
 
 from ordertrack.core.apply_change import advance_simulated
@@ -30,6 +32,8 @@ from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, CommitListener, Committed, Created, Idempotency
 from ordertrack.ports.order_store import History, OrderFilter
 from ordertrack.ports.simulation_store import SimulationListener
+
+log = structlog.get_logger("ordertrack.memory")
 
 
 class MemoryStore:
@@ -62,7 +66,15 @@ class MemoryStore:
     def _announce(self, commits: Sequence[Committed]) -> None:
         committed_at_s = self._clock.monotonic_s()
         for listener in self._listeners:
-            listener(commits, committed_at_s)
+            self._call(listener, commits, committed_at_s)
+
+    @staticmethod
+    def _call(listener: Callable[..., None], *arguments: Any) -> None:
+        """One listener that fails must not keep the news from the others."""
+        try:
+            listener(*arguments)
+        except Exception:
+            log.exception("a listener failed")
 
     async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
         earlier = self._find_created(idempotency, now_ms)
@@ -139,7 +151,7 @@ class MemoryStore:
             self._steps[order_id] = steps
         else:
             self._steps.pop(order_id, None)
-        self._simulations(order_id, steps)
+        self._call(self._simulations, order_id, steps)
 
     async def order(self, order_id: int) -> Order:
         try:

@@ -66,7 +66,7 @@ class SqliteStore:
 
     def __init__(self, data_dir: Path, clock: Clock, meter: CommitMeter = lambda requests, took_s: None) -> None:
         self.path = data_dir / FILE_NAME
-        self.epoch = ""
+        self._epoch: str | None = None
         self.left_out = 0
         self._data_dir = data_dir
         self._clock = clock
@@ -141,7 +141,7 @@ class SqliteStore:
             if row is None:
                 row = (secrets.token_hex(4),)
                 connection.execute(SQL["insert_epoch"], {"epoch": row[0]})
-            self.epoch = row[0]
+            self._epoch = row[0]
             self._counts.update(count_by_status(connection))
             damaged: list[int] = []
             read_steps(connection, damaged)
@@ -203,17 +203,26 @@ class SqliteStore:
                 self._counts[status_before] -= 1
             self._counts[committed.order.status] += 1
         self._feed_versions.commit(feed_versions, only_if_used=True)
-        try:
-            for order_id, steps in changed.steps.items():
-                self._simulations(order_id, steps)
-            if changed.orders:
-                commits = [committed for _, committed in changed.orders]
-                for listener in self._listeners:
-                    listener(commits, committed_at_s)
-        except Exception:
-            log.exception("a listener failed")
+        calls: list[tuple[Callable[..., None], tuple[object, ...]]] = [
+            (self._simulations, steps) for steps in changed.steps.items()
+        ]
+        if changed.orders:
+            commits = [committed for _, committed in changed.orders]
+            calls += [(listener, (commits, committed_at_s)) for listener in self._listeners]
+        for listener, arguments in calls:  # one that fails must not keep the news from the others
+            try:
+                listener(*arguments)
+            except Exception:
+                log.exception("a listener failed")
 
     # Reads
+
+    @property
+    def epoch(self) -> str:
+        """Raises: StoreUnavailable before the store is open."""
+        if self._epoch is None:
+            raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
+        return self._epoch
 
     def peek(self, order_id: int) -> Order | None:
         return self._orders.get(order_id)

@@ -219,6 +219,8 @@ class Transaction:
             if order is None:
                 raise OrderNotFound(order_id)
             self._orders.put(order_id, order)
+        else:
+            self._orders.move_to_end(order_id)
         return order
 
     def _stage(self, before: Order | None, order: Order, event: Event) -> None:
