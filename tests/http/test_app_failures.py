@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -65,3 +66,31 @@ async def test_a_drained_node_answers_unheld_polls_at_once(service: Service, mon
     await service.tracking.drain()
     for query in ("", "?timeout=0"):
         assert (await get(service, f"/api/v1/orders/101/track{query}")).status_code == 200
+
+
+async def test_requests_before_opening_fix_no_epoch(tmp_path: Path) -> None:
+    service = build(Settings(data_dir=tmp_path))
+    body = {"status": "preparing"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(service.asgi),  # type: ignore[arg-type]
+        base_url="http://test/api/v1/",
+    ) as client:
+        assert (await client.put("orders/1/status", json=body)).status_code == 503
+        assert (await client.get("orders/1/track")).status_code == 503
+        assert service.tracking.hub.feeds_watched == 0
+        await service.open()
+        created = await client.post("orders", json={"customer_id": "c", "restaurant_id": "r"})
+        order = created.json()["data"]["id"]
+        answer = await client.put(f"orders/{order}/status", json=body)
+        assert answer.headers["etag"] == f'"{service.store.epoch}.2"'
+        assert (await client.get(f"orders/{order}/track")).json()["cursor"] == f"{service.store.epoch}.2"
+        await service.close()
+
+
+async def test_a_refused_poll_without_an_address_is_answered() -> None:
+    service = build(Settings(database_url="memory:", token_secret="x" * 32))
+    await service.open()
+    transport = httpx.ASGITransport(service.asgi, client=None)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get("/api/v1/orders/101/track")).status_code == 401
+    await service.close()

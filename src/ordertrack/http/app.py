@@ -202,8 +202,9 @@ class HttpApp:
     def _turn_away(self, request: Request, target: Target | None, channel: Channel, error: Exception) -> Response:
         """Refuse a request that is not admitted. A client that polls again at once is throttled."""
         if target is not None and target.polls:
-            channel.throttle = channel.throttle or PollThrottle()
-            channel.throttle.record(path_key(request.path), self.clock.monotonic_s())
+            throttle = channel.throttle or PollThrottle()
+            throttle.record(path_key(request.path), self.clock.monotonic_s())
+            channel.throttle = throttle
         return self.problem(request, error)
 
     def problem(self, request: Request, error: Exception) -> Response:

@@ -44,10 +44,10 @@ class PollPlans:
         now_s = self._clock.monotonic_s()
         try:
             state = yield from self._state_plan(poll)
+            decision = decide(request, state, epoch, poll.ends_at_s - now_s)
         except BaseException:
             self._hub.leave(poll)
             raise
-        decision = decide(request, state, epoch, poll.ends_at_s - now_s)
         return (yield from self.answer_or_hold(poll, request, state, decision, now_s))
 
     def answer_or_hold(

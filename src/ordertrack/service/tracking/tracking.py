@@ -136,8 +136,9 @@ class Tracking:
         """
         check_request(request, feed)
         check_party(by, feed)
+        epoch = self.epoch
         poll = self._join(feed, request, waiter, by, self._clock.monotonic_s() + self._hold_s(request, by))
-        plan = self._plans.poll(poll, request, self.epoch)
+        plan = self._plans.poll(poll, request, epoch)
         try:
             return self._count(by, self._reads.run_cached(plan))
         except CacheMiss as miss:
