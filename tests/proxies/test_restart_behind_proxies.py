@@ -69,6 +69,7 @@ def test_health_check_takes_a_draining_server_out(name: str, start_server, start
 
     server = start_server("--drain-window-s", "30")
     through = api_of(start_proxy(name, server.url, edit=with_check).url)
+    eventually(lambda: through.http.get("/healthz").status_code == 200, "the proxy's first check has passed")
     for _ in range(20):
         through.hold(102, timeout=100)
     through.until_held(20)

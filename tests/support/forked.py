@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import functools
 import gc
+import importlib
 import json
 import os
 import resource
@@ -89,6 +90,8 @@ def main() -> None:
     """Fork for each request. A fork leaves this function with the end of its command."""
     from ordertrack.cli.main import main as command
 
+    for module in ("ordertrack.app.build", "ordertrack.http.server"):  # what the command imports when it serves
+        importlib.import_module(module)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
