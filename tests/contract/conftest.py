@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.harness import BOUND_S, Listener, new_store, shrink_caches
+from contract.harness import BOUND_S, STORES, Listener, new_store, shrink_caches
 from ordertrack.ports.store import Store
 
 
@@ -21,13 +21,13 @@ def listener() -> Listener:
     return Listener()
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite-cold"])
+@pytest.fixture(params=[*STORES, "sqlite-cold"])
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Store]:
     if request.param == "sqlite-cold":
         shrink_caches(monkeypatch)
-    opened = new_store(request.param, tmp_path)
+    opened = new_store(request.param.removesuffix("-cold"), tmp_path)
     async with asyncio.timeout(BOUND_S):
         await opened.open(listener)
     yield opened

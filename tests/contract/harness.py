@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,15 @@ class Listener:
         return [committed for call in self.calls for committed in call]
 
 
-def new_store(kind: str, folder: Path) -> MemoryStore | SqliteStore:
-    return MemoryStore("a1b2", SystemClock()) if kind == "memory" else SqliteStore(folder, SystemClock())
+STORES: dict[str, Callable[[Path], Store]] = {
+    "memory": lambda folder: MemoryStore("a1b2", SystemClock()),
+    "sqlite": lambda folder: SqliteStore(folder, SystemClock()),
+}
+"""Every store: the contract runs over all of them, and compares them with each other."""
+
+
+def new_store(kind: str, folder: Path) -> Store:
+    return STORES[kind](folder)
 
 
 def shrink_caches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from contract.harness import (
     CUSTOMER,
     NOW_MS,
     RESTAURANT,
+    STORES,
     Listener,
     apply_one,
     assign,
@@ -148,7 +149,7 @@ async def test_peek_of_an_unknown_feed_stays_current(store: Store) -> None:
     assert store.peek_feed_version(feed) == await store.feed_version(feed) == 1
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", STORES)
 async def test_peek_in_the_listener_is_current(tmp_path: Path, kind: str) -> None:
     """Clause 11."""
     store = new_store(kind, tmp_path)
@@ -211,7 +212,7 @@ async def test_peek_is_never_behind_an_announcement(store: Store, listener: List
     assert checks > 200
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", STORES)
 async def test_a_failing_listener_silences_no_other(tmp_path: Path, kind: str) -> None:
     """Clause 5. The change is kept and its caller is answered."""
     store, listener = new_store(kind, tmp_path), Listener()

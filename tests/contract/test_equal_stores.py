@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from contract.harness import (
     BOUND_S,
     NOW_MS,
+    STORES,
     Listener,
     hash_of,
     new_store,
@@ -72,8 +73,8 @@ class EqualStores(RuleBasedStateMachine):
         self.patched = pytest.MonkeyPatch()
         if cold:
             shrink_caches(self.patched)
-        self.listeners = [Listener(), Listener()]
-        self.stores = [new_store("memory", self.folder), new_store("sqlite", self.folder)]
+        self.listeners = [Listener() for _ in STORES]
+        self.stores = [new_store(kind, self.folder) for kind in STORES]
         self.now_ms = NOW_MS
         self.placed = 0
         self.steps: dict[int, tuple[Step, ...]] = {}

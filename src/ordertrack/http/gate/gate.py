@@ -15,19 +15,20 @@ EVENTS_PER_WAKE connections of each epoll, so status updates do not queue behind
 
     accept ─► IDLE ─► (IN_HEAD) ─► (BUSY) ─► (IN_BODY) ─► (BUSY) ─► (HELD) ─► (WRITING) ─┬─► IDLE
     in parentheses: skipped when there is nothing to wait for                            └─► LINGERING ─► closed
+    BUSY waits for the admission, later for the response
 
 | peer                                             | gate                                                             |
 |--------------------------------------------------|------------------------------------------------------------------|
 | sends part of a head and stops                   | closed `head_s` after its first byte                             |
-| sends part of a body and stops                   | closed `body_s` after the head                                   |
+| sends part of a body and stops                   | closed `body_s` after its request was admitted                   |
 | sends more than MAX_HEAD_BYTES of head           | 431 and closed                                                   |
-| sends bytes that are no HTTP/1 head              | 400 and closed, as soon as that is certain                       |
+| sends bytes that are no HTTP/1 head              | 400, 501 or 505 and closed, as soon as that is certain           |
 | sends nothing                                    | closed after `idle_s`                                            |
 | sends more during a request (pipelining)         | served next; beyond MAX_HEAD_BYTES it is left in the kernel      |
 | goes away or half-closes while its poll is held  | noticed at once: the poll is forgotten, the descriptor closed    |
 | half-closes while another request is served      | answered, then closed                                            |
 | disappears without a FIN                         | answered at its deadline; closed `idle_s` later, or by TCP       |
-| does not read its answer                         | closed when it takes less than MIN_READ_BYTES in `read_s`        |
+| does not read its answer                         | closed: less than MIN_READ_BYTES in `read_s`, or MAX_UNSENT_BYTES|
 | sends more after `Connection: close`             | read and discarded for LINGER_S, then closed                     |
 | opens more connections than there are descriptors| those without a complete request are closed, or accepting pauses |
 

@@ -1,12 +1,12 @@
 """Answer polls, or hold them until there is news.
 
     poll ──► join the hub ──► read the state ──► decide ──┬──► answer
-                   ▲                                      └──► park, until a commit ──► answer
-                   └── read again: news came meanwhile               or the deadline ─► read again, decide
-                                                                     or a drain ──────► answer
+                   ▲                                      └──► park, until a commit ──► answer (a party's feed
+                   └── read again: news came meanwhile                                  may be read first)
+                                                               or deadline, drain ──► read again, decide
 
 Invariant: a poll joins the hub before the state is read, or both are done in one turn of the event loop (`poll_now`,
-for a cached state). So no commit can fall between reading and parking.
+for a cached state). So a commit between reading and parking is announced to the poll, which then reads again.
 
 `poll_plans.py` has these steps, as plans that `reads.py` runs. `core/poll.py` decides, `core/hub.py` keeps the polls
 of each feed. A transport gives each poll a `Waiter`, which gets the answer of a held poll.
