@@ -30,7 +30,7 @@ ORDERS = "/api/v1/orders"
 SLOW, HELD, EACH = 2_000, 1_000, 10
 PROMPT_S = 10.0
 """From the first of a hundred updates to the last of a thousand answers; a head may take ten seconds, a hold sixty."""
-CASES = int(os.environ.get("ORDERTRACK_FUZZ_CASES", "300"))
+CASES = int(os.environ.get("ORDERTRACK_FUZZ_CASES", "200"))
 PARTS = (
     b"GET /api/v1/orders/101/track HTTP/1.1\r\nHost: x\r\nX-",
     b"P",

@@ -25,7 +25,7 @@ from ordertrack.http.routes.description import OPERATIONS
 from support.api import STATUSES, Api
 from support.server import Server
 
-CASES = int(os.environ.get("ORDERTRACK_FUZZ_CASES", "600"))
+CASES = int(os.environ.get("ORDERTRACK_FUZZ_CASES", "300"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 SHORT_HOLD = "0.01"
 BOUND_S = 20.0

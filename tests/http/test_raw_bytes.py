@@ -14,7 +14,7 @@ from support.api import BULK, ORDERS, Api, encoded
 from support.http1 import Connection
 from support.server import Server
 
-CASES = int(os.environ.get("ORDERTRACK_FUZZ_CASES", "600")) // 2
+CASES = int(os.environ.get("ORDERTRACK_FUZZ_CASES", "300")) // 2
 STATUS = re.compile(rb"^HTTP/1\.1 (\d{3}) ", re.MULTILINE)
 SILENCE_S = 0.03
 """Connections without an answer by then wait for more bytes or hold a poll; they are closed."""
