@@ -16,6 +16,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from ordertrack.core.enum_members import plain_members
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderNotFound
 from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.feed import FeedKey, FeedKind
@@ -25,6 +26,7 @@ from ordertrack.core.principal import ALL, Action, Principal, Role, role_of
 from ordertrack.core.transitions import TRANSITIONS, Move
 
 
+@plain_members
 class Grant(StrEnum):
     """A cell of the table, in the words of the reference page."""
 
@@ -154,11 +156,11 @@ def check_feed(principal: Principal, feed: FeedKey) -> None:
         case Role.SERVICE:
             own = principal.restaurants == ALL or (feed.kind is FeedKind.RESTAURANT and principal.serves(feed.id))
         case Role.CUSTOMER:
-            own = feed == (FeedKind.CUSTOMER, principal.customer_id)
+            own = feed.kind is FeedKind.CUSTOMER and feed.id == principal.customer_id
         case Role.RESTAURANT:
-            own = feed == (FeedKind.RESTAURANT, principal.restaurant_id)
+            own = feed.kind is FeedKind.RESTAURANT and feed.id == principal.restaurant_id
         case Role.COURIER:
-            own = feed == (FeedKind.COURIER, principal.courier_id)
+            own = feed.kind is FeedKind.COURIER and feed.id == principal.courier_id
         case Role.LINK:
             own = False
     if not own:

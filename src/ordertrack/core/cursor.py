@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import NamedTuple
+
+import msgspec
 
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.order import Order
@@ -17,7 +18,7 @@ MAX_INT64 = 2**63 - 1
 _CURSOR = re.compile(r"([0-9a-z]{1,32})\.(0|[1-9][0-9]{0,18})(?:\.([1-9][0-9]{0,18}))?", re.ASCII)
 
 
-class Cursor(NamedTuple):
+class Cursor(msgspec.Struct, frozen=True, gc=False):
     """`snapshot` is set between two pages of a snapshot: the feed's version at its beginning. Orders that had ended by
     then are left out, so that the pages do not return every order the feed ever had."""
 

@@ -6,7 +6,10 @@ from enum import StrEnum
 
 import msgspec
 
+from ordertrack.core.enum_members import plain_members
 
+
+@plain_members
 class Status(StrEnum):
     """The status of an order, by its name in the HTTP contract."""
 
@@ -30,6 +33,7 @@ PROGRESSION = (Status.CONFIRMED, Status.PREPARING, Status.READY, Status.PICKED_U
 """The statuses of a delivered order, in order."""
 
 
+@plain_members
 class EventType(StrEnum):
     __hash__ = str.__hash__
 

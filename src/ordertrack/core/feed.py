@@ -7,11 +7,15 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
+from ordertrack.core.enum_members import plain_members
 from ordertrack.core.order import Order
 
 Entry = TypeVar("Entry")
 
 
+@plain_members
 class FeedKind(StrEnum):
     __hash__ = str.__hash__  # Enum's own is written in Python, and every poll looks up its feed
 
@@ -21,7 +25,7 @@ class FeedKind(StrEnum):
     COURIER = "courier"
 
 
-class FeedKey(NamedTuple):
+class FeedKey(msgspec.Struct, frozen=True, gc=False):
     kind: FeedKind
     id: str
 
@@ -119,7 +123,7 @@ def _json_bytes(value: Order | int) -> int:
     )
 
 
-class FeedState(NamedTuple):
+class FeedState(msgspec.Struct, frozen=True, gc=False):
     """A party's feed at a version, with the changes that were read."""
 
     feed: FeedKey

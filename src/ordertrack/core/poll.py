@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from ordertrack.core.cursor import Cursor, version_at
+from ordertrack.core.enum_members import plain_members
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Event, Status
 from ordertrack.core.feed import FeedKey, FeedKind, FeedState
@@ -36,6 +37,7 @@ IDLE_FEED_INTERVAL_S = 120
 """Seconds for a feed without active orders: never 0, since a feed never ends."""
 
 
+@plain_members
 class Reason(StrEnum):
     """The reason for an answer."""
 

@@ -7,7 +7,10 @@ from functools import lru_cache
 
 import msgspec
 
+from ordertrack.core.enum_members import plain_members
 
+
+@plain_members
 class Role(StrEnum):
     """`link` is a client with a tracking link, `anyone` a client without access control. No token has these two."""
 
@@ -86,6 +89,7 @@ def role_of(actor: str) -> Role | None:
     return _ROLES.get(role) if colon else None
 
 
+@plain_members
 class Action(StrEnum):
     READ = "read"
     TRACK = "track"

@@ -14,6 +14,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import NamedTuple
 
+import msgspec
+
 TOLERANCE_S = 1e-6
 """Tolerance for rounding when clocks are far from 0: a float of 10^9 seconds is exact to 10^-7."""
 
@@ -30,7 +32,7 @@ class Quota(NamedTuple):
         return self.window_s / self.requests
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """`remaining` requests may follow at once; the budget is full in `reset_s` seconds; `retry_after_s` is 0 for an
     allowed request, else the seconds until it is allowed without other requests: at most a window."""
 

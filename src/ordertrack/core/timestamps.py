@@ -51,7 +51,6 @@ def _offset(zone: str | None) -> timedelta:
     return timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
 
 
-@lru_cache(maxsize=4096)
 def format_time(at_ms: int) -> str:
     """Write `2026-11-22T10:15:30.123Z`: always milliseconds, always `Z`.
 

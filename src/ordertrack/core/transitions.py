@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from ordertrack.core.enum_members import plain_members
 from ordertrack.core.event import Status
 
 
+@plain_members
 class Move(StrEnum):
     """The kind of a transition."""
 

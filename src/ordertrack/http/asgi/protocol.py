@@ -11,7 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from ordertrack.http.gate.timeouts import Timeouts
 from ordertrack.http.wire.errors import MalformedRequest
-from ordertrack.http.wire.responses import Response, headers_of, http_date, refused
+from ordertrack.http.wire.responses import headers_of, http_date, refused
 from ordertrack.ports.clock import Clock
 
 
@@ -71,16 +71,16 @@ class BoundedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request that h11 cannot parse with a problem, as all refusals."""
-        status, headers, body = refused(MalformedRequest("The request is not HTTP/1.1."), self._refusals)
-        sent = headers_of(Response(status, headers, body), http_date(self._clock.now_ms() // 1000))
+        response = refused(MalformedRequest("The request is not HTTP/1.1."), self._refusals)
+        sent = headers_of(response, http_date(self._clock.now_ms() // 1000))
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out None
         if cycle is not None and cycle.response_complete:
             cycle = None
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             has_body = cycle is None or self.scope["method"] != "HEAD"
             for event in (
-                h11.Response(status_code=status, headers=sent, reason=b"Bad Request"),
-                h11.Data(data=body if has_body else b""),
+                h11.Response(status_code=response.status, headers=sent, reason=b"Bad Request"),
+                h11.Data(data=response.body if has_body else b""),
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")

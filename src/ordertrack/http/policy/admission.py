@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from ordertrack.core.enum_members import plain_members
 from ordertrack.core.errors import RateLimited, Unauthenticated
 from ordertrack.core.principal import ANYONE, Principal, Role, anyone_at
 from ordertrack.core.rate import Quota, RateLimiter
@@ -37,6 +38,7 @@ CALLER = "caller"
 _AUTHORIZATION = names.AUTHORIZATION.encode()
 
 
+@plain_members
 class Budget(StrEnum):
     POLLS = "polls"
     READS = "reads"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -164,20 +163,19 @@ class AuditAnswer(Struct, kw_only=True):
     data: AuditView
 
 
-@lru_cache(maxsize=4096)
 def event_view(event: Event) -> EventView:
-    """Return the view of an event: the same object again for an order that is answered again. It is not changed."""
+    recorded_at = format_time(event.recorded_at_ms)
     return EventView(
-        version=event.version,
-        type=event.type,
-        status=event.status,
-        at=format_time(event.at_ms),
-        recorded_at=format_time(event.recorded_at_ms),
-        actor=event.actor,
-        reason=event.reason,
-        skipped=list(event.skipped) or UNSET,
-        courier_id=UNSET if event.courier_id is None else event.courier_id,
-        undoes=UNSET if event.undoes is None else event.undoes,
+        event.version,
+        event.type,
+        event.status,
+        recorded_at if event.at_ms == event.recorded_at_ms else format_time(event.at_ms),
+        recorded_at,
+        event.actor,
+        event.reason,
+        list(event.skipped) if event.skipped else UNSET,
+        UNSET if event.courier_id is None else event.courier_id,
+        UNSET if event.undoes is None else event.undoes,
     )
 
 

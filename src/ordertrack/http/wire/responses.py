@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.http.wire import errors, names
@@ -27,7 +29,7 @@ _ENDS_CONNECTION = (
 """After these errors the start of the next request is not certain (RFC 9112, 2.2 and 6.1)."""
 
 
-class Response(NamedTuple):
+class Response(msgspec.Struct, frozen=True, gc=False):
     """A response, without the `date` and `content-length` that writing adds. Header names are in lower case."""
 
     status: int
@@ -47,7 +49,7 @@ def refused(error: OrdertrackError, counts: Counter[str]) -> Response:
 
 
 def with_headers(response: Response, added: HeaderPairs) -> Response:
-    return response._replace(headers=(*response.headers, *added)) if added else response
+    return replace(response, headers=(*response.headers, *added)) if added else response
 
 
 def which_methods(methods: tuple[str, ...]) -> Response:
