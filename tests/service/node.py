@@ -123,7 +123,11 @@ class Node:
         self.store = StoreInHand(clock, at_hand=at_hand)
         self.hub: Hub[Any] = Hub(Caps(max_polls_per_feed, 1_000, max_polls), full_retry_after_s=lambda: 7)
         self.statistics = Statistics()
-        self.tracking = Tracking(self.store, self.hub, clock, self.statistics, max_timeout_s=120.0, draw=lambda: 0.5)
+        self.drawn = 0.0
+        """The next random number from 0 to 1."""
+        self.tracking = Tracking(
+            self.store, self.hub, clock, self.statistics, max_timeout_s=120.0, draw=lambda: self.drawn
+        )
 
     async def place(self, courier_id: str | None = None) -> int:
         return (await self.store.create(NewOrder("c1", "r1", courier_id), self.clock.now_ms())).order.id

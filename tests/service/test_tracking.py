@@ -178,6 +178,15 @@ async def test_a_deadline_answers_with_the_current_order_within_a_tick(node: Nod
     node.assert_hub_is_empty()
 
 
+@pytest.mark.parametrize(("timeout_s", "ends_after_s"), [(9.9, 9.9), (10.0, 9.5), (120.0, 114.0)])
+async def test_a_long_hold_may_end_up_to_a_tenth_earlier(node: Node, timeout_s: float, ends_after_s: float) -> None:
+    order_id = await node.place()
+    node.drawn, started_s = 0.5, node.clock.monotonic_s()
+    client, _ = await node.held(order_id, cursor=at(1), timeout_s=timeout_s)
+    assert (await bounded(client.told)).reason == "timeout"
+    assert ends_after_s - 1e-6 <= client.told_at_s - started_s <= ends_after_s + TICK_S + 1e-6
+
+
 async def test_a_timeout_above_the_maximum_is_clamped(node: Node) -> None:
     order_id = await node.place()
     started_s = node.clock.monotonic_s()

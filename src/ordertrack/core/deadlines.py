@@ -28,9 +28,10 @@ class Due(msgspec.Struct, gc=False, eq=False, kw_only=True):
 
 
 class _Bucket(Due, gc=False, eq=False, kw_only=True):
-    """Start and end of a ring. `number` is its time in ticks."""
+    """Start and end of a ring. `number` is its time in ticks, `due_s` the same in seconds."""
 
     number: int
+    due_s: float
 
 
 T = TypeVar("T", bound=Due)
@@ -43,17 +44,20 @@ class Deadlines(Generic[T]):
         self._buckets: dict[int, _Bucket] = {}
         self._numbers: list[int] = []
 
-    def add(self, item: T, due_s: float) -> None:
+    def add(self, item: T, due_s: float) -> float:
+        """Set the item's deadline. Return it as it will be met: rounded up to a tick, the same object for all items of
+        the tick."""
         number = math.ceil(due_s / TICK_S)
         bucket = self._buckets.get(number)
         if bucket is None:
-            bucket = self._buckets[number] = _Bucket(number=number)
+            bucket = self._buckets[number] = _Bucket(number=number, due_s=number * TICK_S)
             bucket.earlier = bucket.later = bucket
             heapq.heappush(self._numbers, number)
         last = bucket.earlier
         assert last is not None
         item.earlier, item.later = last, bucket
         last.later = bucket.earlier = item
+        return bucket.due_s
 
     def remove(self, item: T) -> None:
         """Remove an item that has a deadline."""

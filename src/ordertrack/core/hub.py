@@ -22,12 +22,12 @@ Times are seconds of any monotonic clock. Deadlines share buckets (`core.deadlin
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ordertrack.core.deadlines import Deadlines, Due
+from ordertrack.core.enum_members import plain_members
 from ordertrack.core.errors import NodeFull, TooManyPolls
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.principal import ANYONE, Principal, Role
@@ -59,12 +59,26 @@ class Poll(Due, Generic[W], gc=False, eq=False):
     position: int = 0
     announced: int = 0
     by: Principal = ANYONE
+    joined: bool = False
+    """True from `join` until the poll leaves or is handed back."""
 
     @property
     def parked(self) -> bool:
         return self.later is not None
 
 
+class _Several(dict[Poll[W], None]):
+    """Two polls of a feed or more, in the order in which they joined. `feed` is the key that they share, since ten
+    thousand equal keys take a megabyte."""
+
+    __slots__ = ("feed",)
+
+    def __init__(self, feed: FeedKey, polls: Iterable[Poll[W]]) -> None:
+        super().__init__(dict.fromkeys(polls))
+        self.feed = feed
+
+
+@plain_members
 class Parking(Enum):
     """The reason why `park` did not hold a poll."""
 
@@ -102,6 +116,12 @@ class Caps(NamedTuple):
     total: int
     reserved: int = 0
 
+    def of(self, role: Role) -> int:
+        """Return the share of a feed's places that polls of one role or principal may have."""
+        if role is Role.ANYONE:
+            return self.per_feed
+        return self.for_links if role is Role.LINK else self.for_one
+
     @property
     def for_links(self) -> int:
         return self.per_feed - self.per_feed // 2
@@ -123,21 +143,14 @@ class Hub(Generic[W]):
         self.held_by_kind = dict.fromkeys(FeedKind, 0)
         self._full_retry_after_s = full_retry_after_s
         self._drained_at_s = math.inf
-        self._held_by_client: Counter[str] = Counter()
-        self._by_feed: dict[FeedKey, list[Poll[W]]] = {}
+        self._held_by_client: dict[str, int] = {}
+        self.joined = 0
+        """Number of polls that are reading or parked."""
+        self._by_feed: dict[FeedKey, Poll[W] | _Several[W]] = {}
         self.is_watched: Callable[[FeedKey], bool] = self._by_feed.__contains__
         """True for a feed that polls have joined."""
         self._by_client: dict[tuple[FeedKey, str, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
-
-    @property
-    def joined(self) -> int:
-        """Number of polls that are reading or parked."""
-        return sum(map(len, self._by_feed.values()))
-
-    def has(self, poll: Poll[W]) -> bool:
-        """True from `join` until the poll leaves or is handed back."""
-        return poll in self._by_feed.get(poll.feed, ())
 
     @property
     def feeds_watched(self) -> int:
@@ -145,29 +158,31 @@ class Hub(Generic[W]):
 
     def join(self, poll: Poll[W]) -> None:
         """Add a poll: no news of the feed is missed from now on. The caller continues with `park` or `leave`."""
-        polls = self._by_feed.get(poll.feed)
-        if polls is None:
-            self._by_feed[poll.feed] = [poll]
+        others = self._by_feed.get(poll.feed)
+        if others is None:
+            self._by_feed[poll.feed] = poll
+        elif isinstance(others, _Several):
+            poll.feed = others.feed
+            others[poll] = None
         else:
-            poll.feed = polls[0].feed  # shared, since ten thousand equal keys take a megabyte
-            polls.append(poll)
+            poll.feed = others.feed
+            self._by_feed[poll.feed] = _Several(poll.feed, (others, poll))
+        poll.joined = True
+        self.joined += 1
 
     def leave(self, poll: Poll[W]) -> bool:
         """Remove the poll in any state. Return False when it was handed back before."""
-        polls = self._by_feed.get(poll.feed)
-        if polls is None or poll not in polls:
+        if not poll.joined:
             return False
         if poll.parked:
-            self._deadlines.remove(poll)
-            self._uncount(poll)
-        polls.remove(poll)
-        if not polls:
-            del self._by_feed[poll.feed]
+            self._unpark(poll)
+        self._forget(poll.feed, (poll,))
         return True
 
     def polls(self, feed: FeedKey) -> list[Poll[W]]:
-        """Return the polls of a feed, parked or reading."""
-        return list(self._by_feed.get(feed, ()))
+        """Return the polls of a feed, parked or reading, in the order in which they joined."""
+        polls = self._by_feed.get(feed, ())
+        return list(polls) if isinstance(polls, _Several | tuple) else [polls]
 
     def park(
         self, poll: Poll[W], position: int, until_s: float, *, seen: int | None = None, resuming: bool = True
@@ -177,23 +192,28 @@ class Hub(Generic[W]):
 
         Raises: TooManyPolls, NodeFull. The poll is then still joined, and the caller calls `leave`.
         """
-        if not self.has(poll):
+        if not poll.joined:
             return Parking.GONE
         if poll.announced > (position if seen is None else seen):
             return Parking.NEWS
         if self.closed:
             return Parking.DRAINING
-        older = self._parked_of_client(poll) or self._check_caps(poll, resuming=resuming)
+        client = _client(poll)
+        older = None if poll.client_id is None else self._parked_of_client(poll)
+        if older is None:
+            older = self._check_caps(poll, client, resuming=resuming)
         if older is not None:
             if self._joined_before(poll, older):
                 return Parking.SUPERSEDED
             self.leave(older)
         poll.position = position
-        self._deadlines.add(poll, min(until_s, self._drained_at_s))
+        due_s = self._deadlines.add(poll, min(until_s, self._drained_at_s))
+        if due_s >= poll.ends_at_s:
+            poll.ends_at_s = due_s  # shared, since each float takes 24 bytes
         if poll.client_id is not None:
             self._by_client[poll.feed, poll.by.actor, poll.client_id] = poll
-        if (client := _client(poll)) is not None:
-            self._held_by_client[client] += 1
+        if client is not None:
+            self._held_by_client[client] = self._held_by_client.get(client, 0) + 1
         self.held += 1
         self.held_by_kind[poll.feed.kind] += 1
         return _HELD if older is None else Held(older)
@@ -207,12 +227,14 @@ class Hub(Generic[W]):
         if polls is None:
             return []
         woken = []
-        for poll in polls:
+        for poll in polls if isinstance(polls, _Several) else (polls,):
             if poll.later is None:  # not parked; inline for speed
                 poll.announced = max(poll.announced, version)
             elif final or poll.position < version:
+                self._deadlines.remove(poll)
+                self._uncount(poll)
                 woken.append(poll)
-        self._hand_back(feed, polls, woken)
+        self._forget(feed, woken)
         return woken
 
     def expire(self, now_s: float) -> list[Poll[W]]:
@@ -231,8 +253,8 @@ class Hub(Generic[W]):
         """Spread the deadlines of parked polls over the time until `until_s`. `draw` returns numbers from 0 to 1."""
         self.draining = True
         self._drained_at_s = until_s
-        for polls in self._by_feed.values():
-            for poll in polls:
+        for feed in self._by_feed:
+            for poll in self.polls(feed):
                 if poll.parked:
                     self._deadlines.remove(poll)
                     self._deadlines.add(poll, min(poll.ends_at_s, now_s + draw() * (until_s - now_s)))
@@ -241,13 +263,15 @@ class Hub(Generic[W]):
         """Hand back all parked polls and hold none from now on."""
         self.draining = self.closed = True
         handed_back: list[Poll[W]] = []
-        for feed, polls in list(self._by_feed.items()):
-            parked = [poll for poll in polls if poll.parked]
-            self._hand_back(feed, polls, parked)
+        for feed in list(self._by_feed):
+            parked = [poll for poll in self.polls(feed) if poll.parked]
+            for poll in parked:
+                self._unpark(poll)
+            self._forget(feed, parked)
             handed_back.extend(parked)
         return handed_back
 
-    def _check_caps(self, poll: Poll[W], *, resuming: bool) -> Poll[W] | None:
+    def _check_caps(self, poll: Poll[W], client: str | None, *, resuming: bool) -> Poll[W] | None:
         """Return the parked poll that this one has to replace; None when there is a free place.
 
         Raises: TooManyPolls, NodeFull.
@@ -258,11 +282,10 @@ class Hub(Generic[W]):
             raise NodeFull(retry_after_s=self._full_retry_after_s(), limit=limit)
         if poll.by.role in _TRUSTED:
             return None
-        client = _client(poll)
-        if client is not None and self._held_by_client[client] >= caps.per_client:
+        if client is not None and self._held_by_client.get(client, 0) >= caps.per_client:
             raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_client, of="client")
         polls = self._by_feed[poll.feed]
-        if len(polls) <= caps.for_links:
+        if not isinstance(polls, _Several) or len(polls) <= caps.of(poll.by.role):
             return None
         return self._check_shares(poll, [other for other in polls if other.parked and other.by.role not in _TRUSTED])
 
@@ -287,26 +310,38 @@ class Hub(Generic[W]):
 
     def _joined_before(self, poll: Poll[W], other: Poll[W]) -> bool:
         """Return True when `poll` is the older one: a slow read must not replace a newer poll."""
-        both = [joined for joined in self._by_feed.get(poll.feed, ()) if joined is poll or joined is other]
+        both = [joined for joined in self.polls(poll.feed) if joined is poll or joined is other]
         return both == [poll, other]
 
-    def _hand_back(self, feed: FeedKey, polls: list[Poll[W]], leaving: list[Poll[W]]) -> None:
-        for poll in leaving:  # all of them are parked
-            self._deadlines.remove(poll)
-            self._uncount(poll)
-        if len(leaving) == len(polls):
+    def _forget(self, feed: FeedKey, leaving: Sequence[Poll[W]]) -> None:
+        """Remove joined polls of a feed that are not parked."""
+        if not leaving:
+            return
+        polls = self._by_feed[feed]
+        for poll in leaving:
+            poll.joined = False
+        self.joined -= len(leaving)
+        if not isinstance(polls, _Several) or len(polls) == len(leaving):
             del self._by_feed[feed]
-        elif leaving:
-            gone = set(leaving)
-            polls[:] = [poll for poll in polls if poll not in gone]
+            return
+        for poll in leaving:
+            del polls[poll]
+        if len(polls) == 1:
+            (self._by_feed[feed],) = polls
+
+    def _unpark(self, poll: Poll[W]) -> None:
+        self._deadlines.remove(poll)
+        self._uncount(poll)
 
     def _uncount(self, poll: Poll[W]) -> None:
         """Undo the counts of a poll that was parked and has no deadline now."""
         self.held -= 1
         self.held_by_kind[poll.feed.kind] -= 1
         if (client := _client(poll)) is not None:
-            self._held_by_client[client] -= 1
-            if not self._held_by_client[client]:
+            left = self._held_by_client[client] - 1
+            if left:
+                self._held_by_client[client] = left
+            else:
                 del self._held_by_client[client]
         if poll.client_id is not None and self._parked_of_client(poll) is poll:
             del self._by_client[poll.feed, poll.by.actor, poll.client_id]

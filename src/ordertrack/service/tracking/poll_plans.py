@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from ordertrack.core.errors import OrderNotFound, Unauthenticated
-from ordertrack.core.hub import Held, Hub, Parking
+from ordertrack.core.hub import Hub, Parking
 from ordertrack.core.poll import Answer, Hold, PollRequest, Reason, State, decide, decide_at, decide_drained
 from ordertrack.core.principal import Principal, Role
 from ordertrack.ports.clock import Clock
@@ -24,15 +24,15 @@ log = structlog.get_logger("ordertrack.tracking")
 
 
 class PollPlans:
-    """Each plan is for a poll that has joined the hub. `on_parked` is called after a poll parked, with the poll that it
-    superseded (or None) and the state that was read."""
+    """Each plan is for a poll that has joined the hub. `on_parked` is called after a poll parked, with the end of its
+    hold, the poll that it superseded (or None) and the state that was read."""
 
     def __init__(
         self,
         hub: Hub[Waiter],
         clock: Clock,
         statistics: Statistics,
-        on_parked: Callable[[WaitingPoll | None, State], None],
+        on_parked: Callable[[float, WaitingPoll | None, State], None],
     ) -> None:
         self._hub = hub
         self._clock = clock
@@ -84,12 +84,8 @@ class PollPlans:
     ) -> ReadPlan[Answer | None]:
         """Park the poll, or return its answer."""
         while isinstance(decision, Hold):
-            until_s = now_s + decision.for_s
-            match self._hub.park(poll, decision.position, until_s, seen=state.version, resuming=resuming):
-                case Held(superseded):
-                    self._on_parked(superseded, state)
-                    return None
-                case Parking.GONE:
+            match self.park(poll, decision, state, now_s, resuming=resuming):
+                case None | Parking.GONE:
                     return None
                 case Parking.DRAINING:
                     return decide_drained(decision.position, state)
@@ -99,6 +95,15 @@ class PollPlans:
                     state = yield from self._state_plan(poll)
                     decision = decide_at(decision.position, state, poll.ends_at_s - now_s, conditional=poll.conditional)
         return decision
+
+    def park(self, poll: WaitingPoll, hold: Hold, state: State, now_s: float, *, resuming: bool) -> Parking | None:
+        """Park the poll; return None, or the reason why it is not parked. Raises: TooManyPolls, NodeFull."""
+        until_s = now_s + hold.for_s
+        parked = self._hub.park(poll, hold.position, until_s, seen=state.version, resuming=resuming)
+        if isinstance(parked, Parking):
+            return parked
+        self._on_parked(until_s, parked.superseded, state)
+        return None
 
     def _changes_plan(self, poll: WaitingPoll, answer: Answer, snapshot: int = 0) -> ReadPlan[Answer]:
         """Add the changes to news of a party's feed, of which only the version is known.
@@ -111,7 +116,7 @@ class PollPlans:
     def resolve(self, poll: WaitingPoll) -> ReadPlan[Answer | None]:
         """Read the state for a poll that is due (deadline, news or drain), then answer it or hold it again."""
         state = yield from self._state_plan(poll)
-        if not self._hub.has(poll):
+        if not poll.joined:
             return None  # it left meanwhile
         if state.version > poll.position and poll.announced < state.version:
             self._statistics.lost_wakeups += 1

@@ -60,6 +60,10 @@ from ordertrack.service.tracking.waiter import Waiter, WaitingPoll
 RESOLVED_PER_TURN = 500
 """Due polls that are resolved per turn of the event loop, so that a turn takes a few milliseconds."""
 CLOSE_LIMIT_S = 1.0
+SHORTENED_FROM_S = 10.0
+SHORTENED_BY = 0.1
+"""Holds of at least SHORTENED_FROM_S end up to this part earlier, by chance: polls that began together, as after a
+restart, do not end together again and again."""
 
 log = structlog.get_logger("ordertrack.tracking")
 
@@ -112,20 +116,19 @@ class Tracking:
         state = self._reads.cached(feed)
         if state is None or not may_see(by, state):
             return None
-        left_s = self._hold_s(request, by)
+        now_s, left_s = self._clock.monotonic_s(), self._hold_s(request, by)
         decision = decide(request, state, self.epoch, left_s)
         if isinstance(decision, Answer):
-            if decision.lacks_changes:
-                return None
-            return self._count(by, decision)
-        now_s = self._clock.monotonic_s()
+            return None if decision.lacks_changes else self._count(by, decision)
         poll = self._join(feed, request, waiter, by, now_s + left_s)
-        plan = self._plans.answer_or_hold(poll, request, state, decision, now_s)
         try:
-            return self._count(by, self._reads.run_cached(plan))
-        except CacheMiss:
-            plan.close()
-            return None
+            if self._plans.park(poll, decision, state, now_s, resuming=request.has_position) is None:
+                return poll
+        except BaseException:
+            self.hub.leave(poll)
+            raise
+        self.hub.leave(poll)
+        return None
 
     async def poll(
         self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
@@ -221,6 +224,8 @@ class Tracking:
     def _hold_s(self, request: PollRequest, by: Principal) -> float:
         """Return the seconds that the poll may be held: less than the token is valid."""
         left_s = hold_s(request, self.max_timeout_s)
+        if left_s >= SHORTENED_FROM_S:
+            left_s -= left_s * SHORTENED_BY * self._draw()
         if by.expires_at_s is not None:
             left_s = min(left_s, max(0.0, by.expires_at_s - self._clock.now_ms() / 1000 - TICK_S))
         return left_s
@@ -234,8 +239,8 @@ class Tracking:
         self.hub.join(poll)
         return poll
 
-    def _on_parked(self, superseded: WaitingPoll | None, state: State) -> None:
-        self._timer.reschedule()
+    def _on_parked(self, until_s: float, superseded: WaitingPoll | None, state: State) -> None:
+        self._timer.reschedule(until_s)
         if superseded is not None:
             self._deliver(superseded, Answer(state, Reason.SUPERSEDED, superseded.position))
 
