@@ -51,7 +51,12 @@ class Service:
         """Raises: StoreCannotOpen."""
         if self.tokens is not None:
             await self.tokens.open()
-        await self.store.open(self.tracking.committed, self.links.committed, simulations=self.simulator.announced)
+        await self.store.open(
+            self.tracking.committed,
+            self.links.committed,
+            simulations=self.simulator.announced,
+            is_watched=self.tracking.hub.is_watched,
+        )
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()

@@ -38,8 +38,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
+from ordertrack.core.feed import FeedKey
 from ordertrack.ports.commits import CommitListener
 from ordertrack.ports.feed_store import FeedStore
 from ordertrack.ports.link_store import LinkStore
@@ -63,8 +65,16 @@ class Store(OrderStore, FeedStore, LinkStore, SimulationStore, Protocol):
     @property
     def trouble(self) -> str | None: ...
 
-    async def open(self, *listeners: CommitListener, simulations: SimulationListener | None = None) -> None:
-        """Raises: StoreUnavailable, StoreCannotOpen."""
+    async def open(
+        self,
+        *listeners: CommitListener,
+        simulations: SimulationListener | None = None,
+        is_watched: Callable[[FeedKey], bool] | None = None,
+    ) -> None:
+        """`is_watched` tells which feeds have polls: a store that caches keeps these. It is called on the event loop.
+
+        Raises: StoreUnavailable, StoreCannotOpen.
+        """
 
     async def close(self, limit_s: float = ...) -> None:
         """Commit every accepted change first, as far as `limit_s` seconds allow."""

@@ -56,7 +56,12 @@ class MemoryStore:
         self._listeners: Sequence[CommitListener] = ()
         self._simulations: SimulationListener = lambda order_id, steps: None
 
-    async def open(self, *listeners: CommitListener, simulations: SimulationListener | None = None) -> None:
+    async def open(
+        self,
+        *listeners: CommitListener,
+        simulations: SimulationListener | None = None,
+        is_watched: Callable[[FeedKey], bool] | None = None,
+    ) -> None:
         self._listeners = listeners
         if simulations is not None:
             self._simulations = simulations

@@ -12,17 +12,11 @@ V = TypeVar("V")
 
 
 class LruCache(OrderedDict[K, V]):
-    """At most `limit` values; the least recently used one is evicted. `use` and `put` count as a use."""
+    """At most `limit` values. `put` evicts the one that was put, or moved to the end, longest ago."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
         self._limit = limit
-
-    def use(self, key: K) -> V | None:
-        value = self.get(key)
-        if value is not None:
-            self.move_to_end(key)
-        return value
 
     def put(self, key: K, value: V) -> None:
         self[key] = value
@@ -40,26 +34,50 @@ class _PendingRead(Generic[V]):
 
 
 class CommitCache(Generic[K, V]):
-    """Values as the latest commits left them, for the event loop; a missing value is loaded from the store's medium."""
+    """Values as the latest commits left them, for the event loop; a missing value is loaded from the store's medium.
+
+    At most `limit` values are cached, and beyond it those for which `is_watched` is true: a held poll needs its order
+    on each change and at its deadline.
+    """
 
     def __init__(self, limit: int) -> None:
-        self._cache: LruCache[K, V] = LruCache(limit)
+        self.is_watched: Callable[[K], bool] = lambda key: False
+        self._limit = limit
+        self._cache: OrderedDict[K, V] = OrderedDict()
         self._pending: dict[K, _PendingRead[V]] = {}
 
     def get(self, key: K) -> V | None:
-        return self._cache.use(key)
+        value = self._cache.get(key)
+        if value is not None:
+            self._cache.move_to_end(key)
+        return value
 
     def commit(self, values: Mapping[K, V], *, only_if_used: bool = False) -> None:
         """Record values after a commit. `only_if_used`: update only values that are cached already."""
         for key, value in values.items():
             if not only_if_used or key in self._cache:
-                self._cache.put(key, value)
+                self._put(key, value)
             if key in self._pending:
                 self._pending[key].newest = value
 
+    def _put(self, key: K, value: V) -> None:
+        """Add the value. Beyond the limit look at the two values used least recently: evict those not watched, so that
+        the cache shrinks again once fewer are watched."""
+        cache = self._cache
+        cache[key] = value
+        cache.move_to_end(key)
+        for _ in range(2):
+            if len(cache) <= self._limit:
+                return
+            oldest = next(iter(cache))
+            if self.is_watched(oldest):
+                cache.move_to_end(oldest)
+            else:
+                del cache[oldest]
+
     async def read(self, key: K, load: Callable[[], Awaitable[V | None]]) -> V | None:
         """Return the value, cached or loaded; None when there is none."""
-        value = self._cache.use(key)
+        value = self.get(key)
         if value is not None:
             return value
         pending = self._pending.setdefault(key, _PendingRead())
@@ -72,5 +90,5 @@ class CommitCache(Generic[K, V]):
             if not pending.readers:
                 del self._pending[key]
         if value is not None:
-            self._cache.put(key, value)
+            self._put(key, value)
         return value

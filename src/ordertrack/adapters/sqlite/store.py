@@ -29,7 +29,7 @@ from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS, 
 from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Writer
 from ordertrack.core.errors import OrderNotFound, OrdertrackError, StoreUnavailable
 from ordertrack.core.event import Status
-from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
+from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, order_feed
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import Change
 from ordertrack.core.simulation import Step, WorkflowOptions
@@ -92,7 +92,12 @@ class SqliteStore:
             return "waiting for its disk"
         return None
 
-    async def open(self, *listeners: CommitListener, simulations: SimulationListener | None = None) -> None:
+    async def open(
+        self,
+        *listeners: CommitListener,
+        simulations: SimulationListener | None = None,
+        is_watched: Callable[[FeedKey], bool] | None = None,
+    ) -> None:
         """Open the database.
 
         Raises: StoreCannotOpen the folder is in use or not writable, or the database is damaged or of another kind.
@@ -100,6 +105,9 @@ class SqliteStore:
         self._listeners = listeners
         if simulations is not None:
             self._simulations = simulations
+        if is_watched is not None:
+            self._orders.is_watched = lambda order_id: is_watched(order_feed(order_id))
+            self._feed_versions.is_watched = is_watched
         undo = contextlib.ExitStack()
         try:
             lock = await asyncio.to_thread(self._lock)
