@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.feed import FeedKind
+from ordertrack.core.feed import FeedKey, FeedKind
+from ordertrack.core.poll import PollRequest
 from ordertrack.http.endpoints import poll, status_update
 from ordertrack.http.endpoints.framework import FrameworkEndpoint
 from ordertrack.http.endpoints.incidents import incident
@@ -51,7 +53,7 @@ _READS = ("GET", "HEAD")
 _MAX_DIGITS = 18
 
 
-class Admitted(NamedTuple):
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A request that may be served once its body is read. `caller` is None where no caller has to be known."""
 
     request: Request
@@ -177,7 +179,7 @@ class HttpApp:
     def respond(self, admitted: Admitted, body: bytes, channel: Channel) -> Outcomes:
         """Answer the request, hold its poll, or return what to wait for. Raises nothing; an error of the awaitable
         becomes a response with `problem`."""
-        request, target, caller = admitted
+        request, target, caller = admitted.request, admitted.target, admitted.caller
         if isinstance(target, PollTarget):
             assert caller is not None
             try:
@@ -192,6 +194,21 @@ class HttpApp:
             # OPTIONS has no caller, and all orders have the same methods.
             path = target.order_path(caller.principal.order_id if caller else 1)
         return self.framework.respond(request, path, caller, body, is_page=is_page)
+
+    def poll_order(self, request: Request, feed: FeedKey, poll: PollRequest, channel: Channel) -> Outcomes | None:
+        """Do what `begin` and `respond` do, for a valid poll of an order that is parsed already and has no body.
+
+        None, with nothing done, when the connection is throttled or the admission has to wait: then `begin` decides.
+        """
+        if channel.throttle is not None:
+            return None
+        if self._cors.origins:
+            channel.headers = self._cors.headers(request.headers, preflight=False)
+        try:
+            caller = self._admission.now(Budget.POLLS, request.headers, request.peer)
+            return None if caller is None else self._poll.poll(request, feed, poll, caller.principal, channel)
+        except Exception as error:  # noqa: BLE001 - `problem` logs what is not known
+            return self._turn_away(request, PollTarget(feed.kind, feed.id), channel, error)
 
     # Refusals
 

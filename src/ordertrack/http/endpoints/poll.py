@@ -34,16 +34,24 @@ class PollEndpoint:
 
     def respond(self, request: Request, target: PollTarget, by: Principal, channel: Channel) -> Outcomes:
         """Answer now, hold, or return an awaitable when the store has to be read first."""
-        poll_request = PollRequest()
         try:
             if request.method not in METHODS:
                 raise MethodNotAllowed(request.method, METHODS)
             feed = target.feed()
             poll_request = parse_poll(request.query_string, request.headers)
-            if request.method == "HEAD":
-                poll_request = PollRequest()  # headers only: nothing to wait for
-            elif poll_request.wait_s is not None:
-                channel.headers += ((names.PREFERENCE_APPLIED.encode(), b"wait=%d" % poll_request.wait_s),)
+        except OrdertrackError as error:
+            return self._refuse(request, channel, error)
+        if request.method == "HEAD":
+            poll_request = PollRequest()  # headers only: nothing to wait for
+        elif poll_request.wait_s is not None:
+            channel.headers += ((names.PREFERENCE_APPLIED.encode(), b"wait=%d" % poll_request.wait_s),)
+        return self.poll(request, feed, poll_request, by, channel)
+
+    def poll(
+        self, request: Request, feed: FeedKey, poll_request: PollRequest, by: Principal, channel: Channel
+    ) -> Outcomes:
+        """Do the same for a request whose path, query and headers are parsed."""
+        try:
             is_paused = self._tracking.holds_none and _may_be_held(poll_request)
             outcome = None if is_paused else self._tracking.poll_now(feed, poll_request, channel, by)
         except OrdertrackError as error:

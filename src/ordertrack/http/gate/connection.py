@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from ordertrack.core.enum_members import plain_members
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted
@@ -17,6 +18,7 @@ from ordertrack.http.wire.responses import HeaderPairs
 from ordertrack.service.tracking.waiter import WaitingPoll
 
 
+@plain_members
 class Stage(Enum):
     """The stage of a connection. `gate.py` has the diagram."""
 

@@ -9,12 +9,14 @@ from typing import Any
 import structlog
 
 from ordertrack.core.errors import OrdertrackError, StoreBusy
+from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted, Begun, HttpApp
-from ordertrack.http.endpoints.outcome import OUTCOMES, Outcome
+from ordertrack.http.endpoints.outcome import Outcome, Outcomes
 from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
 from ordertrack.http.gate.connections import Connections
 from ordertrack.http.gate.framing import BodyReader, Head, HeadReader, without_empty_lines
+from ordertrack.http.gate.poll_reader import PollReader
 from ordertrack.http.gate.responder import Responder
 from ordertrack.http.wire.errors import HeadTooLarge, MalformedRequest
 from ordertrack.http.wire.message import CHUNKED, Request
@@ -37,6 +39,7 @@ class Dispatcher:
         self._clock = app.clock
         self._responder = Responder(connections, app)
         self._heads = HeadReader()
+        self._polls = PollReader(self._heads)
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -79,6 +82,32 @@ class Dispatcher:
             self._connections.drop(connection)
         elif connection.stage is Stage.IDLE:
             self._connections.expect_request(connection, self._clock.monotonic_s())
+
+    def serve_poll(self, connection: Connection, data: bytes) -> bool:
+        """Serve the usual poll of an order, if `data` is one and the connection is idle.
+
+        Return False, with nothing done, for any other request: then `advance` serves it.
+        """
+        if connection.stage is not Stage.IDLE:
+            return False
+        try:
+            poll = self._polls.read(data, connection.peer)
+            if poll is None:
+                return False
+            outcome = self._app.poll_order(poll.request, poll.feed, poll.poll, connection)
+            if outcome is None:
+                return False
+            connection.keep_alive, connection.head_only = True, False
+            connection.expires_at_s = None
+            if isinstance(outcome, Poll):
+                connection.poll = outcome
+                connection.stage = Stage.HELD
+                return True
+            self._apply_outcome(connection, poll.request, outcome)
+        except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
+            self._fail(connection, error)
+        self.resume_reading(connection)
+        return True
 
     def advance(self, connection: Connection) -> None:
         """Serve the received requests, until one has to wait, is held or is incomplete."""
@@ -179,11 +208,7 @@ class Dispatcher:
     def _respond(self, connection: Connection, admitted: Admitted, body: bytes) -> None:
         if isinstance(admitted.target, StatusTarget) and connection.epoll is self._connections.epoll:
             self._connections.prioritize(connection)
-        outcome = self._app.respond(admitted, body, connection)
-        if isinstance(outcome, OUTCOMES):
-            self._apply_outcome(connection, outcome)
-        else:
-            self._run(connection, self._respond_async(connection, admitted.request, outcome))
+        self._apply_outcome(connection, admitted.request, self._app.respond(admitted, body, connection))
 
     async def _respond_async(
         self, connection: Connection, request: Request, work: Coroutine[Any, Any, Outcome]
@@ -194,16 +219,18 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001 - `problem` logs it
                 outcome = self._app.problem(request, error)
             connection.stage = Stage.IDLE
-            self._apply_outcome(connection, outcome)
+            self._apply_outcome(connection, request, outcome)
         except Exception as error:  # noqa: BLE001 - `_fail` answers or logs it
             self._fail(connection, error)
         self.resume_reading(connection)
 
-    def _apply_outcome(self, connection: Connection, outcome: Outcome) -> None:
+    def _apply_outcome(self, connection: Connection, request: Request, outcome: Outcomes) -> None:
         if isinstance(outcome, Response):
             self._responder.send(connection, outcome)
         elif isinstance(outcome, Answer):
             self._responder.send_answer(connection, outcome)
+        elif not isinstance(outcome, Poll):
+            self._run(connection, self._respond_async(connection, request, outcome))
         elif connection.fd < 0 or connection.peer_finished:
             self._tracking.leave(outcome)
             self._connections.drop(connection)

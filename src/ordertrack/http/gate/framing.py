@@ -7,9 +7,13 @@ request begins after them.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from typing import NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
+from ordertrack.core.errors import OrdertrackError
 from ordertrack.http.wire import names
 from ordertrack.http.wire.errors import BodyTooLarge, HeadTooLarge, MalformedRequest
 from ordertrack.http.wire.message import (
@@ -19,6 +23,7 @@ from ordertrack.http.wire.message import (
     Headers,
     Request,
     body_length,
+    check_headers,
     parse_target,
 )
 
@@ -39,14 +44,20 @@ _STARTS_A_METHOD = re.compile(_TOKEN)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]*;[\t -~\x80-\xff]*)?)\r\n")
 _CONNECTION = names.CONNECTION.encode()
 
-KEPT_BLOCKS = 256
+KEPT_BLOCKS = 1024
 """Header blocks that are cached in parsed form: clients send the same ones repeatedly."""
 MAX_KEPT_BLOCK_BYTES = 1024
+_PER_CLIENT = (
+    names.AUTHORIZATION, names.X_FORWARDED_FOR, names.X_REAL_IP, names.X_REQUEST_ID, names.TRACEPARENT,
+)  # fmt: skip
+"""Headers that differ between clients or requests. The rest of a block is cached without them."""
+_PER_CLIENT_LINE = re.compile(rb"(?mi)^(%b): ?([!-~]+(?: [!-~]+)*)\r\n" % "|".join(_PER_CLIENT).encode())
+_CHANGE_A_POLL = (names.IF_NONE_MATCH.encode(), names.PREFER.encode())
 _SECRET = tuple(name.encode() for name in (names.AUTHORIZATION, names.COOKIE, names.PROXY_AUTHORIZATION))
 """Headers that are not kept after their request."""
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The head of a request. `length` is the size of the head in bytes, `body_length` that of the body, or CHUNKED."""
 
     request: Request
@@ -56,20 +67,24 @@ class Head(NamedTuple):
     expects_continue: bool
 
 
-class _Block(NamedTuple):
-    """The parsed header fields, without the request line."""
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """The parsed header fields, without the request line.
+
+    `is_usual` is True for a poll when no field changes it, its framing or the connection: see `poll_reader.py`.
+    """
 
     headers: Headers
     body_length: int
     keep_alive: bool
     expects_continue: bool
+    is_usual: bool = False
 
 
 class HeadReader:
     """Reads heads. Caches the parsed header blocks of HTTP/1.1 that hold no secrets."""
 
     def __init__(self) -> None:
-        self._blocks: dict[bytes, _Block] = {}
+        self._blocks: dict[bytes, Block] = {}
 
     def read(self, data: bytes, peer: str | None) -> Head | None:
         """Return the head that `data` begins with, or None when more bytes are needed.
@@ -97,26 +112,63 @@ class HeadReader:
             method, target, version = line[1], line[2], line[3].decode()
             authority, path, query = parse_target(target)
         fields = data[line.end() : end + 2]
-        block = (self._blocks.get(fields) if version == "1.1" else None) or self._parse_block(fields, version)
+        block = (self._blocks.get(fields) or self.block(fields)) if version == "1.1" else parse_block(fields, version)
         request = Request(method.decode(), path, query, block.headers, version, peer, authority)
         return Head(request, length, block.body_length, block.keep_alive, block.expects_continue)
 
-    def _parse_block(self, fields: bytes, version: str) -> _Block:
-        """Raises: MalformedRequest, UnsupportedTransferCoding."""
-        if not _FIELDS.fullmatch(fields):
-            raise MalformedRequest("A header must be `Name: value` on one line, without control characters.")
-        pairs = _FIELD_PARTS.findall(fields)
-        headers = Headers.from_pairs((name.lower(), value.strip(b" \t")) for name, value in pairs)
-        options = [option.strip() for option in headers.get(_CONNECTION, b"").lower().split(b",")]
-        is_1_1 = version == "1.1"
-        block = _Block(
-            headers, body_length(headers, version), is_1_1 and b"close" not in options, is_1_1 and EXPECT in headers
-        )
-        if is_1_1 and len(fields) <= MAX_KEPT_BLOCK_BYTES and not any(name in headers for name in _SECRET):
+    def block(self, fields: bytes) -> Block:
+        """Return the parsed header fields of an HTTP/1.1 request, cached if possible.
+
+        The lines of headers of `_PER_CLIENT` are added to the other ones, which many requests share.
+        Raises: MalformedRequest, UnsupportedTransferCoding.
+        """
+        block = self._blocks.get(fields)
+        if block is not None:
+            return block
+        own = _PER_CLIENT_LINE.findall(fields)
+        shared = _PER_CLIENT_LINE.sub(b"", fields) if own else fields
+        block = self._blocks.get(shared) or self._parse_and_keep(shared)
+        if not own:
+            return block
+        headers = Headers(block.headers)
+        headers.are_checked = block.headers.are_checked
+        headers.update((name.lower(), value) for name, value in own)
+        if len(headers) < len(block.headers) + len(own):  # one is repeated: its values are a list
+            return parse_block(fields)
+        return replace(block, headers=headers)
+
+    def _parse_and_keep(self, fields: bytes) -> Block:
+        block = parse_block(fields)
+        if len(fields) <= MAX_KEPT_BLOCK_BYTES and not any(name in block.headers for name in _SECRET):
+            with contextlib.suppress(OrdertrackError):
+                check_headers(block.headers, "1.1")
+                block = replace(block, is_usual=_is_usual(block))
             if len(self._blocks) >= KEPT_BLOCKS:
                 self._blocks.clear()
             self._blocks[fields] = block
         return block
+
+
+def parse_block(fields: bytes, version: str = "1.1") -> Block:
+    """Raises: MalformedRequest, UnsupportedTransferCoding."""
+    if not _FIELDS.fullmatch(fields):
+        raise MalformedRequest("A header must be `Name: value` on one line, without control characters.")
+    pairs = _FIELD_PARTS.findall(fields)
+    headers = Headers.from_pairs((name.lower(), value.strip(b" \t")) for name, value in pairs)
+    options = [option.strip() for option in headers.get(_CONNECTION, b"").lower().split(b",")]
+    is_1_1 = version == "1.1"
+    return Block(
+        headers, body_length(headers, version), is_1_1 and b"close" not in options, is_1_1 and EXPECT in headers
+    )
+
+
+def _is_usual(block: Block) -> bool:
+    return (
+        block.body_length == 0
+        and block.keep_alive
+        and not block.expects_continue
+        and not any(name in block.headers for name in _CHANGE_A_POLL)
+    )
 
 
 def without_empty_lines(data: bytes) -> bytes:

@@ -49,6 +49,7 @@ from ordertrack.http.gate.acceptor import Acceptor
 from ordertrack.http.gate.connection import READING, Connection, Stage
 from ordertrack.http.gate.connections import EPOLLIN, EPOLLOUT, Connections
 from ordertrack.http.gate.dispatch import Dispatcher
+from ordertrack.http.gate.poll_reader import POLL_START
 from ordertrack.http.gate.timeouts import Timeouts
 from ordertrack.service.monitoring.statistics import GateCounters
 
@@ -125,12 +126,16 @@ class Gate:
             return
         if not data:
             self._on_end_of_sending(connection)
+        elif connection.stage in READING:
+            if connection.data:
+                data = connection.data + data
+            elif data.startswith(POLL_START) and self._dispatcher.serve_poll(connection, data):
+                return
+            connection.data = data
+            self._dispatcher.advance(connection)
         elif connection.stage is not Stage.LINGERING:
-            connection.data = connection.data + data if connection.data else data
-            if connection.stage in READING:
-                self._dispatcher.advance(connection)
-            else:
-                self._connections.watch(connection)
+            connection.data += data
+            self._connections.watch(connection)
 
     def _on_end_of_sending(self, connection: Connection) -> None:
         """Answer complete requests; drop a held poll or an incomplete request."""

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from ordertrack.http.wire import names
 from ordertrack.http.wire.errors import (
     ExpectationFailed,
@@ -71,7 +73,7 @@ class Headers(dict[bytes, bytes]):
         return headers
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """The head of a request.
 
     `path` is normalized (RFC 3986, 6.2.2): percent-encoded only where a character has to be; an encoded slash stays
@@ -123,7 +125,7 @@ def check_message(request: Request) -> None:
     if request.version not in VERSIONS:
         raise UnsupportedVersion(request.version)
     if not request.headers.are_checked:
-        _check_headers(request)
+        check_headers(request.headers, request.version)
     if request.authority is not None and not is_host(request.authority):
         raise MalformedRequest("The target must have a host, and may have a port.")
     if request.method not in METHODS:
@@ -132,16 +134,16 @@ def check_message(request: Request) -> None:
         raise MalformedRequest("The target * is allowed only for OPTIONS.")
 
 
-def _check_headers(request: Request) -> None:
+def check_headers(headers: Headers, version: str) -> None:
     """Raises: MalformedRequest, ExpectationFailed."""
-    host, expect = request.headers.get(HOST), request.headers.get(EXPECT)
-    if host is None and request.version == "1.1":
+    host, expect = headers.get(HOST), headers.get(EXPECT)
+    if host is None and version == "1.1":
         raise MalformedRequest("An HTTP/1.1 request must have one Host.")
     if host is not None and not is_host(host):
         raise MalformedRequest("Host must be a name or an address, and may have a port.")
     if expect is not None and expect.lower() != b"100-continue":
         raise ExpectationFailed(expect[:100].decode("latin-1"))
-    request.headers.are_checked = host is not None  # without Host the version decides
+    headers.are_checked = host is not None  # without Host the version decides
 
 
 def body_length(headers: Headers, version: str) -> int:
