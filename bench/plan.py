@@ -11,9 +11,11 @@ from bench.measures.load import Figures, Size
 from bench.peers.c_loop import CLoop
 from bench.peers.nchan import Nchan
 from bench.peers.python import PythonPeer
+from bench.peers.sse import SsePeer
 
 GATE, GATE_DURABLE, GATE_TOKENS = "ordertrack", "ordertrack, durable", "ordertrack, with tokens"
 ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvicorn", "Flask, a thread a poll"
+SSE_UVICORN, SSE_GRANIAN = "SSE on uvicorn", "SSE on granian"
 LOOP, LOOP_FDATASYNC = "C loop", "C loop, fdatasync"
 
 
@@ -27,6 +29,8 @@ def contenders() -> dict[str, Contender]:
         Nchan(),
         PythonPeer(FASTAPI, "fastapi_server.py", most=10_000),
         PythonPeer(FLASK, "flask_server.py", most=1_000),
+        SsePeer(SSE_UVICORN, "uvicorn", most=10_000),
+        SsePeer(SSE_GRANIAN, "granian", most=10_000),
         CLoop(LOOP),
         CLoop(LOOP_FDATASYNC, fdatasync=True),
     ]
@@ -39,7 +43,7 @@ class Measurement(NamedTuple):
     measure: Callable[[Contender, Size], Figures]
 
 
-ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK, LOOP)
+ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK, SSE_UVICORN, SSE_GRANIAN, LOOP)
 MEASUREMENTS: dict[str, Measurement] = {
     "held": Measurement("A held poll", (*ALL_SERVERS, GATE_TOKENS), held.measure),
     "wakes-single": Measurement(
