@@ -16,7 +16,7 @@ from bench.peers.sse import SsePeer
 GATE, GATE_DURABLE, GATE_TOKENS = "ordertrack", "ordertrack, durable", "ordertrack, with tokens"
 ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvicorn", "Flask, a thread a poll"
 SSE_UVICORN, SSE_GRANIAN = "SSE on uvicorn", "SSE on granian"
-LOOP, LOOP_FDATASYNC = "C loop", "C loop, fdatasync"
+C_LOOP, C_LOOP_FDATASYNC = "C loop", "C loop, fdatasync"
 
 
 def contenders() -> dict[str, Contender]:
@@ -31,8 +31,8 @@ def contenders() -> dict[str, Contender]:
         PythonPeer(FLASK, "flask_server.py", most=1_000),
         SsePeer(SSE_UVICORN, "uvicorn", most=10_000),
         SsePeer(SSE_GRANIAN, "granian", most=10_000),
-        CLoop(LOOP),
-        CLoop(LOOP_FDATASYNC, fdatasync=True),
+        CLoop(C_LOOP),
+        CLoop(C_LOOP_FDATASYNC, fdatasync=True),
     ]
     return {contender.name: contender for contender in found}
 
@@ -43,11 +43,11 @@ class Measurement(NamedTuple):
     measure: Callable[[Contender, Size], Figures]
 
 
-ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK, SSE_UVICORN, SSE_GRANIAN, LOOP)
+ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK, SSE_UVICORN, SSE_GRANIAN, C_LOOP)
 MEASUREMENTS: dict[str, Measurement] = {
     "held": Measurement("A held poll", (*ALL_SERVERS, GATE_TOKENS), held.measure),
     "wakes-single": Measurement(
-        "Wake-ups, single updates", (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS, LOOP_FDATASYNC), wakes.single
+        "Wake-ups, single updates", (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS, C_LOOP_FDATASYNC), wakes.single
     ),
     "wakes-crowded": Measurement(
         "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.parallel
