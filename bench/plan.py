@@ -8,11 +8,15 @@ from typing import NamedTuple
 from bench.contenders import Contender, Ordertrack
 from bench.measures import held, holds, soak, updates, wakes, warm
 from bench.measures.load import Figures, Size
+from bench.peers.c_loop import CLoop
 from bench.peers.nchan import Nchan
 from bench.peers.python import PythonPeer
+from bench.peers.sse import SsePeer
 
 GATE, GATE_DURABLE, GATE_TOKENS = "ordertrack", "ordertrack, durable", "ordertrack, with tokens"
 ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvicorn", "Flask, a thread a poll"
+SSE_UVICORN, SSE_GRANIAN = "SSE on uvicorn", "SSE on granian"
+C_LOOP, C_LOOP_FDATASYNC = "C loop", "C loop, fdatasync"
 
 
 def contenders() -> dict[str, Contender]:
@@ -25,6 +29,10 @@ def contenders() -> dict[str, Contender]:
         Nchan(),
         PythonPeer(FASTAPI, "fastapi_server.py", most=10_000),
         PythonPeer(FLASK, "flask_server.py", most=1_000),
+        SsePeer(SSE_UVICORN, "uvicorn", most=10_000),
+        SsePeer(SSE_GRANIAN, "granian", most=10_000),
+        CLoop(C_LOOP),
+        CLoop(C_LOOP_FDATASYNC, fdatasync=True),
     ]
     return {contender.name: contender for contender in found}
 
@@ -35,10 +43,12 @@ class Measurement(NamedTuple):
     measure: Callable[[Contender, Size], Figures]
 
 
-ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK)
+ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK, SSE_UVICORN, SSE_GRANIAN, C_LOOP)
 MEASUREMENTS: dict[str, Measurement] = {
     "held": Measurement("A held poll", (*ALL_SERVERS, GATE_TOKENS), held.measure),
-    "wakes-single": Measurement("Wake-ups, single updates", (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS), wakes.single),
+    "wakes-single": Measurement(
+        "Wake-ups, single updates", (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS, C_LOOP_FDATASYNC), wakes.single
+    ),
     "wakes-crowded": Measurement(
         "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.parallel
     ),
