@@ -11,7 +11,7 @@ from ordertrack.core.errors import Unauthenticated
 
 MAX_TOKEN_BYTES = 8 * 1024
 MAX_KID = 256
-_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_COMPACT = re.compile(r"(([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]+)")
 """RFC 7515, 7.1. A token without a signature (`alg: none`) is malformed."""
 _REFUSED = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "zip", "enc"})
 """Header parameters that contain a key or change how a token is read. Others are ignored."""
@@ -19,20 +19,27 @@ _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 """RFC 8725, 3.11: a JWT for another purpose, such as a DPoP proof or a logout, is refused."""
 
 
-class Header(NamedTuple):
-    """The algorithm and key that the token claims."""
+class Parts(NamedTuple):
+    """The parts of a token: the algorithm and key that it claims, its payload, and the signature of `signed`."""
 
     algorithm: str
     kid: str | None
+    payload: bytes
+    signed: bytes
+    signature: bytes
 
 
-def read_header(token: str) -> Header:
-    """Raises: Unauthenticated."""
+def read_parts(token: str) -> Parts:
+    """Split a token in the compact form (RFC 7515, 7.1).
+
+    Raises: Unauthenticated.
+    """
     match = _COMPACT.fullmatch(token) if len(token) <= MAX_TOKEN_BYTES else None
     if match is None:
         raise Unauthenticated("malformed")
+    signed, head, payload, signature = match.groups()
     try:
-        header = read_object(urlsafe_b64decode(match[1] + "=" * (-len(match[1]) % 4)))
+        header = read_object(_decoded(head))
     except ValueError:
         raise Unauthenticated("malformed") from None
     algorithm, kid, type_ = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
@@ -40,7 +47,15 @@ def read_header(token: str) -> Header:
     named = kid is None or (isinstance(kid, str) and 0 < len(kid) <= MAX_KID)
     if not isinstance(algorithm, str) or not typed or not named or _REFUSED & header.keys():
         raise Unauthenticated("invalid")
-    return Header(algorithm, kid)
+    try:
+        return Parts(algorithm, kid, _decoded(payload), signed.encode(), _decoded(signature))
+    except ValueError:
+        raise Unauthenticated("invalid") from None
+
+
+def _decoded(part: str) -> bytes:
+    """Raises: ValueError."""
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
 def read_object(text: bytes) -> dict[str, Any]:

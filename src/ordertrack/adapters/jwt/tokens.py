@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import sha256
 
-import jwt
-from jwt.algorithms import OKPAlgorithm
+from jwt.algorithms import OKPAlgorithm, get_default_algorithms
 
 from ordertrack.adapters.jwt.claims import Rules, principal_of
-from ordertrack.adapters.jwt.keys import ED25519, HS256, NAMES, PUBLIC, Key, KeySource, algorithm_of
-from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES, read_header, read_object
+from ordertrack.adapters.jwt.keys import ED25519, HS256, PUBLIC, Key, KeySource, algorithm_of
+from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES, Parts, read_object, read_parts
 from ordertrack.core.errors import Unauthenticated
 from ordertrack.core.principal import Principal
 from ordertrack.ports.clock import Clock
 
-_JWS = jwt.PyJWS(algorithms=[HS256, *sorted(PUBLIC)])
-_JWS.register_algorithm(ED25519, OKPAlgorithm())
+_SIGNATURES = {name: get_default_algorithms()[name] for name in (HS256, *PUBLIC)} | {ED25519: OKPAlgorithm()}
 
 
 class JwtTokens:
@@ -54,29 +52,36 @@ class JwtTokens:
         self._cached.move_to_end(digest)
         return principal
 
-    async def verify(self, token: str) -> Principal:
-        header = read_header(token)
-        algorithm = algorithm_of(header.algorithm)
+    def verify_now(self, token: str) -> Principal | None:
+        parts = read_parts(token)
+        algorithm = algorithm_of(parts.algorithm)
         if algorithm is None or algorithm not in self._keys.algorithms:
             raise Unauthenticated("invalid")
-        key = self._keys.find(algorithm, header.kid)
+        key = self._keys.find(algorithm, parts.kid)
         if key is None:
-            await self._keys.refetch()
-            key = self._keys.find(algorithm, header.kid)
-        if key is None:
-            raise Unauthenticated("invalid")
-        principal = self._authenticate(token, key)
+            return None
+        principal = self._authenticate(parts, key)
         self._drop_withdrawn()
         self._cached[_digest(token)] = principal
         if len(self._cached) > self._max_cached:
             self._cached.popitem(last=False)
         return principal
 
-    def _authenticate(self, token: str, key: Key) -> Principal:
+    async def verify(self, token: str) -> Principal:
+        principal = self.verify_now(token)
+        if principal is None:
+            await self._keys.refetch()
+            principal = self.verify_now(token)
+        if principal is None:
+            raise Unauthenticated("invalid")
+        return principal
+
+    def _authenticate(self, parts: Parts, key: Key) -> Principal:
+        if not _SIGNATURES[parts.algorithm].verify(parts.signed, key.value, parts.signature):
+            raise Unauthenticated("invalid")
         try:
-            payload: bytes = _JWS.decode_complete(token, key.value, algorithms=NAMES[key.algorithm])["payload"]
-            claims = read_object(payload)
-        except (jwt.PyJWTError, ValueError):
+            claims = read_object(parts.payload)
+        except ValueError:
             raise Unauthenticated("invalid") from None
         return principal_of(claims, self._rules, self._clock.now_ms() / 1000)
 

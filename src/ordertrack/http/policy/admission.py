@@ -15,7 +15,7 @@ verified; a missing or an expired token is not a guess.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -92,8 +92,8 @@ class Admission:
             principal = self._tokens.peek(token)
         if principal is None:
             self._check_guesses(address)
-            return None
-        return self._admitted(budget, principal, address)
+            principal = self._verify_now(token, address)
+        return None if principal is None else self._admitted(budget, principal, address)
 
     async def later(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller:
         """Return the caller, after verifying its token.
@@ -105,19 +105,35 @@ class Admission:
             return known
         token, address = link or self._token(headers), self._addresses.client(peer, headers)
         assert token is not None
+        if self._tokens is None or is_link_token(token):
+            verification: Awaitable[Principal] = self._links.resolve(token)
+        else:
+            verification = self._tokens.verify(token)
         try:
-            if self._tokens is None or is_link_token(token):
-                principal = await self._links.resolve(token)
-            else:
-                principal = await self._tokens.verify(token)
+            principal = await verification
         except Unauthenticated as error:
-            if error.why == "expired":
-                self._take(Budget.FAILURES, budget_key(address))
-            else:
-                self._take(Budget.GUESSES, budget_key(address))
-                self._take(Budget.FAILURES, budget_key(address), also=Budget.GUESSES)
+            self._charge_failure(error, address)
             raise
         return self._admitted(budget, principal, address)
+
+    def _verify_now(self, token: str, address: str) -> Principal | None:
+        """Return None for a link, and for a token whose key is not known.
+
+        Raises: Unauthenticated, RateLimited.
+        """
+        if self._tokens is None or is_link_token(token):
+            return None
+        try:
+            return self._tokens.verify_now(token)
+        except Unauthenticated as error:
+            self._charge_failure(error, address)
+            raise
+
+    def _charge_failure(self, error: Unauthenticated, address: str) -> None:
+        """Raises: RateLimited."""
+        if error.why != "expired":
+            self._take(Budget.GUESSES, budget_key(address))
+        self._take(Budget.FAILURES, budget_key(address), also=None if error.why == "expired" else Budget.GUESSES)
 
     def _token(self, headers: Headers) -> str | None:
         """Return the token of the request; without access control only a link's.
