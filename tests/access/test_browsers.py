@@ -39,6 +39,13 @@ def test_pages_load_and_are_framed_by_no_other_site(shop: httpx.Client, path: st
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
+def test_no_answer_about_orders_is_sniffed(shop: httpx.Client, method: str) -> None:
+    answer = shop.request(method, ORDERS, headers=bearer(token(CLAIMS["admin"])))
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
 def test_no_header_names_the_software(shop: httpx.Client) -> None:
     for path in ("/", "/api/v1/orders", "/nowhere", TRACK):
         answer = shop.get(path)

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from ordertrack.http.wire import bodies
 from ordertrack.http.wire.body_decoding import MAX_QUOTED, decode
 from ordertrack.http.wire.errors import InvalidBody, InvalidJson
+from ordertrack.http.wire.message import Headers
 from ordertrack.http.wire.problems import problem
+from ordertrack.http.wire.responses import JSON as JSON_TYPE
 
+HEADERS = Headers([JSON_TYPE])
 VALID: dict[type[bodies.RequestBody], dict[str, Any]] = {
     bodies.StatusBody: {"status": "ready", "reason": "r", "occurred_at": "x", "expected_version": 1, "undo": True},
     bodies.CourierBody: {"courier_id": "7"},
@@ -63,7 +66,7 @@ def _valid(place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _refusal(type_: type[bodies.RequestBody], body: object) -> InvalidBody:
     with pytest.raises(InvalidBody) as caught:
-        decode(type_, msgspec.json.encode(body))
+        decode(type_, HEADERS, msgspec.json.encode(body))
     answer = msgspec.json.decode(problem(caught.value).body)
     assert (answer["status"], answer["field"]) == (400, caught.value.field)
     return caught.value
@@ -85,7 +88,7 @@ def test_wrong_value_is_named(place: Place, data: st.DataObject, value: object):
     name = data.draw(st.sampled_from(place.object.__struct_fields__))
     inner[name] = value
     try:
-        decode(place.body, msgspec.json.encode(body))
+        decode(place.body, HEADERS, msgspec.json.encode(body))
     except InvalidBody:
         field = place.prefix + name
         named = _refusal(place.body, body).field
@@ -118,12 +121,12 @@ def test_missing_field_is_named(place: Place, name: str):
 @example(bodies.StatusBody, b"[" * 20_000 + b"]" * 20_000)
 def test_any_body_is_read_or_refused(type_: type[bodies.RequestBody], body: bytes):
     try:
-        decode(type_, body)
+        decode(type_, HEADERS, body)
     except (InvalidBody, InvalidJson) as error:
         problem(error)
 
 
 def test_field_given_twice_is_refused_when_one_is_wrong():
     with pytest.raises(InvalidBody) as caught:
-        decode(bodies.StatusBody, b'{"status": 7, "status": "ready"}')
+        decode(bodies.StatusBody, HEADERS, b'{"status": 7, "status": "ready"}')
     assert (caught.value.field, caught.value.detail) == ("body", "must be a JSON object with each field once")

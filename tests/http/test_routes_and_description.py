@@ -10,7 +10,7 @@ from ordertrack.app.build import build
 from ordertrack.http.openapi.document import openapi_document
 from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire import names
-from ordertrack.http.wire.paths import PollTarget, StatusTarget, match_path
+from ordertrack.http.wire.paths import OrdersTarget, PollTarget, StatusTarget, match_path
 from ordertrack.settings import Settings
 
 FOR_PEOPLE = re.compile(r"/|/apidocs.*|/openapi\.json")
@@ -38,7 +38,8 @@ STATUS = f"{names.ORDERS}/{{order_id}}{names.STATUS_SUFFIX}"
 
 
 def test_routes_and_descriptions_are_the_same():
-    in_front = {("GET", path) for path in TRACKS | LINKS} | {("PUT", STATUS)}
+    in_front = {("GET", path) for path in TRACKS | LINKS} | {("PUT", STATUS), ("POST", names.ORDERS)}
     assert _described() == _served() | in_front
+    assert match_path(names.ORDERS) == OrdersTarget()
     assert match_path(STATUS) == StatusTarget("{order_id}")
     assert all(isinstance(match_path(track), PollTarget) for track in TRACKS)

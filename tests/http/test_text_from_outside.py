@@ -23,6 +23,7 @@ from ordertrack.http.wire.errors import InvalidBody
 from ordertrack.http.wire.message import Headers
 from ordertrack.http.wire.parameters import parse_poll
 from ordertrack.http.wire.paths import PollTarget
+from ordertrack.http.wire.responses import JSON
 
 SOURCE = Path(__file__).parents[2] / "src"
 CONTROL = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
@@ -65,7 +66,7 @@ GOOD = {"currency": "EUR", "occurred_at": "2026-11-22T10:15:30Z"}
 def read(body: type[RequestBody], **fields: object) -> RequestBody:
     names = body.__struct_fields__
     known = {name: value for name, value in REQUIRED.items() if name in names}
-    return body_decoding.decode(body, msgspec.json.encode(known | fields))
+    return body_decoding.decode(body, Headers([JSON]), msgspec.json.encode(known | fields))
 
 
 def checked(body: type[RequestBody], name: str, value: str) -> None:

@@ -4,7 +4,7 @@ The gate calls it with the requests that it reads from connections, `asgi/transp
 through `begin`, which needs only the head, and `respond`, which needs the body too:
 
     begin:   message rules ─► path ─► loop throttle ─► cross-site check ─► admission
-    respond: the long poll | the status update | any other path: the framework routes it
+    respond: the long poll | the status update | a new order | any other path: the framework routes it
 
 Both return their result if nothing has to be waited for, and an awaitable of it otherwise.
 """
@@ -25,6 +25,7 @@ from ordertrack.core.poll import PollRequest
 from ordertrack.http.endpoints import poll, status_update
 from ordertrack.http.endpoints.framework import FrameworkEndpoint
 from ordertrack.http.endpoints.incidents import incident
+from ordertrack.http.endpoints.order_creation import OrderCreationEndpoint
 from ordertrack.http.endpoints.outcome import Channel, Outcomes
 from ordertrack.http.endpoints.poll import PollEndpoint
 from ordertrack.http.endpoints.status_update import StatusEndpoint
@@ -40,7 +41,15 @@ from ordertrack.http.routes.system import system_router
 from ordertrack.http.routes.updates import changes_router
 from ordertrack.http.wire.errors import BodyTooLarge
 from ordertrack.http.wire.message import CONTENT_LENGTH, METHODS, Request, check_message
-from ordertrack.http.wire.paths import LinkTarget, OtherTarget, PollTarget, StatusTarget, Target, match_path
+from ordertrack.http.wire.paths import (
+    LinkTarget,
+    OrdersTarget,
+    OtherTarget,
+    PollTarget,
+    StatusTarget,
+    Target,
+    match_path,
+)
 from ordertrack.http.wire.responses import Response, refused, which_methods
 from ordertrack.ports.clock import Clock
 from ordertrack.service.links import Links
@@ -87,6 +96,7 @@ class HttpApp:
         self.refusals = tracking.statistics.refused
         self._poll = PollEndpoint(tracking, clock, self.refusals)
         self._status = StatusEndpoint(orders, undo_window_ms)
+        self._creation = OrderCreationEndpoint(orders)
         self.framework = FrameworkEndpoint(
             Litestar(
                 route_handlers=[
@@ -189,6 +199,8 @@ class HttpApp:
         if isinstance(target, StatusTarget):
             assert caller is not None
             return self._status.respond(request, target, caller, body)
+        if isinstance(target, OrdersTarget) and request.method not in _READS:
+            return self._creation.respond(request, caller, body, channel)
         path, is_page = request.path, isinstance(target, OtherTarget) and target.is_page
         if isinstance(target, LinkTarget):
             # OPTIONS has no caller, and all orders have the same methods.

@@ -53,7 +53,7 @@ class OrderStore(OrderReader, OrderWriter, Protocol):
     async def load(self, histories: Sequence[History]) -> None:
         """Create all of them in one commit."""
 
-    async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
+    def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Awaitable[Created]:
         """Raises: ReferenceTaken, IdempotencyKeyReused."""
 
     async def orders(self, order_filter: OrderFilter) -> list[Order]: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import cached_property
 
 from msgspec.structs import replace
@@ -29,10 +29,10 @@ class Orders:
     def epoch(self) -> str:
         return self._store.epoch
 
-    async def create(self, new: NewOrder, by: Principal, idempotency: Idempotency | None) -> Created:
-        """Raises: Forbidden, ReferenceTaken, IdempotencyKeyReused, StoreBusy, StoreUnavailable."""
+    def create(self, new: NewOrder, by: Principal, idempotency: Idempotency | None) -> Awaitable[Created]:
+        """Raises, also when awaited: Forbidden, ReferenceTaken, IdempotencyKeyReused, StoreBusy, StoreUnavailable."""
         check_create(by, new)
-        return await self._store.create(new, self._clock.now_ms(), idempotency=idempotency)
+        return self._store.create(new, self._clock.now_ms(), idempotency=idempotency)
 
     async def change(self, change: Change) -> Applied:
         """Raises: OrderNotFound, Forbidden, an OrderConflict, StoreBusy, StoreUnavailable."""

@@ -46,6 +46,7 @@ class MemoryStore:
         self.epoch = epoch
         self._clock = clock
         self._orders: dict[int, Order] = {}
+        self._last_id = 0
         self._references: dict[tuple[str, str], int] = {}
         self._idempotency: dict[str, tuple[str, int, int]] = {}
         self._feed_versions: Counter[FeedKey] = Counter()
@@ -89,7 +90,7 @@ class MemoryStore:
             if (new.restaurant_id, new.reference) in self._references:
                 raise ReferenceTaken(new.reference, new.restaurant_id)
             self._references[new.restaurant_id, new.reference] = 0
-        order = create(max(self._orders, default=0) + 1, new, now_ms)
+        order = create(self._last_id + 1, new, now_ms)
         if idempotency is not None:
             self._idempotency[idempotency.key] = (idempotency.fingerprint, order.id, now_ms)
         self._announce([self._store(None, order)])
@@ -145,6 +146,7 @@ class MemoryStore:
 
     def _store(self, before: Order | None, order: Order) -> Committed:
         self._orders[order.id] = order
+        self._last_id = max(self._last_id, order.id)
         feeds: dict[FeedKey, int] = {}
         for feed in touched_feeds(before, order):
             self._feed_versions[feed] += 1

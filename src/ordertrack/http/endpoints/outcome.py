@@ -23,6 +23,6 @@ class Channel(Waiter, Protocol):
     """One connection during one request. The waiter of the request's poll."""
 
     headers: HeaderPairs
-    """Headers of the answer that depend on the request, which the transport adds."""
+    """Headers that the transport adds to the answer, also to an error."""
     throttle: PollThrottle | None
     """The recent immediate answers of this connection; None for none."""

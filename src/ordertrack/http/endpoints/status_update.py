@@ -8,7 +8,7 @@ from ordertrack.core.cursor import Cursor
 from ordertrack.http.policy.admission import Caller
 from ordertrack.http.wire import names
 from ordertrack.http.wire.bodies import StatusBody
-from ordertrack.http.wire.body_decoding import check_json, decode
+from ordertrack.http.wire.body_decoding import decode
 from ordertrack.http.wire.errors import MethodNotAllowed
 from ordertrack.http.wire.etag import parse_if_match
 from ordertrack.http.wire.message import Request
@@ -18,7 +18,7 @@ from ordertrack.http.wire.paths import StatusTarget, parse_order_id
 from ordertrack.http.wire.responses import JSON, NO_STORE, Response
 from ordertrack.service.orders import Orders
 
-_CONTENT_TYPE, _IF_MATCH, _ETAG = names.CONTENT_TYPE.encode(), names.IF_MATCH.encode(), names.ETAG.encode()
+_IF_MATCH, _ETAG = names.IF_MATCH.encode(), names.ETAG.encode()
 METHODS = ("OPTIONS", "PUT")
 
 
@@ -34,13 +34,12 @@ class StatusEndpoint:
         if request.query_string:
             check_query(request.query_string)
         order_id = parse_order_id(unquote(target.id))
-        if request.headers.get(_CONTENT_TYPE) != JSON[1]:
-            check_json(header(request.headers, names.CONTENT_TYPE))
+        status = decode(StatusBody, request.headers, body)
         epoch = self._orders.epoch
         if_match = None
         if _IF_MATCH in request.headers:
             if_match = parse_if_match(header(request.headers, names.IF_MATCH), epoch)
-        change = decode(StatusBody, body).change(order_id, *caller, self._undo_window_ms, if_match)
+        change = status.change(order_id, *caller, self._undo_window_ms, if_match)
         order, event = await self._orders.change(change)
         answer = ChangeAnswer(data=encoded_order(order), changed=event is not None)
         etag = f'"{Cursor(epoch, order.version)}"'.encode()

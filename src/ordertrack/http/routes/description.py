@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import Response, Router, get
 
-from ordertrack.http.endpoints import poll_description, status_update_description
+from ordertrack.http.endpoints import order_creation_description, poll_description, status_update_description
 from ordertrack.http.openapi.document import openapi_document
 from ordertrack.http.routes import links, orders, simulations, system, updates
 from ordertrack.http.wire import names
@@ -15,6 +15,7 @@ OPERATIONS = (
     *status_update_description.OPERATIONS,
     *updates.OPERATIONS,
     *simulations.OPERATIONS,
+    *order_creation_description.OPERATIONS,
     *orders.OPERATIONS,
     *links.OPERATIONS,
     *system.OPERATIONS,

@@ -1,4 +1,4 @@
-"""Orders: create, list, read."""
+"""Orders: list, read. A new order: `http/endpoints/order_creation.py`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import re
 from collections.abc import Mapping
 
 import msgspec
-from litestar import Response, Router, get, post
+from litestar import Response, Router, get
 from litestar.params import FromPath
 
 from ordertrack.core import errors as core
 from ordertrack.core.cursor import MAX_INT64, Cursor
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
-from ordertrack.core.order import Order
 from ordertrack.http.openapi import shared
 from ordertrack.http.openapi.shared import Operation, parameter
-from ordertrack.http.routes.request import AnyRequest, caller_of, idempotency, known_query, read_json
-from ordertrack.http.wire import bodies, names, order_views
+from ordertrack.http.routes.request import AnyRequest, caller_of, known_query
 from ordertrack.http.wire import errors as http
-from ordertrack.http.wire.body_decoding import decode
+from ordertrack.http.wire import names, order_views
 from ordertrack.http.wire.etag import names_version, version_headers
 from ordertrack.http.wire.parameters import single
 from ordertrack.http.wire.paths import parse_order_id
@@ -39,42 +37,10 @@ _LIST_PARAMETERS = (
     parameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}, "The most orders of a page."),
     parameter("cursor", {"type": "string"}, "The `next_cursor` of the previous page."),
 )
-_IDEMPOTENCY_KEY = parameter(
-    "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255}, "Makes a retry safe.", "header"
-)
-_CREATE_ERRORS = (http.UnknownParameter, core.ReferenceTaken, core.IdempotencyKeyReused)
 _READ_LOG_ERRORS = (core.InvalidInput, http.UnknownParameter, core.OrderNotFound, core.StoreUnavailable)
 _EXAMPLE = order_views.order_view(shared.PREPARING)
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(
-        "Orders",
-        "post",
-        names.ORDERS,
-        "createOrder",
-        "Create an order",
-        "It starts as `confirmed`. With an `Idempotency-Key`, a repeated request gets the same answer for 24 hours.",
-        order_views.OrderAnswer,
-        status=201,
-        answer_example=order_views.OrderAnswer(data=order_views.order_view(shared.CONFIRMED)),
-        body=bodies.CreateOrderBody,
-        examples={
-            "small": {"customer_id": "1", "restaurant_id": "1"},
-            "full": {
-                "customer_id": 1,
-                "restaurant_id": "1",
-                "reference": "A-1042",
-                "items": [{"name": "Margherita", "quantity": 2, "price": 9.5}, "Lemonade"],
-                "total": 22.0,
-                "currency": "EUR",
-                "address": "12 Mill Lane",
-                "note": "Ring twice",
-            },
-        },
-        parameters=(_IDEMPOTENCY_KEY,),
-        headers=("ETag", "Location"),
-        errors=(*shared.BODY_ERRORS, *_CREATE_ERRORS, *shared.WRITE_ERRORS),
-    ),
     Operation(
         "Orders",
         "get",
@@ -142,16 +108,6 @@ OPERATIONS: tuple[Operation, ...] = (
 
 
 def orders_router(orders: Orders) -> Router:
-    @post(names.ORDERS, status_code=201)
-    async def create_order(request: AnyRequest) -> Response[order_views.OrderAnswer]:
-        known_query(request)
-        body = await read_json(request)
-        by, origin = caller_of(request)
-        new = decode(bodies.CreateOrderBody, body).new_order(by, origin)
-        created = await orders.create(new, by, idempotency(request, body, by))
-        location = f"{names.ORDERS}/{created.order.id}"
-        return _order_response(created.order, status=201, headers={names.LOCATION: location})
-
     @get(names.ORDERS)
     async def list_orders(request: AnyRequest) -> Response[order_views.OrdersAnswer]:
         filter_ = _order_filter(known_query(request, *_FILTERS))
@@ -165,7 +121,8 @@ def orders_router(orders: Orders) -> Router:
         order = await orders.get(parse_order_id(order_id), caller_of(request).principal)
         if names_version(request.headers.get(names.IF_NONE_MATCH), Cursor(orders.epoch, order.version)):
             return Response(None, status_code=304, headers=version_headers(orders.epoch, order))
-        return _order_response(order)  # type: ignore[return-value]
+        answer = order_views.OrderAnswer(data=order_views.order_view(order))
+        return Response(answer, headers=version_headers(orders.epoch, order))
 
     @get(f"{names.ORDERS}/{{order_id:str}}/events")
     async def list_events(request: AnyRequest, order_id: FromPath[str]) -> Response[order_views.EventsAnswer]:
@@ -186,13 +143,7 @@ def orders_router(orders: Orders) -> Router:
         entries = [order_views.audit_entry(event) for event in order.timeline]
         return _uncached(order_views.AuditAnswer(data=order_views.AuditView(order.id, entries)))
 
-    def _order_response(
-        order: Order, status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> Response[order_views.OrderAnswer]:
-        answer = order_views.OrderAnswer(data=order_views.order_view(order))
-        return Response(answer, status_code=status, headers={**version_headers(orders.epoch, order), **(headers or {})})
-
-    return Router("/", route_handlers=[create_order, list_orders, get_order, list_events, audit_order])
+    return Router("/", route_handlers=[list_orders, get_order, list_events, audit_order])
 
 
 def _uncached(answer: order_views.OrdersAnswer | order_views.EventsAnswer | order_views.AuditAnswer) -> Response:  # type: ignore[type-arg]

@@ -16,6 +16,9 @@ from ordertrack.core.simulation import MAX_SPEED, MAX_TIMING_S, MIN_SPEED, TIMIN
 from ordertrack.http.wire import bodies, names
 from ordertrack.http.wire.bodies import RequestBody
 from ordertrack.http.wire.errors import InvalidBody, InvalidJson, UnsupportedMediaType
+from ordertrack.http.wire.message import Headers
+from ordertrack.http.wire.parameters import header
+from ordertrack.http.wire.responses import JSON
 
 B = TypeVar("B", bound=RequestBody)
 MAX_QUOTED = 100
@@ -75,11 +78,13 @@ _UNTYPED = msgspec.json.Decoder(float_hook=float)
 """Accepts all JSON. Without the hook it refuses numbers beyond the range of a float, such as 1e400."""
 
 
-def decode(type_: type[B], body: bytes) -> B:
-    """Return the body as a value of this type.
+def decode(type_: type[B], headers: Headers, body: bytes) -> B:
+    """Return the body of a request as a value of this type.
 
-    Raises: InvalidJson, InvalidBody (which names the field and says what is allowed).
+    Raises: UnsupportedMediaType, InvalidJson, InvalidBody (which names the field and says what is allowed).
     """
+    if headers.get(JSON[0]) != JSON[1]:
+        _check_json(header(headers, names.CONTENT_TYPE))
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError:
@@ -176,7 +181,7 @@ def _invalid_json(body: bytes, error: Exception) -> InvalidJson:
     return InvalidJson(message)
 
 
-def check_json(content_type: str | None) -> None:
+def _check_json(content_type: str | None) -> None:
     """Require a JSON content type: pages of other sites can send other types without a preflight.
 
     Raises: UnsupportedMediaType.

@@ -69,6 +69,10 @@ class StatusTarget(_Target, frozen=True, gc=False):
     id: str
 
 
+class OrdersTarget(_Target, frozen=True, gc=False):
+    """All orders. The framework routes the reads."""
+
+
 class LinkTarget(_Target, frozen=True, gc=False):
     """A tracking link: its order, or the poll of its order."""
 
@@ -90,13 +94,15 @@ class OtherTarget(_Target, frozen=True, gc=False):
     max_body_bytes: int = MAX_BODY_BYTES  # type: ignore[misc]  # one path has its own
 
 
-Target = PollTarget | StatusTarget | LinkTarget | OtherTarget
+Target = PollTarget | StatusTarget | OrdersTarget | LinkTarget | OtherTarget
 
 
 def match_path(path: str) -> Target:
     """Return the target of a path that is normalized (`wire.message`)."""
     match = _PATH.fullmatch(path)
     if match is None:
+        if path == names.ORDERS:
+            return OrdersTarget()
         return OtherTarget(path, max_body_bytes=MAX_BULK_BODY_BYTES if path == names.BULK else MAX_BODY_BYTES)
     order, what, party, id_, token, track, public, page = match.groups()
     if order is not None:
