@@ -18,6 +18,7 @@ _MS = timedelta(milliseconds=1)
 _FIRST_MS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MS
 _LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
 """The years 1 to 9999, which `format_time` can write."""
+_MS_TEXTS = tuple(f".{ms:03d}Z" for ms in range(1000))
 
 
 def parse_time_ms(field: str, text: str) -> int:
@@ -56,8 +57,7 @@ def format_time(at_ms: int) -> str:
 
     JavaScript's `Date` drops finer digits, and a client that sent the shortened time would always be behind.
     """
-    seconds, ms = divmod(at_ms, 1000)
-    return f"{_second_text(seconds)}.{ms:03d}Z"
+    return _second_text(at_ms // 1000) + _MS_TEXTS[at_ms % 1000]
 
 
 @lru_cache(maxsize=4096)

@@ -28,7 +28,7 @@ _ETAG = names.ETAG.encode()
 _Key = tuple[int, int | None, str, bool, bool]
 
 
-class _Shared(msgspec.Struct, eq=False):
+class _Shared(msgspec.Struct, eq=False, gc=False):
     """A response and the answer it was made of, which keeps its state alive: the key is the state's identity.
 
     `written` is the response as bytes, with its `date`.

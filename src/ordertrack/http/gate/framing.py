@@ -47,11 +47,16 @@ _CONNECTION = names.CONNECTION.encode()
 KEPT_BLOCKS = 1024
 """Header blocks that are cached in parsed form: clients send the same ones repeatedly."""
 MAX_KEPT_BLOCK_BYTES = 1024
-_PER_CLIENT = (
-    names.AUTHORIZATION, names.X_FORWARDED_FOR, names.X_REAL_IP, names.X_REQUEST_ID, names.TRACEPARENT,
+_PER_CLIENT = tuple(
+    (f"\r\n{name}: ".encode(), name.lower().encode())
+    for name in (
+        "Authorization", "authorization", "X-Forwarded-For", "x-forwarded-for", "X-Real-IP", "x-real-ip",
+        "X-Request-ID", "x-request-id", "Traceparent", "traceparent",
+    )
 )  # fmt: skip
-"""Headers that differ between clients or requests. The rest of a block is cached without them."""
-_PER_CLIENT_LINE = re.compile(rb"(?mi)^(%b): ?([!-~]+(?: [!-~]+)*)\r\n" % "|".join(_PER_CLIENT).encode())
+"""Headers that differ between clients or requests, as they begin their line. The rest of a block is cached without
+them."""
+_PLAIN_VALUE = re.compile(rb"[!-~]+(?: [!-~]+)*+")
 _CHANGE_A_POLL = (names.IF_NONE_MATCH.encode(), names.PREFER.encode())
 _SECRET = tuple(name.encode() for name in (names.AUTHORIZATION, names.COOKIE, names.PROXY_AUTHORIZATION))
 """Headers that are not kept after their request."""
@@ -119,22 +124,30 @@ class HeadReader:
     def block(self, fields: bytes) -> Block:
         """Return the parsed header fields of an HTTP/1.1 request, cached if possible.
 
-        The lines of headers of `_PER_CLIENT` are added to the other ones, which many requests share.
+        The headers of `_PER_CLIENT` are added to the others, which many requests share.
         Raises: MalformedRequest, UnsupportedTransferCoding.
         """
         block = self._blocks.get(fields)
         if block is not None:
             return block
-        own = _PER_CLIENT_LINE.findall(fields)
-        shared = _PER_CLIENT_LINE.sub(b"", fields) if own else fields
+        shared, own = fields, []
+        for start, name in _PER_CLIENT:
+            at = shared.find(start)
+            if at >= 0:
+                end = shared.find(b"\r\n", at + 2)
+                value = shared[at + len(start) : end]
+                if not _PLAIN_VALUE.fullmatch(value):
+                    return parse_block(fields)
+                own.append((name, value))
+                shared = shared[:at] + shared[end:]
         block = self._blocks.get(shared) or self._parse_and_keep(shared)
         if not own:
             return block
         headers = Headers(block.headers)
-        headers.are_checked = block.headers.are_checked
-        headers.update((name.lower(), value) for name, value in own)
+        headers.update(own)
         if len(headers) < len(block.headers) + len(own):  # one is repeated: its values are a list
             return parse_block(fields)
+        headers.are_checked = block.headers.are_checked
         return replace(block, headers=headers)
 
     def _parse_and_keep(self, fields: bytes) -> Block:

@@ -30,7 +30,7 @@ Success = Annotated[bool, Meta(extra_json_schema={"const": True})]
 CursorText = Annotated[str, Meta(description="Opaque: echo it unchanged.", examples=["a1b2c3d4.3"])]
 
 
-class EventView(Struct):
+class EventView(Struct, gc=False):
     """One entry of an order's log. `status` is the order's status after it."""
 
     version: int
@@ -45,7 +45,7 @@ class EventView(Struct):
     undoes: Annotated[int, Meta(description="The version that this event undoes.")] | UnsetType = UNSET
 
 
-class OrderView(Struct):
+class OrderView(Struct, gc=False):
     """The current state of an order."""
 
     id: int
@@ -130,7 +130,7 @@ class OrderAnswer(Struct, kw_only=True):
     data: OrderView
 
 
-class ChangeAnswer(Struct, kw_only=True):
+class ChangeAnswer(Struct, kw_only=True, gc=False):
     """`changed` is false when the order was in this state already: no event, no new version, no poll answered."""
 
     success: Success = True
@@ -185,6 +185,8 @@ def audit_entry(event: Event) -> AuditEntry:
 
 def order_view(order: Order) -> OrderView:
     details = order.details
+    timeline = [event_view(event) for event in order.timeline]
+    created, last = order.timeline[0], order.timeline[-1]
     return OrderView(
         id=order.id,
         reference=order.reference,
@@ -198,11 +200,16 @@ def order_view(order: Order) -> OrderView:
         address=details.address,
         note=details.note,
         version=order.version,
-        created_at=format_time(order.created_at_ms),
-        updated_at=format_time(order.updated_at_ms),
-        timeline=[event_view(event) for event in order.timeline],
+        created_at=_time_of(order.created_at_ms, created, timeline[0]),
+        updated_at=_time_of(order.updated_at_ms, last, timeline[-1]),
+        timeline=timeline,
         cancellation=order.cancellation if order.status is Status.CANCELLED else None,
     )
+
+
+def _time_of(at_ms: int, event: Event, view: EventView) -> str:
+    """Return the time as text: nearly always that of the event."""
+    return view.recorded_at if at_ms == event.recorded_at_ms else format_time(at_ms)
 
 
 class _Encoded:

@@ -24,7 +24,7 @@ from ordertrack.http.wire.order_views import (
 D = TypeVar("D")
 
 
-class _PollAnswer(Struct, Generic[D], kw_only=True):
+class _PollAnswer(Struct, Generic[D], kw_only=True, gc=False):
     """The answer to a poll. The first five keys are those of the original contract."""
 
     success: Success = True
@@ -44,15 +44,15 @@ class _PollAnswer(Struct, Generic[D], kw_only=True):
     server_time: Time
 
 
-class PollAnswer(_PollAnswer[OrderView], kw_only=True):
+class PollAnswer(_PollAnswer[OrderView], kw_only=True, gc=False):
     """The answer to a poll of an order."""
 
 
-class FeedView(Struct):
+class FeedView(Struct, gc=False):
     orders: Annotated[list[OrderView], Meta(description="The orders that changed, oldest change first, at most 100.")]
 
 
-class FeedPollAnswer(_PollAnswer[FeedView], kw_only=True):
+class FeedPollAnswer(_PollAnswer[FeedView], kw_only=True, gc=False):
     """The answer to a poll of a customer, a restaurant or a courier. A feed never ends, and each order has its own
     events: `terminal` is false and `events` is empty."""
 
