@@ -38,7 +38,11 @@ FROM events WHERE order_id = :id ORDER BY version;
 
 -- name: orders
 -- Only ids, here and in feeds: damaged text would fail the read of all orders, not of its own alone.
-SELECT id FROM orders WHERE {where} ORDER BY id DESC LIMIT :limit;
+SELECT id FROM orders WHERE {where};
+
+-- name: newest
+-- Ends a list of one or more ranges. Each range has the order of its index, so SQLite merges them and sorts nothing.
+ORDER BY id DESC LIMIT :limit;
 
 -- name: last_status
 -- A subquery for an order of the enclosing statement.
