@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ordertrack.adapters.sqlite import checkpoints
 from ordertrack.adapters.sqlite import readers as sqlite_readers
 from ordertrack.adapters.sqlite import writer as sqlite_writer
 from ordertrack.adapters.sqlite.database import FILE_NAME, LOCK_NAME, connect
@@ -431,6 +432,38 @@ async def test_changes_beyond_the_queue_limit_are_refused(tmp_path: Path, monkey
             assert busy.value.retry_after_s == 1
         await asyncio.gather(*changes)
         assert (await assigned(store, order, "last")).version == 7
+
+
+async def test_a_created_order_is_used_in_the_same_commit(tmp_path: Path) -> None:
+    listener = Listener()
+    async with opened(tmp_path, listener) as store:
+        async with writer_busy(store):
+            created = asyncio.create_task(placed(store, NewOrder("c1", "r1", reference="A-1")))
+            link = asyncio.create_task(store.create_link(1, bytes(32), "test", NOW_MS))
+            steps = asyncio.create_task(store.start_simulation(1, WorkflowOptions(), NOW_MS))
+        order = await created
+        assert order.id == (await link).order_id == (await steps)[0].order_id
+        assert len(listener.calls) == 1
+    async with opened(tmp_path) as store:
+        assert await store.order(order.id) == order
+
+
+async def test_the_log_is_written_from_its_start_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_BYTES", 64 * 1024)
+    async with opened(tmp_path) as store:
+        order = await placed(store)
+        header = log_header(store)
+        while log_header(store) == header:
+            order = await assigned(store, order, f"d{order.version}")
+            order = order if order.version < 400 else await placed(store)
+    async with opened(tmp_path) as store:
+        assert await store.order(order.id) == order
+
+
+def log_header(store: SqliteStore) -> bytes:
+    """Return the header of the log: SQLite changes it when it starts the log again."""
+    with Path(f"{store.path}-wal").open("rb") as log:
+        return log.read(32)
 
 
 # A medium that fails

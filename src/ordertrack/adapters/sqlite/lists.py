@@ -1,19 +1,26 @@
-"""Lists and counts of orders by their current values."""
+"""Lists and counts of orders by their current values.
+
+A list is a merge of ranges of an index, each of them in the order of ids, so it costs as much as it returns, however
+many orders there are. Each final status is a range; the active orders are another one, and for those the last event has
+the status. With several parties, the orders of the one with the fewest changes are read and checked for the others.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from ordertrack.adapters.sqlite.database import SQL
+from ordertrack.adapters.sqlite.feeds import read_party
 from ordertrack.adapters.sqlite.rows import read_undamaged
 from ordertrack.core.event import Status
+from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import Order
 from ordertrack.ports.order_store import OrderFilter
 
-PARTY_IDS = ("customer_id", "restaurant_id", "courier_id")
+PARTIES = {"customer_id": FeedKind.CUSTOMER, "restaurant_id": FeedKind.RESTAURANT, "courier_id": FeedKind.COURIER}
 BY_STATUS = SQL["orders_by_status"].format(last_status=SQL["last_status"])
 
 
@@ -24,10 +31,12 @@ def count_by_status(connection: sqlite3.Connection) -> dict[Status, int]:
 
 def read_orders(connection: sqlite3.Connection, order_filter: OrderFilter, damaged: list[int]) -> list[Order]:
     """Read a page without damaged orders: their ids are appended to `damaged`, and other orders take their places."""
+    parties = _rarest_first(connection, order_filter)
     orders: list[Order] = []
     while True:
-        parameters = {name: getattr(order_filter, name) for name in (*PARTY_IDS, "before_id", "limit")}
-        ids = [order_id for (order_id,) in connection.execute(list_query(order_filter), parameters).fetchall()]
+        parameters = {name: getattr(order_filter, name) for name in (*PARTIES, "before_id", "limit")}
+        query = list_query(order_filter, parties)
+        ids = [order_id for (order_id,) in connection.execute(query, parameters).fetchall()]
         found = read_undamaged(connection, ids, damaged)
         orders += found
         if len(ids) < order_filter.limit or len(found) == order_filter.limit:
@@ -35,31 +44,40 @@ def read_orders(connection: sqlite3.Connection, order_filter: OrderFilter, damag
         order_filter = replace(order_filter, before_id=ids[-1], limit=order_filter.limit - len(found))
 
 
-def list_query(order_filter: OrderFilter) -> str:
-    """Return the query. Its parameters have the names of the filter's fields."""
-    clauses = [f"{name} = :{name}" for name in PARTY_IDS if getattr(order_filter, name) is not None]
-    if order_filter.statuses:
-        clauses.append(_status_is_one_of(order_filter.statuses, of_party=bool(clauses)))
+def _rarest_first(connection: sqlite3.Connection, order_filter: OrderFilter) -> list[str]:
+    """Return the columns of the filtered parties, the one whose feed has the fewest changes first."""
+    columns = [name for name in PARTIES if getattr(order_filter, name) is not None]
+    if len(columns) < 2:
+        return columns
+
+    def changes(column: str) -> int:
+        party = read_party(connection, FeedKey(PARTIES[column], getattr(order_filter, column)))
+        return 0 if party is None else party.version
+
+    return sorted(columns, key=changes)
+
+
+def list_query(order_filter: OrderFilter, parties: Sequence[str]) -> str:
+    """Return the query. Its parameters have the names of the filter's fields. The index of the first party is read."""
+    clauses = [f"{'+' if i else ''}{name} = :{name}" for i, name in enumerate(parties)]
     if order_filter.before_id is not None:
         clauses.append("id < :before_id")
-    return SQL["orders"].format(where=" AND ".join(clauses) or "TRUE")
+    ranges: Iterable[Sequence[str]] = [()]
+    if parties or order_filter.statuses:
+        ranges = _status_ranges(order_filter.statuses or tuple(Status))
+    wheres = [" AND ".join((*clauses, *conditions)) or "TRUE" for conditions in ranges]
+    return " UNION ALL ".join(SQL["orders"].format(where=where) for where in wheres) + f" {SQL['newest']}"
 
 
-def _status_is_one_of(statuses: Sequence[Status], *, of_party: bool) -> str:
-    """Return the condition in SQL. An ended order has its status in its row, an active one in its last event.
-
-    The index of final statuses serves queries over all orders for one final status or for active orders. A `+` keeps
-    SQLite from using it elsewhere, where it would read every delivered order.
-    """
-    final = [status for status in statuses if status.ended]
-    active = [status for status in statuses if not status.ended]
-    plus = "+" if of_party or active or len(final) > 1 else ""
-    clauses = [f"{plus}final_status IN ({_quoted(final)})"] if final else []
-    if active:
-        plus = "+" if final else ""
-        clauses.append(f"({plus}final_status IS NULL AND {SQL['last_status']} IN ({_quoted(active)}))")
-    return f"({' OR '.join(clauses)})"
-
-
-def _quoted(statuses: Sequence[Status]) -> str:
-    return ", ".join(f"'{Status(status).value}'" for status in statuses)
+def _status_ranges(statuses: Sequence[Status]) -> Iterable[Sequence[str]]:
+    """Yield the conditions of each range in SQL."""
+    for status in Status:
+        if status.ended and status in statuses:
+            yield (f"final_status = '{status.value}'",)
+    active = [status for status in Status if not status.ended]
+    wanted = [status for status in active if status in statuses]
+    if wanted == active:
+        yield ("final_status IS NULL",)
+    elif wanted:
+        quoted = ", ".join(f"'{status.value}'" for status in wanted)
+        yield ("final_status IS NULL", f"{SQL['last_status']} IN ({quoted})")

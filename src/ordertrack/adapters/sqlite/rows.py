@@ -28,16 +28,16 @@ _TEXT: dict[str, str] = {text: text.value for enum in (EventType, Status) for te
 """Plain strings, since SQLite's driver searches for an adapter each time it gets an enum member."""
 
 
-def order_parameters(order: Order) -> dict[str, Any]:
-    return {
-        "id": order.id or None,
-        "reference": order.reference,
-        "customer_id": order.customer_id,
-        "restaurant_id": order.restaurant_id,
-        "courier_id": order.courier_id,
-        "details": msgspec.json.encode(order.details).decode(),
-        "created_at_ms": order.created_at_ms,
-    }
+def order_row(order: Order) -> Row:
+    return (
+        order.id,
+        order.reference,
+        order.customer_id,
+        order.restaurant_id,
+        order.courier_id,
+        msgspec.json.encode(order.details).decode(),
+        order.created_at_ms,
+    )
 
 
 def event_row(order_id: int, event: Event, feed_versions: Sequence[int]) -> Row:

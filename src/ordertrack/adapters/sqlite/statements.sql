@@ -8,7 +8,14 @@ INSERT INTO meta (key, value) VALUES ('epoch', :epoch);
 
 -- name: insert_order
 INSERT INTO orders (id, reference, customer_id, restaurant_id, courier_id, details, created_at_ms)
-VALUES (:id, :reference, :customer_id, :restaurant_id, :courier_id, :details, :created_at_ms);
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: last_id
+-- AUTOINCREMENT keeps the highest id that was ever used.
+SELECT max(seq) FROM sqlite_sequence WHERE name = 'orders';
+
+-- name: reference
+SELECT 1 FROM orders WHERE restaurant_id = ? AND reference = ?;
 
 -- name: set_courier
 UPDATE orders SET courier_id = ? WHERE id = ?;
@@ -31,7 +38,11 @@ FROM events WHERE order_id = :id ORDER BY version;
 
 -- name: orders
 -- Only ids, here and in feeds: damaged text would fail the read of all orders, not of its own alone.
-SELECT id FROM orders WHERE {where} ORDER BY id DESC LIMIT :limit;
+SELECT id FROM orders WHERE {where};
+
+-- name: newest
+-- Ends a list of one or more ranges. Each range has the order of its index, so SQLite merges them and sorts nothing.
+ORDER BY id DESC LIMIT :limit;
 
 -- name: last_status
 -- A subquery for an order of the enclosing statement.
@@ -79,10 +90,10 @@ SELECT d.version, d.order_id FROM departures d JOIN orders o ON o.id = d.order_i
 WHERE d.courier_id = :id AND d.version > :after AND o.courier_id IS NOT :id ORDER BY d.version LIMIT :limit;
 
 -- name: idempotency
-SELECT fingerprint, order_id FROM idempotency WHERE key = :key AND at_ms >= :since_ms;
+SELECT key, fingerprint, order_id, at_ms FROM idempotency WHERE key = :key AND at_ms >= :since_ms;
 
 -- name: insert_idempotency
-INSERT OR REPLACE INTO idempotency (key, fingerprint, order_id, at_ms) VALUES (:key, :fingerprint, :order_id, :at_ms);
+INSERT OR REPLACE INTO idempotency (key, fingerprint, order_id, at_ms) VALUES (?, ?, ?, ?);
 
 -- name: purge_idempotency
 DELETE FROM idempotency WHERE at_ms < :since_ms;

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from ordertrack.adapters.shared.commit_cache import CommitCache
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
@@ -245,6 +246,12 @@ class SqliteStore:
         return order
 
     async def orders(self, order_filter: OrderFilter) -> list[Order]:
+        if order_filter.statuses:
+            # A list of a status that no order has would read the last event of every active order.
+            statuses = tuple(status for status in order_filter.statuses if self._counts[status] > 0)
+            if not statuses:
+                return []
+            order_filter = replace(order_filter, statuses=statuses)
         damaged: list[int] = []
         orders = await self._read(lambda connection: read_orders(connection, order_filter, damaged), of_many=True)
         self.left_out += len(damaged)

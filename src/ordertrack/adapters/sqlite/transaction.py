@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -18,7 +19,7 @@ from ordertrack.adapters.shared.commit_cache import LruCache
 from ordertrack.adapters.sqlite.database import SQL
 from ordertrack.adapters.sqlite.feeds import Party, read_party
 from ordertrack.adapters.sqlite.links import insert_link, revoke_link
-from ordertrack.adapters.sqlite.rows import Row, event_row, order_parameters, read_order, read_steps, step_row
+from ordertrack.adapters.sqlite.rows import Row, event_row, order_row, read_order, read_steps, step_row
 from ordertrack.core.apply_change import advance_simulated
 from ordertrack.core.cursor import MAX_INT64
 from ordertrack.core.errors import (
@@ -38,7 +39,7 @@ from ordertrack.core.tracking_link import Link
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
 from ordertrack.ports.order_store import History
 
-CACHED_ORDERS = 10_000
+CACHED_ORDERS = 40_000
 CACHED_FEEDS = 50_000
 NONEXISTENT_ID = 0
 """Ids begin at 1."""
@@ -65,6 +66,9 @@ class _Commit(msgspec.Struct, eq=False):
 
     orders: dict[int, Committed] = {}
     statuses_before: dict[int, Status | None] = {}
+    created: list[Row] = []
+    references: set[tuple[str, str]] = set()
+    idempotency: dict[str, Row] = {}
     events: list[Row] = []
     entries: list[Row] = []
     departures: list[Row] = []
@@ -89,35 +93,38 @@ class Transaction:
         self, new: NewOrder, now_ms: int, idempotency: Idempotency | None = None, order_id: int | None = None
     ) -> Created:
         if idempotency is not None:
-            since_ms = now_ms - IDEMPOTENCY_KEPT_MS
-            self._connection.execute(SQL["purge_idempotency"], {"since_ms": since_ms})
-            known = self._connection.execute(
-                SQL["idempotency"], {"key": idempotency.key, "since_ms": since_ms}
-            ).fetchone()
+            known = self._find_created(idempotency, now_ms)
             if known is not None:
-                if known[0] != idempotency.fingerprint:
-                    raise IdempotencyKeyReused
-                return Created(as_created(self._order(known[1])), replayed=True)
-        order = create(order_id or 0, new, now_ms)
-        try:
-            new_id = self._connection.execute(SQL["insert_order"], order_parameters(order)).lastrowid
-        except sqlite3.IntegrityError:
-            if new.reference is None:
-                raise
-            raise ReferenceTaken(new.reference, new.restaurant_id) from None
-        order = create(new_id or 0, new, now_ms)
+                return Created(as_created(known), replayed=True)
+        if new.reference is not None:
+            self._claim_reference(new.restaurant_id, new.reference)
+        order = create(order_id or self._last_id + 1, new, now_ms)
+        self._last_id = max(order.id, self._last_id)
+        self._commit.created.append(order_row(order))
         self._stage(None, order, order.timeline[0])
         if idempotency is not None:
-            self._connection.execute(
-                SQL["insert_idempotency"],
-                {
-                    "key": idempotency.key,
-                    "fingerprint": idempotency.fingerprint,
-                    "order_id": order.id,
-                    "at_ms": now_ms,
-                },
-            )
+            self._commit.idempotency[idempotency.key] = (idempotency.key, idempotency.fingerprint, order.id, now_ms)
         return Created(order, replayed=False)
+
+    def _find_created(self, idempotency: Idempotency, now_ms: int) -> Order | None:
+        """Raises: IdempotencyKeyReused."""
+        row = self._commit.idempotency.get(idempotency.key)
+        if row is None:
+            parameters = {"key": idempotency.key, "since_ms": now_ms - IDEMPOTENCY_KEPT_MS}
+            row = self._connection.execute(SQL["idempotency"], parameters).fetchone()
+            if row is None:
+                return None
+        _, fingerprint, order_id, _ = row
+        if fingerprint != idempotency.fingerprint:
+            raise IdempotencyKeyReused
+        return self._order(order_id)
+
+    def _claim_reference(self, restaurant_id: str, reference: str) -> None:
+        """Raises: ReferenceTaken."""
+        claim = (restaurant_id, reference)
+        if claim in self._commit.references or self._connection.execute(SQL["reference"], claim).fetchone():
+            raise ReferenceTaken(reference, restaurant_id)
+        self._commit.references.add(claim)
 
     def load(self, histories: Sequence[History]) -> None:
         for order_id, new, created_at_ms, changes in histories:
@@ -155,6 +162,7 @@ class Transaction:
         if order_id in self._steps:
             raise SimulationRunning(order)
         steps = plan_steps(order, options, now_ms)
+        self._insert_created()
         self._connection.execute(SQL["delete_steps"], (order_id, MAX_INT64))  # damaged ones, which nothing else knows
         self._connection.executemany(SQL["insert_step"], map(step_row, steps))
         self._set_steps(order_id, steps)
@@ -169,7 +177,9 @@ class Transaction:
         return pending
 
     def create_link(self, order_id: int, token_hash: bytes, created_by: str, now_ms: int) -> Link:
-        return insert_link(self._connection, self._order(order_id), token_hash, created_by, now_ms)
+        order = self._order(order_id)
+        self._insert_created()
+        return insert_link(self._connection, order, token_hash, created_by, now_ms)
 
     def revoke_link(self, order_id: int, link_id: int, now_ms: int) -> Link:
         return revoke_link(self._connection, order_id, link_id, now_ms)
@@ -178,13 +188,18 @@ class Transaction:
 
     def flush(self) -> Changed:
         """Write what was decided, return it, and start over. When the commit fails, `forget` has to be called."""
+        self._insert_created()
         commit, self._commit = self._commit, _Commit()
+        if commit.idempotency:
+            *_, newest_ms = max(commit.idempotency.values(), key=itemgetter(3))
+            self._connection.execute(SQL["purge_idempotency"], {"since_ms": newest_ms - IDEMPOTENCY_KEPT_MS})
         for statement, rows in (
             ("insert_event", commit.events),
             ("insert_feed_entry", commit.entries),
             ("upsert_departure", commit.departures),
             ("set_courier", commit.couriers.values()),
             ("set_final_status", commit.endings.values()),
+            ("insert_idempotency", commit.idempotency.values()),
         ):
             if rows:
                 self._connection.executemany(SQL[statement], rows)
@@ -198,6 +213,7 @@ class Transaction:
         self._orders.clear()
         self._forget_feeds()
         vars(self).pop("_steps", None)
+        vars(self).pop("_last_id", None)
 
     def _forget_feeds(self) -> None:
         """Forget both, so that no order keeps a feed that was read again."""
@@ -205,6 +221,17 @@ class Transaction:
         self._feeds_of.clear()
 
     # Helpers
+
+    def _insert_created(self) -> None:
+        """Insert the created orders, before rows that refer to them."""
+        if self._commit.created:
+            self._connection.executemany(SQL["insert_order"], self._commit.created)
+            self._commit.created.clear()
+
+    @cached_property
+    def _last_id(self) -> int:
+        """The highest id of an order ever; the next one follows it."""
+        return self._connection.execute(SQL["last_id"]).fetchone()[0] or 0
 
     @cached_property
     def _steps(self) -> dict[int, tuple[Step, ...]]:

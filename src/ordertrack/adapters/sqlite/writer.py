@@ -35,7 +35,8 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from ordertrack.adapters.sqlite.database import SQL, connect
+from ordertrack.adapters.sqlite.checkpoints import Checkpoints
+from ordertrack.adapters.sqlite.database import SQL, WRITER_CACHE_KIB, connect
 from ordertrack.adapters.sqlite.rows import is_medium_failure
 from ordertrack.adapters.sqlite.transaction import Changed, Transaction
 from ordertrack.core.errors import InternalError, OrdertrackError, OutcomeUnknown, StoreBusy, StoreUnavailable
@@ -77,10 +78,11 @@ class Writer:
         self.is_cut_off = False
         """True while the file is not at its path."""
         self._path = path
-        self._connection = connect(path, check_same_thread=False)
+        self._connection = connect(path, check_same_thread=False, cache_kib=WRITER_CACHE_KIB)
         self._connection.execute(SQL["epoch"]).fetchall()  # a connection makes its log when it first reads
         self._identities = _file_identities(path)
         self._transaction = Transaction(self._connection)
+        self._checkpoints = Checkpoints(path, self._connection)
         self._deliver = deliver
         self._clock = clock
         self._meter = meter
@@ -133,10 +135,12 @@ class Writer:
                 self._began_s = self._clock.monotonic_s()
                 self._check_files()
                 self._commit(self._begin(batch))
+                self._checkpoints.after_commit()
                 self._began_s = math.inf
             else:
                 self._check_files()
             del batch
+        self._checkpoints.close()
         self._connection.close()
         self._call_soon(self._ended.set_result, None)
 

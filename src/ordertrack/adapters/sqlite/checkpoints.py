@@ -1,0 +1,70 @@
+"""Checkpoints: copy the log into the database on a thread of their own, so that no commit waits for most of the pages.
+
+1. After a commit, when about CHECKPOINT_BYTES were written, the writer wakes the thread.
+2. The thread copies the pages in the log. Commits go on and append to the log.
+3. After the next commit the writer copies the few pages that were appended, since SQLite writes the log from its start
+   again only when nothing in it is left to copy.
+
+When this is too slow, a commit copies the whole log at LOG_LIMIT_BYTES, as SQLite does by itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from pathlib import Path
+
+import structlog
+
+from ordertrack.adapters.sqlite.database import SQL, connect, page_bytes
+
+CHECKPOINT_BYTES = 40 * 1024 * 1024
+"""Counted as a page for each row; with indexes, rows of updates take up to 1.5 pages and those of new orders 2."""
+
+log = structlog.get_logger("ordertrack.sqlite")
+
+
+class Checkpoints:
+    """`connection` is the writer's. `after_commit` and `close` are called on the writer thread."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Raises: sqlite3.Error."""
+        self._writer = connection
+        self._connection = connect(path, check_same_thread=False)
+        self._connection.execute(SQL["epoch"]).fetchall()  # a connection opens the log when it first reads
+        self._limit_rows = CHECKPOINT_BYTES // page_bytes(connection)
+        self._rows_before = connection.total_changes
+        self._is_copying = False
+        self._queue: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="ordertrack-checkpoint", daemon=True)
+        self._thread.start()
+        self._has_copied = False
+
+    def after_commit(self) -> None:
+        rows = self._writer.total_changes
+        if self._has_copied:
+            self._has_copied = self._is_copying = False
+            self._rows_before = rows
+            _copy(self._writer)
+        elif not self._is_copying and rows - self._rows_before >= self._limit_rows:
+            self._is_copying = True
+            self._queue.put(True)
+
+    def close(self) -> None:
+        self._queue.put(False)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._queue.get():
+            _copy(self._connection)
+            self._has_copied = True
+        self._connection.close()
+
+
+def _copy(connection: sqlite3.Connection) -> None:
+    """Copy the log into the database. A failure loses nothing: the pages stay in the log."""
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as error:
+        log.warning("checkpoint failed, the log grows", error=str(error))
