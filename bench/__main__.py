@@ -13,6 +13,7 @@ from bench.contenders import Skipped, cores_apart, pin_generator
 from bench.machine import QUIET_PERCENT, Noise, machine
 from bench.measures.load import QUICK, Figures, Size
 from bench.plan import MEASUREMENTS, contenders
+from bench.progress import say
 from bench.results_store import Results
 from ordertrack.load import CannotLoad
 
@@ -65,6 +66,10 @@ def _measure(
     for who in measurement.who:
         if (chosen and who not in chosen) or who in skipped:
             continue
+        if who not in servers:
+            skipped[who] = "not in bench/peers"
+            continue
+        say(who)
         noise = Noise()
         try:
             results[who] = measurement.measure(servers[who], size) | {"others_cpu_percent": noise.percent()}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bench.contenders import Contender
+from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.load import Cost, Figures, PollLoad, Size, held_load, median
+from bench.progress import say
 from ordertrack.load import milliseconds, repoll_all
 
 SWEEPS = 3
@@ -37,9 +38,19 @@ def _sweeps(contender: Contender, size: Size, *, batch: int, connections: int) -
 
 def steady(contender: Contender, size: Size) -> Figures:
     """One update after another while every answered poll is sent again at once: waking and holding together."""
-    with held_load(contender, size) as load:
+    return _steady(contender, size, POLLS_PER_ORDER, SWEEPS)
+
+
+def steady_one_per_order(contender: Contender, size: Size) -> Figures:
+    """The same with one poll per order."""
+    return _steady(contender, size, 1, 1)
+
+
+def _steady(contender: Contender, size: Size, per_feed: int, sweeps: int) -> Figures:
+    with held_load(contender, size, per_feed=per_feed) as load:
         load.pool.repoll = True
-        cost = load.run(SWEEPS * len(load.feeds))
+        say(f"{sweeps * len(load.feeds):,} updates; all polls are sent again")
+        cost = load.run(sweeps * len(load.feeds))
         return {"polls": len(load.pool.polls), **_figures([cost]), **load.failures()}
 
 
