@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import rich_click as click
@@ -37,7 +38,7 @@ def main(only: tuple[str, ...], chosen: tuple[str, ...], quick: bool, report_onl
 
 
 def _measure_all(console: Console, names: tuple[str, ...], chosen: tuple[str, ...], size: Size) -> None:
-    where = machine()
+    where, run = machine(), datetime.now(UTC).isoformat(timespec="milliseconds")
     console.print(" · ".join(f"{name} {value}" for name, value in where.items()))
     if not cores_apart():
         console.print("[bold red]Server and generator cannot have a core each: the figures will be noisy.")
@@ -53,7 +54,7 @@ def _measure_all(console: Console, names: tuple[str, ...], chosen: tuple[str, ..
             results = _measure(console, name, chosen, size, skipped)
         console.print(f"  took {time.monotonic() - started_s:.0f} s")
         if not size.quick and results:
-            RESULTS.write(name, where, results, keep=bool(chosen))
+            RESULTS.write(name, run, where, results, keep=bool(chosen) and name != ISSUE)
     for who, why in skipped.items():
         console.print(f"[bold red]SKIPPED {who}: {why}")
 

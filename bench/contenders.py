@@ -80,6 +80,10 @@ class Running:
             time.sleep(IDLE_AFTER_S)
         return self.held(pool)
 
+    def is_asleep(self) -> bool:
+        """Return True when no process is running or ready to run."""
+        return all(process.status() == psutil.STATUS_SLEEPING for process in self.processes)
+
     def written_bytes(self) -> int:
         """Return the bytes that the server has caused to be written to storage."""
         return sum(process.io_counters().write_bytes for process in self.processes)
@@ -125,11 +129,11 @@ class Ordertrack:
             yield server
 
     @contextmanager
-    def serving(self, folder: Path, hold_s: float, polls: int, port: int = 0) -> Iterator[Running]:
+    def serving(self, folder: Path, hold_s: float, polls: int) -> Iterator[Running]:
         """Run the server with its data in `folder`, of which it keeps what a server before it wrote."""
         if self._needs is not None and self._needs not in settings():
             raise Skipped(f"this version has no setting `{self._needs}`")
-        command = [*product(), "serve", "--port", str(port), "--json"]
+        command = [*product(), "serve", "--port", "0", "--json"]
         command += ["--data-dir", str(folder / "data"), "--no-sample-orders", "--log-level", "warning"]
         command += ["--max-held-polls", str(polls + 1_000), "--undo-window-s", "600"]
         command += ["--database-url", "sqlite:" if self._durable else "memory:", *self._flags]

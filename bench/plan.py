@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bench.contenders import Contender, Ordertrack
-from bench.measures import held, holds, open_loop, soak, updates, wakes, warm
+from bench.measures import comeback, held, holds, lists, open_loop, soak, updates, wakes, warm, watchers
 from bench.measures.load import Figures, Size
 from bench.peers.nchan import Nchan
 from bench.peers.python import PythonPeer
@@ -43,7 +43,7 @@ USUAL: dict[str, Measurement] = {
     ),
     "timed-out": Measurement(
         "A hold that times out and is polled again, one per order",
-        (GATE_DURABLE, GATE, GATE_TOKENS, NCHAN),
+        (GATE_DURABLE, GATE, NCHAN),
         holds.timed_out,
     ),
     "steady-one": Measurement(
@@ -55,6 +55,9 @@ USUAL: dict[str, Measurement] = {
     "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
     "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
     "orders": Measurement("New orders, POST over 32 connections", (GATE_DURABLE,), updates.orders),
+    "lists": Measurement("Reads of a million orders", (GATE_DURABLE,), lists.measure),
+    "watchers": Measurement("A thousand watchers of one order", (GATE, GATE_DURABLE), watchers.measure),
+    "comeback": Measurement("All phones come back after kill -9", (GATE_DURABLE,), comeback.measure),
 }
 """One phone per order, and orders spread over a city."""
 MEASUREMENTS: dict[str, Measurement] = {
@@ -64,9 +67,6 @@ MEASUREMENTS: dict[str, Measurement] = {
         "Wake-ups, single updates",
         (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS, C_LOOP, C_LOOP_FDATASYNC),
         wakes.single,
-    ),
-    "wakes-crowded": Measurement(
-        "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.parallel
     ),
     "wakes-bulk": Measurement("Wake-ups, updates in hundreds", (GATE, ASGI, GATE_DURABLE), wakes.bulk),
     "wakes-steady": Measurement("Wake-ups with re-polls", (GATE, ASGI, NCHAN, FASTAPI), wakes.steady),

@@ -20,9 +20,10 @@ class Size:
 
     polls: int = 18_000
     orders: int = 20_000
+    ended: int = 1_000_000
     probe_s: float = 5.0
     soak_s: float = 600.0
-    idle_s: float = 20.0
+    idle_s: float = 10.0
     hold_s: float = 30.0
     quick: bool = False
 
@@ -30,7 +31,7 @@ class Size:
         return min(self.polls, getattr(contender, "most", self.polls))
 
 
-QUICK = Size(polls=2_000, orders=2_000, probe_s=1.0, soak_s=15.0, idle_s=5.0, hold_s=5.0, quick=True)
+QUICK = Size(polls=2_000, orders=2_000, ended=50_000, probe_s=1.0, soak_s=15.0, idle_s=5.0, hold_s=5.0, quick=True)
 LONG_HOLD_S = 110.0
 
 

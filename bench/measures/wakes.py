@@ -9,29 +9,23 @@ from ordertrack.load import milliseconds, repoll_all
 
 SWEEPS = 3
 BULK = 100
-PUBLISHERS = 8
 
 
 def single(contender: Contender, size: Size) -> Figures:
     """One update after another, each of another order, until all polls are answered once; then all are sent again."""
-    return _sweeps(contender, size, batch=1, connections=1)
-
-
-def parallel(contender: Contender, size: Size) -> Figures:
-    """The same from eight connections at once."""
-    return _sweeps(contender, size, batch=1, connections=PUBLISHERS)
+    return _sweeps(contender, size, batch=1)
 
 
 def bulk(contender: Contender, size: Size) -> Figures:
     """The same in requests of a hundred updates."""
-    return _sweeps(contender, size, batch=BULK, connections=1)
+    return _sweeps(contender, size, batch=BULK)
 
 
-def _sweeps(contender: Contender, size: Size, *, batch: int, connections: int) -> Figures:
+def _sweeps(contender: Contender, size: Size, *, batch: int) -> Figures:
     with held_load(contender, size) as load:
         costs: list[Cost] = []
         for _ in range(SWEEPS):
-            costs.append(load.run(len(load.feeds), batch=batch, connections=connections))
+            costs.append(load.run(len(load.feeds), batch=batch))
             repoll_all(load.pool, load.held)
         return {"polls": len(load.pool.polls), **_figures(costs), **load.failures()}
 

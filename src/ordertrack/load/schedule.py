@@ -1,4 +1,4 @@
-"""An open loop: updates at fixed times, whatever the server answers meanwhile."""
+"""An open loop: updates are sent at fixed times and do not wait for answers."""
 
 from __future__ import annotations
 
