@@ -8,11 +8,14 @@ from typing import NamedTuple
 from bench.contenders import Contender, Ordertrack
 from bench.measures import comeback, held, holds, lists, open_loop, soak, updates, wakes, warm, watchers
 from bench.measures.load import Figures, Size
+from bench.peers.c_loop import CLoop
 from bench.peers.nchan import Nchan
 from bench.peers.python import PythonPeer
+from bench.peers.sse import SsePeer
 
 GATE, GATE_DURABLE, GATE_TOKENS = "ordertrack", "ordertrack, durable", "ordertrack, with tokens"
 ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvicorn", "Flask, a thread a poll"
+SSE_UVICORN, SSE_GRANIAN = "SSE on uvicorn", "SSE on granian"
 C_LOOP, C_LOOP_FDATASYNC = "C loop", "C loop, fdatasync"
 
 
@@ -26,6 +29,10 @@ def contenders() -> dict[str, Contender]:
         Nchan(),
         PythonPeer(FASTAPI, "fastapi_server.py", most=10_000),
         PythonPeer(FLASK, "flask_server.py", most=1_000),
+        SsePeer(SSE_UVICORN, "uvicorn", most=10_000),
+        SsePeer(SSE_GRANIAN, "granian", most=10_000),
+        CLoop(C_LOOP),
+        CLoop(C_LOOP_FDATASYNC, fdatasync=True),
     ]
     return {contender.name: contender for contender in found}
 
@@ -36,8 +43,9 @@ class Measurement(NamedTuple):
     measure: Callable[[Contender, Size], Figures]
 
 
-ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK)
-USUAL: dict[str, Measurement] = {
+ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK, SSE_UVICORN, SSE_GRANIAN, C_LOOP)
+MEASUREMENTS: dict[str, Measurement] = {
+    # The usual case: one phone per order.
     "held-one": Measurement(
         "A held poll, one per order", (GATE_DURABLE, GATE, GATE_TOKENS, NCHAN, C_LOOP), held.one_per_order
     ),
@@ -47,10 +55,12 @@ USUAL: dict[str, Measurement] = {
         holds.timed_out,
     ),
     "steady-one": Measurement(
-        "Wake-ups with re-polls, one per order", (GATE, NCHAN, GATE_DURABLE), wakes.steady_one_per_order
+        "Wake-ups with re-polls, one per order", (GATE, NCHAN, GATE_DURABLE, C_LOOP), wakes.steady_one_per_order
     ),
     "open-loop": Measurement(
-        "Updates at fixed times, ten polls per order, all polls sent again", (GATE_DURABLE, NCHAN), open_loop.measure
+        "Updates at fixed times, ten polls per order, all polls sent again",
+        (GATE_DURABLE, NCHAN, C_LOOP_FDATASYNC),
+        open_loop.measure,
     ),
     "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
     "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
@@ -58,14 +68,11 @@ USUAL: dict[str, Measurement] = {
     "lists": Measurement("Reads of a million orders", (GATE_DURABLE,), lists.measure),
     "watchers": Measurement("A thousand watchers of one order", (GATE, GATE_DURABLE), watchers.measure),
     "comeback": Measurement("All phones come back after kill -9", (GATE_DURABLE,), comeback.measure),
-}
-"""One phone per order, and orders spread over a city."""
-MEASUREMENTS: dict[str, Measurement] = {
-    **USUAL,
+    # Ten polls per order, or none.
     "held": Measurement("A held poll, ten per order", (*ALL_SERVERS, GATE_TOKENS), held.measure),
     "wakes-single": Measurement(
         "Wake-ups, single updates",
-        (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS, C_LOOP, C_LOOP_FDATASYNC),
+        (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS, C_LOOP_FDATASYNC),
         wakes.single,
     ),
     "wakes-bulk": Measurement("Wake-ups, updates in hundreds", (GATE, ASGI, GATE_DURABLE), wakes.bulk),

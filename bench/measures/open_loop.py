@@ -18,7 +18,7 @@ from bench.progress import say
 from ordertrack.load import Feed, Schedule, UpdateDriver, fetch_statistics, milliseconds
 
 CONNECTIONS = 32
-RATES = tuple(range(600, 3_001, 100))
+RATES = tuple(range(200, 3_001, 100))
 """Updates per second."""
 REFERENCE_PER_S = 1_000
 MAX_P99_MS = 20.0

@@ -7,7 +7,14 @@ command -v apt-get >/dev/null || { echo "no apt-get here: nchan is measured on D
 to=.peers/nchan
 rm -rf "$to" && mkdir -p "$to/packages"
 cd "$to/packages"
-apt-get download nginx libnginx-mod-nchan >apt.log 2>&1 || { cat apt.log >&2; exit 1; }
+download() { apt-get "$@" download nginx libnginx-mod-nchan; }
+with_own_lists() { # a new machine has no lists of packages, and the system's need root
+    mkdir -p lists/partial cache/archives/partial
+    set -- -o Dir::State::lists="$PWD/lists" -o Dir::Cache="$PWD/cache"
+    apt-get "$@" update && download "$@"
+}
+download >apt.log 2>&1 || with_own_lists >>apt.log 2>&1 || { cat apt.log >&2; exit 1; }
+rm -rf lists cache
 cd ..
 for package in packages/*.deb; do dpkg-deb -x "$package" .; done
 test -x usr/sbin/nginx || { echo "the package nginx has no usr/sbin/nginx here" >&2; exit 1; }

@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 import msgspec
 import psutil
 
-from bench.contenders import READY_WITHIN_S, Running, Skipped, free_port, pinned, wait_for_port
+from bench.contenders import READY_WITHIN_S, Running, Skipped, free_port, pinned
+from bench.peers.process import wait_until_ready
 from ordertrack.load import Feed, HttpResponse, LoadTarget, PollPool, PollReply, WrongAnswer, build_request, send_all
 from ordertrack.load.protocol import HEADERS
 
@@ -28,6 +29,12 @@ SYSTEM = Path("/")
 BODY_BYTES = 1_300
 CHANNELS_FROM = 1_000
 STOPPED_WITHIN_S = 20.0
+MODULE = "usr/lib/nginx/modules/ngx_nchan_module.so"
+COMPILED_FOLDER, OWN_FOLDER = b"\0/var/lib/nginx/body\0", b"\0nchan-message-files\0"
+"""nchan creates a folder for large messages when it starts, in /var/lib/nginx, which is missing where nginx is unpacked
+and not installed. The path is compiled in, and nchan's directive for it is always refused: `nchan_message_temp_path` is
+"duplicate". So a copy of the module gets a path of the same length that is relative to the folder of the configuration.
+"""
 
 CONFIG = """
 load_module {module};
@@ -126,7 +133,8 @@ class Nchan:
         with TemporaryDirectory(prefix="ordertrack-bench-nchan-") as name:
             folder, port = Path(name), free_port()
             config = folder / "nginx.conf"
-            module = root / "usr/lib/nginx/modules/ngx_nchan_module.so"
+            module = folder / "ngx_nchan_module.so"
+            module.write_bytes((root / MODULE).read_bytes().replace(COMPILED_FOLDER, OWN_FOLDER))
             config.write_text(
                 CONFIG.format(
                     module=module,
@@ -144,7 +152,7 @@ class Nchan:
             with (folder / "stderr").open("wb") as stderr:
                 master = subprocess.Popen(pinned(command), stderr=stderr)
             try:
-                wait_for_port(port, master)
+                wait_until_ready(port, master, errors)
                 yield _running(self.name, LoadTarget("127.0.0.1", port), hold_s, _workers(master.pid, self._workers))
             finally:
                 master.terminate()
@@ -204,7 +212,7 @@ def _held(pool: PollPool) -> int:
 def installed() -> Path:
     """Return the folder of nginx and nchan. Raises: Skipped."""
     for root in (UNPACKED, SYSTEM):
-        if (root / "usr/sbin/nginx").exists() and (root / "usr/lib/nginx/modules/ngx_nchan_module.so").exists():
+        if (root / "usr/sbin/nginx").exists() and (root / MODULE).exists():
             return root
     script = HERE / "install-nchan.sh"
     done = subprocess.run([str(script)], capture_output=True, text=True, check=False)

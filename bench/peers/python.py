@@ -1,19 +1,16 @@
-"""FastAPI and Flask, in a separate venv installed from bench/peers.lock."""
+"""FastAPI, Flask and granian, in a separate venv installed from bench/peers.lock."""
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import psutil
-
-from bench.contenders import Running, Skipped, free_port, ordertrack_like, pinned, stop, wait_for_port
-from ordertrack.load import LoadTarget, OrdertrackProtocol
+from bench.contenders import Running, Skipped, ordertrack_like
+from bench.peers.process import peer_process
+from ordertrack.load import OrdertrackProtocol
 
 HERE = Path(__file__).parent
 VENV = HERE.parent / ".venv-peers"
@@ -30,23 +27,14 @@ class PythonPeer:
 
     @contextmanager
     def running(self, *, hold_s: float, polls: int) -> Iterator[Running]:
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        port = free_port()
-        with TemporaryDirectory(prefix="ordertrack-bench-peer-") as folder:
-            log = Path(folder) / "log"
-            with log.open("wb") as stderr:
-                command = pinned([str(_python()), str(self._script), str(port)])
-                server = subprocess.Popen(command, stdout=stderr, stderr=stderr, text=True)
-            try:
-                wait_for_port(port, server)
-                target = LoadTarget("127.0.0.1", port)
-                yield ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), [psutil.Process(server.pid)])
-            finally:
-                stop(server)
+        with peer_process(self._command) as (target, process):
+            yield ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), [process])
+
+    def _command(self, folder: Path, port: int) -> list[str]:
+        return [str(peers_python()), str(self._script), str(port)]
 
 
-def _python() -> Path:
+def peers_python() -> Path:
     """Return the peers' Python, after installing them if the lock file is newer. Raises: Skipped."""
     python = VENV / "bin" / "python"
     if STAMP.exists() and STAMP.stat().st_mtime >= LOCK.stat().st_mtime:
@@ -61,7 +49,6 @@ def _python() -> Path:
 
 
 def versions() -> str:
-    script = (
-        "from importlib.metadata import version as v; print(*(f'{n} {v(n)}' for n in ('fastapi','uvicorn','flask')))"
-    )
-    return subprocess.run([str(_python()), "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    script = "import sys; from importlib.metadata import version as v; print(*(f'{n} {v(n)}' for n in sys.argv[1:]))"
+    command = [str(peers_python()), "-c", script, "fastapi", "uvicorn", "flask", "granian"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
