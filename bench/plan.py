@@ -59,7 +59,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "open-loop": Measurement(
         "Updates at fixed times, ten polls per order, all polls sent again",
-        (GATE_DURABLE, NCHAN, C_LOOP_FDATASYNC),
+        (GATE_DURABLE, NCHAN, C_LOOP),
         open_loop.measure,
     ),
     "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),

@@ -21,7 +21,7 @@ PLOTS = {
 HEAD = """# Figures
 
 Written by `make bench` from `bench/results/*.json`; `make bench` measures them again, here or on your machine
-(about DURATION). Peers run one after another on the same core as ours, under the same load. A row beside a peer is
+(about fifty minutes, of which ten are the soak). Peers run one after another on the same core as ours, under the same load. A row beside a peer is
 judged only by figures of the same run.
 
 ## The usual case
@@ -51,8 +51,8 @@ HOW = """## How it is measured
   re-polls" includes it.
 * "Updates at fixed times" is an open loop: updates are sent at fixed times over 32 connections and do not wait for
   answers, and the time of one is counted from its scheduled time until the last of its ten polls is
-  answered. The highest rate is found by bisection, in steps of 100 updates/s, five seconds each. Orders that end are
-  replaced by new ones. `server_says_...` is `wake_latency_ms` of the server's statistics, which starts at the commit.
+  answered. The highest rate, of 200 to 3,000 updates/s, is found by bisection, in steps of 100 and five seconds each.
+  Orders that end are replaced by new ones. `server_says_...` is `wake_latency_ms` of the server's statistics, which starts at the commit.
 * `written_bytes_per_update` is `write_bytes` of `/proc/PID/io`: what the server wrote to its files, checkpoints
   included.
 * Lists and the snapshot read a database that the measurement writes with the store's own schema: each order has two
@@ -69,7 +69,8 @@ HOW = """## How it is measured
   process, for all servers alike.
 * `others_cpu_percent` is the CPU that other programs used meanwhile. Above 5 the machine was not idle, and the figures
   of that column are unreliable.
-* FastAPI and Flask are small servers in `bench/peers` that do the same in memory with the framework's own means.
+* FastAPI and Flask are small servers in `bench/peers` that do the same in memory with the framework's own means. With
+  Server-Sent Events (SSE) each client holds a stream that stays open, so nothing is sent again.
 
 ## Your own server
 

@@ -92,7 +92,8 @@ class _OpenLoop:
         for steps in (1, 2, 3):
             feeds = self._load.feeds[steps::4]
             with closing(UpdateDriver(self._load.pool, feeds, connections=CONNECTIONS)) as driver:
-                driver.run(steps * len(feeds))
+                for _ in range(steps):
+                    driver.run(len(feeds))
 
     def _create_replacements(self, updates: int) -> None:
         """Create as many orders as that many updates can end."""

@@ -1,7 +1,7 @@
 """Updates per second that are on disk when they are acknowledged, without polls.
 
 `written_bytes_per_update` is what the process wrote to its files, the pages that checkpoints copied included. The last
-checkpoint may be missing.
+checkpoint may be missing, and a file system in memory counts nothing.
 """
 
 from __future__ import annotations
@@ -50,11 +50,12 @@ def _rate(contender: Contender, size: Size, *, batch: int, connections: int) -> 
         say(f"{STEPS * size.orders:,} updates")
         written = running.written_bytes()
         cost = load.run(STEPS * size.orders, batch=batch, connections=connections)
+        written = running.written_bytes() - written
         made, seconds = cost.result.updates, cost.result.seconds
         return {
             "updates": made,
             "updates_per_s": round(made / seconds),
-            "written_bytes_per_update": round((running.written_bytes() - written) / made),
+            "written_bytes_per_update": round(written / made) if written else None,
             "server_cpu_us": round(cost.server_cpu_s / made * 1e6, 1),
             "generator_cpu_us": round(cost.generator_cpu_s / made * 1e6, 1),
             "wrong": dict(pool.wrong),
