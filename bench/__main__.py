@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import rich_click as click
@@ -13,6 +14,7 @@ from bench.contenders import Skipped, cores_apart, pin_generator
 from bench.machine import QUIET_PERCENT, Noise, machine
 from bench.measures.load import QUICK, Figures, Size
 from bench.plan import MEASUREMENTS, contenders
+from bench.progress import say
 from bench.results_store import Results
 from ordertrack.load import CannotLoad
 
@@ -36,7 +38,7 @@ def main(only: tuple[str, ...], chosen: tuple[str, ...], quick: bool, report_onl
 
 
 def _measure_all(console: Console, names: tuple[str, ...], chosen: tuple[str, ...], size: Size) -> None:
-    where = machine()
+    where, run = machine(), datetime.now(UTC).isoformat(timespec="milliseconds")
     console.print(" · ".join(f"{name} {value}" for name, value in where.items()))
     if not cores_apart():
         console.print("[bold red]Server and generator cannot have a core each: the figures will be noisy.")
@@ -52,7 +54,7 @@ def _measure_all(console: Console, names: tuple[str, ...], chosen: tuple[str, ..
             results = _measure(console, name, chosen, size, skipped)
         console.print(f"  took {time.monotonic() - started_s:.0f} s")
         if not size.quick and results:
-            RESULTS.write(name, where, results, keep=bool(chosen))
+            RESULTS.write(name, run, where, results, keep=bool(chosen) and name != ISSUE)
     for who, why in skipped.items():
         console.print(f"[bold red]SKIPPED {who}: {why}")
 
@@ -65,6 +67,7 @@ def _measure(
     for who in measurement.who:
         if (chosen and who not in chosen) or who in skipped:
             continue
+        say(who)
         noise = Noise()
         try:
             results[who] = measurement.measure(servers[who], size) | {"others_cpu_percent": noise.percent()}

@@ -32,12 +32,14 @@ from ordertrack.load import (
     fetch_statistics,
     loopback_target,
 )
-from ordertrack.load.orders import NAME
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
 READY_WITHIN_S = 30.0
 STOPPED_WITHIN_S = 40.0
+IDLE_AFTER_S = 0.025
+"""Longer than two ticks of the kernel's CPU times."""
 POLLS_PER_ORDER = 10
+FOLDERS = "ordertrack-bench-"
 SHARED_MEMORY = ("/dev/zero", "/dev/shm", "/SYSV")
 
 
@@ -68,6 +70,23 @@ class Running:
 
     def pool(self) -> PollPool:
         return PollPool(self.target, self.protocol)
+
+    def held_when_idle(self, pool: PollPool) -> int:
+        """Return the number of held polls once the server uses no CPU time: it has then read what it was sent, and few
+        requests for statistics are needed, which would add to its CPU time."""
+        spent_s = -1.0
+        while spent_s != (now_s := self.cpu_s()):
+            spent_s = now_s
+            time.sleep(IDLE_AFTER_S)
+        return self.held(pool)
+
+    def is_asleep(self) -> bool:
+        """Return True when no process is running or ready to run."""
+        return all(process.status() == psutil.STATUS_SLEEPING for process in self.processes)
+
+    def written_bytes(self) -> int:
+        """Return the bytes that the server has caused to be written to storage."""
+        return sum(process.io_counters().write_bytes for process in self.processes)
 
     def memory(self) -> Memory:
         private = zones = 0
@@ -103,29 +122,37 @@ class Ordertrack:
 
     @contextmanager
     def running(self, *, hold_s: float, polls: int) -> Iterator[Running]:
+        with (
+            TemporaryDirectory(prefix="ordertrack-bench-") as folder,
+            self.serving(Path(folder), hold_s, polls) as server,
+        ):
+            yield server
+
+    @contextmanager
+    def serving(self, folder: Path, hold_s: float, polls: int) -> Iterator[Running]:
+        """Run the server with its data in `folder`, of which it keeps what a server before it wrote."""
         if self._needs is not None and self._needs not in settings():
             raise Skipped(f"this version has no setting `{self._needs}`")
-        with TemporaryDirectory(prefix="ordertrack-bench-") as folder:
-            command = [*product(), "serve", "--port", "0", "--json"]
-            command += ["--data-dir", str(Path(folder) / "data"), "--no-sample-orders", "--log-level", "warning"]
-            command += ["--max-held-polls", str(polls + 1_000), "--undo-window-s", "600"]
-            command += ["--database-url", "sqlite:" if self._durable else "memory:", *self._flags]
-            protocol = OrdertrackProtocol(hold_s)
-            if self._tokens:
-                secret = Path(folder) / "secret"
-                secret.write_text(secrets.token_urlsafe(32))
-                command += ["--token-secret-file", str(secret), "--polls-per-minute", "0"]
-                command += ["--max-connections-per-order", "15"]  # one customer may hold 70 % of them and polls ten
-                protocol = _with_tokens(hold_s, secret.read_text())
-            log = Path(folder) / "log"
-            with log.open("wb") as stderr:
-                server = subprocess.Popen(pinned(command), stdout=subprocess.PIPE, stderr=stderr, text=True)
-            try:
-                target = loopback_target(_ready(server, log)["url"])
-                yield ordertrack_like(self.name, target, protocol, [psutil.Process(server.pid)], _lost_wakeups)
-            finally:
-                stop(server)
-                _show_log(self.name, log)
+        command = [*product(), "serve", "--port", "0", "--json"]
+        command += ["--data-dir", str(folder / "data"), "--no-sample-orders", "--log-level", "warning"]
+        command += ["--max-held-polls", str(polls + 1_000), "--undo-window-s", "600"]
+        command += ["--database-url", "sqlite:" if self._durable else "memory:", *self._flags]
+        protocol = OrdertrackProtocol(hold_s)
+        if self._tokens:
+            secret = folder / "secret"
+            secret.write_text(secrets.token_urlsafe(32))
+            command += ["--token-secret-file", str(secret), "--polls-per-minute", "0"]
+            command += ["--max-connections-per-order", "15"]  # one customer may hold 70 % of them and polls ten
+            protocol = _with_tokens(hold_s, secret.read_text())
+        log = folder / "log"
+        with log.open("wb") as stderr:
+            server = subprocess.Popen(pinned(command), stdout=subprocess.PIPE, stderr=stderr, text=True)
+        try:
+            target = loopback_target(_ready(server, log)["url"])
+            yield ordertrack_like(self.name, target, protocol, [psutil.Process(server.pid)], _lost_wakeups)
+        finally:
+            stop(server)
+            _show_log(self.name, log)
 
 
 def _with_tokens(hold_s: float, secret: str) -> OrdertrackProtocol:
@@ -136,8 +163,8 @@ def _with_tokens(hold_s: float, secret: str) -> OrdertrackProtocol:
         return jwt.encode({**claims, "exp": expires_at_s}, secret, "HS256")
 
     @cache
-    def poll_token(order_id: int) -> str:
-        return token(role="customer", sub=f"phone-{order_id}", customer_id=NAME)
+    def poll_token(order_id: int, customer_id: str) -> str:
+        return token(role="customer", sub=f"phone-{order_id}", customer_id=customer_id)
 
     return OrdertrackProtocol(hold_s, token(role="admin", sub="bench"), poll_token)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bench.contenders import Contender, Ordertrack
-from bench.measures import held, holds, soak, updates, wakes, warm
+from bench.measures import comeback, held, holds, lists, open_loop, soak, updates, wakes, warm, watchers
 from bench.measures.load import Figures, Size
 from bench.peers.c_loop import CLoop
 from bench.peers.nchan import Nchan
@@ -45,22 +45,39 @@ class Measurement(NamedTuple):
 
 ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK, SSE_UVICORN, SSE_GRANIAN, C_LOOP)
 MEASUREMENTS: dict[str, Measurement] = {
-    "held": Measurement("A held poll", (*ALL_SERVERS, GATE_TOKENS), held.measure),
-    "wakes-single": Measurement(
-        "Wake-ups, single updates", (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS, C_LOOP_FDATASYNC), wakes.single
+    # The usual case: one phone per order.
+    "held-one": Measurement(
+        "A held poll, one per order", (GATE_DURABLE, GATE, GATE_TOKENS, NCHAN, C_LOOP), held.one_per_order
     ),
-    "wakes-crowded": Measurement(
-        "Wake-ups, single updates over 8 connections", (GATE, NCHAN, GATE_DURABLE), wakes.parallel
+    "timed-out": Measurement(
+        "A hold that times out and is polled again, one per order",
+        (GATE_DURABLE, GATE, NCHAN),
+        holds.timed_out,
+    ),
+    "steady-one": Measurement(
+        "Wake-ups with re-polls, one per order", (GATE, NCHAN, GATE_DURABLE, C_LOOP), wakes.steady_one_per_order
+    ),
+    "open-loop": Measurement(
+        "Updates at fixed times, ten polls per order, all polls sent again",
+        (GATE_DURABLE, NCHAN, C_LOOP),
+        open_loop.measure,
+    ),
+    "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
+    "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
+    "orders": Measurement("New orders, POST over 32 connections", (GATE_DURABLE,), updates.orders),
+    "lists": Measurement("Reads of a million orders", (GATE_DURABLE,), lists.measure),
+    "watchers": Measurement("A thousand watchers of one order", (GATE, GATE_DURABLE), watchers.measure),
+    "comeback": Measurement("All phones come back after kill -9", (GATE_DURABLE,), comeback.measure),
+    # Ten polls per order, or none.
+    "held": Measurement("A held poll, ten per order", (*ALL_SERVERS, GATE_TOKENS), held.measure),
+    "wakes-single": Measurement(
+        "Wake-ups, single updates",
+        (*ALL_SERVERS, GATE_DURABLE, GATE_TOKENS, C_LOOP_FDATASYNC),
+        wakes.single,
     ),
     "wakes-bulk": Measurement("Wake-ups, updates in hundreds", (GATE, ASGI, GATE_DURABLE), wakes.bulk),
     "wakes-steady": Measurement("Wake-ups with re-polls", (GATE, ASGI, NCHAN, FASTAPI), wakes.steady),
     "latency": Measurement("One update, until all ten polls are answered", (GATE, NCHAN, GATE_DURABLE), wakes.latency),
-    "updates-single": Measurement("Durable updates, PUT over 32 connections", (GATE_DURABLE,), updates.single),
-    "updates-bulk": Measurement("Durable updates, in hundreds", (GATE_DURABLE,), updates.bulk),
-    "orders": Measurement("New orders, POST over 32 connections", (GATE_DURABLE,), updates.orders),
-    "timed-out": Measurement(
-        "A hold that times out and is polled again", (GATE, GATE_TOKENS, ASGI, NCHAN), holds.timed_out
-    ),
     "at-once": Measurement("Polls answered at once", (GATE, GATE_TOKENS, ASGI, FASTAPI), holds.at_once),
     "warm": Measurement("The code alone, warm, in one process", (GATE,), warm.measure),
     "soak": Measurement("Soak test of ten minutes", (GATE_DURABLE,), soak.measure),

@@ -9,18 +9,19 @@ from typing import Any
 from bench.measures.load import Figures
 
 Entries = dict[str, dict[str, Any]]
-"""By contender: `machine` and `figures`."""
+"""By contender: `run`, `machine` and `figures`."""
 
 
 class Results:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, name: str, where: dict[str, object], results: dict[str, Figures], *, keep: bool) -> None:
-        """Write results. With `keep`, contenders that were not measured keep their figures, with their own date."""
+    def write(self, name: str, run: str, where: dict[str, object], results: dict[str, Figures], *, keep: bool) -> None:
+        """Write results of the run with this id. With `keep`, contenders that were not measured keep their figures,
+        with their own run and date."""
         self._folder.mkdir(exist_ok=True)
         entries = self.entries(name) if keep else {}
-        entries |= {who: {"machine": where, "figures": figures} for who, figures in results.items()}
+        entries |= {who: {"run": run, "machine": where, "figures": figures} for who, figures in results.items()}
         text = json.dumps({"contenders": entries}, indent=2, ensure_ascii=False)
         (self._folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
@@ -35,3 +36,8 @@ class Results:
         """Return a figure; None when it was not measured."""
         entry = self.entries(name).get(who)
         return None if entry is None else entry["figures"].get(key)
+
+    def run(self, name: str, who: str) -> str | None:
+        """Return the id of the run that measured this; None when it was not measured, or before runs had ids."""
+        run: str | None = self.entries(name).get(who, {}).get("run")
+        return run

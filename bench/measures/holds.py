@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from bench.contenders import POLLS_PER_ORDER, Contender
-from bench.measures.load import Figures, Size
-from ordertrack.load import PollPool, open_polls
+from bench.contenders import Contender
+from bench.measures.load import Figures, PollLoad, Size, new_feeds
+from bench.progress import say
+from ordertrack.load import PollPool
 
 AT_ONCE_CONNECTIONS = 64
 AT_ONCE_S = 5.0
@@ -14,11 +15,12 @@ ROUNDS = 2
 
 
 def timed_out(contender: Contender, size: Size) -> Figures:
-    """CPU time of the server per hold that times out, is answered, and is requested and held again."""
+    """CPU time of the server per hold that times out, is answered, and is requested and held again; one per order."""
     polls = size.polls_of(contender)
     with contender.running(hold_s=size.hold_s, polls=polls) as running, running.pool() as pool:
-        feeds = running.feeds(pool, polls // POLLS_PER_ORDER)
-        open_polls(pool, feeds, POLLS_PER_ORDER, lambda: running.held(pool))
+        load = PollLoad(running, pool, new_feeds(running, pool, polls))
+        load.open(1)
+        say(f"waiting for {ROUNDS} timeouts of {size.hold_s:g} s")
         before, cpu_s = pool.timeouts, running.cpu_s()
         give_up_s = time.perf_counter() + (ROUNDS + 2) * size.hold_s
         while pool.timeouts - before < ROUNDS * polls and time.perf_counter() < give_up_s:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.contenders import POLLS_PER_ORDER, Contender, Running
+from bench.progress import say
 from ordertrack.load import Feed, PollPool, Result, UpdateDriver, open_polls
 
 Figures = dict[str, int | float | dict[str, int] | None]
@@ -15,11 +16,14 @@ Figures = dict[str, int | float | dict[str, int] | None]
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a measurement, with ten polls per order. `quick` is for trying it, not for documents."""
+    """The size of a measurement. `quick` is for trying it, not for documents."""
 
     polls: int = 18_000
+    orders: int = 20_000
+    ended: int = 1_000_000
+    probe_s: float = 5.0
     soak_s: float = 600.0
-    idle_s: float = 20.0
+    idle_s: float = 10.0
     hold_s: float = 30.0
     quick: bool = False
 
@@ -27,7 +31,7 @@ class Size:
         return min(self.polls, getattr(contender, "most", self.polls))
 
 
-QUICK = Size(polls=2_000, soak_s=15.0, idle_s=5.0, hold_s=5.0, quick=True)
+QUICK = Size(polls=2_000, orders=2_000, ended=50_000, probe_s=1.0, soak_s=15.0, idle_s=5.0, hold_s=5.0, quick=True)
 LONG_HOLD_S = 110.0
 
 
@@ -39,9 +43,12 @@ class PollLoad:
     pool: PollPool
     feeds: list[Feed]
 
-    @property
-    def held(self) -> Callable[[], int]:
-        return lambda: self.running.held(self.pool)
+    def held(self) -> int:
+        return self.running.held_when_idle(self.pool)
+
+    def open(self, per_feed: int) -> None:
+        say(f"opening {per_feed * len(self.feeds):,} polls on {len(self.feeds):,} orders")
+        open_polls(self.pool, self.feeds, per_feed, self.held)
 
     def run(self, updates: int, *, batch: int = 1, connections: int = 1, one_at_a_time: bool = False) -> Cost:
         """Wake polls by updates and return the CPU time of server and generator."""
@@ -76,9 +83,14 @@ def held_load(contender: Contender, size: Size, *, per_feed: int = POLLS_PER_ORD
     polls = size.polls_of(contender)
     with contender.running(hold_s=LONG_HOLD_S, polls=polls) as running, running.pool() as pool:
         pool.repoll = False
-        load = PollLoad(running, pool, running.feeds(pool, polls // per_feed))
-        open_polls(pool, load.feeds, per_feed, load.held)
+        load = PollLoad(running, pool, new_feeds(running, pool, polls // per_feed))
+        load.open(per_feed)
         yield load
+
+
+def new_feeds(running: Running, pool: PollPool, count: int) -> list[Feed]:
+    say(f"creating {count:,} orders")
+    return running.feeds(pool, count)
 
 
 def median(values: list[float]) -> float:

@@ -1,14 +1,18 @@
-"""Updates per second that are on disk when they are acknowledged, without polls."""
+"""Updates per second that are on disk when they are acknowledged, without polls.
+
+`written_bytes_per_update` is what the process wrote to its files, the pages that checkpoints copied included. The last
+checkpoint may be missing, and a file system in memory counts nothing.
+"""
 
 from __future__ import annotations
 
 import time
 
 from bench.contenders import Contender
-from bench.measures.load import Figures, PollLoad, Size
+from bench.measures.load import Figures, PollLoad, Size, new_feeds
+from bench.progress import say
 from ordertrack.load import create_orders
 
-ORDERS = 10_000
 CONNECTIONS = 32
 STEPS = 4
 """From confirmed to delivered."""
@@ -26,8 +30,9 @@ def bulk(contender: Contender, size: Size) -> Figures:
 
 def orders(contender: Contender, size: Size) -> Figures:
     """POST /orders, over 32 keep-alive connections."""
-    count = ORDERS // 10 if size.quick else ORDERS
+    count = size.orders
     with contender.running(hold_s=1, polls=100) as running, running.pool() as pool:
+        say(f"creating {count:,} orders")
         server_s, started_s = running.cpu_s(), time.perf_counter()
         create_orders(pool, count, connections=CONNECTIONS)
         seconds = time.perf_counter() - started_s
@@ -40,14 +45,17 @@ def orders(contender: Contender, size: Size) -> Figures:
 
 
 def _rate(contender: Contender, size: Size, *, batch: int, connections: int) -> Figures:
-    orders = ORDERS // 10 if size.quick else ORDERS
     with contender.running(hold_s=1, polls=100) as running, running.pool() as pool:
-        load = PollLoad(running, pool, running.feeds(pool, orders))
-        cost = load.run(STEPS * orders, batch=batch, connections=connections)
+        load = PollLoad(running, pool, new_feeds(running, pool, size.orders))
+        say(f"{STEPS * size.orders:,} updates")
+        written = running.written_bytes()
+        cost = load.run(STEPS * size.orders, batch=batch, connections=connections)
+        written = running.written_bytes() - written
         made, seconds = cost.result.updates, cost.result.seconds
         return {
             "updates": made,
             "updates_per_s": round(made / seconds),
+            "written_bytes_per_update": round(written / made) if written else None,
             "server_cpu_us": round(cost.server_cpu_s / made * 1e6, 1),
             "generator_cpu_us": round(cost.generator_cpu_s / made * 1e6, 1),
             "wrong": dict(pool.wrong),

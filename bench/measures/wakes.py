@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-from bench.contenders import Contender
+from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.load import Cost, Figures, PollLoad, Size, held_load, median
+from bench.progress import say
 from ordertrack.load import milliseconds, repoll_all
 
 SWEEPS = 3
 BULK = 100
-PUBLISHERS = 8
 
 
 def single(contender: Contender, size: Size) -> Figures:
     """One update after another, each of another order, until all polls are answered once; then all are sent again."""
-    return _sweeps(contender, size, batch=1, connections=1)
-
-
-def parallel(contender: Contender, size: Size) -> Figures:
-    """The same from eight connections at once."""
-    return _sweeps(contender, size, batch=1, connections=PUBLISHERS)
+    return _sweeps(contender, size, batch=1)
 
 
 def bulk(contender: Contender, size: Size) -> Figures:
     """The same in requests of a hundred updates."""
-    return _sweeps(contender, size, batch=BULK, connections=1)
+    return _sweeps(contender, size, batch=BULK)
 
 
-def _sweeps(contender: Contender, size: Size, *, batch: int, connections: int) -> Figures:
+def _sweeps(contender: Contender, size: Size, *, batch: int) -> Figures:
     with held_load(contender, size) as load:
         costs: list[Cost] = []
         for _ in range(SWEEPS):
-            costs.append(load.run(len(load.feeds), batch=batch, connections=connections))
+            costs.append(load.run(len(load.feeds), batch=batch))
             repoll_all(load.pool, load.held)
         return {"polls": len(load.pool.polls), **_figures(costs), **load.failures()}
 
 
 def steady(contender: Contender, size: Size) -> Figures:
     """One update after another while every answered poll is sent again at once: waking and holding together."""
-    with held_load(contender, size) as load:
+    return _steady(contender, size, POLLS_PER_ORDER, SWEEPS)
+
+
+def steady_one_per_order(contender: Contender, size: Size) -> Figures:
+    """The same with one poll per order."""
+    return _steady(contender, size, 1, 1)
+
+
+def _steady(contender: Contender, size: Size, per_feed: int, sweeps: int) -> Figures:
+    with held_load(contender, size, per_feed=per_feed) as load:
         load.pool.repoll = True
-        cost = load.run(SWEEPS * len(load.feeds))
+        say(f"{sweeps * len(load.feeds):,} updates; all polls are sent again")
+        cost = load.run(sweeps * len(load.feeds))
         return {"polls": len(load.pool.polls), **_figures([cost]), **load.failures()}
 
 

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from ordertrack.load import Feed, HttpResponse, LoadTarget, OrdertrackProtocol, PollPool, UpdateDriver, WrongAnswer
+from ordertrack.load import (
+    Feed,
+    HttpResponse,
+    LoadTarget,
+    OrdertrackProtocol,
+    PollPool,
+    Schedule,
+    UpdateDriver,
+    WrongAnswer,
+)
 from ordertrack.load.polls import PollConnection
 
 ORDER = 7
@@ -261,3 +270,36 @@ def test_the_second_update_of_a_pair_does_not_wait_for_the_polls(server, pool, f
     wire.sendall(news(3, first=2))
     assert driver.run(1).woken == 1
     assert (feed.published, pool.missing, wrongs(pool)) == (3, 0, {})
+
+
+class Overdue(Schedule):
+    """Each update was due five seconds ago."""
+
+    def due_at_s(self, number: int) -> float:
+        return -5.0
+
+
+def test_latency_counts_from_the_scheduled_time(server, pool, feed, poll, wire):
+    driver = UpdateDriver(pool, [feed])
+    server.accept().sendall(http({"changed": True}))
+    wire.sendall(news(2))
+    result = driver.run_schedule(Overdue(updates_per_s=1, seconds=1))
+    assert result.updates == 1
+    assert result.fan_out_s[0] >= 5
+
+
+def test_polls_of_an_ended_order_continue_with_another(server, pool, feed, poll, wire):
+    feed.published = poll.version = 4
+    driver = UpdateDriver(pool, [feed], replacements=[Feed(8, 1, b"e.1")])
+    server.accept().sendall(http({"changed": True}))
+    wire.sendall(news(5, terminal=True))
+    assert driver.run(1).woken == 1
+    assert b"/orders/8/track?cursor=e.1&" in wire.recv(4096)
+    assert (poll.version, pool.missing, wrongs(pool)) == (1, 0, {})
+
+
+def test_updates_stop_when_the_server_falls_behind(server, pool, feed, poll, wire):
+    driver = UpdateDriver(pool, [feed])
+    server.accept().sendall(http({"changed": True}))
+    wire.sendall(news(2))
+    assert driver.run_schedule(Overdue(updates_per_s=9, seconds=1)).updates < 9

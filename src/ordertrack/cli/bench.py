@@ -22,9 +22,9 @@ from ordertrack.load import CannotLoad, Report, run
 def bench(url: str, polls: int, orders: int, as_json: bool) -> None:
     """Put load on the server at URL: hold polls, wake each of them four times, and check every answer.
 
-    The server must run on this machine. The command creates and delivers orders of the restaurant `ordertrack-bench`,
-    so use a server with a separate data folder, and an administrator's token if it requires tokens. Exits with
-    status 1 when an answer was wrong, late or missing.
+    The server must run on this machine. The command creates and delivers orders of customers, restaurants and couriers
+    named `ordertrack-bench-...`, so use a server with a separate data folder, and an administrator's token if it
+    requires tokens. Exits with status 1 when an answer was wrong, late or missing.
     """
     try:
         report = run(

@@ -13,12 +13,13 @@ Uses the HTTP protocol only, no code of the server. Linux only: it needs epoll a
 
 from ordertrack.load.connection import RequestSender, send_all
 from ordertrack.load.http_parser import HttpResponse
-from ordertrack.load.orders import create_feeds, create_orders, fetch_statistics
+from ordertrack.load.orders import create_feeds, create_orders, fetch_statistics, poll_once
 from ordertrack.load.percentile import milliseconds
 from ordertrack.load.polls import Feed, PollPool
 from ordertrack.load.protocol import OrdertrackProtocol, PollReply, ServerProtocol, WrongAnswer, build_request
 from ordertrack.load.ramp_up import open_polls, repoll_all
 from ordertrack.load.run import Report, run
+from ordertrack.load.schedule import Schedule
 from ordertrack.load.target import CannotLoad, LoadTarget, loopback_target
 from ordertrack.load.updates import Result, UpdateDriver
 
@@ -33,6 +34,7 @@ __all__ = [
     "Report",
     "RequestSender",
     "Result",
+    "Schedule",
     "ServerProtocol",
     "UpdateDriver",
     "WrongAnswer",
@@ -43,6 +45,7 @@ __all__ = [
     "loopback_target",
     "milliseconds",
     "open_polls",
+    "poll_once",
     "repoll_all",
     "run",
     "send_all",

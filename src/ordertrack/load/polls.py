@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
 
 from ordertrack.load.http_parser import MalformedResponse, parse_response
 from ordertrack.load.protocol import PollReply, ServerProtocol, WrongAnswer
-from ordertrack.load.target import LoadTarget, connect, raise_file_limit, source_addresses
+from ordertrack.load.target import LoadTarget, connect, open_socket, raise_file_limit, source_addresses
 
 CHUNK = 16_384
 MAX_EVENTS = 1_024
@@ -66,6 +67,7 @@ class PollPool:
         self._readers: dict[int, Callable[[], None]] = {}
         self._partial: dict[int, bytes] = {}
         self._source_addresses = source_addresses(target)
+        self._prepared: list[socket.socket] = []
         self._last_data = b""
         self._last_reply = PollReply(None, False, 0, None, b"")
         self._last_request = b""
@@ -74,6 +76,8 @@ class PollPool:
     def close(self) -> None:
         for fd in (*self._by_fd, *self._readers):
             os.close(fd)
+        for opened in self._prepared:
+            opened.close()
         self._by_fd.clear()
         self._readers.clear()
         self._epoll.close()
@@ -89,9 +93,18 @@ class PollPool:
         """Number of polls without the newest version of their feed."""
         return sum(poll.version < poll.feed.published for poll in self.polls)
 
+    def prepare(self, connections: int) -> None:
+        """Open the sockets of the next connections now, so that connecting them takes less time."""
+        raise_file_limit(connections)
+        self._prepared += [self._open_socket() for _ in range(connections)]
+
+    def _open_socket(self) -> socket.socket:
+        return open_socket(self.target, next(self._source_addresses))
+
     def connect(self) -> int:
         raise_file_limit(len(self._by_fd) + len(self._readers) + 1)
-        fd = connect(self.target, next(self._source_addresses))
+        opened = self._prepared.pop() if self._prepared else self._open_socket()
+        fd = connect(self.target, opened)
         self._epoll.register(fd, select.EPOLLIN)
         return fd
 

@@ -96,10 +96,11 @@ def build_request(method: str, path: str, body: object = None, token: str = "") 
 
 class OrdertrackProtocol:
     """PROTOCOL.md, sections 2, 3 and 7. A position is a cursor. Requests carry `token`; polls carry the token that
-    `poll_token` returns for the order, if it is given."""
+    `poll_token` returns for the order and its customer, if it is given. `customers` has the customer of each order."""
 
-    def __init__(self, hold_s: float, token: str = "", poll_token: Callable[[int], str] | None = None) -> None:
+    def __init__(self, hold_s: float, token: str = "", poll_token: Callable[[int, str], str] | None = None) -> None:
         self.hold_s = hold_s
+        self.customers: dict[int, str] = {}
         self.last_version: int | None = max(STATUS_BY_VERSION)
         self._token = token
         self._poll_token = poll_token
@@ -112,9 +113,16 @@ class OrdertrackProtocol:
     def request(self, method: str, path: str, body: object = None) -> bytes:
         return build_request(method, path, body, self._token)
 
+    def poll_at_once(self, feed: int) -> bytes:
+        """Return the request of a poll that is not held."""
+        return build_request("GET", f"{ORDERS}/{feed}/track?timeout=0", token=self._token_of_poll(feed))
+
     def poll(self, feed: int, position: bytes) -> bytes:
-        tail = self._tail if self._poll_token is None else self._poll_tail(self._poll_token(feed))
+        tail = self._tail if self._poll_token is None else self._poll_tail(self._token_of_poll(feed))
         return b"GET %s/%d/track?cursor=%s%s" % (ORDERS.encode(), feed, position, tail)
+
+    def _token_of_poll(self, feed: int) -> str:
+        return self._token if self._poll_token is None else self._poll_token(feed, self.customers[feed])
 
     def _poll_tail(self, token: str) -> bytes:
         return f"&timeout={self.hold_s:g}".encode() + build_request("", "", token=token).removeprefix(b" ")

@@ -66,20 +66,30 @@ def source_addresses(target: LoadTarget) -> Iterator[str | None]:
     return cycle(SOURCES) if target.host.startswith("127.") else cycle((None,))
 
 
-def connect(target: LoadTarget, source: str | None = None) -> int:
-    """Return a connected, non-blocking descriptor that the caller must close.
+def open_socket(target: LoadTarget, source: str | None = None) -> socket.socket:
+    """Return a socket that is not connected yet. Raises: CannotLoad."""
+    family = socket.AF_INET6 if ":" in target.host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.settimeout(CONNECT_WITHIN_S)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        if source is not None:
+            opened.bind((source, 0))
+    except OSError as error:
+        opened.close()
+        raise CannotLoad(f"No connection from {source}: {error.strerror or error}.") from None
+    return opened
+
+
+def connect(target: LoadTarget, opened: socket.socket) -> int:
+    """Connect the socket, and return it as a non-blocking descriptor that the caller must close.
 
     Raises: CannotLoad.
     """
-    family = socket.AF_INET6 if ":" in target.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as connection:
-        connection.settimeout(CONNECT_WITHIN_S)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with opened:
         try:
-            if source is not None:
-                connection.bind((source, 0))
-            connection.connect(target)
+            opened.connect(target)
         except OSError as error:
             raise CannotLoad(f"No connection to {target.host}:{target.port}: {error.strerror or error}.") from None
-        connection.setblocking(False)
-        return connection.detach()
+        opened.setblocking(False)
+        return opened.detach()
