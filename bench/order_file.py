@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, connect, migrate
-from ordertrack.adapters.sqlite.rows import Row, event_row, order_parameters
+from ordertrack.adapters.sqlite.rows import Row, event_row, order_row
 from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.order import Details, Order
 from ordertrack.load.orders import NAME, parties
@@ -51,7 +51,7 @@ def write(data_dir: Path, *, ended: int, active: int) -> None:
 
 def _insert(database: sqlite3.Connection, ended: int, active: int, first_ms: int) -> None:
     feeds = _Feeds()
-    database.executemany(SQL["insert_order"], map(order_parameters, _orders(ended, active, first_ms)))
+    database.executemany(SQL["insert_order"], map(order_row, _orders(ended, active, first_ms)))
     database.executemany(SQL["set_final_status"], ((DELIVERED.value, order_id) for order_id in range(1, ended + 1)))
     database.executemany(SQL["insert_event"], feeds.event_rows(_orders(ended, active, first_ms)))
     database.executemany(SQL["insert_party"], feeds.parties())
