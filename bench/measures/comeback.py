@@ -52,8 +52,9 @@ def measure(contender: Contender, size: Size) -> Figures:
         with contender.serving(folder, LONG_HOLD_S, polls) as running, running.pool() as pool:
             recovered_s = time.perf_counter() - started_s
             phones = _Phones(running, pool, [Feed(feed.id, feed.published, feed.position) for feed in load.feeds])
+            cpu_s, generator_cpu_s = running.cpu_s(), time.process_time()
             held_s = phones.come_back()
-            cpu_s = running.cpu_s()
+            cpu_s, generator_cpu_s = running.cpu_s() - cpu_s, time.process_time() - generator_cpu_s
         started_s = time.perf_counter()
         with contender.serving(folder, LONG_HOLD_S, polls):
             clean_s = time.perf_counter() - started_s
@@ -61,6 +62,7 @@ def measure(contender: Contender, size: Size) -> Figures:
         "polls": polls,
         "all_held_s": round(held_s, 2),
         "server_cpu_s": round(cpu_s, 2),
+        "generator_cpu_s": round(generator_cpu_s, 2),
         "healthz_max_ms": round(phones.health.slowest_s * 1000, 1),
         "wal_mb": round(wal_bytes / 1e6, 1),
         "ready_s": round(recovered_s, 2),
