@@ -71,17 +71,17 @@ class Running:
     def pool(self) -> PollPool:
         return PollPool(self.target, self.protocol)
 
-    def held_when_idle(self, pool: PollPool) -> int:
-        """Return the number of held polls once the server uses no CPU time: it has then read what it was sent, and few
-        requests for statistics are needed, which would add to its CPU time."""
+    def connections_when_idle(self) -> int:
+        """Return the number of open descriptors once the server sleeps and uses no CPU time: it has then read what it
+        was sent. A request for statistics would add to its CPU time."""
         spent_s = -1.0
-        while spent_s != (now_s := self.cpu_s()):
+        while spent_s != (now_s := self.cpu_s()) or not self.is_asleep():
             spent_s = now_s
             time.sleep(IDLE_AFTER_S)
-        return self.held(pool)
+        return sum(process.num_fds() for process in self.processes)
 
     def is_asleep(self) -> bool:
-        """Return True when no process is running or ready to run."""
+        """Return True when the first thread of no process is running or ready to run."""
         return all(process.status() == psutil.STATUS_SLEEPING for process in self.processes)
 
     def written_bytes(self) -> int:

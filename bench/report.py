@@ -21,8 +21,8 @@ PLOTS = {
 HEAD = """# Figures
 
 Written by `make bench` from `bench/results/*.json`; `make bench` measures them again, here or on your machine
-(about fifty minutes, of which ten are the soak). Peers run one after another on the same core as ours, under the same load. A row beside a peer is
-judged only by figures of the same run.
+(about fifty minutes, of which ten are the soak). Peers run one after another on the same core as ours, under the same
+load. A row beside a peer is judged only by figures of the same run.
 
 ## The usual case
 
@@ -50,13 +50,15 @@ HOW = """## How it is measured
   every poll was answered once; then all poll again, which this figure does not include. "Wake-ups with
   re-polls" includes it.
 * "Updates at fixed times" is an open loop: updates are sent at fixed times over 32 connections and do not wait for
-  answers, and the time of one is counted from its scheduled time until the last of its ten polls is
-  answered. The highest rate, of 200 to 3,000 updates/s, is found by bisection, in steps of 100 and five seconds each.
-  Orders that end are replaced by new ones. `server_says_...` is `wake_latency_ms` of the server's statistics, which starts at the commit.
+  answers, and the time of one is counted from its scheduled time until the last of its ten polls is answered. The
+  highest rate, of 200 to 3,000 updates/s, is found by bisection, in steps of 100 and five seconds each. Orders that end
+  are replaced by new ones. `server_says_...` is `wake_latency_ms` of the server's statistics, which starts at the
+  commit.
 * `written_bytes_per_update` is `write_bytes` of `/proc/PID/io`: what the server wrote to its files, checkpoints
   included.
 * Lists and the snapshot read a database that the measurement writes with the store's own schema: each order has two
-  events. The lists' restaurant has a fifth of all orders. `..._of_10000_ms` is the same list among 10,000 orders.
+  events. The lists' restaurant has a fifth of the ended orders. `..._among_few_ms` is the same list
+  among 10,000 ended orders instead of a million.
 * "Phones come back": the server is killed with SIGKILL while it holds all polls and its WAL is large; `ready_s` is the
   time from starting it again until it listens, which includes recovery, then all phones connect as fast as the
   generator can. The time until all are held starts when it listens.

@@ -7,7 +7,7 @@ import time
 from bench.contenders import POLLS_PER_ORDER, Contender, Ordertrack
 from bench.measures.load import LONG_HOLD_S, Figures, PollLoad, Size, new_feeds
 from bench.progress import say
-from ordertrack.load import PollPool, create_orders, poll_once, repoll_all
+from ordertrack.load import PollPool, create_orders, poll_once
 
 CONNECTIONS = 8
 FIRST_POLLS = 2_000
@@ -34,20 +34,16 @@ def _cost(contender: Contender, size: Size, per_feed: int) -> Figures:
         pool.repoll = False
         started = running.memory()
         load = PollLoad(running, pool, new_feeds(running, pool, polls // per_feed))
-        load.held()
-        idle, cpu_s = running.memory(), running.cpu_s()
-        load.open(per_feed)
-        parked_cpu_s = running.cpu_s() - cpu_s
+        running.connections_when_idle()
+        idle = running.memory()
+        parked_cpu_s = load.open(per_feed)
         full, cpu_s = running.memory(), running.cpu_s()
         say(f"idle for {size.idle_s:g} s")
         _stay_idle(pool, size.idle_s)
         idle_cpu_s = running.cpu_s() - cpu_s
         say("waking all polls, then holding them again")
         load.run(len(load.feeds), connections=CONNECTIONS)
-        load.held()
-        cpu_s = running.cpu_s()
-        repoll_all(pool, load.held)
-        repoll_cpu_s = running.cpu_s() - cpu_s
+        repoll_cpu_s = load.repoll()
         return {
             "polls": polls,
             "orders": len(load.feeds),
@@ -68,7 +64,7 @@ def _cost(contender: Contender, size: Size, per_feed: int) -> Figures:
 def _first_poll_us(load: PollLoad) -> float:
     """Return the CPU time of a poll, answered at once, whose token the server has not seen."""
     ids = create_orders(load.pool, FIRST_POLLS)
-    load.held()
+    load.running.connections_when_idle()
     cpu_s = load.running.cpu_s()
     poll_once(load.pool, ids)
     return round((load.running.cpu_s() - cpu_s) / len(ids) * 1e6, 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.contenders import POLLS_PER_ORDER, Contender, Running
 from bench.progress import say
-from ordertrack.load import Feed, PollPool, Result, UpdateDriver, open_polls
+from ordertrack.load import Feed, PollPool, Result, UpdateDriver, open_polls, repoll_all
+from ordertrack.load.ramp_up import wait_until_held
 
 Figures = dict[str, int | float | dict[str, int] | None]
 
@@ -43,12 +44,29 @@ class PollLoad:
     pool: PollPool
     feeds: list[Feed]
 
-    def held(self) -> int:
-        return self.running.held_when_idle(self.pool)
-
-    def open(self, per_feed: int) -> None:
+    def open(self, per_feed: int) -> float:
+        """Open the polls and wait until all are held; return the server's CPU time."""
         say(f"opening {per_feed * len(self.feeds):,} polls on {len(self.feeds):,} orders")
-        open_polls(self.pool, self.feeds, per_feed, self.held)
+        return self._cpu_s(lambda: open_polls(self.pool, self.feeds, per_feed, self.running.connections_when_idle))
+
+    def repoll(self) -> float:
+        """Send the answered polls again and wait until all are held; return the server's CPU time."""
+        self.running.connections_when_idle()
+        return self._cpu_s(lambda: repoll_all(self.pool, self.running.connections_when_idle))
+
+    def _cpu_s(self, send_polls: Callable[[], None]) -> float:
+        """Return the CPU time until all polls are held, without that of the request that asks for their number."""
+        before_s, cpu_s = self.running.cpu_s(), 0.0
+
+        def held() -> int:
+            nonlocal cpu_s
+            self.running.connections_when_idle()
+            cpu_s = self.running.cpu_s() - before_s
+            return self.running.held(self.pool)
+
+        send_polls()
+        wait_until_held(self.pool, len(self.pool.polls), held)
+        return cpu_s
 
     def run(self, updates: int, *, batch: int = 1, connections: int = 1, one_at_a_time: bool = False) -> Cost:
         """Wake polls by updates and return the CPU time of server and generator."""

@@ -7,6 +7,7 @@ connection, for the commit, for the other polls. Orders that end are replaced by
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -25,11 +26,13 @@ MAX_P99_MS = 20.0
 
 
 class Probe(NamedTuple):
-    """Latencies in milliseconds at one rate. `complete` is False when the server fell behind or left polls waiting."""
+    """Latencies in milliseconds at one rate. `complete` is False when the server fell behind or left polls waiting.
+    `generator_busy_percent` shows whether the generator was the limit."""
 
     p50_ms: float | None
     p99_ms: float | None
     complete: bool
+    generator_busy_percent: int
 
     @property
     def in_time(self) -> bool:
@@ -48,6 +51,7 @@ def measure(contender: Contender, size: Size) -> Figures:
             "highest_updates_per_s": highest or 0,
             "p50_ms_at_1000": reference.p50_ms,
             "p99_ms_at_1000": reference.p99_ms,
+            "generator_busy_percent_at_1000": reference.generator_busy_percent,
             "server_says_p50_ms_at_1000": server.get("p50"),
             "server_says_p99_ms_at_1000": server.get("p99"),
             **{key: value for key, value in load.failures().items() if key != "late"},
@@ -78,9 +82,12 @@ class _OpenLoop:
         self._create_replacements(schedule.updates)
         driver = UpdateDriver(load.pool, load.feeds, connections=CONNECTIONS, replacements=_taken_from(self._fresh))
         with closing(driver):
+            own_s = time.process_time()
             result = driver.run_schedule(schedule)
+            busy_percent = round((time.process_time() - own_s) / result.seconds * 100)
         complete = len(result.fan_out_s) == schedule.updates and not load.pool.missing
-        probe = Probe(milliseconds(result.fan_out_s, 0.5), milliseconds(result.fan_out_s, 0.99), complete)
+        p50_ms, p99_ms = milliseconds(result.fan_out_s, 0.5), milliseconds(result.fan_out_s, 0.99)
+        probe = Probe(p50_ms, p99_ms, complete, busy_percent)
         say(
             f"{updates_per_s:,} updates/s: p50 {probe.p50_ms} ms, p99 {probe.p99_ms} ms"
             + ("" if complete else ", fell behind")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.contenders import POLLS_PER_ORDER, Contender
 from bench.measures.load import Cost, Figures, PollLoad, Size, held_load, median
 from bench.progress import say
-from ordertrack.load import milliseconds, repoll_all
+from ordertrack.load import milliseconds
 
 SWEEPS = 3
 BULK = 100
@@ -26,7 +26,7 @@ def _sweeps(contender: Contender, size: Size, *, batch: int) -> Figures:
         costs: list[Cost] = []
         for _ in range(SWEEPS):
             costs.append(load.run(len(load.feeds), batch=batch))
-            repoll_all(load.pool, load.held)
+            load.repoll()
         return {"polls": len(load.pool.polls), **_figures(costs), **load.failures()}
 
 
