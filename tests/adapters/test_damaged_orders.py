@@ -115,7 +115,7 @@ async def test_pages_leave_out_only_damaged_orders(store: SqliteStore, limit: in
     changes = await store.feed_changes(CUSTOMER, None, limit=limit)
     followed += ids(changes.orders)
     while changes.more:
-        changes = await store.feed_changes(CUSTOMER, changes.version, limit=limit, snapshot=changes.snapshot)
+        changes = await store.feed_changes(CUSTOMER, changes.version, limit=limit, after_id=changes.after_id)
         followed += ids(changes.orders)
     assert followed == [1, 2, 4]
     assert changes.version == 5, "the feed's own version"

@@ -48,14 +48,15 @@ class FeedChanges(NamedTuple):
     """One page: the orders of a party that changed, up to `version`, the oldest change first.
 
     `left` has the ids that are no longer the party's. `more` is True when the page was full: then `version` is that of
-    its last entry, and not the feed's, and `snapshot` is the feed's version when the snapshot began (0: no snapshot).
+    its last entry, and not the feed's. When that entry is one of a snapshot, `version` is the feed's at the beginning
+    of the snapshot and `after_id` the id of the order; else `after_id` is 0.
     """
 
     version: int
     orders: tuple[Order, ...] = ()
     left: tuple[int, ...] = ()
     more: bool = False
-    snapshot: int = 0
+    after_id: int = 0
 
 
 PAGE_ENTRIES = 100
@@ -83,20 +84,26 @@ def fill_page(entries: Iterable[Entry], limit: int, value: Callable[[Entry], Ord
 def build_page(
     version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0
 ) -> FeedChanges:
-    """Return the oldest of `entries` that fit.
+    """Return the first of `entries` that fit.
 
     An entry is a version of the feed and the order that changed in it, or the id of an order that left; the oldest
-    comes first. `entries` may be lazy (see `fill_page`). The feed is at `version`. Each entry has its own version, so
-    a page may end after any entry.
+    comes first. Entries up to version `snapshot` are those of a snapshot that began at it: they come by order id,
+    before the changes. So a page may end after any entry. `entries` may be lazy (see `fill_page`). The feed is at
+    `version`.
     """
     fitting, more = fill_page(entries, limit, itemgetter(1))
-    upto = fitting[-1][0] if more else version
+    after_id = 0
+    if more:
+        upto, last = fitting[-1]
+        version = max(upto, snapshot)
+        if upto <= snapshot and not isinstance(last, int):
+            after_id = last.id
     return FeedChanges(
-        version=upto,
+        version=version,
         orders=tuple(value for _, value in fitting if not isinstance(value, int)),
         left=tuple(value for _, value in fitting if isinstance(value, int)),
         more=more,
-        snapshot=snapshot if more and upto < snapshot else 0,
+        after_id=after_id,
     )
 
 

@@ -20,10 +20,10 @@ class FeedStore(OrderReader, Protocol):
         """Return 0 when the feed has no changes yet."""
 
     async def feed_changes(
-        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, after_id: int = 0
     ) -> FeedChanges:
         """Return a page of the changes after a version.
 
-        `after` None begins a snapshot, the orders that have not ended; `snapshot`, which came with its first page, asks
-        for the next one.
+        `after` None begins a snapshot, the orders that have not ended. `version` and `after_id` of a page of it, as
+        `after` and `after_id`, request the next one.
         """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,25 @@ from ordertrack.core.simulation import Step
 Row = tuple[Any, ...]
 log = structlog.get_logger("ordertrack.sqlite")
 
+
+class _EventRow(msgspec.Struct, array_like=True, gc=False):
+    """An event of `orders_by_id`."""
+
+    version: int
+    type: EventType
+    status: Status
+    at_ms: int
+    recorded_at_ms: int
+    actor: str
+    reason: str | None
+    skipped: str | None
+    courier_id: str | None
+    undoes: int | None
+    origin: str | None
+
+
 _DETAILS = msgspec.json.Decoder(Details)
+_EVENTS = msgspec.json.Decoder(list[_EventRow])
 _TEXT: dict[str, str] = {text: text.value for enum in (EventType, Status) for text in enum}
 """Plain strings, since SQLite's driver searches for an adapter each time it gets an enum member."""
 
@@ -82,52 +100,29 @@ def read_steps(connection: sqlite3.Connection, damaged: list[int]) -> dict[int, 
     return {order_id: pending for order_id, pending in steps.items() if order_id not in causes}
 
 
-def _event_of(row: Row) -> Event:
-    version, type_, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes, origin = row
-    return Event(
-        version=version,
-        type=EventType(type_),
-        status=Status(status),
-        at_ms=at_ms,
-        recorded_at_ms=recorded_at_ms,
-        actor=actor,
-        reason=reason,
-        skipped=tuple(map(Status, skipped.split(","))) if skipped else (),
-        courier_id=courier_id,
-        undoes=undoes,
-        origin=origin,
-    )
-
-
 def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
     """Raises: InternalError when the order is damaged."""
-    try:
-        return _load(connection, order_id)
-    except Exception as error:
-        if not is_damage(error):
-            raise
-        incident = secrets.token_hex(6)
-        log.exception("damaged order", order_id=order_id, incident=incident)
-        raise InternalError(incident) from error
+    found = _load(connection, (order_id,)).get(order_id)
+    if isinstance(found, Exception):
+        raise _report_damage(order_id, found) from found
+    return found
 
 
-def read_undamaged(connection: sqlite3.Connection, order_ids: Iterable[int], damaged: list[int]) -> list[Order]:
+def read_undamaged(connection: sqlite3.Connection, order_ids: Collection[int], damaged: list[int]) -> list[Order]:
     """Return the orders in the order of `order_ids`; the ids of damaged ones are appended to `damaged`."""
-    orders: list[Order] = []
-    causes: dict[int, Exception] = {}
-    for order_id in order_ids:
-        try:
-            order = _load(connection, order_id)
-        except Exception as error:
-            if not is_damage(error):
-                raise
-            causes[order_id] = error
-        else:
-            if order is not None:
-                orders.append(order)
+    found = _load(connection, order_ids)
+    causes = {order_id: cause for order_id, cause in found.items() if isinstance(cause, Exception)}
     _log_left_out(causes)
     damaged.extend(causes)
-    return orders
+    orders = (found.get(order_id) for order_id in order_ids)
+    return [order for order in orders if isinstance(order, Order)]
+
+
+def _report_damage(order_id: int, cause: Exception) -> InternalError:
+    """Log the damage; return the error for those who read this order."""
+    incident = secrets.token_hex(6)
+    log.error("damaged order", order_id=order_id, incident=incident, exc_info=cause)
+    return InternalError(incident)
 
 
 def is_damage(error: Exception) -> bool:
@@ -151,13 +146,32 @@ def _log_left_out(causes: dict[int, Exception]) -> None:
         log.error("damaged orders were left out of what was read", order_ids=list(causes), why=why)
 
 
-def _load(connection: sqlite3.Connection, order_id: int) -> Order | None:
-    """Raises: sqlite3.Error, and what `is_damage` recognizes."""
-    row = connection.execute(SQL["order"], {"id": order_id}).fetchone()
-    if row is None:
-        return None
-    id_, reference, customer_id, restaurant_id, courier_id, details, created_at_ms = row
-    timeline = tuple(map(_event_of, connection.execute(SQL["events"], {"id": id_})))
+def _load(connection: sqlite3.Connection, order_ids: Collection[int]) -> dict[int, Order | Exception]:
+    """Return by id the orders that exist, a damaged one as its error.
+
+    Raises: sqlite3.Error when the medium fails.
+    """
+    try:
+        rows = connection.execute(SQL["orders_by_id"], {"ids": f"[{','.join(map(str, order_ids))}]"}).fetchall()
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        if len(order_ids) == 1:
+            return dict.fromkeys(order_ids, error)
+        return {id_: order for order_id in order_ids for id_, order in _load(connection, (order_id,)).items()}
+    found: dict[int, Order | Exception] = {}
+    for row in rows:
+        try:
+            found[row[0]] = _order_of(row)
+        except (ValueError, msgspec.MsgspecError) as error:
+            found[row[0]] = error
+    return found
+
+
+def _order_of(row: Row) -> Order:
+    """Raises: ValueError, msgspec.MsgspecError."""
+    id_, reference, customer_id, restaurant_id, courier_id, details, created_at_ms, events = row
+    timeline = tuple(map(_event_of, _EVENTS.decode(events)))
     if not timeline or timeline[-1].version != len(timeline):
         raise ValueError(f"{len(timeline)} events, the last of version {timeline[-1].version if timeline else None}")
     last = timeline[-1]
@@ -173,4 +187,20 @@ def _load(connection: sqlite3.Connection, order_id: int) -> Order | None:
         created_at_ms=created_at_ms,
         updated_at_ms=last.recorded_at_ms,
         timeline=timeline,
+    )
+
+
+def _event_of(row: _EventRow) -> Event:
+    return Event(
+        version=row.version,
+        type=row.type,
+        status=row.status,
+        at_ms=row.at_ms,
+        recorded_at_ms=row.recorded_at_ms,
+        actor=row.actor,
+        reason=row.reason,
+        skipped=tuple(map(Status, row.skipped.split(","))) if row.skipped else (),
+        courier_id=row.courier_id,
+        undoes=row.undoes,
+        origin=row.origin,
     )

@@ -253,10 +253,10 @@ class SqliteStore:
         return await self._feed_versions.read(feed, lambda: self._read(read)) or 0
 
     async def feed_changes(
-        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, after_id: int = 0
     ) -> FeedChanges:
         damaged: list[int] = []
-        changes = await self._read(lambda connection: read_changes(connection, feed, after, limit, snapshot, damaged))
+        changes = await self._read(lambda connection: read_changes(connection, feed, after, after_id, limit, damaged))
         self.left_out += len(damaged)
         return changes
 
