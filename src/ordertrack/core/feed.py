@@ -111,18 +111,20 @@ def _json_bytes(value: Order | int) -> int:
     """Estimate the size of an entry as JSON. Texts count as UTF-8, without escapes."""
     if isinstance(value, int):
         return 20
-    details = value.details
-    texts: list[str | None] = [value.reference, value.customer_id, value.restaurant_id, value.courier_id]
-    texts += [details.address, details.note, *(item.name for item in details.items)]
-    texts += [item.note for item in details.items]
-    texts += [text for event in value.timeline for text in (event.actor, event.reason, event.courier_id)]
-    skipped = sum(len(event.skipped) for event in value.timeline)
+    details, skipped = value.details, 0
+    texts = [value.reference, value.customer_id, value.restaurant_id, value.courier_id, details.address, details.note]
+    for item in details.items:
+        texts += (item.name, item.note)
+    for event in value.timeline:
+        texts += (event.actor, event.reason, event.courier_id)
+        skipped += len(event.skipped)
+    text = "".join(filter(None, texts))
     return (
         _ORDER_BYTES
         + _ITEM_BYTES * len(details.items)
         + _EVENT_BYTES * len(value.timeline)
         + _STEP_BYTES * skipped
-        + sum(len(text) if text.isascii() else len(text.encode()) for text in texts if text)
+        + (len(text) if text.isascii() else len(text.encode()))
     )
 
 

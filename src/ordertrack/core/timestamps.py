@@ -57,11 +57,12 @@ def format_time(at_ms: int) -> str:
 
     JavaScript's `Date` drops finer digits, and a client that sent the shortened time would always be behind.
     """
-    seconds, ms = divmod(at_ms, 1000)
-    return f"{_second_text(seconds)}.{ms:03d}Z"
+    minutes, ms = divmod(at_ms, 60_000)
+    seconds, ms = divmod(ms, 1000)
+    return f"{_minute_text(minutes)}:{seconds:02d}.{ms:03d}Z"
 
 
 @lru_cache(maxsize=4096)
-def _second_text(seconds: int) -> str:
-    """Cached, since every response about an order repeats its times and many orders share seconds."""
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat().removesuffix("+00:00")
+def _minute_text(minutes: int) -> str:
+    """Cached, since every response about an order repeats its times and many orders share minutes."""
+    return (_EPOCH + timedelta(minutes=minutes)).isoformat(timespec="minutes").removesuffix("+00:00")
