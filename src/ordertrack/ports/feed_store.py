@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
@@ -16,7 +17,7 @@ class FeedStore(OrderReader, Protocol):
 
     def peek_feed_version(self, feed: FeedKey) -> int | None: ...
 
-    async def feed_version(self, feed: FeedKey) -> int:
+    def feed_version(self, feed: FeedKey) -> Awaitable[int]:
         """Return 0 when the feed has no changes yet."""
 
     async def feed_changes(

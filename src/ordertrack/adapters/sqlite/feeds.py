@@ -7,7 +7,7 @@ change of the same order has superseded. A page of a snapshot is a range of the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import chain
 from operator import itemgetter
@@ -41,6 +41,11 @@ def read_party(connection: sqlite3.Connection, feed: FeedKey) -> Party | None:
     """Return the party; None when its feed has no changes yet."""
     row = connection.execute(SQL["party"], {"kind": feed.kind.value, "id": feed.id}).fetchone()
     return None if row is None else Party(row[0], row[1] or 0)
+
+
+def read_feed_versions(connection: sqlite3.Connection, feeds: Sequence[FeedKey]) -> dict[FeedKey, int]:
+    parties = {feed: read_party(connection, feed) for feed in feeds}
+    return {feed: 0 if party is None else party.version for feed, party in parties.items()}
 
 
 def read_changes(

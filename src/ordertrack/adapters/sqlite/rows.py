@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ordertrack.adapters.sqlite.database import SQL
-from ordertrack.core.errors import InternalError
+from ordertrack.core.errors import InternalError, OrderNotFound, OrdertrackError
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.order import Details, Order
 from ordertrack.core.simulation import Step
@@ -106,6 +106,19 @@ def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
     if isinstance(found, Exception):
         raise _report_damage(order_id, found) from found
     return found
+
+
+def read_each_order(connection: sqlite3.Connection, order_ids: Sequence[int]) -> dict[int, Order | OrdertrackError]:
+    """Return each order by its id, or why it cannot be read: OrderNotFound, InternalError."""
+    found = _load(connection, order_ids)
+    outcomes: dict[int, Order | OrdertrackError] = {}
+    for order_id in order_ids:
+        order = found.get(order_id)
+        if order is None:
+            outcomes[order_id] = OrderNotFound(order_id)
+        else:
+            outcomes[order_id] = _report_damage(order_id, order) if isinstance(order, Exception) else order
+    return outcomes
 
 
 def read_undamaged(connection: sqlite3.Connection, order_ids: Collection[int], damaged: list[int]) -> list[Order]:
