@@ -23,10 +23,9 @@ INSERT INTO events (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: orders_by_id
-SELECT
+SELECT o.id, reference, customer_id, restaurant_id, courier_id, CAST(details AS BLOB), created_at_ms,
     -- One row for an order, its events as JSON: a row for each event takes three times as long. Bytes are decoded order by
     -- order, so damaged ones fail no other order.
-    o.id, reference, customer_id, restaurant_id, courier_id, CAST(details AS BLOB), created_at_ms,
     CAST((
         SELECT json_group_array(json_array(
             e.version, e.type, e.status, e.at_ms, e.recorded_at_ms, e.actor, e.reason, e.skipped, e.courier_id,
