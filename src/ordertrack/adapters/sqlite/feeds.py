@@ -66,23 +66,23 @@ def read_changes(
     if after is not None and not after_id:
         return build_page(party.version, entries, limit=limit)
     active = _entries(connection, ACTIVE[feed.kind], {**parameters, "after": after_id}, damaged)
-    entries = chain(((since, order) for _, order in active), entries)
-    return build_page(party.version, entries, limit=limit, snapshot=since)
+    return build_page(party.version, chain(active, entries), limit=limit, snapshot=since)
 
 
 def _entries(
     connection: sqlite3.Connection, query: str, parameters: dict[str, Any], damaged: list[int]
 ) -> Iterator[tuple[int, Order]]:
-    """Yield the keys that `query` returns and their orders; later ones take the places of damaged orders.
+    """Yield versions of the feed and orders; later ones take the places of damaged orders.
 
-    Orders are loaded in small groups when the page takes them, so a page that is full early reads less.
+    `query` returns, for each, where to go on, the version and the id. Orders are loaded in small groups when the page
+    takes them, so a page that is full early reads less.
     """
     while True:
         rows = connection.execute(query, parameters).fetchall()
         for start in range(0, len(rows), ORDERS_AT_ONCE):
-            keys = {order_id: key for key, order_id in rows[start : start + ORDERS_AT_ONCE]}
-            for order in read_undamaged(connection, keys, damaged):
-                yield keys[order.id], order
+            versions = {order_id: version for _, version, order_id in rows[start : start + ORDERS_AT_ONCE]}
+            for order in read_undamaged(connection, versions, damaged):
+                yield versions[order.id], order
         if len(rows) < parameters["limit"]:
             return
         parameters = {**parameters, "after": rows[-1][0]}

@@ -102,33 +102,30 @@ def read_steps(connection: sqlite3.Connection, damaged: list[int]) -> dict[int, 
 
 def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
     """Raises: InternalError when the order is damaged."""
-    found = _load(connection, (order_id,)).get(order_id)
-    if isinstance(found, Exception):
-        raise _report_damage(order_id, found) from found
-    return found
+    orders, causes = _load(connection, (order_id,))
+    if causes:
+        raise _report_damage(order_id, causes[order_id]) from causes[order_id]
+    return orders.get(order_id)
 
 
 def read_each_order(connection: sqlite3.Connection, order_ids: Sequence[int]) -> dict[int, Order | OrdertrackError]:
     """Return each order by its id, or why it cannot be read: OrderNotFound, InternalError."""
-    found = _load(connection, order_ids)
-    outcomes: dict[int, Order | OrdertrackError] = {}
+    orders, causes = _load(connection, order_ids)
+    outcomes: dict[int, Order | OrdertrackError] = {**orders}
+    for order_id, cause in causes.items():
+        outcomes[order_id] = _report_damage(order_id, cause)
     for order_id in order_ids:
-        order = found.get(order_id)
-        if order is None:
+        if order_id not in outcomes:
             outcomes[order_id] = OrderNotFound(order_id)
-        else:
-            outcomes[order_id] = _report_damage(order_id, order) if isinstance(order, Exception) else order
     return outcomes
 
 
 def read_undamaged(connection: sqlite3.Connection, order_ids: Collection[int], damaged: list[int]) -> list[Order]:
     """Return the orders in the order of `order_ids`; the ids of damaged ones are appended to `damaged`."""
-    found = _load(connection, order_ids)
-    causes = {order_id: cause for order_id, cause in found.items() if isinstance(cause, Exception)}
+    orders, causes = _load(connection, order_ids)
     _log_left_out(causes)
     damaged.extend(causes)
-    orders = (found.get(order_id) for order_id in order_ids)
-    return [order for order in orders if isinstance(order, Order)]
+    return [orders[order_id] for order_id in order_ids if order_id in orders]
 
 
 def _report_damage(order_id: int, cause: Exception) -> InternalError:
@@ -159,26 +156,31 @@ def _log_left_out(causes: dict[int, Exception]) -> None:
         log.error("damaged orders were left out of what was read", order_ids=list(causes), why=why)
 
 
-def _load(connection: sqlite3.Connection, order_ids: Collection[int]) -> dict[int, Order | Exception]:
-    """Return by id the orders that exist, a damaged one as its error.
+def _load(connection: sqlite3.Connection, order_ids: Collection[int]) -> tuple[dict[int, Order], dict[int, Exception]]:
+    """Return by id the orders that exist, and what is wrong with the damaged ones.
 
     Raises: sqlite3.Error when the medium fails.
     """
+    orders: dict[int, Order] = {}
+    causes: dict[int, Exception] = {}
     try:
         rows = connection.execute(SQL["orders_by_id"], {"ids": f"[{','.join(map(str, order_ids))}]"}).fetchall()
     except Exception as error:
         if not is_damage(error):
             raise
         if len(order_ids) == 1:
-            return dict.fromkeys(order_ids, error)
-        return {id_: order for order_id in order_ids for id_, order in _load(connection, (order_id,)).items()}
-    found: dict[int, Order | Exception] = {}
+            return {}, dict.fromkeys(order_ids, error)
+        for order_id in order_ids:
+            order, cause = _load(connection, (order_id,))
+            orders |= order
+            causes |= cause
+        return orders, causes
     for row in rows:
         try:
-            found[row[0]] = _order_of(row)
+            orders[row[0]] = _order_of(row)
         except (ValueError, msgspec.MsgspecError) as error:
-            found[row[0]] = error
-    return found
+            causes[row[0]] = error
+    return orders, causes
 
 
 def _order_of(row: Row) -> Order:
@@ -205,15 +207,15 @@ def _order_of(row: Row) -> Order:
 
 def _event_of(row: _EventRow) -> Event:
     return Event(
-        version=row.version,
-        type=row.type,
-        status=row.status,
-        at_ms=row.at_ms,
-        recorded_at_ms=row.recorded_at_ms,
-        actor=row.actor,
-        reason=row.reason,
-        skipped=tuple(map(Status, row.skipped.split(","))) if row.skipped else (),
-        courier_id=row.courier_id,
-        undoes=row.undoes,
-        origin=row.origin,
+        row.version,
+        row.type,
+        row.status,
+        row.at_ms,
+        row.recorded_at_ms,
+        row.actor,
+        row.reason,
+        tuple(map(Status, row.skipped.split(","))) if row.skipped else (),
+        row.courier_id,
+        row.undoes,
+        row.origin,
     )

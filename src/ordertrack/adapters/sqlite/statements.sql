@@ -59,7 +59,7 @@ INSERT INTO feed_entries (party, version, order_id) VALUES (?, ?, ?);
 
 -- name: feed_changed
 -- CROSS JOIN keeps the tables in this order, so that rows come by version.
-SELECT f.version, o.id
+SELECT f.version, f.version, o.id
 FROM feed_entries f CROSS JOIN orders o ON o.id = f.order_id
 WHERE f.party = :party AND f.version > :after AND o.{party_id} = :id AND f.version = (
     SELECT {feed_version} FROM events WHERE order_id = f.order_id ORDER BY version DESC LIMIT 1
@@ -68,7 +68,7 @@ ORDER BY f.version LIMIT :limit;
 
 -- name: feed_active
 -- The condition on final_status must equal that of the partial indexes, or they are not used.
-SELECT id, id FROM orders
+SELECT id, :since, id FROM orders
 WHERE {party_id} = :id AND final_status IS NULL AND id > :after AND :since >= (
     SELECT {feed_version} FROM events WHERE order_id = orders.id ORDER BY version DESC LIMIT 1
 )
