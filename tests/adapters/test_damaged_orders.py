@@ -14,7 +14,7 @@ from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.sqlite.transaction import Transaction
 from ordertrack.adapters.sqlite.writer import Writer
 from ordertrack.adapters.system.clock import SystemClock
-from ordertrack.core.errors import InternalError, StoreUnavailable
+from ordertrack.core.errors import InternalError, OrderNotFound, StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order
@@ -32,6 +32,7 @@ DAMAGES = {
     "details": "UPDATE orders SET details = '{\"items\": 7}' WHERE id = 3",
     "json": "UPDATE orders SET details = '{' WHERE id = 3",
     "text": "UPDATE orders SET details = CAST(x'7b22ff227d' AS TEXT) WHERE id = 3",
+    "reference": "UPDATE orders SET reference = CAST(x'ff' AS TEXT) WHERE id = 3",
     "actor": "UPDATE events SET actor = CAST(x'ff' AS TEXT) WHERE order_id = 3",
     "gap": "UPDATE events SET version = 9 WHERE order_id = 3",
     "no events": "DELETE FROM events WHERE order_id = 3 AND version < 9",
@@ -91,6 +92,14 @@ async def test_only_the_damaged_order_fails(store: SqliteStore, what: str) -> No
 
 
 @pytest.mark.parametrize("what", DAMAGES)
+async def test_a_damaged_order_fails_no_read_beside_it(store: SqliteStore, what: str) -> None:
+    damage(store, DAMAGES[what])
+    reads = [store.order(order_id) for order_id in (1, 3, 9, 4, 3)]
+    outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Order, InternalError, OrderNotFound, Order, InternalError]
+
+
+@pytest.mark.parametrize("what", DAMAGES)
 async def test_only_changes_of_the_damaged_order_fail(store: SqliteStore, what: str) -> None:
     damage(store, DAMAGES[what])
     changes = [AssignCourier(order_id, f"d{n}", "test") for n in range(2, 20) for order_id in (1, 2, 3, 4, 5)]
@@ -115,7 +124,7 @@ async def test_pages_leave_out_only_damaged_orders(store: SqliteStore, limit: in
     changes = await store.feed_changes(CUSTOMER, None, limit=limit)
     followed += ids(changes.orders)
     while changes.more:
-        changes = await store.feed_changes(CUSTOMER, changes.version, limit=limit, snapshot=changes.snapshot)
+        changes = await store.feed_changes(CUSTOMER, changes.version, limit=limit, after_id=changes.after_id)
         followed += ids(changes.orders)
     assert followed == [1, 2, 4]
     assert changes.version == 5, "the feed's own version"

@@ -671,7 +671,7 @@ async def test_a_slow_read_does_not_replace_a_newer_commit(tmp_path: Path) -> No
     async with opened(tmp_path) as store:  # nothing is in its caches
         slow = SlowReaders(writer_of(store).announcing)
         readers_of(store)._announcing = slow  # type: ignore[assignment]
-        read = asyncio.create_task(store.order(order.id))
+        read = store.order(order.id)
         assert await asyncio.to_thread(slow.have_read.wait, BOUND_S)
         changed = await assigned(store, order, "d1")
         slow.go_on.set()

@@ -169,7 +169,7 @@ def test_a_position_ahead_of_the_server_ends_in_a_reset(feed: Feed):
 
 
 @pytest.mark.protocol("3.26", "3.3")
-@pytest.mark.parametrize("cursor", ["x", "a1b2.3.3", "a1b2.3.2", "a1b2.3.4.5", "a1b2.-1"])
+@pytest.mark.parametrize("cursor", ["x", "a1b2.3.i0", "a1b2.3.i", "a1b2.3.4.5", "a1b2.-1"])
 def test_a_malformed_cursor_is_refused(feed: Feed, cursor: str):
     assert feed.poll(cursor=cursor, timeout=30).status == 400
 
@@ -189,12 +189,12 @@ def test_an_answer_has_every_key_and_whole_orders(feed: Feed):
 
 
 @pytest.mark.protocol("3.27")
-def test_a_snapshot_has_the_running_orders_by_change(feed: Feed):
+def test_a_snapshot_has_the_running_orders_by_id(feed: Feed):
     orders = {status: feed.place() for status in STATUSES}
     for status in reversed(STATUSES):
         if status != "confirmed":
             feed.api.made(orders[status]["id"], status, reason="so")
-    expected = [feed.api.order(orders[status]["id"]) for status in ("confirmed", "picked_up", "ready", "preparing")]
+    expected = [feed.api.order(orders[status]["id"]) for status in ("confirmed", "preparing", "ready", "picked_up")]
     assert feed.told()["data"] == {"orders": expected}
 
 
@@ -277,6 +277,25 @@ def test_snapshot_pages_include_changes_made_between_them(api: Api):
     second = feed.told(cursor=first["cursor"], timeout=30)
     assert (second["reason"], second["reset"], second["more"]) == ("changed", False, False)
     assert _ids(second) == [*ids[100:105], *ids[106:110], *ids[120:], ids[105], ids[5], new["id"]]
+
+
+@pytest.mark.protocol("3.30")
+def test_a_page_of_a_snapshot_is_not_held(api: Api):
+    feed = Feed(api, "restaurant")
+    ids = _many(feed, 101)
+    first = feed.told()
+    for answer in (feed.poll(cursor=first["cursor"], timeout=30), feed.poll({"If-None-Match": f'"{first["cursor"]}"'})):
+        body = answer.json()
+        assert (_ids(body), body["reason"], body["more"]) == (ids[100:], "changed", False)
+        assert feed.told(cursor=body["cursor"], timeout=0)["reason"] == "timeout"
+
+
+@pytest.mark.protocol("3.30")
+def test_a_page_cursor_of_an_earlier_version_begins_anew(api: Api):
+    feed = Feed(api, "restaurant")
+    order = feed.place()
+    body = feed.told(cursor=feed.told()["cursor"].replace(".1", ".0.1"), timeout=30)
+    assert (body["reason"], body["reset"], body["data"]) == ("reset", True, {"orders": [order]})
 
 
 @pytest.mark.protocol("3.29", "3.30")

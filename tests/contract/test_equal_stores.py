@@ -160,10 +160,10 @@ class EqualStores(RuleBasedStateMachine):
         ),
         after=st.none() | st.integers(0, 6),
         limit=st.integers(1, 4) | st.just(100),
-        snapshot=st.just(0) | st.integers(1, 12),
+        after_id=st.just(0) | st.integers(1, 7),
     )
-    def read_feed(self, feed: FeedKey, after: int | None, limit: int, snapshot: int) -> None:
-        changes = self.both(lambda store: store.feed_changes(feed, after, limit=limit, snapshot=snapshot))
+    def read_feed(self, feed: FeedKey, after: int | None, limit: int, after_id: int) -> None:
+        changes = self.both(lambda store: store.feed_changes(feed, after, limit=limit, after_id=after_id))
         version = self.both(lambda store: store.feed_version(feed))
         assert changes.version == version or (changes.more and changes.version < version)
         assert {store.peek_feed_version(feed) for store in self.stores} == {version}

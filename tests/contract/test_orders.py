@@ -216,3 +216,13 @@ async def test_concurrent_creations_with_a_reference_create_once(store: Store) -
         answers = await asyncio.gather(*requests, return_exceptions=True)
     assert sum(not isinstance(answer, BaseException) for answer in answers) == 1
     assert sum(isinstance(answer, ReferenceTaken) for answer in answers) == 9
+
+
+async def test_reads_at_the_same_time_have_their_own_results(store: Store) -> None:
+    orders = [await create_order(store) for _ in range(3)]
+    ids = [order.id for order in orders]
+    reads = [asyncio.ensure_future(store.order(order_id)) for order_id in (*ids, 404, *ids)]
+    reads[0].cancel()
+    outcomes = await asyncio.gather(*reads[1:], return_exceptions=True)
+    assert [outcome for outcome in outcomes if isinstance(outcome, Order)] == [*orders[1:], *orders]
+    assert isinstance(outcomes[2], OrderNotFound)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordertrack.core.cursor import Cursor
+from ordertrack.core.cursor import UNKNOWN_CURSOR, Cursor
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, build_page, order_feed
@@ -36,8 +36,8 @@ def order_in(status: str, id_: int = 1) -> Order:
     return order if event is None else evolve(order, event)
 
 
-def at(version: int, snapshot: int = 0) -> Cursor:
-    return Cursor(EPOCH, version, snapshot)
+def at(version: int, after_id: int = 0) -> Cursor:
+    return Cursor(EPOCH, version, after_id)
 
 
 # The decision table
@@ -50,7 +50,11 @@ def at(version: int, snapshot: int = 0) -> Cursor:
         pytest.param(PollRequest(timeout_s=0.0), Answer(NOW, Reason.TIMEOUT, 7), id="3.6 and 3.11"),
         pytest.param(PollRequest(timeout_s=9.0), Hold(7, 9.0), id="3.6"),
         pytest.param(PollRequest(cursor=at(6)), Answer(NOW, Reason.CHANGED, 6), id="3.8"),
-        pytest.param(PollRequest(cursor=at(3, 6)), Answer(NOW, Reason.CHANGED, 3), id="3.8 within a snapshot"),
+        pytest.param(PollRequest(cursor=at(7, 6)), Answer(NOW, Reason.CHANGED, 7), id="3.30"),
+        pytest.param(PollRequest(cursor=at(3, 6), timeout_s=9.0), Answer(NOW, Reason.CHANGED, 3), id="3.30 and news"),
+        pytest.param(PollRequest(etag=at(7, 6), timeout_s=9.0), Answer(NOW, Reason.CHANGED, 7), id="3.30 etag"),
+        pytest.param(PollRequest(cursor=at(8, 6), timeout_s=9.0), Answer(NOW, Reason.RESET, None), id="3.30 ahead"),
+        pytest.param(PollRequest(cursor=UNKNOWN_CURSOR), Answer(NOW, Reason.RESET, None), id="3.30 unknown"),
         pytest.param(PollRequest(cursor=Cursor("ffff", 7)), Answer(NOW, Reason.RESET, None), id="3.7"),
         pytest.param(PollRequest(cursor=at(7), timeout_s=9.0), Hold(7, 9.0), id="3.11"),
         pytest.param(
@@ -151,12 +155,14 @@ def test_a_page_consumes_one_entry_more_than_fits() -> None:
     assert next(entries) == (5, 5)
 
 
-def test_a_page_keeps_its_snapshot_until_its_end() -> None:
-    entries: list[tuple[int, Order | int]] = [(4, 1), (6, 2), (8, 3)]
-    assert build_page(9, entries, limit=1, snapshot=7).snapshot == 7
-    assert build_page(9, entries, limit=2, snapshot=7).snapshot == 7
-    assert build_page(9, entries, limit=2, snapshot=6).snapshot == 0
-    assert build_page(9, entries, limit=3, snapshot=9).snapshot == 0
+def test_a_page_of_a_snapshot_ends_at_an_order() -> None:
+    one, two, three = (order_in("ready", id_) for id_ in (1, 2, 3))
+    entries: list[tuple[int, Order | int]] = [(7, one), (7, two), (8, 77), (9, three)]
+    assert build_page(9, entries, limit=1, snapshot=7) == FeedChanges(7, (one,), more=True, after_id=1)
+    assert build_page(9, entries, limit=2, snapshot=7) == FeedChanges(7, (one, two), more=True, after_id=2)
+    assert build_page(9, entries, limit=3, snapshot=7) == FeedChanges(8, (one, two), (77,), more=True)
+    assert build_page(9, entries, limit=4, snapshot=7) == FeedChanges(9, (one, two, three), (77,))
+    assert build_page(7, entries[:2], limit=2, snapshot=7) == FeedChanges(7, (one, two))
 
 
 @given(st.sets(st.integers(1, 60), max_size=20), st.integers(1, 8))

@@ -102,7 +102,7 @@ def test_a_response_is_shared_for_100_ms(later_ms: int):
         (Answer(BOARD, Reason.TIMEOUT, 3), "a1b2.3"),
         (Answer(BOARD, Reason.SUPERSEDED, 2), "a1b2.2"),
         (Answer(BOARD, Reason.SUPERSEDED, 5), "a1b2.5"),
-        (Answer(FeedState(BOARD.feed, FeedChanges(3, (), (), True, 9)), Reason.SNAPSHOT, None), "a1b2.3.9"),
+        (Answer(FeedState(BOARD.feed, FeedChanges(3, (), (), True, 9)), Reason.SNAPSHOT, None), "a1b2.3.i9"),
     ],
 )
 def test_without_news_a_client_keeps_its_position(answer: Answer, cursor: str):

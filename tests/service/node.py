@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -27,6 +28,11 @@ BOUND_S = 1_000
 """Seconds of virtual time: longer than any hold."""
 T = TypeVar("T")
 Feed = int | FeedKey
+
+
+def is_further(cursor: Cursor, before: Cursor) -> bool:
+    """True when `cursor` is behind `before` in a feed. The pages of a snapshot come before the changes after it."""
+    return cursor.version > before.version or (cursor.after_id or math.inf) > (before.after_id or math.inf)
 
 
 def as_feed(feed: Feed) -> FeedKey:

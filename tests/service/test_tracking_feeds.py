@@ -19,7 +19,7 @@ from ordertrack.core.poll import NEWS, Answer, PollRequest, Reason
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
 from ordertrack.service.tracking import tracking
-from service.node import BOUND_S, Client, Node, at, bounded
+from service.node import BOUND_S, Client, Node, at, bounded, is_further
 
 pytestmark = pytest.mark.anyio
 
@@ -88,10 +88,10 @@ async def test_a_long_snapshot_comes_in_pages_and_then_is_waited_on(node: Node) 
     ids = [await node.place() for _ in range(PAGE_ENTRIES + 30)]
     first = await node.poll(BOARD)
     assert [order.id for order in changes(first).orders] == ids[:PAGE_ENTRIES]
-    assert (changes(first).more, changes(first).snapshot) == (True, len(ids))
+    assert (changes(first).version, changes(first).after_id) == (len(ids), ids[PAGE_ENTRIES - 1])
     await node.become(ids[-1], "delivered")
     await node.become(ids[0], "preparing")
-    cursor = Cursor("a1b2", first.state.version, changes(first).snapshot)
+    cursor = Cursor("a1b2", first.state.version, changes(first).after_id)
     second = await node.poll(BOARD, cursor=cursor, timeout_s=30.0)
     assert [order.id for order in changes(second).orders] == [*ids[PAGE_ENTRIES:-1], ids[-1], ids[0]]
     assert (changes(second).more, second.reason) == (False, "changed")
@@ -102,7 +102,7 @@ async def test_a_snapshot_has_no_orders_that_ended_before_it(node: Node) -> None
     ids = [await node.place() for _ in range(PAGE_ENTRIES + 30)]
     await apply(node, *(ChangeStatus(id_, Status.CANCELLED, "shop") for id_ in ids[-20:]))
     first = changes(await node.poll(BOARD))
-    second = await node.poll(BOARD, cursor=Cursor("a1b2", first.version, first.snapshot))
+    second = await node.poll(BOARD, cursor=Cursor("a1b2", first.version, first.after_id))
     assert [order.id for order in changes(second).orders] == ids[PAGE_ENTRIES:-20]
 
 
@@ -431,8 +431,8 @@ class Storm:
                     known[order.id] = order
                 for order_id in news.left:
                     known.pop(order_id, None)
-                assert cursor is None or news.version > cursor.version, "an answer that leads nowhere"
-                cursor = Cursor(self.node.tracking.epoch, news.version, news.snapshot)
+                after, cursor = cursor, Cursor(self.node.tracking.epoch, news.version, news.after_id)
+                assert after is None or is_further(cursor, after), "an answer that leads nowhere"
             elif self.calm:
                 return known
 

@@ -27,6 +27,7 @@ from ordertrack.core.poll import NEWS, Answer, PollRequest
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking import reads as feeds_at_work
 from ordertrack.service.tracking.tracking import Tracking
+from service.node import is_further
 
 pytestmark = pytest.mark.anyio
 
@@ -120,13 +121,13 @@ class Board:
                 continue
             assert isinstance(answer.state, FeedState)
             news = answer.state.changes
-            assert cursor is None or news.version > cursor.version
             for order in news.orders:
                 assert order.id not in self.known or order.version >= self.known[order.id].version
                 self.known[order.id] = order
             for order_id in news.left:
                 self.known.pop(order_id, None)
-            cursor = Cursor(self._tracking.epoch, news.version, news.snapshot)
+            after, cursor = cursor, Cursor(self._tracking.epoch, news.version, news.after_id)
+            assert after is None or is_further(cursor, after), "an answer that leads nowhere"
 
     async def _ask(self, cursor: Cursor | None) -> Answer:
         client = Client()

@@ -15,29 +15,36 @@ from ordertrack.core.errors import InvalidInput
 from ordertrack.core.order import Order
 
 MAX_INT64 = 2**63 - 1
-_CURSOR = re.compile(r"([0-9a-z]{1,32})\.(0|[1-9][0-9]{0,18})(?:\.([1-9][0-9]{0,18}))?", re.ASCII)
+_CURSOR = re.compile(r"([0-9a-z]{1,32})\.(0|[1-9][0-9]{0,18})(?:\.(i?)([1-9][0-9]{0,18}))?", re.ASCII)
 
 
 class Cursor(msgspec.Struct, frozen=True, gc=False):
-    """`snapshot` is set between two pages of a snapshot: the feed's version at its beginning. Orders that had ended by
-    then are left out, so that the pages do not return every order the feed ever had."""
+    """`after_id` is set between two pages of a snapshot, `<epoch>.<version>.i<after_id>`: the last order that was sent.
+    `version` is then the feed's at the beginning of the snapshot."""
 
     epoch: str
     version: int
-    snapshot: int = 0
+    after_id: int = 0
 
     def __str__(self) -> str:
         text = f"{self.epoch}.{self.version}"
-        return f"{text}.{self.snapshot}" if self.snapshot else text
+        return f"{text}.i{self.after_id}" if self.after_id else text
+
+
+UNKNOWN_CURSOR = Cursor("", 0)
+"""Stands for a position that this server does not know: no store has this epoch, so a poll from it is a reset."""
 
 
 def parse_cursor(text: str) -> Cursor:
-    """Raises: InvalidInput."""
+    """Parse a cursor. One without the `i` is of an earlier version, which read the pages of snapshots by version.
+
+    Raises: InvalidInput.
+    """
     match = _CURSOR.fullmatch(text)
     if match is not None:
-        cursor = Cursor(match[1], int(match[2]), int(match[3] or 0))
-        if max(cursor.version, cursor.snapshot) <= MAX_INT64 and (not match[3] or cursor.version < cursor.snapshot):
-            return cursor
+        cursor = Cursor(match[1], int(match[2]), int(match[4] or 0))
+        if max(cursor.version, cursor.after_id) <= MAX_INT64:
+            return UNKNOWN_CURSOR if match[3] == "" else cursor
     raise InvalidInput("cursor", "the `cursor` of an earlier answer, unchanged")
 
 

@@ -52,14 +52,15 @@ class FeedChanges(NamedTuple):
     """One page: the orders of a party that changed, up to `version`, the oldest change first.
 
     `left` has the ids that are no longer the party's. `more` is True when the page was full: then `version` is that of
-    its last entry, and not the feed's, and `snapshot` is the feed's version when the snapshot began (0: no snapshot).
+    its last entry, and not the feed's. When that entry is one of a snapshot, `version` is the feed's at the beginning
+    of the snapshot and `after_id` the id of the order; else `after_id` is 0.
     """
 
     version: int
     orders: tuple[Order, ...] = ()
     left: tuple[int, ...] = ()
     more: bool = False
-    snapshot: int = 0
+    after_id: int = 0
 
 
 PAGE_ENTRIES = 100
@@ -87,20 +88,26 @@ def fill_page(entries: Iterable[Entry], limit: int, value: Callable[[Entry], Ord
 def build_page(
     version: int, entries: Iterable[tuple[int, Order | int]], *, limit: int, snapshot: int = 0
 ) -> FeedChanges:
-    """Return the oldest of `entries` that fit.
+    """Return the first of `entries` that fit.
 
     An entry is a version of the feed and the order that changed in it, or the id of an order that left; the oldest
-    comes first. `entries` may be lazy (see `fill_page`). The feed is at `version`. Each entry has its own version, so
-    a page may end after any entry.
+    comes first. Entries up to version `snapshot` are those of a snapshot that began at it: they come by order id,
+    before the changes. So a page may end after any entry. `entries` may be lazy (see `fill_page`). The feed is at
+    `version`.
     """
     fitting, more = fill_page(entries, limit, itemgetter(1))
-    upto = fitting[-1][0] if more else version
+    after_id = 0
+    if more:
+        upto, last = fitting[-1]
+        version = max(upto, snapshot)
+        if upto <= snapshot and not isinstance(last, int):
+            after_id = last.id
     return FeedChanges(
-        version=upto,
+        version=version,
         orders=tuple(value for _, value in fitting if not isinstance(value, int)),
         left=tuple(value for _, value in fitting if isinstance(value, int)),
         more=more,
-        snapshot=snapshot if more and upto < snapshot else 0,
+        after_id=after_id,
     )
 
 
@@ -108,18 +115,20 @@ def _json_bytes(value: Order | int) -> int:
     """Estimate the size of an entry as JSON. Texts count as UTF-8, without escapes."""
     if isinstance(value, int):
         return 20
-    details = value.details
-    texts: list[str | None] = [value.reference, value.customer_id, value.restaurant_id, value.courier_id]
-    texts += [details.address, details.note, *(item.name for item in details.items)]
-    texts += [item.note for item in details.items]
-    texts += [text for event in value.timeline for text in (event.actor, event.reason, event.courier_id)]
-    skipped = sum(len(event.skipped) for event in value.timeline)
+    details, skipped = value.details, 0
+    texts = [value.reference, value.customer_id, value.restaurant_id, value.courier_id, details.address, details.note]
+    for item in details.items:
+        texts += (item.name, item.note)
+    for event in value.timeline:
+        texts += (event.actor, event.reason, event.courier_id)
+        skipped += len(event.skipped)
+    text = "".join(filter(None, texts))
     return (
         _ORDER_BYTES
         + _ITEM_BYTES * len(details.items)
         + _EVENT_BYTES * len(value.timeline)
         + _STEP_BYTES * skipped
-        + sum(len(text) if text.isascii() else len(text.encode()) for text in texts if text)
+        + (len(text) if text.isascii() else len(text.encode()))
     )
 
 

@@ -12,7 +12,7 @@ from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.transitions import FORWARD_MOVES, TRANSITIONS
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One line of the order."""
 
     name: str
@@ -21,7 +21,7 @@ class Item(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
-class Details(msgspec.Struct, frozen=True):
+class Details(msgspec.Struct, frozen=True, gc=False):
     """Data for the customer. No rule depends on it."""
 
     items: tuple[Item, ...] = ()

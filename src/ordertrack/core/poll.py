@@ -74,10 +74,10 @@ class PollRequest(msgspec.Struct, frozen=True, gc=False):
         return not (self.cursor is None and self.etag is None and not self.any_etag and self.last_update_ms is None)
 
     @property
-    def snapshot(self) -> int:
-        """The snapshot that the next page is requested of; 0 for none."""
+    def after_id(self) -> int:
+        """The order after which the next page of a snapshot is requested; 0 for none."""
         cursor = self.cursor or self.etag
-        return 0 if cursor is None else cursor.snapshot
+        return 0 if cursor is None else cursor.after_id
 
     @property
     def conditional(self) -> bool:
@@ -131,7 +131,7 @@ def check_request(request: PollRequest, feed: FeedKey) -> None:
     Raises: InvalidInput.
     """
     if feed.kind is FeedKind.ORDER:
-        if request.cursor is not None and request.cursor.snapshot:
+        if request.cursor is not None and request.cursor.after_id:
             raise InvalidInput("cursor", "the `cursor` of an earlier answer about this order")
     elif request.last_update_ms is not None:
         raise InvalidInput("last_update", "left out here: send the `cursor` of your last answer instead")
@@ -144,6 +144,9 @@ def decide(request: PollRequest, state: State, epoch: str, left_s: float) -> Ans
     position = _position(request, state, epoch)
     if position is None:
         return Answer(state, Reason.RESET, None)  # 3.7
+    if request.after_id and isinstance(state, FeedState):  # 3.30: never held, since a held poll keeps only its version
+        is_ahead = position > state.version
+        return Answer(state, Reason.RESET, None) if is_ahead else Answer(state, Reason.CHANGED, position)
     return decide_at(position, state, left_s, conditional=request.conditional)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
@@ -16,14 +17,14 @@ class FeedStore(OrderReader, Protocol):
 
     def peek_feed_version(self, feed: FeedKey) -> int | None: ...
 
-    async def feed_version(self, feed: FeedKey) -> int:
+    def feed_version(self, feed: FeedKey) -> Awaitable[int]:
         """Return 0 when the feed has no changes yet."""
 
     async def feed_changes(
-        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, after_id: int = 0
     ) -> FeedChanges:
         """Return a page of the changes after a version.
 
-        `after` None begins a snapshot, the orders that have not ended; `snapshot`, which came with its first page, asks
-        for the next one.
+        `after` None begins a snapshot, the orders that have not ended. `version` and `after_id` of a page of it, as
+        `after` and `after_id`, request the next one.
         """

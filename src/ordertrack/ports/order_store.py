@@ -35,8 +35,8 @@ class OrderFilter(msgspec.Struct, frozen=True):
 
 
 class OrderReader(Protocol):
-    async def order(self, order_id: int) -> Order:
-        """Raises: OrderNotFound."""
+    def order(self, order_id: int) -> Awaitable[Order]:
+        """Return the order, or raise OrderNotFound, when awaited. Reads of one order at the same time are one read."""
 
     def peek(self, order_id: int) -> Order | None: ...
 

@@ -21,9 +21,10 @@
 11. `peek` and `peek_feed_version` are called on the event loop, do not wait and raise nothing. They return what was
     last announced, and within the listener what is just being announced; or None when it is not cached.
 12. `feed_changes` gives the oldest changes first, as many as `core.feed.build_page` puts on a page: at most `limit`, at
-    most about PAGE_BYTES. All are of one moment. Reading on from the `version` of each page leaves out nothing: an
-    order that changes meanwhile comes again at the end.
-    A page of a snapshot leaves out orders that had ended or left when the snapshot began.
+    most about PAGE_BYTES. All are of one moment. Reading on from `version` and `after_id` of each page leaves out
+    nothing: an order that changes meanwhile comes again at the end.
+    The pages of a snapshot first give the orders that have not ended, by id, without those that changed since the
+    snapshot began; then the changes since then. A page reads its own orders, however many the others have.
 13. The announcement of a commit has the same changes of a feed as `feed_changes` after the feed's previous version.
 14. A tracking link is found by the hash of its token, also once it is revoked. A revocation is permanent and keeps its
     first time. A store never receives a token.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -192,18 +193,26 @@ class MemoryStore:
         return self._feed_versions[feed]
 
     async def feed_changes(
-        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, after_id: int = 0
     ) -> FeedChanges:
         current = self._feed_versions[feed]
-        if after is None:
-            after, snapshot = 0, current
-        entries: list[tuple[int, Order | int]] = []
+        is_snapshot = after is None or after_id > 0
+        since = current if after is None else after
+        active: list[Order] = []
+        changed: list[tuple[int, Order | int]] = []
         for order_id, version in self._feed_orders.get(feed, {}).items():
+            if version <= since and not (is_snapshot and order_id > after_id):
+                continue
             order = self._orders[order_id]
             is_member = feed in party_feeds(order)
-            if version > max(after, snapshot) or (version > after and is_member and not order.status.ended):
-                entries.append((version, order if is_member else order_id))
-        return build_page(current, sorted(entries, key=itemgetter(0)), limit=limit, snapshot=snapshot)
+            if version > since:
+                changed.append((version, order if is_member else order_id))
+            elif is_member and not order.status.ended:
+                active.append(order)
+        active.sort(key=lambda order: order.id)
+        changed.sort(key=itemgetter(0))
+        entries = chain(((since, order) for order in active), changed)
+        return build_page(current, entries, limit=limit, snapshot=since if is_snapshot else 0)
 
     async def orders_by_status(self) -> dict[Status, int]:
         counts = Counter(order.status for order in self._orders.values())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -25,12 +25,40 @@ class LruCache(OrderedDict[K, V]):
             self.popitem(last=False)
 
 
-@dataclass(slots=True)
-class _PendingRead(Generic[V]):
-    """Reads of one value in progress. `newest` is the value of a commit meanwhile, which is newer than the read one."""
+class PendingRead(Generic[K, V]):
+    """A read in progress, shared by its callers: each has a future of its own, so that one who gives up cancels no
+    other. `newest` is the value of a commit meanwhile, which is newer than the read one."""
 
-    readers: int = 0
-    newest: V | None = None
+    __slots__ = ("_cache", "_futures", "_key", "newest")
+
+    def __init__(self, cache: CommitCache[K, V], key: K) -> None:
+        self._cache = cache
+        self._key = key
+        self._futures: list[asyncio.Future[V]] = []
+        self.newest: V | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """False when every caller has given up."""
+        return not all(future.done() for future in self._futures)
+
+    def share(self) -> asyncio.Future[V]:
+        future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        self._futures.append(future)
+        return future
+
+    def resolve(self, outcome: Any) -> None:
+        """End the read with a value, an error, or None when it was not wanted. Called once, on the event loop."""
+        if self.newest is not None:
+            outcome = self.newest
+        self._cache.end_read(self._key, self, outcome)
+        for future in self._futures:
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
 
 
 class CommitCache(Generic[K, V]):
@@ -44,7 +72,7 @@ class CommitCache(Generic[K, V]):
         self.is_watched: Callable[[K], bool] = lambda key: False
         self._limit = limit
         self._cache: OrderedDict[K, V] = OrderedDict()
-        self._pending: dict[K, _PendingRead[V]] = {}
+        self._pending: dict[K, PendingRead[K, V]] = {}
 
     def get(self, key: K) -> V | None:
         value = self._cache.get(key)
@@ -75,20 +103,23 @@ class CommitCache(Generic[K, V]):
             else:
                 del cache[oldest]
 
-    async def read(self, key: K, load: Callable[[], Awaitable[V | None]]) -> V | None:
-        """Return the value, cached or loaded; None when there is none."""
+    def read(self, key: K, begin: Callable[[K, PendingRead[K, V]], None]) -> asyncio.Future[V]:
+        """Return the value, cached or read. `begin` starts a read, and resolves it later or at once."""
         value = self.get(key)
         if value is not None:
-            return value
-        pending = self._pending.setdefault(key, _PendingRead())
-        pending.readers += 1
-        try:
-            found = await load()
-            value = found if pending.newest is None else pending.newest
-        finally:
-            pending.readers -= 1
-            if not pending.readers:
-                del self._pending[key]
-        if value is not None:
-            self._put(key, value)
-        return value
+            found: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+            found.set_result(value)
+            return found
+        pending = self._pending.get(key)
+        if pending is not None and pending.is_wanted:
+            return pending.share()
+        pending = self._pending[key] = PendingRead(self, key)
+        future = pending.share()
+        begin(key, pending)
+        return future
+
+    def end_read(self, key: K, pending: PendingRead[K, V], outcome: Any) -> None:
+        if self._pending.get(key) is pending:
+            del self._pending[key]
+            if outcome is not None and not isinstance(outcome, Exception):
+                self._put(key, outcome)

@@ -1,7 +1,9 @@
 """Reader threads, each with its own connection.
 
+A free thread takes the reads of one kind that wait, at most MAX_TOGETHER, and does them in one transaction.
+
 Every read has a time limit and the queue a length limit, so a disk that does not answer blocks only the readers: the
-caller gets StoreUnavailable at the limit, and a read whose caller was cancelled does not begin.
+caller gets StoreUnavailable at the limit, and a read whose callers have given up does not begin.
 
 1. SQLite takes too long: the progress handler ends the statement at the read's limit.
 2. A commit that the read has seen does not become durable: the wait for its announcement ends at the limit.
@@ -17,9 +19,11 @@ import math
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+import msgspec
 import structlog
 
 from ordertrack.core.errors import StoreBusy, StoreUnavailable
@@ -30,17 +34,52 @@ STALLED_RETRY_AFTER_S = 5
 STEPS_BETWEEN_CHECKS = 50_000
 """Steps of SQLite's virtual machine between two checks of the clock: about a millisecond."""
 
+MAX_TOGETHER = 200
+"""Reads in one transaction: a few milliseconds, so that the next ones and the interpreter's lock are not held up."""
+
+K = TypeVar("K")
 T = TypeVar("T")
+Load = Callable[[sqlite3.Connection, Sequence[K]], Mapping[K, Any]]
+"""Reads the values of some keys. A key that fails alone has its error as its value."""
 log = structlog.get_logger("ordertrack.sqlite")
 
 
-class _Read(NamedTuple):
-    work: Callable[[sqlite3.Connection], Any]
+class Waiting(Protocol):
+    """Callers that wait for a read. `resolve` is called once, on the event loop, with a value, an error, or None when
+    the read was not wanted."""
+
+    @property
+    def is_wanted(self) -> bool: ...
+
+    def resolve(self, outcome: Any) -> None: ...
+
+
+class _OneCaller(NamedTuple):
     future: asyncio.Future[Any]
+
+    @property
+    def is_wanted(self) -> bool:
+        return not self.future.done()
+
+    def resolve(self, outcome: Any) -> None:
+        if self.future.done():
+            return
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+class _Read(msgspec.Struct, eq=False):
+    load: Load[Any]
+    key: Any
+    waiting: Waiting
+    due_s: float
+    is_resolved: bool = False
 
 
 class _Reader:
-    """The connection of one thread. `due_s` is the end of its read, infinity without one."""
+    """The connection of one thread. `due_s` is the end of its reads, infinity without any."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self.connection = connection
@@ -68,6 +107,8 @@ class Readers:
         self._max_waiting = max_waiting
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Read | None] = queue.SimpleQueue()
+        self._unresolved: deque[_Read] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._readers = [_Reader(connection, clock) for connection in connections]
         self._ended = [self._loop.create_future() for _ in connections]
         for reader, ended in zip(self._readers, self._ended, strict=True):
@@ -75,78 +116,125 @@ class Readers:
 
     @property
     def stalled(self) -> bool:
-        """True while every thread is in a read past its limit."""
+        """True while a thread is in a read past its limit: case 3, since the others end at it. Another thread may have
+        nothing to read, when the first has taken all that waited."""
         now_s = self._clock.monotonic_s()
-        return all(reader.due_s < now_s for reader in self._readers)
+        return any(reader.due_s < now_s for reader in self._readers)
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in a read transaction. Every commit that it has seen is announced before this returns.
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Run `work` in a transaction of its own. The future: StoreBusy, StoreUnavailable, and what `work` raises."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        self.submit(lambda connection, keys: {None: work(connection)}, None, _OneCaller(future))
+        return future
 
-        Raises: StoreBusy, StoreUnavailable, sqlite3.Error, and what `work` raises.
+    def submit(self, load: Load[K], key: K, waiting: Waiting) -> None:
+        """Read `key` in one transaction with other keys of the same `load`. Every commit that is seen is announced
+        before `waiting` gets the value, or its error: StoreBusy, StoreUnavailable, and what `load` returns or raises.
         """
         if self._queue.qsize() >= self._max_waiting:
-            raise StoreBusy(retry_after_s=BUSY_RETRY_AFTER_S)
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(_Read(work, future))
-        try:
-            async with asyncio.timeout(self._limit_s):
-                value = await future
-                self._is_late = False
-                return value
-        except TimeoutError:
-            if not self._is_late:  # log once, not for each of thousands
-                log.error("reads of the database do not end in time", readers=self._name, limit_s=self._limit_s)
-                self._is_late = True
-            raise StoreUnavailable(retry_after_s=STALLED_RETRY_AFTER_S) from None
+            waiting.resolve(StoreBusy(retry_after_s=BUSY_RETRY_AFTER_S))
+            return
+        read = _Read(load, key, waiting, self._loop.time() + self._limit_s)
+        self._unresolved.append(read)
+        if self._timer is None:
+            self._timer = self._loop.call_at(read.due_s, self._resolve_overdue)
+        self._queue.put(read)
 
     async def close(self, limit_s: float) -> bool:
         """End the threads after the queued reads. Return False when one has not ended within `limit_s` seconds."""
         for _ in self._readers:
             self._queue.put(None)
         _, running = await asyncio.wait(self._ended, timeout=limit_s)
+        if not running and self._timer is not None:
+            self._timer.cancel()
         return not running
 
-    def _run(self, reader: _Reader, ended: asyncio.Future[None]) -> None:
-        while (read := self._queue.get()) is not None:
-            if read.future.done():  # its caller has its result or was cancelled
-                continue
-            reader.due_s = self._clock.monotonic_s() + self._limit_s
-            value: Any = None
-            error: BaseException | None = None
-            try:
-                value = self._read(reader, read.work)
-            except BaseException as raised:  # noqa: BLE001 - the caller gets it, and this thread goes on
-                error = raised
-            reader.due_s = math.inf
-            self._call_on_loop(_resolve, read.future, value, error)
-            del read, value, error
-        reader.connection.close()
-        self._call_on_loop(_resolve, ended, None, None)
+    # On the reader threads
 
-    def _read(self, reader: _Reader, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _run(self, reader: _Reader, ended: asyncio.Future[None]) -> None:
+        for batch in self._batches():
+            wanted = [read for read in batch if not read.is_resolved and read.waiting.is_wanted]
+            outcomes: Mapping[Any, Any] = {}
+            if wanted:
+                reader.due_s = self._clock.monotonic_s() + self._limit_s
+                keys = [read.key for read in wanted]
+                try:
+                    outcomes = self._read(reader, wanted[0].load, keys)
+                except Exception as error:  # noqa: BLE001 - the callers get it, and this thread goes on
+                    outcomes = dict.fromkeys(keys, self._cause(error))
+                reader.due_s = math.inf
+            self._call_on_loop(self._resolve, batch, outcomes)
+            del batch, wanted, outcomes
+        reader.connection.close()
+        self._call_on_loop(ended.set_result, None)
+
+    def _batches(self) -> Iterator[list[_Read]]:
+        """Yield waiting reads that are done together, until the readers are closed."""
+        read = self._queue.get()
+        while read is not None:
+            batch = [read]
+            try:
+                while (read := self._queue.get_nowait()) is not None:
+                    if read.load != batch[0].load or len(batch) == MAX_TOGETHER:
+                        break
+                    batch.append(read)
+            except queue.Empty:
+                yield batch
+                del batch, read
+                read = self._queue.get()
+            else:
+                yield batch
+
+    @staticmethod
+    def _cause(error: Exception) -> Exception:
+        """Return the error for the callers; they are not told how the medium failed, but the log is."""
+        if not isinstance(error, sqlite3.Error):
+            return error
+        log.error("read failed", error=str(error), exc_info=error)
+        return StoreUnavailable(retry_after_s=STALLED_RETRY_AFTER_S)
+
+    def _read(self, reader: _Reader, load: Load[K], keys: Sequence[K]) -> Mapping[K, Any]:
         connection = reader.connection
         if connection.in_transaction:  # the end of the previous read failed
             connection.execute("ROLLBACK")
         connection.execute("BEGIN")
         try:
-            value = work(connection)
+            values = load(connection, keys)
         finally:
             if connection.in_transaction:
                 connection.execute("COMMIT")
         if not self._announcing.acquire(timeout=max(0.0, reader.due_s - self._clock.monotonic_s())):
             raise StoreUnavailable(retry_after_s=STALLED_RETRY_AFTER_S)
         self._announcing.release()
-        return value
+        return values
 
     def _call_on_loop(self, *call: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended, with all callers
             self._loop.call_soon_threadsafe(*call)
 
+    # On the event loop
 
-def _resolve(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(value)
-    else:
-        future.set_exception(error)
+    def _resolve(self, batch: list[_Read], outcomes: Mapping[Any, Any]) -> None:
+        self._is_late = False
+        for read in batch:
+            if not read.is_resolved:
+                read.is_resolved = True
+                read.waiting.resolve(outcomes.get(read.key))
+        while self._unresolved and self._unresolved[0].is_resolved:
+            self._unresolved.popleft()
+
+    def _resolve_overdue(self) -> None:
+        """Give up overdue reads. One timer serves all, since they are due in the order of their arrival."""
+        now_s = self._loop.time()
+        self._timer = None
+        while self._unresolved and (self._unresolved[0].is_resolved or self._unresolved[0].due_s <= now_s):
+            read = self._unresolved.popleft()
+            if read.is_resolved:
+                continue
+            if not self._is_late:  # log once, not for each of thousands
+                log.error("reads of the database do not end in time", readers=self._name, limit_s=self._limit_s)
+                self._is_late = True
+            read.is_resolved = True
+            read.waiting.resolve(StoreUnavailable(retry_after_s=STALLED_RETRY_AFTER_S))
+        if self._unresolved:
+            self._timer = self._loop.call_at(self._unresolved[0].due_s, self._resolve_overdue)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 import structlog
 
 from ordertrack.adapters.sqlite.database import SQL
-from ordertrack.core.errors import InternalError
+from ordertrack.core.errors import InternalError, OrderNotFound, OrdertrackError
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.order import Details, Order
 from ordertrack.core.simulation import Step
@@ -23,7 +23,25 @@ from ordertrack.core.simulation import Step
 Row = tuple[Any, ...]
 log = structlog.get_logger("ordertrack.sqlite")
 
+
+class _EventRow(msgspec.Struct, array_like=True, gc=False):
+    """An event of `orders_by_id`."""
+
+    version: int
+    type: EventType
+    status: Status
+    at_ms: int
+    recorded_at_ms: int
+    actor: str
+    reason: str | None
+    skipped: str | None
+    courier_id: str | None
+    undoes: int | None
+    origin: str | None
+
+
 _DETAILS = msgspec.json.Decoder(Details)
+_EVENTS = msgspec.json.Decoder(list[_EventRow])
 _TEXT: dict[str, str] = {text: text.value for enum in (EventType, Status) for text in enum}
 """Plain strings, since SQLite's driver searches for an adapter each time it gets an enum member."""
 
@@ -82,52 +100,39 @@ def read_steps(connection: sqlite3.Connection, damaged: list[int]) -> dict[int, 
     return {order_id: pending for order_id, pending in steps.items() if order_id not in causes}
 
 
-def _event_of(row: Row) -> Event:
-    version, type_, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes, origin = row
-    return Event(
-        version=version,
-        type=EventType(type_),
-        status=Status(status),
-        at_ms=at_ms,
-        recorded_at_ms=recorded_at_ms,
-        actor=actor,
-        reason=reason,
-        skipped=tuple(map(Status, skipped.split(","))) if skipped else (),
-        courier_id=courier_id,
-        undoes=undoes,
-        origin=origin,
-    )
-
-
 def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
     """Raises: InternalError when the order is damaged."""
-    try:
-        return _load(connection, order_id)
-    except Exception as error:
-        if not is_damage(error):
-            raise
-        incident = secrets.token_hex(6)
-        log.exception("damaged order", order_id=order_id, incident=incident)
-        raise InternalError(incident) from error
+    orders, causes = _load(connection, (order_id,))
+    if causes:
+        raise _report_damage(order_id, causes[order_id]) from causes[order_id]
+    return orders.get(order_id)
 
 
-def read_undamaged(connection: sqlite3.Connection, order_ids: Iterable[int], damaged: list[int]) -> list[Order]:
-    """Return the orders in the order of `order_ids`; the ids of damaged ones are appended to `damaged`."""
-    orders: list[Order] = []
-    causes: dict[int, Exception] = {}
+def read_each_order(connection: sqlite3.Connection, order_ids: Sequence[int]) -> dict[int, Order | OrdertrackError]:
+    """Return each order by its id, or why it cannot be read: OrderNotFound, InternalError."""
+    orders, causes = _load(connection, order_ids)
+    outcomes: dict[int, Order | OrdertrackError] = {**orders}
+    for order_id, cause in causes.items():
+        outcomes[order_id] = _report_damage(order_id, cause)
     for order_id in order_ids:
-        try:
-            order = _load(connection, order_id)
-        except Exception as error:
-            if not is_damage(error):
-                raise
-            causes[order_id] = error
-        else:
-            if order is not None:
-                orders.append(order)
+        if order_id not in outcomes:
+            outcomes[order_id] = OrderNotFound(order_id)
+    return outcomes
+
+
+def read_undamaged(connection: sqlite3.Connection, order_ids: Collection[int], damaged: list[int]) -> list[Order]:
+    """Return the orders in the order of `order_ids`; the ids of damaged ones are appended to `damaged`."""
+    orders, causes = _load(connection, order_ids)
     _log_left_out(causes)
     damaged.extend(causes)
-    return orders
+    return [orders[order_id] for order_id in order_ids if order_id in orders]
+
+
+def _report_damage(order_id: int, cause: Exception) -> InternalError:
+    """Log the damage; return the error for those who read this order."""
+    incident = secrets.token_hex(6)
+    log.error("damaged order", order_id=order_id, incident=incident, exc_info=cause)
+    return InternalError(incident)
 
 
 def is_damage(error: Exception) -> bool:
@@ -151,13 +156,37 @@ def _log_left_out(causes: dict[int, Exception]) -> None:
         log.error("damaged orders were left out of what was read", order_ids=list(causes), why=why)
 
 
-def _load(connection: sqlite3.Connection, order_id: int) -> Order | None:
-    """Raises: sqlite3.Error, and what `is_damage` recognizes."""
-    row = connection.execute(SQL["order"], {"id": order_id}).fetchone()
-    if row is None:
-        return None
-    id_, reference, customer_id, restaurant_id, courier_id, details, created_at_ms = row
-    timeline = tuple(map(_event_of, connection.execute(SQL["events"], {"id": id_})))
+def _load(connection: sqlite3.Connection, order_ids: Collection[int]) -> tuple[dict[int, Order], dict[int, Exception]]:
+    """Return by id the orders that exist, and what is wrong with the damaged ones.
+
+    Raises: sqlite3.Error when the medium fails.
+    """
+    orders: dict[int, Order] = {}
+    causes: dict[int, Exception] = {}
+    try:
+        rows = connection.execute(SQL["orders_by_id"], {"ids": f"[{','.join(map(str, order_ids))}]"}).fetchall()
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        if len(order_ids) == 1:
+            return {}, dict.fromkeys(order_ids, error)
+        for order_id in order_ids:
+            order, cause = _load(connection, (order_id,))
+            orders |= order
+            causes |= cause
+        return orders, causes
+    for row in rows:
+        try:
+            orders[row[0]] = _order_of(row)
+        except (ValueError, msgspec.MsgspecError) as error:
+            causes[row[0]] = error
+    return orders, causes
+
+
+def _order_of(row: Row) -> Order:
+    """Raises: ValueError, msgspec.MsgspecError."""
+    id_, reference, customer_id, restaurant_id, courier_id, details, created_at_ms, events = row
+    timeline = tuple(map(_event_of, _EVENTS.decode(events)))
     if not timeline or timeline[-1].version != len(timeline):
         raise ValueError(f"{len(timeline)} events, the last of version {timeline[-1].version if timeline else None}")
     last = timeline[-1]
@@ -173,4 +202,20 @@ def _load(connection: sqlite3.Connection, order_id: int) -> Order | None:
         created_at_ms=created_at_ms,
         updated_at_ms=last.recorded_at_ms,
         timeline=timeline,
+    )
+
+
+def _event_of(row: _EventRow) -> Event:
+    return Event(
+        row.version,
+        row.type,
+        row.status,
+        row.at_ms,
+        row.recorded_at_ms,
+        row.actor,
+        row.reason,
+        tuple(map(Status, row.skipped.split(","))) if row.skipped else (),
+        row.courier_id,
+        row.undoes,
+        row.origin,
     )

@@ -21,14 +21,14 @@ from msgspec.structs import replace
 
 from ordertrack.adapters.shared.commit_cache import CommitCache
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
-from ordertrack.adapters.sqlite.feeds import read_changes, read_party
+from ordertrack.adapters.sqlite.feeds import read_changes, read_feed_versions
 from ordertrack.adapters.sqlite.links import find_link, read_links
 from ordertrack.adapters.sqlite.lists import count_by_status, read_orders
-from ordertrack.adapters.sqlite.readers import Readers
-from ordertrack.adapters.sqlite.rows import read_order, read_steps
+from ordertrack.adapters.sqlite.readers import Load, Readers, Waiting
+from ordertrack.adapters.sqlite.rows import read_each_order, read_steps
 from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS, Changed, Transaction
 from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Writer
-from ordertrack.core.errors import OrderNotFound, OrdertrackError, StoreUnavailable
+from ordertrack.core.errors import OrdertrackError, StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, order_feed
 from ordertrack.core.order import NewOrder, Order
@@ -46,9 +46,11 @@ READERS = 2
 READ_LIMIT_S = 5.0
 LIST_LIMIT_S = 10.0
 """Seconds from a request to its result, the wait for a thread included."""
-MAX_READS_WAITING = 10_000
+MAX_READS_WAITING = 30_000
+"""Polls that return after a restart, each for an order of its own: about half a second of work."""
 MAX_LISTS_WAITING = 100
 CLOSE_LIMIT_S = 10.0
+K = TypeVar("K")
 T = TypeVar("T")
 log = structlog.get_logger("ordertrack.sqlite")
 
@@ -74,6 +76,8 @@ class SqliteStore:
         self._meter = meter
         self._orders: CommitCache[int, Order] = CommitCache(CACHED_ORDERS)
         self._feed_versions: CommitCache[FeedKey, int] = CommitCache(CACHED_FEEDS)
+        self._begin_order_read = partial(self._begin_read, read_each_order)
+        self._begin_feed_read = partial(self._begin_read, read_feed_versions)
         self._counts: Counter[Status] = Counter()
         self._listeners: Sequence[CommitListener] = ()
         self._simulations: SimulationListener = lambda order_id, steps: None
@@ -236,14 +240,8 @@ class SqliteStore:
     def peek(self, order_id: int) -> Order | None:
         return self._orders.get(order_id)
 
-    async def order(self, order_id: int) -> Order:
-        def read(connection: sqlite3.Connection) -> Order | None:
-            return read_order(connection, order_id)
-
-        order = await self._orders.read(order_id, lambda: self._read(read))
-        if order is None:
-            raise OrderNotFound(order_id)
-        return order
+    def order(self, order_id: int) -> asyncio.Future[Order]:
+        return self._orders.read(order_id, self._begin_order_read)
 
     async def orders(self, order_filter: OrderFilter) -> list[Order]:
         if order_filter.statuses:
@@ -260,18 +258,14 @@ class SqliteStore:
     def peek_feed_version(self, feed: FeedKey) -> int | None:
         return self._feed_versions.get(feed)
 
-    async def feed_version(self, feed: FeedKey) -> int:
-        def read(connection: sqlite3.Connection) -> int:
-            party = read_party(connection, feed)
-            return 0 if party is None else party.version
-
-        return await self._feed_versions.read(feed, lambda: self._read(read)) or 0
+    def feed_version(self, feed: FeedKey) -> asyncio.Future[int]:
+        return self._feed_versions.read(feed, self._begin_feed_read)
 
     async def feed_changes(
-        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, snapshot: int = 0
+        self, feed: FeedKey, after: int | None, *, limit: int = PAGE_ENTRIES, after_id: int = 0
     ) -> FeedChanges:
         damaged: list[int] = []
-        changes = await self._read(lambda connection: read_changes(connection, feed, after, limit, snapshot, damaged))
+        changes = await self._read(lambda connection: read_changes(connection, feed, after, after_id, limit, damaged))
         self.left_out += len(damaged)
         return changes
 
@@ -288,14 +282,16 @@ class SqliteStore:
     async def find_link(self, token_hash: bytes) -> Link | None:
         return await self._read(lambda connection: find_link(connection, token_hash))
 
-    async def _read(self, read: Callable[[sqlite3.Connection], T], *, of_many: bool = False) -> T:
-        """Run `read` in a read transaction on a reader thread. The commits it saw are announced before this returns.
+    def _begin_read(self, load: Load[K], key: K, waiting: Waiting) -> None:
+        if self._open is None:
+            waiting.resolve(StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S))
+        else:
+            self._open.readers.submit(load, key, waiting)
 
-        Raises: StoreBusy, StoreUnavailable, and what `read` raises but sqlite3.Error.
+    def _read(self, read: Callable[[sqlite3.Connection], T], *, of_many: bool = False) -> asyncio.Future[T]:
+        """Run `read` in a read transaction on a reader thread. The commits it saw are announced before its result.
+
+        Raises: StoreUnavailable. The future: StoreBusy, StoreUnavailable, and what `read` raises but sqlite3.Error.
         """
         opened = self._opened()
-        try:
-            return await (opened.list_reader if of_many else opened.readers).read(read)
-        except sqlite3.Error as error:
-            log.exception("read failed", error=str(error))
-            raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S) from error
+        return (opened.list_reader if of_many else opened.readers).read(read)

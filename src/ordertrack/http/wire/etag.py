@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
-from ordertrack.core.cursor import Cursor, parse_cursor
+from ordertrack.core.cursor import UNKNOWN_CURSOR, Cursor, parse_cursor
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.order import Order
 from ordertrack.http.wire import names
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
-_UNKNOWN_EPOCH = Cursor("", 0)
-"""Stands for an ETag that this server did not write: a cursor of an epoch that no store has."""
 
 
 def version_headers(epoch: str, order: Order) -> dict[str, str]:
@@ -35,7 +33,7 @@ def names_version(value: str | None, cursor: Cursor) -> bool:
 def etag_cursor(value: str) -> Cursor:
     """Return the position that the first valid tag of an `If-None-Match` header names."""
     cursors = _cursors(value)
-    return cursors[0] if cursors else _UNKNOWN_EPOCH
+    return cursors[0] if cursors else UNKNOWN_CURSOR
 
 
 def _cursors(value: str) -> list[Cursor]:

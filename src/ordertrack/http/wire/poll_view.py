@@ -49,7 +49,9 @@ class PollAnswer(_PollAnswer[OrderView], kw_only=True, gc=False):
 
 
 class FeedView(Struct, gc=False):
-    orders: Annotated[list[OrderView], Meta(description="The orders that changed, oldest change first, at most 100.")]
+    orders: Annotated[
+        list[OrderView], Meta(description="At most 100: a snapshot by id, then changes, the oldest change first.")
+    ]
 
 
 class FeedPollAnswer(_PollAnswer[FeedView], kw_only=True, gc=False):
@@ -66,7 +68,7 @@ def position_of(answer: Answer, epoch: str) -> Cursor:
     if isinstance(state, FeedState):
         if answer.reason not in NEWS and answer.position is not None:
             return Cursor(epoch, answer.position)
-        return Cursor(epoch, state.version, state.changes.snapshot)
+        return Cursor(epoch, state.version, state.changes.after_id)
     return Cursor(epoch, state.version)
 
 

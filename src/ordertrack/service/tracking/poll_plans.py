@@ -58,7 +58,7 @@ class PollPlans:
             if answer is None:
                 return poll
             if answer.lacks_changes:
-                answer = yield from self._changes_plan(poll, answer, request.snapshot)
+                answer = yield from self._changes_plan(poll, answer, request.after_id)
         except BaseException:
             self._hub.leave(poll)
             raise
@@ -105,12 +105,12 @@ class PollPlans:
         self._on_parked(until_s, parked.superseded, state)
         return None
 
-    def _changes_plan(self, poll: WaitingPoll, answer: Answer, snapshot: int = 0) -> ReadPlan[Answer]:
+    def _changes_plan(self, poll: WaitingPoll, answer: Answer, after_id: int = 0) -> ReadPlan[Answer]:
         """Add the changes to news of a party's feed, of which only the version is known.
 
         Changes that are committed during the read come after the answer's cursor: the next poll gets them at once.
         """
-        state = yield ChangesRequest(poll.feed, answer.position, snapshot if answer.reason is Reason.CHANGED else 0)
+        state = yield ChangesRequest(poll.feed, answer.position, after_id if answer.reason is Reason.CHANGED else 0)
         return msgspec.structs.replace(answer, state=state)
 
     def resolve(self, poll: WaitingPoll) -> ReadPlan[Answer | None]:

@@ -36,7 +36,7 @@ class ChangesRequest(NamedTuple):
 
     feed: FeedKey
     after: int | None
-    snapshot: int
+    after_id: int
 
 
 ReadRequest = FeedKey | ChangesRequest
@@ -132,8 +132,8 @@ class Reads:
                 return await self._store.order(int(order_id))
             case FeedKey():
                 return FeedState(request, FeedChanges(await self._store.feed_version(request)))
-            case ChangesRequest(feed, after, snapshot):
-                changes = await self._store.feed_changes(feed, after, limit=PAGE_ENTRIES, snapshot=snapshot)
+            case ChangesRequest(feed, after, after_id):
+                changes = await self._store.feed_changes(feed, after, limit=PAGE_ENTRIES, after_id=after_id)
                 return FeedState(feed, changes)
             case _:
                 assert_never(request)
