@@ -303,7 +303,9 @@ def test_a_page_of_a_feed_is_a_range_of_its_entries(plan_of: PlanOf, kind: FeedK
 @pytest.mark.parametrize("kind", [FeedKind.CUSTOMER, FeedKind.RESTAURANT, FeedKind.COURIER])
 def test_a_snapshot_reads_only_active_orders(plan_of: PlanOf, kind: FeedKind) -> None:
     plan = plan_of(feeds.ACTIVE[kind])
-    assert plan.startswith(f"SEARCH orders USING INDEX orders_{kind} ({kind}_id=? AND final_status=? AND rowid>?)")
+    assert plan.startswith(
+        f"SEARCH orders USING COVERING INDEX orders_{kind} ({kind}_id=? AND final_status=? AND rowid>?)"
+    )
     assert "SCAN" not in plan
     assert "TEMP B-TREE" not in plan
 

@@ -22,6 +22,6 @@ def test_store_reads_the_orders_and_their_feed(tmp_path: Path):
         assert count_by_status(database) == {Status.DELIVERED: 40, Status.PREPARING: 20}
         assert len(read_undamaged(database, range(1, 61), damaged)) == 60
         chain = FeedKey(FeedKind.RESTAURANT, order_file.CHAIN)
-        snapshot = read_changes(database, chain, None, 100, 0, damaged)
+        snapshot = read_changes(database, chain, None, 0, 100, damaged)
     assert (damaged, len(snapshot.orders)) == ([], 5)
     assert snapshot.version == 2 * (40 // 5 + 5)

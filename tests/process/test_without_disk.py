@@ -6,7 +6,7 @@ RLIMIT_FSIZE is how: beyond it a write fails for a real process with a real file
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -18,13 +18,18 @@ ROOM_BYTES = 64 * 1024
 
 
 @contextmanager
-def _disk_full_soon(server: Server) -> Iterator[None]:
-    """Limit the growth of files to a few updates."""
+def _disk_full_soon(server: Server) -> Iterator[Callable[[], None]]:
+    """Limit the growth of files to a few updates. The function that this yields leaves no room, not even for an update
+    that writes less than the refused one."""
     largest = max(file.stat().st_size for file in server.data_dir.iterdir())
     before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (largest + ROOM_BYTES, before[1]))
+
+    def limit(room_bytes: int) -> None:
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (largest + room_bytes, before[1]))
+
+    limit(ROOM_BYTES)
     try:
-        yield
+        yield lambda: limit(0)
     finally:
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, before)
 
@@ -47,8 +52,9 @@ def test_full_disk_refuses_updates_and_keeps_acknowledged_ones(start, api_of):
     server = start()
     api = api_of(server)
     order_id = api.create()["id"]
-    with _disk_full_soon(server):
+    with _disk_full_soon(server) as fill:
         acknowledged, refusal = _until_refused(api, order_id)
+        fill()
         assert (refusal["error"], refusal["success"]) == ("store_unavailable", False)
         assert acknowledged, "there was room for some"
         last = acknowledged[-1]
@@ -85,8 +91,9 @@ def test_simulations_continue_when_the_disk_is_back(start, api_of):
     cursor = api.cursor(102)
     order_id = api.create()["id"]
     api.http.post(f"{ORDERS}/102/simulate-workflow", json={"timings": {"preparing": 2, "ready": 0, "picked_up": 0}})
-    with _disk_full_soon(server):
+    with _disk_full_soon(server) as fill:
         _until_refused(api, order_id)
+        fill()
         # Longer than the first step takes: it comes due, and cannot be made.
         assert api.poll(102, cursor=cursor, timeout=3).json()["reason"] == "timeout"
     seen: list[str] = []

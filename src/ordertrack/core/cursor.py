@@ -43,8 +43,9 @@ def parse_cursor(text: str) -> Cursor:
     match = _CURSOR.fullmatch(text)
     if match is not None:
         cursor = Cursor(match[1], int(match[2]), int(match[4] or 0))
-        if max(cursor.version, cursor.after_id) <= MAX_INT64:
-            return UNKNOWN_CURSOR if match[3] == "" else cursor
+        is_former = match[3] == ""
+        if max(cursor.version, cursor.after_id) <= MAX_INT64 and (not is_former or cursor.version < cursor.after_id):
+            return UNKNOWN_CURSOR if is_former else cursor
     raise InvalidInput("cursor", "the `cursor` of an earlier answer, unchanged")
 
 

@@ -198,7 +198,7 @@ class Hub(Generic[W]):
             return Parking.NEWS
         if self.closed:
             return Parking.DRAINING
-        client = _client(poll)
+        client = poll.client_id if poll.by is ANYONE else _client(poll)
         older = None if poll.client_id is None else self._parked_of_client(poll)
         if older is None:
             older = self._check_caps(poll, client, resuming=resuming)
@@ -337,7 +337,8 @@ class Hub(Generic[W]):
         """Undo the counts of a poll that was parked and has no deadline now."""
         self.held -= 1
         self.held_by_kind[poll.feed.kind] -= 1
-        if (client := _client(poll)) is not None:
+        client = poll.client_id if poll.by is ANYONE else _client(poll)
+        if client is not None:
             left = self._held_by_client[client] - 1
             if left:
                 self._held_by_client[client] = left

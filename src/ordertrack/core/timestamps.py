@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -63,6 +64,10 @@ def format_time(at_ms: int) -> str:
     """
     minutes, ms = divmod(at_ms, 60_000)
     return f"{_minute_text(minutes)}{_SECONDS[ms // 1000]}{_MILLISECONDS[ms % 1000]}"
+
+
+def format_times(times_ms: Iterable[int]) -> list[str]:
+    return list(map(format_time, times_ms))
 
 
 @lru_cache(maxsize=4096)

@@ -82,26 +82,27 @@ class CommitCache(Generic[K, V]):
 
     def commit(self, values: Mapping[K, V], *, only_if_used: bool = False) -> None:
         """Record values after a commit. `only_if_used`: update only values that are cached already."""
+        cache, limit = self._cache, self._limit
         for key, value in values.items():
-            if not only_if_used or key in self._cache:
-                self._put(key, value)
+            if not only_if_used or key in cache:
+                cache[key] = value
+                cache.move_to_end(key)
+                if len(cache) > limit:
+                    self._evict()
             if key in self._pending:
                 self._pending[key].newest = value
 
-    def _put(self, key: K, value: V) -> None:
-        """Add the value. Beyond the limit look at the two values used least recently: evict those not watched, so that
-        the cache shrinks again once fewer are watched."""
-        cache = self._cache
-        cache[key] = value
-        cache.move_to_end(key)
+    def _evict(self) -> None:
+        """Look at the two values used least recently and evict those not watched: so the cache shrinks again when fewer
+        are watched."""
         for _ in range(2):
-            if len(cache) <= self._limit:
-                return
-            oldest = next(iter(cache))
+            oldest = next(iter(self._cache))
             if self.is_watched(oldest):
-                cache.move_to_end(oldest)
+                self._cache.move_to_end(oldest)
             else:
-                del cache[oldest]
+                del self._cache[oldest]
+                if len(self._cache) <= self._limit:
+                    return
 
     def read(self, key: K, begin: Callable[[K, PendingRead[K, V]], None]) -> asyncio.Future[V]:
         """Return the value, cached or read. `begin` starts a read, and resolves it later or at once."""
@@ -122,4 +123,4 @@ class CommitCache(Generic[K, V]):
         if self._pending.get(key) is pending:
             del self._pending[key]
             if outcome is not None and not isinstance(outcome, Exception):
-                self._put(key, outcome)
+                self.commit({key: outcome})

@@ -10,6 +10,7 @@ When this is too slow, a commit copies the whole log at LOG_LIMIT_BYTES, as SQLi
 
 from __future__ import annotations
 
+import math
 import queue
 import sqlite3
 import threading
@@ -34,21 +35,20 @@ class Checkpoints:
         self._connection = connect(path, check_same_thread=False)
         self._connection.execute(SQL["epoch"]).fetchall()  # a connection opens the log when it first reads
         self._limit_rows = CHECKPOINT_BYTES // page_bytes(connection)
-        self._rows_before = connection.total_changes
-        self._is_copying = False
+        self.due_rows: float = connection.total_changes + self._limit_rows
+        """`total_changes` of the writer from which on `after_commit` has something to do."""
+        self._is_copied = False
         self._queue: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ordertrack-checkpoint", daemon=True)
         self._thread.start()
-        self._has_copied = False
 
     def after_commit(self) -> None:
-        rows = self._writer.total_changes
-        if self._has_copied:
-            self._has_copied = self._is_copying = False
-            self._rows_before = rows
+        if self._is_copied:
+            self._is_copied = False
+            self.due_rows = self._writer.total_changes + self._limit_rows
             _copy(self._writer)
-        elif not self._is_copying and rows - self._rows_before >= self._limit_rows:
-            self._is_copying = True
+        else:
+            self.due_rows = math.inf  # until the thread has copied
             self._queue.put(True)
 
     def close(self) -> None:
@@ -58,7 +58,8 @@ class Checkpoints:
     def _run(self) -> None:
         while self._queue.get():
             _copy(self._connection)
-            self._has_copied = True
+            self._is_copied = True
+            self.due_rows = 0
         self._connection.close()
 
 

@@ -188,7 +188,8 @@ class Transaction:
 
     def flush(self) -> Changed:
         """Write what was decided, return it, and start over. When the commit fails, `forget` has to be called."""
-        self._insert_created()
+        if self._commit.created:
+            self._insert_created()
         commit, self._commit = self._commit, _Commit()
         if commit.idempotency:
             *_, newest_ms = max(commit.idempotency.values(), key=itemgetter(3))
@@ -224,9 +225,8 @@ class Transaction:
 
     def _insert_created(self) -> None:
         """Insert the created orders, before rows that refer to them."""
-        if self._commit.created:
-            self._connection.executemany(SQL["insert_order"], self._commit.created)
-            self._commit.created.clear()
+        self._connection.executemany(SQL["insert_order"], self._commit.created)
+        self._commit.created.clear()
 
     @cached_property
     def _last_id(self) -> int:

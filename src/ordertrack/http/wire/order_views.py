@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Annotated
 
 import msgspec
@@ -14,7 +15,7 @@ from ordertrack.core.link_view import REDACTED_ID
 from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.principal import Action, Role
 from ordertrack.core.simulation import Step
-from ordertrack.core.timestamps import format_time
+from ordertrack.core.timestamps import format_time, format_times
 from ordertrack.http.wire.patterns import whole
 
 Time = Annotated[
@@ -163,8 +164,12 @@ class AuditAnswer(Struct, kw_only=True):
     data: AuditView
 
 
-def event_view(event: Event) -> EventView:
-    recorded_at = format_time(event.recorded_at_ms)
+_RECORDED_AT_MS = attrgetter("recorded_at_ms")
+
+
+def event_view(event: Event, recorded_at: str = "") -> EventView:
+    """`recorded_at` is that time as text, if it is known already."""
+    recorded_at = recorded_at or format_time(event.recorded_at_ms)
     return EventView(
         event.version,
         event.type,
@@ -185,8 +190,8 @@ def audit_entry(event: Event) -> AuditEntry:
 
 def order_view(order: Order) -> OrderView:
     details = order.details
-    timeline = [event_view(event) for event in order.timeline]
-    created, last = order.timeline[0], order.timeline[-1]
+    created_at, *recorded_at = format_times([order.created_at_ms, *map(_RECORDED_AT_MS, order.timeline)])
+    timeline = list(map(event_view, order.timeline, recorded_at))
     return OrderView(
         id=order.id,
         reference=order.reference,
@@ -200,16 +205,11 @@ def order_view(order: Order) -> OrderView:
         address=details.address,
         note=details.note,
         version=order.version,
-        created_at=_time_of(order.created_at_ms, created, timeline[0]),
-        updated_at=_time_of(order.updated_at_ms, last, timeline[-1]),
+        created_at=created_at,
+        updated_at=recorded_at[-1],
         timeline=timeline,
         cancellation=order.cancellation if order.status is Status.CANCELLED else None,
     )
-
-
-def _time_of(at_ms: int, event: Event, view: EventView) -> str:
-    """Return the time as text: nearly always that of the event."""
-    return view.recorded_at if at_ms == event.recorded_at_ms else format_time(at_ms)
 
 
 class _Encoded:
