@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import queue
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 
@@ -26,29 +27,30 @@ log = structlog.get_logger("ordertrack.sqlite")
 
 
 class Checkpoints:
-    """`connection` is the writer's. `after_commit` and `close` are called on the writer thread."""
+    """`connection` is the writer's. `advance` and `close` are called on the writer thread."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         """Raises: sqlite3.Error."""
         self._writer = connection
         self._connection = connect(path, check_same_thread=False)
         self._connection.execute(SQL["epoch"]).fetchall()  # a connection opens the log when it first reads
-        self._limit_rows = CHECKPOINT_BYTES // page_bytes(connection)
-        self._rows_before = connection.total_changes
+        self._every_rows = CHECKPOINT_BYTES // page_bytes(connection)
+        self.due_rows = connection.total_changes + self._every_rows
+        """`advance` is due after a commit when the writer has changed so many rows."""
         self._is_copying = False
         self._queue: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ordertrack-checkpoint", daemon=True)
         self._thread.start()
-        self._has_copied = False
 
-    def after_commit(self) -> None:
-        rows = self._writer.total_changes
-        if self._has_copied:
-            self._has_copied = self._is_copying = False
-            self._rows_before = rows
+    def advance(self) -> None:
+        """Wake the thread; when it has copied, copy the rest."""
+        if self._is_copying:
+            self._is_copying = False
+            self.due_rows = self._writer.total_changes + self._every_rows
             _copy(self._writer)
-        elif not self._is_copying and rows - self._rows_before >= self._limit_rows:
+        else:
             self._is_copying = True
+            self.due_rows = sys.maxsize
             self._queue.put(True)
 
     def close(self) -> None:
@@ -58,7 +60,7 @@ class Checkpoints:
     def _run(self) -> None:
         while self._queue.get():
             _copy(self._connection)
-            self._has_copied = True
+            self.due_rows = 0
         self._connection.close()
 
 

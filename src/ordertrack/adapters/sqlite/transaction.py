@@ -40,6 +40,8 @@ from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Cr
 from ordertrack.ports.order_store import History
 
 CACHED_ORDERS = 40_000
+"""An order with five events takes about 2 kB, so all of them about 85 MB. The store's cache has the same objects; each
+cache adds about 0.1 kB per order."""
 CACHED_FEEDS = 50_000
 NONEXISTENT_ID = 0
 """Ids begin at 1."""
@@ -188,7 +190,8 @@ class Transaction:
 
     def flush(self) -> Changed:
         """Write what was decided, return it, and start over. When the commit fails, `forget` has to be called."""
-        self._insert_created()
+        if self._commit.created:
+            self._insert_created()
         commit, self._commit = self._commit, _Commit()
         if commit.idempotency:
             *_, newest_ms = max(commit.idempotency.values(), key=itemgetter(3))
@@ -224,9 +227,8 @@ class Transaction:
 
     def _insert_created(self) -> None:
         """Insert the created orders, before rows that refer to them."""
-        if self._commit.created:
-            self._connection.executemany(SQL["insert_order"], self._commit.created)
-            self._commit.created.clear()
+        self._connection.executemany(SQL["insert_order"], self._commit.created)
+        self._commit.created.clear()
 
     @cached_property
     def _last_id(self) -> int:

@@ -135,7 +135,8 @@ class Writer:
                 self._began_s = self._clock.monotonic_s()
                 self._check_files()
                 self._commit(self._begin(batch))
-                self._checkpoints.after_commit()
+                if self._connection.total_changes >= self._checkpoints.due_rows:
+                    self._checkpoints.advance()
                 self._began_s = math.inf
             else:
                 self._check_files()
