@@ -206,8 +206,10 @@ class Transaction:
         ):
             if rows:
                 self._connection.executemany(SQL[statement], rows)
-        if len(self._feeds) > CACHED_FEEDS or len(self._feeds_of) > CACHED_ORDERS:
+        if len(self._feeds) > CACHED_FEEDS:
             self._forget_feeds()
+        elif len(self._feeds_of) > CACHED_ORDERS:
+            self._feeds_of.clear()
         return Changed(list(zip(commit.statuses_before.values(), commit.orders.values(), strict=True)), commit.steps)
 
     def forget(self) -> None:
