@@ -20,7 +20,7 @@ import structlog
 
 from ordertrack.adapters.sqlite.database import SQL, connect, page_bytes
 
-CHECKPOINT_BYTES = 40 * 1024 * 1024
+CHECKPOINT_BYTES = 48 * 1024 * 1024
 """Counted as a page for each row; with indexes, rows of updates take up to 1.5 pages and those of new orders 2."""
 
 log = structlog.get_logger("ordertrack.sqlite")
