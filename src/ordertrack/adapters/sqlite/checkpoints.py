@@ -10,9 +10,9 @@ When this is too slow, a commit copies the whole log at LOG_LIMIT_BYTES, as SQLi
 
 from __future__ import annotations
 
-import math
 import queue
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 
@@ -20,35 +20,37 @@ import structlog
 
 from ordertrack.adapters.sqlite.database import SQL, connect, page_bytes
 
-CHECKPOINT_BYTES = 40 * 1024 * 1024
+CHECKPOINT_BYTES = 48 * 1024 * 1024
 """Counted as a page for each row; with indexes, rows of updates take up to 1.5 pages and those of new orders 2."""
 
 log = structlog.get_logger("ordertrack.sqlite")
 
 
 class Checkpoints:
-    """`connection` is the writer's. `after_commit` and `close` are called on the writer thread."""
+    """`connection` is the writer's. `advance` and `close` are called on the writer thread."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         """Raises: sqlite3.Error."""
         self._writer = connection
         self._connection = connect(path, check_same_thread=False)
         self._connection.execute(SQL["epoch"]).fetchall()  # a connection opens the log when it first reads
-        self._limit_rows = CHECKPOINT_BYTES // page_bytes(connection)
-        self.due_rows: float = connection.total_changes + self._limit_rows
-        """`total_changes` of the writer from which on `after_commit` has something to do."""
-        self._is_copied = False
+        self._every_rows = CHECKPOINT_BYTES // page_bytes(connection)
+        self.due_rows = connection.total_changes + self._every_rows
+        """`advance` is due after a commit when the writer has changed so many rows."""
+        self._is_copying = False
         self._queue: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ordertrack-checkpoint", daemon=True)
         self._thread.start()
 
-    def after_commit(self) -> None:
-        if self._is_copied:
-            self._is_copied = False
-            self.due_rows = self._writer.total_changes + self._limit_rows
+    def advance(self) -> None:
+        """Wake the thread; when it has copied, copy the rest."""
+        if self._is_copying:
+            self._is_copying = False
+            self.due_rows = self._writer.total_changes + self._every_rows
             _copy(self._writer)
         else:
-            self.due_rows = math.inf  # until the thread has copied
+            self._is_copying = True
+            self.due_rows = sys.maxsize
             self._queue.put(True)
 
     def close(self) -> None:
@@ -58,7 +60,6 @@ class Checkpoints:
     def _run(self) -> None:
         while self._queue.get():
             _copy(self._connection)
-            self._is_copied = True
             self.due_rows = 0
         self._connection.close()
 

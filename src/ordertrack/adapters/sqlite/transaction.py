@@ -40,6 +40,8 @@ from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Cr
 from ordertrack.ports.order_store import History
 
 CACHED_ORDERS = 40_000
+"""An order with five events takes about 2 kB, so all of them about 85 MB. The store's cache has the same objects; each
+cache adds about 0.1 kB per order."""
 CACHED_FEEDS = 50_000
 NONEXISTENT_ID = 0
 """Ids begin at 1."""
@@ -204,8 +206,10 @@ class Transaction:
         ):
             if rows:
                 self._connection.executemany(SQL[statement], rows)
-        if len(self._feeds) > CACHED_FEEDS or len(self._feeds_of) > CACHED_ORDERS:
+        if len(self._feeds) > CACHED_FEEDS:
             self._forget_feeds()
+        elif len(self._feeds_of) > CACHED_ORDERS:
+            self._feeds_of.clear()
         return Changed(list(zip(commit.statuses_before.values(), commit.orders.values(), strict=True)), commit.steps)
 
     def forget(self) -> None:

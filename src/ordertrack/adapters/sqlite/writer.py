@@ -36,7 +36,7 @@ import msgspec
 import structlog
 
 from ordertrack.adapters.sqlite.checkpoints import Checkpoints
-from ordertrack.adapters.sqlite.database import SQL, WRITER_CACHE_KIB, connect
+from ordertrack.adapters.sqlite.database import SQL, connect
 from ordertrack.adapters.sqlite.rows import is_medium_failure
 from ordertrack.adapters.sqlite.transaction import Changed, Transaction
 from ordertrack.core.errors import InternalError, OrdertrackError, OutcomeUnknown, StoreBusy, StoreUnavailable
@@ -78,7 +78,7 @@ class Writer:
         self.is_cut_off = False
         """True while the file is not at its path."""
         self._path = path
-        self._connection = connect(path, check_same_thread=False, cache_kib=WRITER_CACHE_KIB)
+        self._connection = connect(path, check_same_thread=False)
         self._connection.execute(SQL["epoch"]).fetchall()  # a connection makes its log when it first reads
         self._identities = _file_identities(path)
         self._transaction = Transaction(self._connection)
@@ -136,7 +136,7 @@ class Writer:
                 self._check_files()
                 self._commit(self._begin(batch))
                 if self._connection.total_changes >= self._checkpoints.due_rows:
-                    self._checkpoints.after_commit()
+                    self._checkpoints.advance()
                 self._began_s = math.inf
             else:
                 self._check_files()
