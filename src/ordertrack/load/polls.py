@@ -25,7 +25,8 @@ MAX_EVENTS = 1_024
 LATE_AFTER_S = 2.0
 """An answer later than this after the update was sent counts as a lost wake-up."""
 EARLY_TOLERANCE_S = 1.0
-"""A hold may end this much early: servers group deadlines and read the clock once per loop."""
+EARLY_SHARE = 0.1
+"""A hold may end this much early, the larger of the two: servers group deadlines, and spread those of long holds."""
 
 
 class Feed:
@@ -244,7 +245,8 @@ class PollPool:
 
     def _check_timeout(self, poll: PollConnection, feed: Feed, answer: PollReply, now_s: float) -> None:
         self.timeouts += 1
-        if now_s - poll.sent_at_s < self.protocol.hold_s - EARLY_TOLERANCE_S:
+        hold_s = self.protocol.hold_s
+        if now_s - poll.sent_at_s < hold_s - max(EARLY_TOLERANCE_S, hold_s * EARLY_SHARE):
             self.wrong["a hold that ended before its time"] += 1
         if answer.version is not None and answer.version != poll.version:
             self.wrong["no news, but another version"] += 1
