@@ -23,7 +23,7 @@ Readings = list[tuple[int, float]]
 
 async def _store(folder: Path, readings: Readings) -> SqliteStore:
     store = SqliteStore(folder, SystemClock(), lambda requests, took_s: readings.append((requests, took_s)))
-    await store.open(lambda committed, committed_at_s: None)
+    await store.open(lambda committed: None)
     return store
 
 

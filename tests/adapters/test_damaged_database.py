@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 async def used(folder: Path) -> Path:
     """The file of a store with orders."""
     store = SqliteStore(folder, SystemClock())
-    await store.open(lambda committed, committed_at_s: None)
+    await store.open(lambda committed: None)
     order = (await store.create(NewOrder("c1", "r1"), 0)).order
     await store.start_simulation(order.id, WorkflowOptions(), 0)
     await store.close()
@@ -59,4 +59,4 @@ async def test_overwritten_pages_are_found_and_left_unchanged(tmp_path: Path) ->
 async def refused(folder: Path) -> None:
     for _ in range(2):  # the folder is not kept locked
         with pytest.raises(StoreCannotOpen, match=r"cannot be opened: .*put a backup in its place"):
-            await SqliteStore(folder, SystemClock()).open(lambda committed, committed_at_s: None)
+            await SqliteStore(folder, SystemClock()).open(lambda committed: None)

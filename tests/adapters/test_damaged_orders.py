@@ -44,11 +44,11 @@ DAMAGES = {
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     """Five orders of one customer, none of them cached."""
     store = SqliteStore(tmp_path, SystemClock())
-    await store.open(lambda commits, committed_at_s: None)
+    await store.open(lambda commits: None)
     for _ in range(5):
         await store.create(NewOrder("c1", "r1", "d1"), NOW_MS)
     await store.close()
-    await store.open(lambda commits, committed_at_s: None)
+    await store.open(lambda commits: None)
     store._orders._cache.clear()
     async with asyncio.timeout(BOUND_S):
         yield store
@@ -145,7 +145,7 @@ async def test_damaged_steps_end_one_simulation(store: SqliteStore) -> None:
 async def test_a_request_that_fails_by_itself_fails_alone(store: SqliteStore) -> None:
     """Nothing of the failed request is kept."""
     commits: list[Committed] = []
-    store._listeners = (lambda committed, committed_at_s: commits.extend(committed),)
+    store._listeners = (lambda committed: commits.extend(committed),)
 
     def job(order_id: int) -> Callable[[Transaction], object]:
         def run(tx: Transaction) -> object:

@@ -49,9 +49,9 @@ class Listener:
         self.calls: list[Sequence[Committed]] = []
         self.announced: dict[int, int] = {}
 
-    def __call__(self, commits: Sequence[Committed], committed_at_s: float) -> None:
+    def __call__(self, commits: Sequence[Committed]) -> None:
         self.calls.append(commits)
-        self.announced.update({order.id: order.version for order, _, _ in commits})
+        self.announced.update({order.id: order.version for order, *_ in commits})
 
 
 @asynccontextmanager
@@ -157,6 +157,20 @@ async def test_reopening_restores_everything(tmp_path: Path) -> None:
         assert (await placed(store)).id == simulated.id + 1
 
 
+async def test_an_announcement_says_when_the_change_was_requested(tmp_path: Path) -> None:
+    """Also when the change waits for the commit of others. Of several changes of an order, the first counts."""
+    listener, clock = Listener(), SystemClock()
+    async with opened(tmp_path, listener) as store:
+        order = await placed(store)
+        async with writer_busy(store):
+            before_s = clock.monotonic_s()
+            first = store.apply([AssignCourier(order.id, "d1", "test")], NOW_MS)
+            after_s = clock.monotonic_s()
+            second = store.apply([AssignCourier(order.id, "d2", "test")], NOW_MS)
+        await asyncio.gather(first, second)
+    assert before_s <= listener.calls[-1][0].requested_at_s <= after_s
+
+
 async def test_stores_of_different_folders_have_different_epochs(tmp_path: Path) -> None:
     async with opened(tmp_path / "a") as one, opened(tmp_path / "b") as other:
         assert one.epoch != other.epoch
@@ -179,7 +193,7 @@ async def customer(store, n):
 
 async def main():
     store = SqliteStore(Path(sys.argv[1]), SystemClock())
-    await store.open(lambda commits, at_s: None)
+    await store.open(lambda commits: None)
     await asyncio.gather(*(customer(store, n) for n in range(8)))
 
 asyncio.run(main())
@@ -414,7 +428,7 @@ async def test_one_commit_announces_each_of_its_orders_once(tmp_path: Path) -> N
             changes.append(asyncio.create_task(assigned(store, other, "d1")))
         await asyncio.gather(*changes)
         (commits,) = listener.calls
-        assert {(o.id, o.version, previous) for o, _, previous in commits} == {(order.id, 6, 1), (other.id, 2, 1)}
+        assert {(o.id, o.version, previous) for o, _, previous, _ in commits} == {(order.id, 6, 1), (other.id, 2, 1)}
         assert commits[0].feeds[CUSTOMER] + commits[1].feeds[CUSTOMER] == 7 + 8
 
 
@@ -491,7 +505,7 @@ async def test_a_failed_commit_keeps_nothing(tmp_path: Path) -> None:
             doomed: list[asyncio.Task[Any]] = [
                 asyncio.ensure_future(store.apply([to(order, "preparing")], NOW_MS)),
                 asyncio.create_task(store.start_simulation(simulated.id, WorkflowOptions(), NOW_MS)),
-                asyncio.create_task(store.create(BIG, NOW_MS, idempotency=Idempotency("key", "body"))),
+                asyncio.ensure_future(store.create(BIG, NOW_MS, idempotency=Idempotency("key", "body"))),
             ]
         outcomes = await asyncio.gather(*doomed, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
@@ -587,7 +601,7 @@ async def test_a_closed_store_is_unavailable_at_once(tmp_path: Path, was_opened:
 async def test_a_raising_listener_does_not_fail_changes(tmp_path: Path) -> None:
     """The contract forbids it to raise. Its error must not reach a caller whose change is durable."""
 
-    def raises(commits: Sequence[Committed], committed_at_s: float) -> None:
+    def raises(commits: Sequence[Committed]) -> None:
         raise RuntimeError("on purpose")
 
     async with opened(tmp_path, raises) as store:

@@ -71,7 +71,7 @@ async def store(tmp_path: Path, stall: Stall, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sqlite_store, "MAX_READS_WAITING", 3)
     monkeypatch.setattr(sqlite_writer, "COMMIT_LIMIT_S", LIMIT_S)
     store = SqliteStore(tmp_path, SystemClock())
-    await store.open(lambda commits, committed_at_s: None)
+    await store.open(lambda commits: None)
     await store.create(NewOrder("c1", "r1"), NOW_MS)
     async with asyncio.timeout(BOUND_S):
         yield store
@@ -152,7 +152,7 @@ async def test_an_endless_query_is_interrupted(store: SqliteStore) -> None:
 async def test_an_unconfirmed_change_is_made_and_announced(store: SqliteStore, stall: Stall) -> None:
     """Contract clause 10: its outcome is unknown; the changes behind it are refused."""
     commits: list[Committed] = []
-    store._listeners = (lambda committed, committed_at_s: commits.extend(committed),)
+    store._listeners = (lambda committed: commits.extend(committed),)
     stall.beginning = "COMMIT"
     in_commit = assign(store, "d1")
     assert await asyncio.to_thread(stall.waiting.acquire, timeout=BOUND_S)
@@ -180,7 +180,7 @@ async def test_closing_a_stalled_store_ends(store: SqliteStore, stall: Stall, be
     with pytest.raises(StoreUnavailable):
         await store.order(77)
     with pytest.raises(StoreCannotOpen):  # nothing else may write while this may still do
-        await SqliteStore(store.path.parent, SystemClock()).open(lambda commits, committed_at_s: None)
+        await SqliteStore(store.path.parent, SystemClock()).open(lambda commits: None)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -36,7 +36,7 @@ D1, D2 = FeedKey(FeedKind.COURIER, "d1"), FeedKey(FeedKind.COURIER, "d2")
 async def opened(folder: Path) -> AsyncIterator[SqliteStore]:
     store = SqliteStore(folder, SystemClock())
     async with asyncio.timeout(BOUND_S):
-        await store.open(lambda commits, committed_at_s: None)
+        await store.open(lambda commits: None)
         try:
             yield store
         finally:

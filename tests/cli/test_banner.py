@@ -23,7 +23,7 @@ NEW = NewOrder("c1", "r1")
 
 async def opened() -> MemoryStore:
     store = MemoryStore("a1b2c3d4", SystemClock())
-    await store.open(lambda committed, committed_at_s: None)
+    await store.open(lambda committed: None)
     return store
 
 

@@ -41,13 +41,14 @@ class Listener:
         self.announced: dict[int, int] = {}
         self.feeds: dict[FeedKey, int] = {}
 
-    def __call__(self, commits: Sequence[Committed], committed_at_s: float) -> None:
+    def __call__(self, commits: Sequence[Committed]) -> None:
         assert commits
-        assert abs(committed_at_s - SystemClock().monotonic_s()) < BOUND_S
+        now_s = SystemClock().monotonic_s()
+        assert all(now_s - BOUND_S < committed.requested_at_s <= now_s for committed in commits)
         assert asyncio.get_running_loop()
         self.calls.append(list(commits))
-        assert len({order.id for order, _, _ in commits}) == len(commits), "an order twice in one commit"
-        for order, feeds, previous_version in commits:
+        assert len({order.id for order, *_ in commits}) == len(commits), "an order twice in one commit"
+        for order, feeds, previous_version, _ in commits:
             assert previous_version == self.announced.get(order.id, 0) < order.version
             self.announced[order.id] = order.version
             for feed, version in feeds.items():

@@ -156,8 +156,8 @@ async def test_peek_in_the_listener_is_current(tmp_path: Path, kind: str) -> Non
     peeked: list[tuple[Order | None, int | None]] = []
     announced: list[tuple[Order, int]] = []
 
-    def listen(commits: Sequence[Committed], _: float) -> None:
-        for order, feeds, _ in commits:
+    def listen(commits: Sequence[Committed]) -> None:
+        for order, feeds, *_ in commits:
             announced.append((order, feeds[CUSTOMER]))
             peeked.append((store.peek(order.id), store.peek_feed_version(CUSTOMER)))
 

@@ -216,7 +216,7 @@ async def test_an_announcement_equals_the_changes_of_its_feed(store: Store, list
         batch: list[Change] = [assign(dice.choice(ids), f"d{dice.randint(1, 3)}") for _ in range(dice.randint(1, 4))]
         await store.apply([*batch, set_status(dice.choice(ids), "preparing")], NOW_MS + n)
         announced: dict[FeedKey, list[tuple[int, Order | int]]] = {}
-        for order, feeds, _ in listener.calls[-1]:
+        for order, feeds, *_ in listener.calls[-1]:
             for feed, version in feeds.items():
                 announced.setdefault(feed, []).append((version, order if feed in party_feeds(order) else order.id))
         if before == listener.feeds:

@@ -136,7 +136,7 @@ async def test_a_history_is_loaded_in_one_commit(store: Store, listener: Listene
     """Clauses 2 and 5."""
     changes = [(set_status(101, "preparing"), NOW_MS + 1), (AssignCourier(101, "d1", "test"), NOW_MS + 2)]
     await store.load([History(101, new_order(), NOW_MS, changes), History(102, new_order(), NOW_MS)])
-    assert [[(order.id, order.version) for order, _, _ in call] for call in listener.calls] == [[(101, 3), (102, 1)]]
+    assert [[(order.id, order.version) for order, *_ in call] for call in listener.calls] == [[(101, 3), (102, 1)]]
     assert await store.orders(OrderFilter(limit=5)) == [await store.order(102), await store.order(101)]
     assert (await store.feed_changes(courier("d1"), 0)).orders == (await store.order(101),)
     assert (await store.feed_version(CUSTOMER)) == 4

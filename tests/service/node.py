@@ -46,12 +46,12 @@ class Client:
     def __init__(self) -> None:
         self.told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.told_at_s = 0.0
-        self.committed_at_s: float | None = None
+        self.requested_at_s: float | None = None
 
-    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
+    def answer(self, answer: Answer, requested_at_s: float | None) -> None:
         self.told.set_result(answer)  # a second call would raise
         self.told_at_s = asyncio.get_running_loop().time()
-        self.committed_at_s = committed_at_s
+        self.requested_at_s = requested_at_s
 
     def refuse(self, error: OrdertrackError) -> None:
         self.told.set_exception(error)
@@ -84,9 +84,9 @@ class StoreInHand:
         self.reading.clear()
 
     async def open(self, listener: CommitListener) -> None:
-        def unless_hidden(commits: Sequence[Committed], committed_at_s: float) -> None:
+        def unless_hidden(commits: Sequence[Committed]) -> None:
             if not self.hides_commits:
-                listener(commits, committed_at_s)
+                listener(commits)
 
         await self.inner.open(unless_hidden)
 

@@ -18,6 +18,7 @@ from ordertrack.core.errors import (
     Forbidden,
     LinkNotFound,
     OrderNotFound,
+    OrdertrackError,
     StoreUnavailable,
     TooManyLinks,
     Unauthenticated,
@@ -79,9 +80,13 @@ class Shop:
 
     async def become(self, status: str, undo: bool = False) -> Order:
         change = ChangeStatus(1, Status(status), "cook", reason="so", undo=undo)
-        (result,) = await self.store.apply([change], self.clock.now_ms())
+        result = await self.apply(change)
         assert isinstance(result, Applied), result
         return result.order
+
+    async def apply(self, change: ChangeStatus) -> Applied | OrdertrackError:
+        (result,) = await self.store.apply([change], self.clock.now_ms())
+        return result
 
     async def made(self) -> tuple[Link, str]:
         return await self.links.make(1, SHOP)
@@ -489,7 +494,7 @@ class Followers(RuleBasedStateMachine):
     @rule(status=st.sampled_from(["preparing", "delivered", "cancelled"]), undo=st.booleans())
     def step(self, status: str, undo: bool) -> None:
         change = ChangeStatus(1, Status.PREPARING if undo else Status(status), "cook", reason="so", undo=undo)
-        (result,) = self.runner.run(self.shop.store.apply([change], self.shop.clock.now_ms()))
+        result = self.runner.run(self.shop.apply(change))
         if isinstance(result, Applied):
             self.order = result.order
 

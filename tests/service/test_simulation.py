@@ -70,9 +70,9 @@ class Kitchen:
         self.started_s = clock.monotonic_s()
         self.news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def listen(self, commits: Sequence[Committed], committed_at_s: float) -> None:
-        for order, _, _ in commits:
-            at_s = round(committed_at_s - self.started_s, 3)
+    def listen(self, commits: Sequence[Committed]) -> None:
+        for order, _, _, requested_at_s in commits:
+            at_s = round(requested_at_s - self.started_s, 3)
             self.diary.setdefault(order.id, []).append((order.status.value, at_s))
         self.news.set_result(None)
         self.news = asyncio.get_running_loop().create_future()

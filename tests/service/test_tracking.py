@@ -85,7 +85,7 @@ async def test_a_held_poll_is_answered_by_a_change_with_what_is_new(node: Node, 
     answer = await bounded(client.told)
     assert (answer.reason, answer.order, answer.position) == ("changed", order, 1)
     assert [event.version for event in answer.events] == [2]
-    assert client.committed_at_s == clock.monotonic_s()
+    assert client.requested_at_s == clock.monotonic_s()
     assert not poll.parked
     node.assert_hub_is_empty()
 
@@ -173,7 +173,7 @@ async def test_a_deadline_answers_with_the_current_order_within_a_tick(node: Nod
     client, _ = await node.held(order_id, cursor=at(1), timeout_s=timeout_s)
     answer = await bounded(client.told)
     assert (answer.reason, answer.order.version, answer.not_modified) == ("timeout", 1, False)
-    assert (answer.reason in NEWS, answer.events, client.committed_at_s) == (False, (), None)
+    assert (answer.reason in NEWS, answer.events, client.requested_at_s) == (False, (), None)
     assert timeout_s - 1e-6 <= client.told_at_s - started_s <= timeout_s + TICK_S + 1e-6
     node.assert_hub_is_empty()
 
@@ -599,16 +599,16 @@ class Storm:
     def __init__(self, node: Node, dice: random.Random) -> None:
         self.node = node
         self.dice = dice
-        self.committed_at_s: dict[tuple[int, int], float] = {}
+        self.changed_at_s: dict[tuple[int, int], float] = {}
         self._read_at_once: Callable[[int], Awaitable[Order]] = node.store.order
         node.store.order = self.read_slowly  # type: ignore[method-assign]
         node.store.peek = self.peek_at_times  # type: ignore[method-assign]
 
-    def listen(self, commits: Sequence[Committed], at_s: float) -> None:
-        for order, _, previous_version in commits:
+    def listen(self, commits: Sequence[Committed]) -> None:
+        for order, _, previous_version, requested_at_s in commits:
             for version in range(previous_version + 1, order.version + 1):
-                self.committed_at_s[order.id, version] = at_s
-        self.node.tracking.committed(commits, at_s)
+                self.changed_at_s[order.id, version] = requested_at_s
+        self.node.tracking.committed(commits)
 
     def peek_at_times(self, order_id: int) -> Order | None:
         return self.node.store.inner.peek(order_id) if self.dice.random() < 0.5 else None
@@ -635,7 +635,7 @@ class Storm:
                 continue
             seen = [event.version for event in answer.events]
             assert seen == list(range(version + 1, answer.order.version + 1)), "a hole"
-            late_s = self.node.clock.monotonic_s() - max(asked_at_s, self.committed_at_s[order_id, seen[0]])
+            late_s = self.node.clock.monotonic_s() - max(asked_at_s, self.changed_at_s[order_id, seen[0]])
             assert late_s <= 4 * self.SLOWEST_READ_S, "an update did not answer it"
             version, ended = answer.order.version, answer.order.status.ended
         assert version == self.CHANGES + 2

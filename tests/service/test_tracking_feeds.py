@@ -116,7 +116,7 @@ async def test_a_held_poll_is_told_of_a_new_order_and_of_a_change(node: Node, fe
     order = await node.become(order_id, "preparing")
     answer = await bounded(client.told)
     assert (answer.reason, answer.position, changes(answer)) == ("changed", 1, FeedChanges(2, (order,)))
-    assert client.committed_at_s == node.clock.monotonic_s()
+    assert client.requested_at_s == node.clock.monotonic_s()
     client, _ = await node.held(feed, cursor=at(2), timeout_s=30.0)
     new_id = await node.place("d1")
     assert changes(await bounded(client.told)) == FeedChanges(3, (await node.store.order(new_id),))
@@ -158,7 +158,7 @@ async def test_two_changes_of_an_order_in_a_commit_come_as_one(node: Node) -> No
     for client in clients:
         answer = await bounded(client.told)
         assert (answer.reason, changes(answer)) == ("changed", FeedChanges(5, (two, one)))
-        assert client.committed_at_s is not None
+        assert client.requested_at_s is not None
     await node.tracking.close()
     node.assert_hub_is_empty()
     assert node.statistics.lost_wakeups == 0

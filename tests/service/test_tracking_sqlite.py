@@ -44,7 +44,7 @@ class Client:
     def __init__(self) -> None:
         self.told: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
+    def answer(self, answer: Answer, requested_at_s: float | None) -> None:
         self.told.set_result(answer)
 
     def refuse(self, error: OrdertrackError) -> None:

@@ -190,17 +190,17 @@ class HttpApp:
         """Answer the request, hold its poll, or return what to wait for. Raises nothing; an error of the awaitable
         becomes a response with `problem`."""
         request, target, caller = admitted.request, admitted.target, admitted.caller
-        if isinstance(target, PollTarget):
-            assert caller is not None
-            try:
+        try:
+            if isinstance(target, PollTarget):
+                assert caller is not None
                 return self._poll.respond(request, target, caller.principal, channel)
-            except Exception as error:  # noqa: BLE001 - `problem` logs it
-                return self.problem(request, error)
-        if isinstance(target, StatusTarget):
-            assert caller is not None
-            return self._status.respond(request, target, caller, body)
-        if isinstance(target, OrdersTarget) and request.method not in _READS:
-            return self._creation.respond(request, caller, body, channel)
+            if isinstance(target, StatusTarget):
+                assert caller is not None
+                return self._status.respond(request, target, caller, body)
+            if isinstance(target, OrdersTarget) and request.method not in _READS:
+                return self._creation.respond(request, caller, body, channel)
+        except Exception as error:  # noqa: BLE001 - `problem` logs what is not known
+            return self.problem(request, error)
         path, is_page = request.path, isinstance(target, OtherTarget) and target.is_page
         if isinstance(target, LinkTarget):
             # OPTIONS has no caller, and all orders have the same methods.

@@ -34,15 +34,19 @@ class Applied(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """An order after a commit, the new versions of its feeds, and the order's version before (0: it is new)."""
+    """An order after a commit, the new versions of its feeds, and the order's version before (0: it is new).
+
+    `requested_at_s` is the monotonic time at which the store got the first of its changes, in seconds.
+    """
 
     order: Order
     feeds: Mapping[FeedKey, int]
     previous_version: int
+    requested_at_s: float
 
 
-CommitListener = Callable[[Sequence[Committed], float], None]
-"""Called with the changed orders and the monotonic time of their commit, in seconds. It must not raise."""
+CommitListener = Callable[[Sequence[Committed]], None]
+"""Called with the changed orders. It must not raise."""
 CommitMeter = Callable[[int, float], None]
 """Called on the event loop with the number of requests in a commit and the seconds until it was durable. It must not
 raise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Awaitable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -42,7 +43,7 @@ class OrderReader(Protocol):
 
 
 class OrderWriter(Protocol):
-    def apply(self, changes: Sequence[Change], now_ms: int) -> Awaitable[list[Applied | OrdertrackError]]:
+    def apply(self, changes: Sequence[Change], now_ms: int) -> Future[list[Applied | OrdertrackError]]:
         """Make the changes in one commit. Return one result each, in order."""
 
 
@@ -53,7 +54,7 @@ class OrderStore(OrderReader, OrderWriter, Protocol):
     async def load(self, histories: Sequence[History]) -> None:
         """Create all of them in one commit."""
 
-    def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Awaitable[Created]:
+    def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Future[Created]:
         """Raises: ReferenceTaken, IdempotencyKeyReused."""
 
     async def orders(self, order_filter: OrderFilter) -> list[Order]: ...

@@ -160,9 +160,9 @@ class Links:
         self._cache(token_hash, principal)
         return principal
 
-    def committed(self, commits: Sequence[Committed], _committed_at_s: float) -> None:
+    def committed(self, commits: Sequence[Committed]) -> None:
         """Drop cached links whose expiry has changed because their order ended or was reopened."""
-        for order, _, _ in commits:
+        for order, *_ in commits:
             for token_hash in tuple(self._verified_of.get(order.id, ())):
                 if order.status.ended or self._verified[token_hash].principal.expires_at_s is not None:
                     self._forget(token_hash)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from asyncio import Future
+from collections.abc import Sequence
 from functools import cached_property
 
 from msgspec.structs import replace
@@ -20,6 +21,14 @@ from ordertrack.ports.order_store import OrderFilter, OrderStore
 from ordertrack.service.authorization import load_authorized
 
 
+def sole(results: Sequence[Applied | OrdertrackError]) -> Applied:
+    """Return the result of one change. Raises: OrderNotFound, Forbidden, an OrderConflict."""
+    (result,) = results
+    if isinstance(result, OrdertrackError):
+        raise result
+    return result
+
+
 class Orders:
     def __init__(self, store: OrderStore, clock: Clock) -> None:
         self._store = store
@@ -29,24 +38,17 @@ class Orders:
     def epoch(self) -> str:
         return self._store.epoch
 
-    def create(self, new: NewOrder, by: Principal, idempotency: Idempotency | None) -> Awaitable[Created]:
+    def create(self, new: NewOrder, by: Principal, idempotency: Idempotency | None) -> Future[Created]:
         """Raises, also when awaited: Forbidden, ReferenceTaken, IdempotencyKeyReused, StoreBusy, StoreUnavailable."""
         check_create(by, new)
         return self._store.create(new, self._clock.now_ms(), idempotency=idempotency)
 
-    async def change(self, change: Change) -> Applied:
-        """Raises: OrderNotFound, Forbidden, an OrderConflict, StoreBusy, StoreUnavailable."""
-        (result,) = await self._store.apply([change], self._clock.now_ms())
-        if isinstance(result, OrdertrackError):
-            raise result
-        return result
+    def change(self, *changes: Change) -> Future[list[Applied | OrdertrackError]]:
+        """Make the changes in one durable commit. The future has one result each, in order.
 
-    async def change_all(self, changes: Sequence[Change]) -> list[Applied | OrdertrackError]:
-        """Make the changes in one durable commit, and return one result each, in order.
-
-        Raises: StoreBusy, StoreUnavailable.
+        Raises, also when awaited: StoreBusy, StoreUnavailable.
         """
-        return await self._store.apply(changes, self._clock.now_ms())
+        return self._store.apply(changes, self._clock.now_ms())
 
     async def get(self, order_id: int, by: Principal) -> Order:
         """Return the order as `by` may see it. Raises: OrderNotFound, Forbidden."""

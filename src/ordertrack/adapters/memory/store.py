@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from msgspec.structs import replace
@@ -35,6 +36,9 @@ from ordertrack.ports.order_store import History, OrderFilter
 from ordertrack.ports.simulation_store import SimulationListener
 
 log = structlog.get_logger("ordertrack.memory")
+
+
+R = TypeVar("R")
 
 
 class MemoryStore:
@@ -71,9 +75,8 @@ class MemoryStore:
     async def close(self, limit_s: float = 0.0) -> None: ...
 
     def _announce(self, commits: Sequence[Committed]) -> None:
-        committed_at_s = self._clock.monotonic_s()
         for listener in self._listeners:
-            self._call(listener, commits, committed_at_s)
+            self._call(listener, commits)
 
     @staticmethod
     def _call(listener: Callable[..., None], *arguments: Any) -> None:
@@ -83,7 +86,10 @@ class MemoryStore:
         except Exception:
             log.exception("a listener failed")
 
-    async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
+    def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> asyncio.Future[Created]:
+        return _completed(lambda: self._create(new, now_ms, idempotency))
+
+    def _create(self, new: NewOrder, now_ms: int, idempotency: Idempotency | None) -> Created:
         earlier = self._find_created(idempotency, now_ms)
         if earlier is not None:
             return Created(as_created(earlier), replayed=True)
@@ -107,7 +113,7 @@ class MemoryStore:
                 if event is not None:
                     before, order = order, evolve(order, event)
                     feeds |= self._store(before, order).feeds
-            committed.append(Committed(order, feeds, 0))
+            committed.append(Committed(order, feeds, 0, self._clock.monotonic_s()))
         self._announce(committed)
 
     def _find_created(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
@@ -120,12 +126,15 @@ class MemoryStore:
             raise IdempotencyKeyReused
         return self._orders[order_id]
 
-    async def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
+    def apply(self, changes: Sequence[Change], now_ms: int) -> asyncio.Future[list[Applied | OrdertrackError]]:
+        return _completed(lambda: self._apply(changes, now_ms))
+
+    def _apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
         results: list[Applied | OrdertrackError] = []
         committed: dict[int, Committed] = {}
         for change in changes:
             try:
-                before = await self.order(change.order_id)
+                before = self._find(change.order_id)
                 pending = self._steps.get(before.id, ())
                 event, steps = advance_simulated(before, pending, change, now_ms)
             except OrdertrackError as error:
@@ -138,7 +147,9 @@ class MemoryStore:
                 earlier = committed.pop(order.id, None)
                 stored = self._store(before, order)
                 if earlier:
-                    stored = Committed(order, {**earlier.feeds, **stored.feeds}, earlier.previous_version)
+                    stored = stored._replace(
+                        feeds={**earlier.feeds, **stored.feeds}, previous_version=earlier.previous_version
+                    )
                 committed[order.id] = stored
             results.append(Applied(order, event))
         if committed:
@@ -152,7 +163,7 @@ class MemoryStore:
         for feed in touched_feeds(before, order):
             self._feed_versions[feed] += 1
             feeds[feed] = self._feed_orders[feed][order.id] = self._feed_versions[feed]
-        return Committed(order, feeds, before.version if before else 0)
+        return Committed(order, feeds, before.version if before else 0, self._clock.monotonic_s())
 
     def _set_steps(self, order_id: int, steps: tuple[Step, ...]) -> None:
         if steps:
@@ -162,6 +173,9 @@ class MemoryStore:
         self._call(self._simulations, order_id, steps)
 
     async def order(self, order_id: int) -> Order:
+        return self._find(order_id)
+
+    def _find(self, order_id: int) -> Order:
         try:
             return self._orders[order_id]
         except KeyError:
@@ -262,3 +276,13 @@ class MemoryStore:
 
     async def find_link(self, token_hash: bytes) -> Link | None:
         return self._links.get(token_hash)
+
+
+def _completed(call: Callable[[], R]) -> asyncio.Future[R]:
+    """Return a future that has the result of the call, or its error."""
+    future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+    try:
+        future.set_result(call())
+    except OrdertrackError as error:
+        future.set_exception(error)
+    return future

@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -178,13 +178,13 @@ class SqliteStore:
 
     # Changes
 
-    async def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Created:
-        return await self._opened().writer.submit(lambda tx: tx.create(new, now_ms, idempotency))
+    def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> asyncio.Future[Created]:
+        return self._opened().writer.submit(lambda tx: tx.create(new, now_ms, idempotency))
 
     async def load(self, histories: Sequence[History]) -> None:
         await self._opened().writer.submit(lambda tx: tx.load(histories))
 
-    def apply(self, changes: Sequence[Change], now_ms: int) -> Awaitable[list[Applied | OrdertrackError]]:
+    def apply(self, changes: Sequence[Change], now_ms: int) -> asyncio.Future[list[Applied | OrdertrackError]]:
         if self._open is None:
             raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
         return self._open.writer.submit(partial(Transaction.apply, changes=changes, now_ms=now_ms))
@@ -206,7 +206,7 @@ class SqliteStore:
             raise StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
         return self._open
 
-    def _deliver(self, changed: Changed, committed_at_s: float) -> None:
+    def _deliver(self, changed: Changed) -> None:
         self._orders.commit({committed.order.id: committed.order for _, committed in changed.orders})
         feed_versions: dict[FeedKey, int] = {}
         for status_before, committed in changed.orders:
@@ -221,7 +221,7 @@ class SqliteStore:
         ]
         if changed.orders:
             commits = [committed for _, committed in changed.orders]
-            calls += [(listener, (commits, committed_at_s)) for listener in self._listeners]
+            calls += [(listener, (commits,)) for listener in self._listeners]
         for listener, arguments in calls:  # one that fails must not keep the news from the others
             try:
                 listener(*arguments)

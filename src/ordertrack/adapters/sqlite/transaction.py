@@ -88,6 +88,8 @@ class Transaction:
         self._feeds: dict[FeedKey, _Feed] = {}
         self._feeds_of: dict[int, tuple[_Feed, ...]] = {}
         self._commit = _Commit()
+        self.requested_at_s = 0.0
+        """The monotonic time at which the request that runs now was made, in seconds."""
 
     # Requests
 
@@ -276,9 +278,9 @@ class Transaction:
         earlier = self._commit.orders.get(id_)
         if earlier is None:
             self._commit.statuses_before[id_] = status_before
-            self._commit.orders[id_] = Committed(order, versions, before.version if before else 0)
+            self._commit.orders[id_] = Committed(order, versions, before.version if before else 0, self.requested_at_s)
         else:
-            self._commit.orders[id_] = Committed(order, {**earlier.feeds, **versions}, earlier.previous_version)
+            self._commit.orders[id_] = earlier._replace(order=order, feeds={**earlier.feeds, **versions})
         self._commit.events.append(event_row(id_, event, [feed.version for feed in feeds]))
         if order.status is not status_before and (order.status.ended or (status_before and status_before.ended)):
             self._commit.endings[id_] = (order.status.value if order.status.ended else None, id_)

@@ -63,15 +63,19 @@ class _Waiting(msgspec.Struct, eq=False):
 
     job: Callable[[Transaction], Any]
     future: asyncio.Future[Any]
-    due_s: float
+    requested_at_s: float
     has_begun: bool = False
     is_given_up: bool = False
+
+    @property
+    def due_s(self) -> float:
+        return self.requested_at_s + COMMIT_LIMIT_S
 
 
 class Writer:
     """`deliver` is called on the event loop with the changes of each commit, before its requests get their results."""
 
-    def __init__(self, path: Path, deliver: Callable[[Changed, float], None], clock: Clock, meter: CommitMeter) -> None:
+    def __init__(self, path: Path, deliver: Callable[[Changed], None], clock: Clock, meter: CommitMeter) -> None:
         """Raises: sqlite3.Error, OSError when the file cannot be opened."""
         self.announcing = threading.Lock()
         self.waiting = 0
@@ -112,7 +116,7 @@ class Writer:
             raise StoreBusy(retry_after_s=BUSY_RETRY_AFTER_S)
         self.waiting += 1
         future = self._loop.create_future()
-        waiting = _Waiting(job, future, self._clock.monotonic_s() + COMMIT_LIMIT_S)
+        waiting = _Waiting(job, future, self._clock.monotonic_s())
         self._unanswered.append(waiting)
         if self._timer is None:
             self._timer = self._loop.call_later(COMMIT_LIMIT_S, self._answer_overdue)
@@ -191,6 +195,7 @@ class Writer:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for waiting in batch:
+                transaction.requested_at_s = waiting.requested_at_s
                 try:
                     outcomes.append(waiting.job(transaction))
                 except OrdertrackError as error:
@@ -255,7 +260,7 @@ class Writer:
         if committed_at_s is not None:
             self._meter(len(batch), committed_at_s - began_s)
             if changed.orders or changed.steps:
-                self._deliver(changed, committed_at_s)
+                self._deliver(changed)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.future.done():
                 continue

@@ -83,9 +83,9 @@ class AsgiApp:
 
     # Answers
 
-    def start_sending(self, channel: _AsgiChannel, outcome: Response | Answer, committed_at_s: float | None) -> None:
+    def start_sending(self, channel: _AsgiChannel, outcome: Response | Answer, requested_at_s: float | None) -> None:
         """Send in a task, so that a client that does not read does not delay others."""
-        task = asyncio.get_running_loop().create_task(self._send(channel, outcome, committed_at_s))
+        task = asyncio.get_running_loop().create_task(self._send(channel, outcome, requested_at_s))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
@@ -93,7 +93,7 @@ class AsgiApp:
         return self._app.refuse(error)
 
     async def _send(
-        self, channel: _AsgiChannel, outcome: Response | Answer, committed_at_s: float | None = None
+        self, channel: _AsgiChannel, outcome: Response | Answer, requested_at_s: float | None = None
     ) -> None:
         closing = self._tracking.hub.draining
         if isinstance(outcome, Answer):
@@ -109,8 +109,8 @@ class AsgiApp:
         except OSError as error:
             log.debug("client gone while it was answered", error=str(error))
             return
-        if committed_at_s is not None:
-            self._tracking.statistics.record_wake_latency(self.clock.monotonic_s() - committed_at_s)
+        if requested_at_s is not None:
+            self._tracking.statistics.record_wake_latency(self.clock.monotonic_s() - requested_at_s)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -142,8 +142,8 @@ class _AsgiChannel:
         if self._client is not None:
             self._app.throttles.put(self._client, throttle)
 
-    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
-        self._app.start_sending(self, answer, committed_at_s)
+    def answer(self, answer: Answer, requested_at_s: float | None) -> None:
+        self._app.start_sending(self, answer, requested_at_s)
 
     def refuse(self, error: OrdertrackError) -> None:
         self._app.start_sending(self, self._app.refuse(error), None)

@@ -6,7 +6,7 @@ import hashlib
 
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.principal import Principal, Role
-from ordertrack.http.endpoints.outcome import Channel
+from ordertrack.http.endpoints.outcome import Channel, Pending
 from ordertrack.http.policy.admission import Caller
 from ordertrack.http.policy.security_headers import SECURE
 from ordertrack.http.wire import names
@@ -18,7 +18,7 @@ from ordertrack.http.wire.message import Headers, Request
 from ordertrack.http.wire.order_views import OrderAnswer, encode, encoded_order
 from ordertrack.http.wire.parameters import check_query, header
 from ordertrack.http.wire.responses import Response, encoded, which_methods
-from ordertrack.ports.commits import Idempotency
+from ordertrack.ports.commits import Created, Idempotency
 from ordertrack.service.orders import Orders
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
@@ -30,8 +30,11 @@ class OrderCreationEndpoint:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
 
-    async def respond(self, request: Request, caller: Caller | None, body: bytes, channel: Channel) -> Response:
-        """Answer every method of the path but the reads. Only OPTIONS has no caller. Raises: OrdertrackError."""
+    def respond(self, request: Request, caller: Caller | None, body: bytes, channel: Channel) -> Response | Pending:
+        """Answer every method of the path but the reads. Only OPTIONS has no caller.
+
+        Raises, also when awaited: OrdertrackError.
+        """
         channel.headers = (*SECURE, *channel.headers)
         if request.method == "OPTIONS":
             return which_methods(METHODS)
@@ -42,7 +45,10 @@ class OrderCreationEndpoint:
             check_query(request.query_string)
         by, origin = caller
         new = decode(CreateOrderBody, request.headers, body).new_order(by, origin)
-        order, _ = await self._orders.create(new, by, _idempotency(request.headers, body, by))
+        return Pending(self._orders.create(new, by, _idempotency(request.headers, body, by)), self._created)
+
+    def _created(self, created: Created) -> Response:
+        order = created.order
         headers = version_headers(self._orders.epoch, order)
         headers |= {names.LOCATION: f"{names.ORDERS}/{order.id}", names.CONTENT_TYPE: names.JSON}
         return Response(201, encoded(headers), encode(OrderAnswer(data=encoded_order(order))))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Protocol
+
+import msgspec
 
 from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
@@ -15,7 +18,22 @@ Outcome = Response | Answer | WaitingPoll
 """A response; the answer of a poll, of which the transport makes a response; or a held poll, answered later."""
 OUTCOMES = (Poll, Answer, Response)
 """The same for isinstance, which does not take a generic alias such as WaitingPoll."""
-Outcomes = Outcome | Coroutine[Any, Any, Outcome]
+
+
+class Pending(msgspec.Struct, gc=False):
+    """A response to the result of a future: `finish` makes it, or raises an OrdertrackError.
+
+    A transport needs no task to wait for it; it may also be awaited.
+    """
+
+    future: asyncio.Future[Any]
+    finish: Callable[[Any], Response]
+
+    def __await__(self) -> Generator[Any, Any, Response]:
+        return self.finish((yield from self.future.__await__()))
+
+
+Outcomes = Outcome | Pending | Coroutine[Any, Any, Outcome]
 """An outcome, or an awaitable of one."""
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 from ordertrack.core.cursor import Cursor
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.http.endpoints.outcome import Pending
 from ordertrack.http.policy.admission import Caller
 from ordertrack.http.wire import names
 from ordertrack.http.wire.bodies import StatusBody
@@ -16,7 +19,8 @@ from ordertrack.http.wire.order_views import ChangeAnswer, encode, encoded_order
 from ordertrack.http.wire.parameters import check_query, header
 from ordertrack.http.wire.paths import StatusTarget, parse_order_id
 from ordertrack.http.wire.responses import JSON, NO_STORE, Response
-from ordertrack.service.orders import Orders
+from ordertrack.ports.commits import Applied
+from ordertrack.service.orders import Orders, sole
 
 _IF_MATCH, _ETAG = names.IF_MATCH.encode(), names.ETAG.encode()
 METHODS = ("OPTIONS", "PUT")
@@ -27,8 +31,8 @@ class StatusEndpoint:
         self._orders = orders
         self._undo_window_ms = undo_window_ms
 
-    async def respond(self, request: Request, target: StatusTarget, caller: Caller, body: bytes) -> Response:
-        """Raises: OrdertrackError."""
+    def respond(self, request: Request, target: StatusTarget, caller: Caller, body: bytes) -> Pending:
+        """Raises, also when awaited: OrdertrackError."""
         if request.method != "PUT":
             raise MethodNotAllowed(request.method, METHODS)
         if request.query_string:
@@ -40,7 +44,10 @@ class StatusEndpoint:
         if _IF_MATCH in request.headers:
             if_match = parse_if_match(header(request.headers, names.IF_MATCH), epoch)
         change = status.change(order_id, *caller, self._undo_window_ms, if_match)
-        order, event = await self._orders.change(change)
+        return Pending(self._orders.change(change), self._changed)
+
+    def _changed(self, results: Sequence[Applied | OrdertrackError]) -> Response:
+        order, event = sole(results)
         answer = ChangeAnswer(data=encoded_order(order), changed=event is not None)
-        etag = f'"{Cursor(epoch, order.version)}"'.encode()
+        etag = f'"{Cursor(self._orders.epoch, order.version)}"'.encode()
         return Response(200, (JSON, (_ETAG, etag), NO_STORE), encode(answer))

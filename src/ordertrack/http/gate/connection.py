@@ -53,7 +53,7 @@ class Upload(msgspec.Struct, gc=False):
 class Owner(Protocol):
     """Writes the answer of a held poll, and resumes reading."""
 
-    def deliver_held(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None: ...
+    def deliver_held(self, connection: Connection, answer: Answer, requested_at_s: float | None) -> None: ...
 
     def refuse_held(self, connection: Connection, error: OrdertrackError) -> None: ...
 
@@ -90,9 +90,9 @@ class Connection(msgspec.Struct, gc=False, eq=False):
     unsent: memoryview | None = None
     """The rest of the response, which the kernel has not taken yet."""
 
-    def answer(self, answer: Answer, committed_at_s: float | None) -> None:
+    def answer(self, answer: Answer, requested_at_s: float | None) -> None:
         self.poll = None
-        self.owner.deliver_held(self, answer, committed_at_s)
+        self.owner.deliver_held(self, answer, requested_at_s)
 
     def refuse(self, error: OrdertrackError) -> None:
         self.poll = None

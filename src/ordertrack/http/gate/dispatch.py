@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 
@@ -12,7 +13,7 @@ from ordertrack.core.errors import OrdertrackError, StoreBusy
 from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted, Begun, HttpApp
-from ordertrack.http.endpoints.outcome import Outcome, Outcomes
+from ordertrack.http.endpoints.outcome import Outcome, Outcomes, Pending
 from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
 from ordertrack.http.gate.connections import Connections
 from ordertrack.http.gate.framing import BodyReader, Head, HeadReader, without_empty_lines
@@ -26,6 +27,7 @@ from ordertrack.http.wire.responses import Response
 MAX_UPLOADS_BYTES = 256 * 1024 * 1024
 """Limit of bodies that are being received, of all connections together."""
 
+T = TypeVar("T")
 log = structlog.get_logger("ordertrack.gate")
 
 
@@ -41,7 +43,7 @@ class Dispatcher:
         self._heads = HeadReader()
         self._polls = PollReader(self._heads)
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def cancel(self) -> None:
         """Cancel running requests."""
@@ -50,11 +52,11 @@ class Dispatcher:
 
     # Called by a connection when its held poll has an outcome
 
-    def deliver_held(self, connection: Connection, answer: Answer, committed_at_s: float | None) -> None:
+    def deliver_held(self, connection: Connection, answer: Answer, requested_at_s: float | None) -> None:
         self._responder.send_answer(connection, answer)
         now_s = self._clock.monotonic_s()
-        if committed_at_s is not None:
-            self._tracking.statistics.record_wake_latency(now_s - committed_at_s)
+        if requested_at_s is not None:
+            self._tracking.statistics.record_wake_latency(now_s - requested_at_s)
         if connection.stage is Stage.IDLE and not connection.data and not connection.peer_finished:  # as nearly always
             self._connections.expect_request(connection, now_s)
         else:
@@ -151,7 +153,7 @@ class Dispatcher:
         if isinstance(begun, Admitted | Response):
             self._serve(connection, head, begun)
         else:
-            self._run(connection, self._begin_async(connection, head, begun))
+            self._start(connection, self._begin_async(connection, head, begun))
         return True
 
     async def _begin_async(self, connection: Connection, head: Head, begun: Coroutine[Any, Any, Begun]) -> None:
@@ -210,12 +212,15 @@ class Dispatcher:
             self._connections.prioritize(connection)
         self._apply_outcome(connection, admitted.request, self._app.respond(admitted, body, connection))
 
-    async def _respond_async(
-        self, connection: Connection, request: Request, work: Coroutine[Any, Any, Outcome]
+    def _finish(
+        self, connection: Connection, request: Request, finish: Callable[[Any], Outcome], future: asyncio.Future[Any]
     ) -> None:
+        """Apply the outcome of a request that had to wait."""
+        if future.cancelled():
+            return
         try:
             try:
-                outcome = await work
+                outcome = finish(future.result())
             except Exception as error:  # noqa: BLE001 - `problem` logs it
                 outcome = self._app.problem(request, error)
             connection.stage = Stage.IDLE
@@ -229,8 +234,12 @@ class Dispatcher:
             self._responder.send(connection, outcome)
         elif isinstance(outcome, Answer):
             self._responder.send_answer(connection, outcome)
+        elif isinstance(outcome, Pending):
+            connection.stage = Stage.BUSY
+            outcome.future.add_done_callback(partial(self._finish, connection, request, outcome.finish))
         elif not isinstance(outcome, Poll):
-            self._run(connection, self._respond_async(connection, request, outcome))
+            task = self._start(connection, outcome)
+            task.add_done_callback(partial(self._finish, connection, request, lambda outcome: outcome))
         elif connection.fd < 0 or connection.peer_finished:
             self._tracking.leave(outcome)
             self._connections.drop(connection)
@@ -239,9 +248,10 @@ class Dispatcher:
             connection.stage = Stage.HELD
             self._connections.watch(connection)
 
-    def _run(self, connection: Connection, work: Coroutine[None, None, None]) -> None:
+    def _start(self, connection: Connection, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` in a task. Bytes that come meanwhile are served after it."""
         connection.stage = Stage.BUSY
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

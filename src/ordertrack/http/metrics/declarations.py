@@ -68,7 +68,8 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "ordertrack_wake_latency_seconds",
         HISTOGRAM,
-        "Time from the commit of a change to the last write of an answer to it, for each held poll.",
+        "Time from the request of a change to the last write of an answer to it, for each held poll. The wait for its "
+        "commit is included.",
         lambda f: f.statistics.wake_s,
         unit="seconds",
     ),

@@ -21,7 +21,7 @@ from ordertrack.http.wire.etag import parse_if_match, version_headers
 from ordertrack.http.wire.paths import parse_order_id
 from ordertrack.http.wire.problems import problem_fields
 from ordertrack.ports.commits import Applied
-from ordertrack.service.orders import Orders
+from ordertrack.service.orders import Orders, sole
 
 _BULK_RESULTS = [
     order_views.BulkResult(101, True, True, shared.PREPARING.status, 2, format_time(shared.PREPARING.updated_at_ms)),
@@ -75,12 +75,12 @@ def changes_router(orders: Orders, admission: Admission, undo_window_ms: int) ->
         check_action(by, Action.MOVE)
         admission.charge(Budget.WRITES, by, len(body.updates) - 1, origin)  # admission took the first one
         changes = body.changes(by, origin, undo_window_ms)
-        results = await orders.change_all(changes)
+        results = await orders.change(*changes)
         view = [_bulk_result(change, result) for change, result in zip(changes, results, strict=True)]
         return order_views.BulkAnswer(data=order_views.BulkView(view))
 
     async def _changed(change: Change) -> Response[order_views.ChangeAnswer]:
-        applied = await orders.change(change)
+        applied = sole(await orders.change(change))
         answer = order_views.ChangeAnswer(data=order_views.order_view(applied.order), changed=applied.event is not None)
         return Response(answer, headers=version_headers(orders.epoch, applied.order))
 

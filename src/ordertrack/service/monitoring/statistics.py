@@ -24,7 +24,8 @@ LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.
 
 
 class WakeLatency(msgspec.Struct, frozen=True):
-    """Milliseconds from a commit to the last byte of an answer it caused, over the last KEPT_LATENCIES answers."""
+    """Milliseconds from the request of a change to the last byte of an answer it caused, over the last KEPT_LATENCIES
+    answers. The wait for the commit is included; the time that the request waits to be read is not."""
 
     p50: float | None
     p99: float | None
@@ -92,7 +93,7 @@ class Statistics:
         self._lags_s: deque[float] = deque(maxlen=KEPT_LAGS)
 
     def record_wake_latency(self, latency_s: float) -> None:
-        """Record an answer written `latency_s` after the commit that caused it."""
+        """Record an answer written `latency_s` after the change that caused it was requested."""
         self._latencies_ms.append(latency_s * 1000)
         self.wake_s.observe(latency_s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from operator import itemgetter
 
 from ordertrack.core.feed import PAGE_ENTRIES, FeedKey, FeedState, build_page, party_feeds
@@ -15,8 +16,11 @@ class FeedBatch:
         self.feed = feed
         self._entries: list[tuple[int, Order | int]] = []
         self._states: dict[int, FeedState] = {}
+        self.requested_at_s = math.inf
+        """The monotonic time at which the first of the changes was requested, in seconds."""
 
-    def add(self, version: int, order: Order) -> None:
+    def add(self, version: int, order: Order, requested_at_s: float) -> None:
+        self.requested_at_s = min(self.requested_at_s, requested_at_s)
         self._entries.append((version, order if self.feed in party_feeds(order) else order.id))
 
     @property

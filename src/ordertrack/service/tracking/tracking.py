@@ -30,7 +30,7 @@ from ordertrack.core.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from ordertrack.core.feed import FeedKey, FeedState, order_feed
+from ordertrack.core.feed import FeedKey, FeedKind, FeedState, order_feed
 from ordertrack.core.hub import Hub, Poll
 from ordertrack.core.link_view import redact_for_link
 from ordertrack.core.order import Order
@@ -154,22 +154,23 @@ class Tracking:
         """Forget the poll of a client that has gone, unless it was answered already."""
         self.hub.leave(poll)
 
-    def committed(self, commits: Sequence[Committed], committed_at_s: float) -> None:
+    def committed(self, commits: Sequence[Committed]) -> None:
         """Answer the polls of these orders and of their parties' feeds. The store calls this for each commit."""
         batches: dict[FeedKey, FeedBatch] = {}
-        for order, feeds, previous_version in commits:
+        for order, feeds, previous_version, requested_at_s in commits:
             self.statistics.updates += order.version - previous_version
             answers: dict[int, Answer] = {}  # one answer for each version, so that it is encoded once
-            for poll in self.hub.news(order_feed(order.id), order.version, final=order.status.ended):
+            feed = FeedKey(FeedKind.ORDER, str(order.id))
+            for poll in self.hub.news(feed, order.version, final=order.status.ended):
                 if poll.position not in answers:
                     answers[poll.position] = answer_now(poll.position, order)
-                self._deliver(poll, answers[poll.position], committed_at_s)
+                self._deliver(poll, answers[poll.position], requested_at_s)
             for feed, version in feeds.items():
                 if self.hub.is_watched(feed):
                     batch = batches.get(feed) or batches.setdefault(feed, FeedBatch(feed))
-                    batch.add(version, order)
+                    batch.add(version, order, requested_at_s)
         for batch in batches.values():
-            self._deliver_batch(batch, committed_at_s)
+            self._deliver_batch(batch)
 
     async def drain(self, window_s: float = 0.0) -> None:
         """Answer every held poll within `window_s`, in random order, and hold none from then on.
@@ -246,34 +247,34 @@ class Tracking:
 
     # Answers of held polls
 
-    def _deliver_batch(self, batch: FeedBatch, committed_at_s: float) -> None:
+    def _deliver_batch(self, batch: FeedBatch) -> None:
         for poll in self.hub.news(batch.feed, batch.version):
             state = batch.after(poll.position)
             if state is not None:
-                self._deliver(poll, Answer(state, Reason.CHANGED, poll.position), committed_at_s)
+                self._deliver(poll, Answer(state, Reason.CHANGED, poll.position), batch.requested_at_s)
                 continue
             self._rejoin(poll, batch.version)
-            self._resolve(poll, committed_at_s)
+            self._resolve(poll, batch.requested_at_s)
 
     def _rejoin(self, poll: WaitingPoll, announced: int = 0) -> None:
         """Join a poll again that the hub handed back, so that it can be resolved."""
         self.hub.join(poll)
         poll.announced = announced
 
-    def _resolve(self, poll: WaitingPoll, committed_at_s: float | None = None) -> None:
+    def _resolve(self, poll: WaitingPoll, requested_at_s: float | None = None) -> None:
         """Answer a joined poll that is due, or hold it again."""
         plan = self._plans.resolve(poll)
         try:
             answer = self._reads.run_cached(plan)
         except CacheMiss as miss:
-            self._start(self._resolve_async(poll, plan, miss.request, committed_at_s))
+            self._start(self._resolve_async(poll, plan, miss.request, requested_at_s))
         except OrdertrackError as error:
             self._refuse(poll, error)
         else:
-            self._complete_poll(poll, answer, committed_at_s)
+            self._complete_poll(poll, answer, requested_at_s)
 
     async def _resolve_async(
-        self, poll: WaitingPoll, plan: ReadPlan[Answer | None], request: ReadRequest, committed_at_s: float | None
+        self, poll: WaitingPoll, plan: ReadPlan[Answer | None], request: ReadRequest, requested_at_s: float | None
     ) -> None:
         """Invariant: the poll is answered, refused or held when this returns."""
         try:
@@ -287,7 +288,7 @@ class Tracking:
             log.exception("internal error", incident=incident, feed=poll.feed)
             self._refuse(poll, InternalError(incident))
         else:
-            self._complete_poll(poll, answer, committed_at_s)
+            self._complete_poll(poll, answer, requested_at_s)
 
     def _resolve_unread(self, poll: WaitingPoll, error: OrdertrackError) -> None:
         """Answer a joined poll without the store, or refuse it when too little is known.
@@ -301,15 +302,15 @@ class Tracking:
         else:
             self._refuse(poll, error)
 
-    def _complete_poll(self, poll: WaitingPoll, answer: Answer | None, committed_at_s: float | None) -> None:
+    def _complete_poll(self, poll: WaitingPoll, answer: Answer | None, requested_at_s: float | None) -> None:
         if answer is not None and self.hub.leave(poll):
-            self._deliver(poll, answer, committed_at_s)
+            self._deliver(poll, answer, requested_at_s)
 
     def _refuse(self, poll: WaitingPoll, error: OrdertrackError) -> None:
         if self.hub.leave(poll):
             poll.waiter.refuse(error)
 
-    def _deliver(self, poll: WaitingPoll, answer: Answer, committed_at_s: float | None = None) -> None:
+    def _deliver(self, poll: WaitingPoll, answer: Answer, requested_at_s: float | None = None) -> None:
         """Give the answer to the waiter of a poll that has left the hub."""
         if poll.by is not ANYONE:
             if not may_see(poll.by, answer.state):
@@ -317,7 +318,7 @@ class Tracking:
                 return
             answer = self._redacted(poll.by, answer)
         self.statistics.polls[answer.reason] += 1
-        poll.waiter.answer(answer, committed_at_s)
+        poll.waiter.answer(answer, requested_at_s)
 
     # Deadlines
 

@@ -11,9 +11,10 @@ from ordertrack.core.poll import Answer
 
 class Waiter(Protocol):
     """Gets the outcome of a held poll. At most one method is called, once, on the event loop, possibly after the client
-    has gone. It does not wait and raises nothing. `committed_at_s` is the time of the commit that caused the answer."""
+    has gone. It does not wait and raises nothing. `requested_at_s` is the monotonic time at which the change was
+    requested that caused the answer; None without one."""
 
-    def answer(self, answer: Answer, committed_at_s: float | None) -> None: ...
+    def answer(self, answer: Answer, requested_at_s: float | None) -> None: ...
 
     def refuse(self, error: OrdertrackError) -> None: ...
 
