@@ -58,9 +58,12 @@ class PollAnswers:
 
     def written(self, answer: Answer, epoch: str, added: HeaderPairs, closing: bool, keep_alive: bool) -> bytes:
         """Return the whole response as bytes, with the headers that depend on its request."""
+        latest, is_plain = self._latest, keep_alive and not added
+        if is_plain and latest is not None and latest.answer is answer and latest.written and latest.closing is closing:
+            return latest.written  # to another poll that the same change answers
         now_ms = self._clock.now_ms()
         shared, date = self._share(answer, epoch, closing, now_ms), http_date(now_ms // 1000)
-        if added or not keep_alive:
+        if not is_plain:
             return bytes_of(with_headers(shared.response, added), date, keep_alive=keep_alive)
         if shared.date is not date:
             shared.date, shared.written = date, bytes_of(shared.response, date, keep_alive=True)

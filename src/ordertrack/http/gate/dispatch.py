@@ -234,6 +234,8 @@ class Dispatcher:
             self._responder.send(connection, outcome)
         elif isinstance(outcome, Answer):
             self._responder.send_answer(connection, outcome)
+        elif isinstance(outcome, Pending) and outcome.future.done():  # the memory store's
+            self._finish(connection, request, outcome.finish, outcome.future)
         elif isinstance(outcome, Pending):
             connection.stage = Stage.BUSY
             outcome.future.add_done_callback(partial(self._finish, connection, request, outcome.finish))
