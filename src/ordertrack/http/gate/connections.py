@@ -55,7 +55,7 @@ class Connections:
         self._is_stopping = False
         self._sweeper: asyncio.TimerHandle | None = None
 
-    def add(self, fd: int, peer: str, owner: Owner) -> None:
+    def add(self, fd: int, peer: str, owner: Owner) -> Connection:
         """Add a new descriptor."""
         if len(self._peers) >= PEERS_SHARED:
             self._peers.clear()
@@ -64,6 +64,7 @@ class Connections:
         self.counters.open = len(self.by_fd)
         self.epoll.register(fd, READABLE)
         self.expect_request(connection, self._clock.monotonic_s())
+        return connection
 
     def start_sweeping(self) -> None:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)

@@ -98,7 +98,7 @@ class Gate:
         self._connections.close()
 
     def _admit(self, fd: int, peer: str) -> None:
-        self._connections.add(fd, peer, self._dispatcher)
+        self._read(self._connections.add(fd, peer, self._dispatcher))  # most clients send their request at once
 
     def _on_ready(self, epoll: select.epoll) -> None:
         for fd, events in epoll.poll(0, EVENTS_PER_WAKE):

@@ -1,7 +1,7 @@
-"""Read the usual poll of an order by one pattern: no more than its request line differs from poll to poll.
+"""Read the usual poll of an order by one pattern: a client that polls again changes nothing but its cursor.
 
-It gives the same request as `HeadReader`, `match_path`, `PollTarget.feed` and `parse_poll` do, in a fifth of the time.
-Any other request is left to them. (`tests/gate/test_poll_reader.py` compares the two.)
+The result is what `HeadReader`, `match_path`, `PollTarget.feed` and `parse_poll` make of the same bytes.
+Any other request is left to them. `tests/http/test_usual_polls.py` compares the two ways.
 """
 
 from __future__ import annotations
