@@ -34,7 +34,7 @@ from adapters.tokens import (
 )
 from ordertrack.adapters.jwt.claims import ClaimNames, Rules, claims_of
 from ordertrack.adapters.jwt.keys import StaticKey, WeakKey, jwk_key, pem_key, secret_key
-from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES
+from ordertrack.adapters.jwt.parts import MAX_TOKEN_BYTES, read_parts
 from ordertrack.adapters.jwt.roca import has_roca_weakness
 from ordertrack.adapters.jwt.signing import new_secret, sign
 from ordertrack.adapters.jwt.tokens import JwtTokens
@@ -268,6 +268,21 @@ async def test_a_changed_token_is_refused() -> None:
     assert await refused(f"{header}.{payload}.{'A' * len(signature)}") == "invalid"
     other = raw(json.dumps({"alg": "HS256"}).encode(), json.dumps(CLAIMS).encode(), b"another secret of 32 bytes or so")
     assert await refused(other) == "invalid"
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("spare_bits", [2, 4])
+async def test_a_part_has_one_spelling(part: int, spare_bits: int) -> None:
+    """The last character of a part may have bits that decode to nothing: they must be 0."""
+    length = {2: 2, 4: 1}[spare_bits]
+    parts = [b'{"alg":"HS256"}', json.dumps(CLAIMS).encode()]
+    parts = [text + b" " * ((length - len(text)) % 3) for text in parts]
+    texts = [*map(base64url, parts), base64url(b"\x01" * (30 + length))]
+    assert read_parts(".".join(texts)).algorithm == "HS256"
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    texts[part] = texts[part][:-1] + alphabet[alphabet.index(texts[part][-1]) + 1]
+    with pytest.raises(Unauthenticated):
+        read_parts(".".join(texts))
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,23 @@ def test_holds_that_keep_being_cut_are_tried_more_rarely() -> None:
     assert [later - earlier for earlier, later in pairwise(tries)] == [3, 5, 9, 17]
 
 
+def test_a_hold_that_ends_before_the_cut_proves_no_longer_one() -> None:
+    """The path cuts at 57 s, and the server ends every second hold of 60 s at 55 s."""
+    session = Session()
+    session.connect()
+    holds: list[float] = []
+    for _ in range(200):
+        holds.append(session.hold_s())
+        took_s = 55 if holds[-1] == 60 and holds.count(60) % 2 else holds[-1]
+        if took_s > 57:
+            session.fail(LOST, after_s=67)
+            session.send()
+            session.answer(update_body(1, "timeout"))
+        else:
+            session.answer(update_body(1, "timeout"), after_s=took_s)
+    assert 1 <= holds.count(120) <= 4
+
+
 def test_single_loss_has_no_effect_after_a_longer_hold() -> None:
     session = Session()
     session.connect()

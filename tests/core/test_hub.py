@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -166,6 +166,17 @@ def test_a_deadline_is_met_within_a_tick() -> None:
         assert until_s - 1e-9 <= next_s < until_s + TICK_S + 1e-9
         assert hub.expire(until_s - 0.001) == []
         assert hub.expire(next_s) == [poll]
+
+
+@given(st.integers(1, 10**8))
+def test_a_poll_held_again_keeps_its_deadline(tick: int) -> None:
+    hub = new_hub()
+    poll = Poll(FEED, "a", ends_at_s=tick * TICK_S)
+    for _ in range(2):
+        hub.join(poll)
+        hub.park(poll, 1, poll.ends_at_s)
+        assert hub.next_deadline_s() == poll.ends_at_s == tick * TICK_S
+        hub.leave(poll)
 
 
 def test_an_expired_poll_is_joined_but_not_held() -> None:

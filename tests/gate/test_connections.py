@@ -36,6 +36,18 @@ def test_polls_and_other_requests_alternate_on_one_connection(api: Api) -> None:
         assert connection.ask("GET", "/nowhere").status == 404
 
 
+def test_a_refused_poll_after_head_has_a_body(api: Api) -> None:
+    order_id = api.create()["id"]
+    cursor = api.cursor(order_id)
+    connection = api.connect()
+    assert connection.ask("HEAD", track(order_id)).status == 200
+    request = connection.written("GET", track(order_id, cursor=cursor, timeout=30))
+    connection.send(request.replace(b"\r\n\r\n", b"\r\nBad Name: x\r\n\r\n"))
+    refused = connection.answer("GET")
+    assert refused.status == 400
+    assert refused.json()["error"] == "malformed_request"
+
+
 def test_requests_sent_together_are_answered_in_their_order(api: Api) -> None:
     order_id = api.create()["id"]
     connection = api.connect()

@@ -32,9 +32,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 class HoldLength:
     """The current length: doubled after a hold that worked, halved after one that was lost.
 
-    `_holds_before_growth` holds must work before the next doubling: 1, doubled after each loss until a longer hold has
-    worked. So on a path that cuts at 100 s, longer holds are tried less and less often, but a single loss (a tunnel, a
-    restart of the server) has no lasting effect.
+    `_holds_before_growth` holds must work before the next doubling: 1, doubled after each loss until a hold of the
+    longest length that was lost has worked. So on a path that cuts at 100 s, longer holds are tried less and less
+    often, but a single loss (a tunnel, a restart of the server) has no lasting effect. On a path that cuts at 57 s
+    holds of 60 s work now and then, since a server may end them earlier; that says nothing of 120 s.
     """
 
     def __init__(self, pace: Pace) -> None:
@@ -43,7 +44,7 @@ class HoldLength:
         self._wanted_s = pace.first_hold_s
         self._holds_before_growth = 1
         self._worked = 0
-        self._longest_s = 0.0
+        self._lost_s = 0.0
 
     @property
     def length_s(self) -> float:
@@ -60,8 +61,8 @@ class HoldLength:
         if took_s < 0.8 * length_s:
             return
         self._worked += 1
-        if length_s > self._longest_s:
-            self._longest_s, self._holds_before_growth = length_s, 1
+        if length_s >= min(self._lost_s, self._max_s):
+            self._lost_s, self._holds_before_growth = 0.0, 1
         if self._worked >= self._holds_before_growth:
             self._worked = 0
             self._wanted_s = max(self._wanted_s, min(2 * length_s, self._pace.max_hold_s))
@@ -70,8 +71,8 @@ class HoldLength:
         """Record a hold that ended by a timeout of the client, a reset, or an error of a proxy."""
         self._worked = 0
         self._holds_before_growth = min(2 * self._holds_before_growth, MAX_HOLDS_BEFORE_GROWTH)
+        self._lost_s = max(self._lost_s, self.length_s)
         self._wanted_s = self.length_s / 2
-        self._longest_s = self.length_s
 
 
 def seconds_text(seconds: float) -> str:

@@ -48,6 +48,8 @@ class Deadlines(Generic[T]):
         """Set the item's deadline. Return it as it will be met: rounded up to a tick, the same object for all items of
         the tick."""
         number = math.ceil(due_s / TICK_S)
+        if (number - 1) * TICK_S == due_s:  # the quotient was rounded up
+            number -= 1
         bucket = self._buckets.get(number)
         if bucket is None:
             bucket = self._buckets[number] = _Bucket(number=number, due_s=number * TICK_S)

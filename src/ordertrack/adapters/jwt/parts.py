@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, NamedTuple
 
 from ordertrack.core.errors import Unauthenticated
@@ -54,8 +54,15 @@ def read_parts(token: str) -> Parts:
 
 
 def _decoded(part: str) -> bytes:
-    """Raises: ValueError."""
-    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    """Decode base64url. Only the spelling that encoding gives is accepted, so that a token has one spelling.
+
+    Raises: ValueError.
+    """
+    padded = part + "=" * (-len(part) % 4)
+    value = urlsafe_b64decode(padded)
+    if urlsafe_b64encode(value) != padded.encode():
+        raise ValueError("the unused bits of the last character are not 0")
+    return value
 
 
 def read_object(text: bytes) -> dict[str, Any]:

@@ -92,6 +92,7 @@ class Dispatcher:
         """
         if connection.stage is not Stage.IDLE:
             return False
+        connection.head_only = False
         try:
             poll = self._polls.read(data, connection.peer)
             if poll is None:
@@ -99,7 +100,7 @@ class Dispatcher:
             outcome = self._app.poll_order(poll.request, poll.feed, poll.poll, connection)
             if outcome is None:
                 return False
-            connection.keep_alive, connection.head_only = True, False
+            connection.keep_alive = True
             connection.expires_at_s = None
             if isinstance(outcome, Poll):
                 connection.poll = outcome
