@@ -43,12 +43,12 @@ class EventType(StrEnum):
     COURIER_ASSIGNED = "courier_assigned"
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One entry of an order's log.
 
     `status` is the order's status *after* the event, for every type. `at_ms` is when it happened according to its
     actor; `recorded_at_ms` is when it was recorded, strictly increasing per order. Both are milliseconds since 1970.
-    `origin` is the client's address, for the audit trail only.
+    `origin` is the client's address, for the audit trail only. A store may keep or read an event as a JSON array.
     """
 
     version: int
@@ -58,7 +58,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     recorded_at_ms: int
     actor: str
     reason: str | None = None
-    skipped: tuple[Status, ...] = ()
     courier_id: str | None = None
     undoes: int | None = None
     origin: str | None = None
+    skipped: tuple[Status, ...] = ()

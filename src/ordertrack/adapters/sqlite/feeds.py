@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ordertrack.adapters.sqlite.database import SQL
-from ordertrack.adapters.sqlite.rows import read_undamaged
+from ordertrack.adapters.sqlite.rows import ORDER_COLUMNS, decode_order, is_damage, leave_out, load_orders
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, build_page
 from ordertrack.core.order import Order
 
@@ -23,11 +23,23 @@ _COLUMNS = {
     FeedKind.RESTAURANT: {"party_id": "restaurant_id", "feed_version": "restaurant_feed_version"},
     FeedKind.COURIER: {"party_id": "courier_id", "feed_version": "courier_feed_version"},
 }
-CHANGED = {kind: SQL["feed_changed"].format(**columns) for kind, columns in _COLUMNS.items()}
-ACTIVE = {kind: SQL["feed_active"].format(**columns) for kind, columns in _COLUMNS.items()}
 
-ORDERS_AT_ONCE = 26
-"""A page and one order more are loaded in four groups."""
+
+class _Query(NamedTuple):
+    """A read of orders, and the same of their ids alone."""
+
+    orders: str
+    ids: str
+
+
+def _queries(name: str) -> dict[FeedKind, _Query]:
+    return {
+        kind: _Query(*(SQL[name].format(columns=columns, **of_kind) for columns in (ORDER_COLUMNS, "orders.id")))
+        for kind, of_kind in _COLUMNS.items()
+    }
+
+
+CHANGED, ACTIVE = _queries("feed_changed"), _queries("feed_active")
 
 
 class Party(NamedTuple):
@@ -58,31 +70,38 @@ def read_changes(
     party = read_party(connection, feed)
     if party is None:
         return FeedChanges(0)
+    causes: dict[int, Exception] = {}
     since = party.version if after is None else after
-    parameters = {"party": party.number, "id": feed.id, "after": since, "since": since, "limit": limit + 1}
-    entries: Iterator[tuple[int, Order | int]] = _entries(connection, CHANGED[feed.kind], parameters, damaged)
+    parameters = {"party": party.number, "version": party.version, "id": feed.id, "after": since, "since": since}
+    entries: Iterator[tuple[int, Order | int]] = _entries(connection, CHANGED[feed.kind], parameters, causes)
     if feed.kind is FeedKind.COURIER:
-        entries = merge(entries, connection.execute(SQL["departures"], parameters), key=itemgetter(0))
-    if after is not None and not after_id:
-        return build_page(party.version, entries, limit=limit)
-    active = _entries(connection, ACTIVE[feed.kind], {**parameters, "after": after_id}, damaged)
-    return build_page(party.version, chain(active, entries), limit=limit, snapshot=since)
+        departures = connection.execute(SQL["departures"], {**parameters, "limit": limit + 1})
+        entries = merge(entries, departures, key=itemgetter(0))
+    snapshot = 0
+    if after is None or after_id:
+        snapshot = since
+        entries = chain(_entries(connection, ACTIVE[feed.kind], {**parameters, "after": after_id}, causes), entries)
+    page = build_page(party.version, entries, limit=limit, snapshot=snapshot)
+    leave_out(causes, damaged)
+    return page
 
 
 def _entries(
-    connection: sqlite3.Connection, query: str, parameters: dict[str, Any], damaged: list[int]
+    connection: sqlite3.Connection, query: _Query, parameters: dict[str, Any], causes: dict[int, Exception]
 ) -> Iterator[tuple[int, Order]]:
-    """Yield versions of the feed and orders; later ones take the places of damaged orders.
-
-    `query` returns, for each, where to go on, the version and the id. Orders are loaded in small groups when the page
-    takes them, so a page that is full early reads less.
-    """
-    while True:
-        rows = connection.execute(query, parameters).fetchall()
-        for start in range(0, len(rows), ORDERS_AT_ONCE):
-            versions = {order_id: version for _, version, order_id in rows[start : start + ORDERS_AT_ONCE]}
-            for order in read_undamaged(connection, versions, damaged):
-                yield versions[order.id], order
-        if len(rows) < parameters["limit"]:
-            return
-        parameters = {**parameters, "after": rows[-1][0]}
+    """Yield versions of the feed and orders, as the page takes them. What is wrong with damaged orders, which are left
+    out, is added to `causes`."""
+    after = parameters["after"]
+    try:
+        for row in connection.execute(query.orders, parameters):
+            after, version, *columns = row
+            order = decode_order(columns, causes)
+            if order is not None:
+                yield version, order
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        # SQLite cannot go on behind a row that it cannot read.
+        for _, version, order_id in connection.execute(query.ids, {**parameters, "after": after}):
+            for order in load_orders(connection, (order_id,), causes).values():
+                yield version, order

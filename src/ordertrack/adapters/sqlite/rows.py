@@ -24,24 +24,11 @@ Row = tuple[Any, ...]
 log = structlog.get_logger("ordertrack.sqlite")
 
 
-class _EventRow(msgspec.Struct, array_like=True, gc=False):
-    """An event of `orders_by_id`."""
-
-    version: int
-    type: EventType
-    status: Status
-    at_ms: int
-    recorded_at_ms: int
-    actor: str
-    reason: str | None
-    skipped: str | None
-    courier_id: str | None
-    undoes: int | None
-    origin: str | None
-
-
+ORDER_COLUMNS = SQL["order_columns"].format(event_fields=SQL["event_fields"])
+"""The columns that `decode_order` decodes."""
+_ORDERS_BY_ID = SQL["orders_by_id"].format(columns=ORDER_COLUMNS)
 _DETAILS = msgspec.json.Decoder(Details)
-_EVENTS = msgspec.json.Decoder(list[_EventRow])
+_TIMELINE = msgspec.json.Decoder(tuple[Event, ...])
 _TEXT: dict[str, str] = {text: text.value for enum in (EventType, Status) for text in enum}
 """Plain strings, since SQLite's driver searches for an adapter each time it gets an enum member."""
 
@@ -95,14 +82,14 @@ def read_steps(connection: sqlite3.Connection, damaged: list[int]) -> dict[int, 
             causes[order_id] = error
         else:
             steps[order_id] = (*steps.get(order_id, ()), step)
-    _log_left_out(causes)
-    damaged.extend(causes)
+    leave_out(causes, damaged)
     return {order_id: pending for order_id, pending in steps.items() if order_id not in causes}
 
 
 def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
     """Raises: InternalError when the order is damaged."""
-    orders, causes = _load(connection, (order_id,))
+    causes: dict[int, Exception] = {}
+    orders = load_orders(connection, (order_id,), causes)
     if causes:
         raise _report_damage(order_id, causes[order_id]) from causes[order_id]
     return orders.get(order_id)
@@ -110,8 +97,8 @@ def read_order(connection: sqlite3.Connection, order_id: int) -> Order | None:
 
 def read_each_order(connection: sqlite3.Connection, order_ids: Sequence[int]) -> dict[int, Order | OrdertrackError]:
     """Return each order by its id, or why it cannot be read: OrderNotFound, InternalError."""
-    orders, causes = _load(connection, order_ids)
-    outcomes: dict[int, Order | OrdertrackError] = {**orders}
+    causes: dict[int, Exception] = {}
+    outcomes: dict[int, Order | OrdertrackError] = {**load_orders(connection, order_ids, causes)}
     for order_id, cause in causes.items():
         outcomes[order_id] = _report_damage(order_id, cause)
     for order_id in order_ids:
@@ -122,9 +109,9 @@ def read_each_order(connection: sqlite3.Connection, order_ids: Sequence[int]) ->
 
 def read_undamaged(connection: sqlite3.Connection, order_ids: Collection[int], damaged: list[int]) -> list[Order]:
     """Return the orders in the order of `order_ids`; the ids of damaged ones are appended to `damaged`."""
-    orders, causes = _load(connection, order_ids)
-    _log_left_out(causes)
-    damaged.extend(causes)
+    causes: dict[int, Exception] = {}
+    orders = load_orders(connection, order_ids, causes)
+    leave_out(causes, damaged)
     return [orders[order_id] for order_id in order_ids if order_id in orders]
 
 
@@ -150,72 +137,55 @@ def is_medium_failure(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, of_request) and not is_damage(error)
 
 
-def _log_left_out(causes: dict[int, Exception]) -> None:
+def leave_out(causes: dict[int, Exception], damaged: list[int]) -> None:
+    """Log which damaged orders a read of many left out, and append their ids to `damaged`."""
+    damaged.extend(causes)
     if causes:
         why = str(next(iter(causes.values())))
         log.error("damaged orders were left out of what was read", order_ids=list(causes), why=why)
 
 
-def _load(connection: sqlite3.Connection, order_ids: Collection[int]) -> tuple[dict[int, Order], dict[int, Exception]]:
-    """Return by id the orders that exist, and what is wrong with the damaged ones.
+def load_orders(
+    connection: sqlite3.Connection, order_ids: Collection[int], causes: dict[int, Exception]
+) -> dict[int, Order]:
+    """Return by id the orders that exist. What is wrong with the damaged ones is added to `causes`.
 
     Raises: sqlite3.Error when the medium fails.
     """
-    orders: dict[int, Order] = {}
-    causes: dict[int, Exception] = {}
     try:
-        rows = connection.execute(SQL["orders_by_id"], {"ids": f"[{','.join(map(str, order_ids))}]"}).fetchall()
+        rows = connection.execute(_ORDERS_BY_ID, {"ids": f"[{','.join(map(str, order_ids))}]"}).fetchall()
     except Exception as error:
         if not is_damage(error):
             raise
         if len(order_ids) == 1:
-            return {}, dict.fromkeys(order_ids, error)
-        for order_id in order_ids:
-            order, cause = _load(connection, (order_id,))
-            orders |= order
-            causes |= cause
-        return orders, causes
-    for row in rows:
-        try:
-            orders[row[0]] = _order_of(row)
-        except (ValueError, msgspec.MsgspecError) as error:
-            causes[row[0]] = error
-    return orders, causes
+            causes.update(dict.fromkeys(order_ids, error))
+            return {}
+        return {id_: order for each in order_ids for id_, order in load_orders(connection, (each,), causes).items()}
+    decoded = (decode_order(row, causes) for row in rows)
+    return {order.id: order for order in decoded if order is not None}
 
 
-def _order_of(row: Row) -> Order:
-    """Raises: ValueError, msgspec.MsgspecError."""
-    id_, reference, customer_id, restaurant_id, courier_id, details, created_at_ms, events = row
-    timeline = tuple(map(_event_of, _EVENTS.decode(events)))
-    if not timeline or timeline[-1].version != len(timeline):
-        raise ValueError(f"{len(timeline)} events, the last of version {timeline[-1].version if timeline else None}")
-    last = timeline[-1]
-    return Order(
-        id=id_,
-        reference=reference,
-        customer_id=customer_id,
-        restaurant_id=restaurant_id,
-        courier_id=courier_id,
-        details=_DETAILS.decode(details),
-        status=last.status,
-        version=last.version,
-        created_at_ms=created_at_ms,
-        updated_at_ms=last.recorded_at_ms,
-        timeline=timeline,
-    )
-
-
-def _event_of(row: _EventRow) -> Event:
-    return Event(
-        row.version,
-        row.type,
-        row.status,
-        row.at_ms,
-        row.recorded_at_ms,
-        row.actor,
-        row.reason,
-        tuple(map(Status, row.skipped.split(","))) if row.skipped else (),
-        row.courier_id,
-        row.undoes,
-        row.origin,
-    )
+def decode_order(columns: Sequence[Any], causes: dict[int, Exception]) -> Order | None:
+    """Return the order; None when it is damaged: then what is wrong is added to `causes`."""
+    id_, reference, customer_id, restaurant_id, courier_id, details, created_at_ms, events = columns
+    try:
+        timeline = _TIMELINE.decode(events)
+        last = timeline[-1] if timeline else None
+        if last is None or last.version != len(timeline):
+            raise ValueError(f"{len(timeline)} events, the last of version {last.version if last else None}")
+        return Order(
+            id_,
+            reference,
+            customer_id,
+            restaurant_id,
+            courier_id,
+            _DETAILS.decode(details),
+            last.status,
+            last.version,
+            created_at_ms,
+            last.recorded_at_ms,
+            timeline,
+        )
+    except (ValueError, msgspec.MsgspecError) as error:
+        causes[id_] = error
+        return None

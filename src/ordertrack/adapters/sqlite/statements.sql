@@ -29,20 +29,26 @@ INSERT INTO events (
     customer_feed_version, restaurant_feed_version, courier_feed_version, origin
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: order_columns
+-- One row for an order, its events as JSON: a row for each event takes three times as long. Bytes are decoded order by
+-- order, so damaged ones fail no other order.
+orders.id, reference, orders.customer_id, orders.restaurant_id, orders.courier_id, CAST(details AS BLOB), created_at_ms,
+CAST((
+    SELECT json_group_array(
+        CASE WHEN e.skipped IS NULL THEN json_array({event_fields})
+        ELSE json_array({event_fields}, json('[' || replace(json_quote(e.skipped), ',', '","') || ']')) END
+    ) FROM events e WHERE e.order_id = orders.id
+) AS BLOB);
+
+-- name: event_fields
+-- The fields of `Event` in its order, but the last, which is `skipped`.
+e.version, e.type, e.status, e.at_ms, e.recorded_at_ms, e.actor, e.reason, e.courier_id, e.undoes, e.origin;
+
 -- name: orders_by_id
-SELECT o.id, reference, customer_id, restaurant_id, courier_id, CAST(details AS BLOB), created_at_ms,
-    -- One row for an order, its events as JSON: a row for each event takes three times as long. Bytes are decoded order by
-    -- order, so damaged ones fail no other order.
-    CAST((
-        SELECT json_group_array(json_array(
-            e.version, e.type, e.status, e.at_ms, e.recorded_at_ms, e.actor, e.reason, e.skipped, e.courier_id,
-            e.undoes, e.origin
-        )) FROM events e WHERE e.order_id = o.id
-    ) AS BLOB)
-FROM json_each(:ids) CROSS JOIN orders o ON o.id = value;
+SELECT {columns} FROM json_each(:ids) CROSS JOIN orders ON orders.id = value;
 
 -- name: orders
--- Only ids, here and in feeds: damaged text would fail the read of all orders, not of its own alone.
+-- Only ids: damaged text would fail the read of all orders, not of its own alone.
 SELECT id FROM orders WHERE {where};
 
 -- name: newest
@@ -69,21 +75,23 @@ WHERE kind = :kind AND id = :id;
 INSERT INTO feed_entries (party, version, order_id) VALUES (?, ?, ?);
 
 -- name: feed_changed
+-- Returns where to go on, the version of the feed, and the columns of the order. Without LIMIT, here and in
+-- feed_active: the caller stops when its page is full.
 -- CROSS JOIN keeps the tables in this order, so that rows come by version.
-SELECT f.version, f.version, o.id
-FROM feed_entries f CROSS JOIN orders o ON o.id = f.order_id
-WHERE f.party = :party AND f.version > :after AND o.{party_id} = :id AND f.version = (
+SELECT f.version, f.version, {columns}
+FROM feed_entries f CROSS JOIN orders ON orders.id = f.order_id
+WHERE f.party = :party AND f.version > :after AND orders.{party_id} = :id AND f.version = (
     SELECT {feed_version} FROM events WHERE order_id = f.order_id ORDER BY version DESC LIMIT 1
 )
-ORDER BY f.version LIMIT :limit;
+ORDER BY f.version;
 
 -- name: feed_active
--- The condition on final_status must equal that of the partial indexes, or they are not used.
-SELECT id, :since, id FROM orders
-WHERE {party_id} = :id AND final_status IS NULL AND id > :after AND :since >= (
+-- Without a change since the snapshot began, no order has to be checked for one.
+SELECT orders.id, :since, {columns} FROM orders
+WHERE orders.{party_id} = :id AND final_status IS NULL AND orders.id > :after AND (:since >= :version OR :since >= (
     SELECT {feed_version} FROM events WHERE order_id = orders.id ORDER BY version DESC LIMIT 1
-)
-ORDER BY id LIMIT :limit;
+))
+ORDER BY orders.id;
 
 -- name: upsert_departure
 INSERT INTO departures (courier_id, order_id, version) VALUES (?, ?, ?)
