@@ -52,8 +52,8 @@ HOW = """## How it is measured
 * "Updates at fixed times" is an open loop: updates are sent at fixed times over 32 connections and do not wait for
   answers, and the time of one is counted from its scheduled time until the last of its ten polls is answered. The
   highest rate, of 200 to 3,000 updates/s, is found by bisection, in steps of 100 and five seconds each. Orders that end
-  are replaced by new ones. `server_says_...` is `wake_latency_ms` of the server's statistics, which starts at the
-  commit.
+  are replaced by new ones. `server_says_...` is `wake_latency_ms` of the server's statistics, which starts when
+  the server has read the update: the time that the update waits to be read is missing in it.
 * `written_bytes_per_update` is `write_bytes` of `/proc/PID/io`: what the server wrote to its files, checkpoints
   included.
 * Lists and the snapshot read a database that the measurement writes with the store's own schema: each order has two
@@ -71,8 +71,11 @@ HOW = """## How it is measured
   process, for all servers alike.
 * `others_cpu_percent` is the CPU that other programs used meanwhile. Above 5 the machine was not idle, and the figures
   of that column are unreliable.
-* FastAPI and Flask are small servers in `bench/peers` that do the same in memory with the framework's own means. With
-  Server-Sent Events (SSE) each client holds a stream that stays open, so nothing is sent again.
+* FastAPI and Flask are small servers in `bench/peers` that do the same in memory with the framework's own means. "SSE
+  on uvicorn" and "SSE on granian" are one FastAPI server with Starlette's `StreamingResponse`, at most 10,000 streams:
+  each client holds a stream that stays open, so nothing is sent again. granian's figures include its main process.
+* nchan runs from Debian's packages. Only the path of a temporary folder in its module is changed, because it cannot be
+  configured.
 
 ## Your own server
 
