@@ -190,7 +190,9 @@ def test_the_usual_poll_takes_the_short_way() -> None:
     text = USUAL.replace("{epoch}", "abcd")
     own = f"Authorization: Bearer {CUSTOMER}\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
     reader = PollReader(HeadReader())
-    for request in (text, text.replace("30 ", "30&client_id=1 "), text.replace("\r\n\r\n", "\r\n" + own)):
+    token_first = text.replace("Host:", f"Authorization: Bearer {CUSTOMER}\r\nHost:")
+    token_last = text.replace("\r\n\r\n", "\r\n" + own)
+    for request in (text, text.replace("30 ", "30&client_id=1 "), token_first, token_last):
         assert reader.read(request.encode(), None) is not None, request
 
 

@@ -130,7 +130,7 @@ class HeadReader:
         block = self._blocks.get(fields)
         if block is not None:
             return block
-        shared, own = fields, []
+        shared, own = b"\r\n" + fields, []
         for start, name in _PER_CLIENT:
             at = shared.find(start)
             if at >= 0:
@@ -140,6 +140,7 @@ class HeadReader:
                     return parse_block(fields)
                 own.append((name, value))
                 shared = shared[:at] + shared[end:]
+        shared = shared[2:]
         block = self._blocks.get(shared) or self._parse_and_keep(shared)
         if not own:
             return block
