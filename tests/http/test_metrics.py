@@ -50,6 +50,7 @@ def _figures(statistics: Statistics) -> Figures:
         feeds_watched=5,
         commits_waiting=4,
         orders_left_out=8,
+        cached_orders=6,
         store_in_trouble=False,
         orders_by_status=dict.fromkeys(Status, 3),
         simulations_running=2,

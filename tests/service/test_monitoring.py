@@ -50,8 +50,8 @@ async def test_the_figures_say_what_is_held_and_what_was_done(clock: Any) -> Non
     hub: Hub[Any] = Hub(Caps(1_000, 1_000, 1_000), full_retry_after_s=lambda: 7)
     tracking = Tracking(store, hub, clock, statistics, max_timeout_s=120.0, draw=lambda: 0.5)
     await store.open(tracking.committed)
-    monitor = Monitor(store, tracking.hub, tracking.statistics, process, clock, node="node-1", version="1.2.3")
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
+    monitor = Monitor(store, tracking.hub, tracking.statistics, process, clock, node="node-1", version="1.2.3")
     polls = MIN_POLLS_TO_MEASURE
     for _ in range(polls - 1):
         await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())

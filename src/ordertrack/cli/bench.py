@@ -64,7 +64,10 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     return [
         ("Server", f"{report.server}, {report.store}, {report.url}"),
         ("Polls", f"{report.polls:,} on {report.orders:,} orders, connected in {report.connected_s} s"),
-        ("Memory per held poll", "unknown" if per_poll is None else f"{per_poll:,} bytes, reported by the server"),
+        (
+            "Memory per held poll",
+            "unknown" if per_poll is None else f"{per_poll:,} bytes without cached orders, reported by the server",
+        ),
         ("Single updates", f"{report.single_updates_per_s:,}/s, {report.single_wakeups_per_s:,} wake-ups/s"),
         ("Bulk updates", f"{report.bulk_updates_per_s:,}/s, {report.bulk_wakeups_per_s:,} wake-ups/s"),
         (

@@ -64,6 +64,15 @@ class Store(OrderStore, FeedStore, LinkStore, SimulationStore, Protocol):
         """Reads that left out a damaged order, counted per order."""
 
     @property
+    def cached_orders(self) -> int:
+        """Orders in memory."""
+
+    @property
+    def cached_bytes(self) -> int:
+        """An estimate of the memory of these orders and of the versions of feeds, in bytes. Takes a few milliseconds at
+        most, however many they are."""
+
+    @property
     def trouble(self) -> str | None: ...
 
     async def open(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import structlog
 from msgspec.structs import replace
 
+from ordertrack.adapters.shared.memory_estimate import estimate_bytes
 from ordertrack.core.apply_change import advance_simulated
 from ordertrack.core.errors import (
     IdempotencyKeyReused,
@@ -61,6 +62,14 @@ class MemoryStore:
         self._link_hashes: defaultdict[int, list[bytes]] = defaultdict(list)
         self._listeners: Sequence[CommitListener] = ()
         self._simulations: SimulationListener = lambda order_id, steps: None
+
+    @property
+    def cached_orders(self) -> int:
+        return len(self._orders)
+
+    @property
+    def cached_bytes(self) -> int:
+        return estimate_bytes(self._orders)
 
     async def open(
         self,

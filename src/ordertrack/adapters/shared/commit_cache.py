@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 
+from ordertrack.adapters.shared.memory_estimate import estimate_bytes
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -73,6 +75,12 @@ class CommitCache(Generic[K, V]):
         self._limit = limit
         self._cache: OrderedDict[K, V] = OrderedDict()
         self._pending: dict[K, PendingRead[K, V]] = {}
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    def estimate_bytes(self) -> int:
+        return estimate_bytes(self._cache)
 
     def get(self, key: K) -> V | None:
         value = self._cache.get(key)

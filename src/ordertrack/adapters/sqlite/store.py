@@ -88,6 +88,14 @@ class SqliteStore:
         return self._open.writer.waiting if self._open else 0
 
     @property
+    def cached_orders(self) -> int:
+        return len(self._orders)
+
+    @property
+    def cached_bytes(self) -> int:
+        return self._orders.estimate_bytes() + self._feed_versions.estimate_bytes()
+
+    @property
     def trouble(self) -> str | None:
         if self._open is None:
             return "without its database"

@@ -175,6 +175,12 @@ METRICS: tuple[Metric, ...] = (
         "Times a damaged order was left out of a list or a feed; the log has its id.",
         lambda f: f.orders_left_out,
     ),
+    Metric(
+        "ordertrack_store_cached_orders",
+        GAUGE,
+        "Orders the store keeps in memory: recently used ones and those with held polls; the memory store keeps all.",
+        lambda f: f.cached_orders,
+    ),
     # The process
     Metric(
         "ordertrack_loop_lag_seconds",

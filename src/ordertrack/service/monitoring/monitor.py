@@ -57,6 +57,7 @@ class Figures(NamedTuple):
     feeds_watched: int
     commits_waiting: int
     orders_left_out: int
+    cached_orders: int
     store_in_trouble: bool
     orders_by_status: Mapping[Status, int]
     simulations_running: int
@@ -86,6 +87,7 @@ class Monitor:
         self._version = version
         self._started_at_s = clock.monotonic_s()
         self._idle_memory_bytes = process.memory_bytes()
+        self._idle_cached_bytes = store.cached_bytes
 
     async def not_ready(self) -> str | None:
         """Return None when the node accepts requests, else the reason, as an adjective for "This node is ..."."""
@@ -105,6 +107,7 @@ class Monitor:
             feeds_watched=hub.feeds_watched,
             commits_waiting=self._store.waiting,
             orders_left_out=self._store.left_out,
+            cached_orders=self._store.cached_orders,
             store_in_trouble=self._store.trouble is not None,
             orders_by_status=by_status,
             simulations_running=simulations_running,
@@ -116,8 +119,9 @@ class Monitor:
     async def snapshot(self, simulations_running: int) -> SystemStats:
         hub, statistics = self._hub, self._statistics
         memory_bytes = self._process.memory_bytes()
+        cached_bytes = self._store.cached_bytes
         if hub.held == 0:
-            self._idle_memory_bytes = memory_bytes
+            self._idle_memory_bytes, self._idle_cached_bytes = memory_bytes, cached_bytes
         by_status = await self._store.orders_by_status()
         return SystemStats(
             active_connections=hub.held,
@@ -127,7 +131,7 @@ class Monitor:
             updates_total=statistics.updates,
             wake_latency_ms=statistics.wake_latency_ms(),
             lost_wakeups_total=statistics.lost_wakeups,
-            bytes_per_held_poll=self._bytes_per_held_poll(memory_bytes, hub.held),
+            bytes_per_held_poll=self._bytes_per_held_poll(memory_bytes, cached_bytes, hub.held),
             cpu_percent=self._process.cpu_percent(),
             memory_mb=round(memory_bytes / 1e6, 1),
             uptime_s=round(self._clock.monotonic_s() - self._started_at_s, 1),
@@ -141,7 +145,10 @@ class Monitor:
             version=self._version,
         )
 
-    def _bytes_per_held_poll(self, memory_bytes: int, held: int) -> int | None:
+    def _bytes_per_held_poll(self, memory_bytes: int, cached_bytes: int, held: int) -> int | None:
+        """Return the growth since the node was idle, without that of the store's cache. Orders that left the cache do
+        not count: the process keeps their memory for others."""
         if held < MIN_POLLS_TO_MEASURE:
             return None
-        return max(0, memory_bytes - self._idle_memory_bytes) // held
+        of_cache = max(0, cached_bytes - self._idle_cached_bytes)
+        return max(0, memory_bytes - self._idle_memory_bytes - of_cache) // held
