@@ -20,7 +20,8 @@ from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, Committed
 from ordertrack.service.monitoring.statistics import Statistics
-from ordertrack.service.tracking.tracking import Tracking
+from ordertrack.service.pending import Pending
+from ordertrack.service.tracking.tracking import PollOutcome, Tracking
 from ordertrack.service.tracking.waiter import WaitingPoll
 
 EPOCH = "a1b2"
@@ -148,14 +149,14 @@ class Node:
 
     async def poll(self, feed: Feed, by: Principal = ANYONE, **fields: Any) -> Answer:
         """A poll that is answered at once."""
-        outcome = await self.tracking.poll(as_feed(feed), PollRequest(**fields), Client(), by)
+        outcome = await finished(self.tracking.poll(as_feed(feed), PollRequest(**fields), Client(), by))
         assert isinstance(outcome, Answer), "held"
         return outcome
 
     async def held(self, feed: Feed, by: Principal = ANYONE, **fields: Any) -> tuple[Client, WaitingPoll]:
         """A poll that is held."""
         client = Client()
-        outcome = await self.tracking.poll(as_feed(feed), PollRequest(**fields), client, by)
+        outcome = await finished(self.tracking.poll(as_feed(feed), PollRequest(**fields), client, by))
         assert isinstance(outcome, Poll), outcome.reason
         assert not client.told.done()
         return client, outcome
@@ -166,11 +167,15 @@ class Node:
         """A poll whose read may be held up."""
         client, request = Client(), PollRequest(**fields)
         polling = self.tracking.poll(as_feed(feed), request, client, by)
-        return client, asyncio.create_task(polling)
+        return client, asyncio.create_task(finished(polling))
 
     def assert_hub_is_empty(self) -> None:
         assert (self.hub.joined, self.hub.held, self.hub.feeds_watched) == (0, 0, 0)
         assert (self.hub._by_client, self.hub._held_by_client, self.hub.next_deadline_s()) == ({}, {}, None)
+
+
+async def finished(outcome: PollOutcome | Pending[PollOutcome]) -> PollOutcome:
+    return await outcome if isinstance(outcome, Pending) else outcome
 
 
 async def bounded(told: Awaitable[Any]) -> Any:

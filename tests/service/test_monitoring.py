@@ -54,10 +54,10 @@ async def test_the_figures_say_what_is_held_and_what_was_done(clock: Any) -> Non
     monitor = Monitor(store, tracking.hub, tracking.statistics, process, clock, node="node-1", version="1.2.3")
     polls = MIN_POLLS_TO_MEASURE
     for _ in range(polls - 1):
-        await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
+        tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
     process.memory += polls * 2_000
     assert (await monitor.snapshot(0)).bytes_per_held_poll is None
-    await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
+    tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
     await asyncio.sleep(12)
     stats = await monitor.snapshot(simulations_running=3)
     assert (stats.active_connections, stats.orders_watched, stats.max_connections_per_order) == (polls, 1, 1_000)
@@ -119,7 +119,7 @@ async def test_figures_count_held_polls_until_they_are_answered(clock: Any) -> N
     monitor = Monitor(store, tracking.hub, tracking.statistics, Process(), clock, node="node-1", version="1.2.3")
     order = (await store.create(NewOrder("c1", "r1"), clock.now_ms())).order
     for _ in range(3):
-        await tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
+        tracking.poll(order_feed(order.id), PollRequest(timeout_s=30.0), IgnoringWaiter())
     figures = await monitor.figures(simulations_running=2)
     assert figures.polls_held == dict.fromkeys(FeedKind, 0) | {FeedKind.ORDER: 3}
     assert (figures.feeds_watched, figures.max_polls_held, figures.simulations_running) == (1, 20, 2)

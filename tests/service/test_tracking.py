@@ -19,7 +19,7 @@ from ordertrack.core.principal import Principal, Role
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
-from service.node import BOUND_S, Client, Node, at, bounded
+from service.node import BOUND_S, Client, Node, at, bounded, finished
 
 pytestmark = pytest.mark.anyio
 
@@ -644,7 +644,7 @@ class Storm:
         """One poll, which may be given up at any time."""
         client = Client()
         request = PollRequest(cursor=at(version), timeout_s=self.dice.uniform(0.2, 4.0))
-        outcome = await self.node.tracking.poll(order_feed(order_id), request, client)
+        outcome = await finished(self.node.tracking.poll(order_feed(order_id), request, client))
         if isinstance(outcome, Answer):
             return outcome
         if self.dice.random() < 0.15:
@@ -679,8 +679,7 @@ async def test_a_poll_that_reads_while_its_link_is_revoked_is_refused(node: Node
     order_id = await node.place()
     guest = Principal(Role.LINK, "7", order_id=order_id)
     node.store.hold_reads()
-    client = Client()
-    polling = asyncio.create_task(node.tracking.poll(order_feed(order_id), PollRequest(timeout_s=30.0), client, guest))
+    _, polling = node.begin(order_id, guest, timeout_s=30.0)
     await bounded(node.store.reading.wait())
     node.tracking.revoked(Link(7, order_id, 0, "service:shop"))
     node.store.gate.set()

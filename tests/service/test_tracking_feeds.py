@@ -13,13 +13,15 @@ from ordertrack.core.cursor import Cursor
 from ordertrack.core.errors import InvalidInput, StoreUnavailable, TooManyPolls
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, FeedKind, FeedState, order_feed
+from ordertrack.core.hub import Poll
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.core.poll import NEWS, Answer, PollRequest, Reason
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Committed
+from ordertrack.service.pending import Pending
 from ordertrack.service.tracking import tracking
-from service.node import BOUND_S, Client, Node, at, bounded, is_further
+from service.node import BOUND_S, Client, Node, at, bounded, finished, is_further
 
 pytestmark = pytest.mark.anyio
 
@@ -338,15 +340,15 @@ async def test_a_newer_poll_of_a_client_ends_its_older_one_only(node: Node) -> N
 @pytest.mark.parametrize("feed", [order_feed(1), BOARD])
 async def test_what_is_at_hand_is_decided_without_a_read_or_a_task(node: Node, feed: FeedKey) -> None:
     await node.place()
+    answer = node.tracking.poll(feed, PollRequest(timeout_s=0.0), Client())
     if not node.store.at_hand:
-        assert node.tracking.poll_now(feed, PollRequest(timeout_s=0.0), Client()) is None
-        node.assert_hub_is_empty()
+        assert isinstance(answer, Pending)
+        await answer
         return
-    answer = node.tracking.poll_now(feed, PollRequest(timeout_s=0.0), Client())
     assert isinstance(answer, Answer)
     assert answer.reason == "timeout"
     client = Client()
-    assert node.tracking.poll_now(feed, PollRequest(timeout_s=5.0), client) is not None
+    assert isinstance(node.tracking.poll(feed, PollRequest(timeout_s=5.0), client), Poll)
     assert node.hub.held == 1
     assert (await bounded(client.told)).reason == "timeout"
     assert (node.store.reads, len(node.tracking._tasks)) == (0, 0)
@@ -356,9 +358,10 @@ async def test_what_is_at_hand_is_decided_without_a_read_or_a_task(node: Node, f
 async def test_news_of_a_feed_has_to_be_read(node: Node) -> None:
     await node.place()
     for request in (PollRequest(), PollRequest(cursor=at(0))):
-        assert node.tracking.poll_now(BOARD, request, Client()) is None
+        news = node.tracking.poll(BOARD, request, Client())
+        assert isinstance(news, Pending)
+        await news
     node.assert_hub_is_empty()
-    assert node.statistics.polls == {}
 
 
 @pytest.mark.parametrize("feed", [order_feed(1), BOARD])
@@ -440,7 +443,7 @@ class Storm:
         """One poll, which may be given up at any time."""
         client = Client()
         timeout_s = None if cursor is None else self.dice.uniform(0.2, 4.0)
-        outcome = await self.node.tracking.poll(feed, PollRequest(cursor=cursor, timeout_s=timeout_s), client)
+        outcome = await finished(self.node.tracking.poll(feed, PollRequest(cursor=cursor, timeout_s=timeout_s), client))
         if isinstance(outcome, Answer):
             return outcome
         if self.dice.random() < 0.15:

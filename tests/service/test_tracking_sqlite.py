@@ -27,7 +27,7 @@ from ordertrack.core.poll import NEWS, Answer, PollRequest
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking import reads as feeds_at_work
 from ordertrack.service.tracking.tracking import Tracking
-from service.node import is_further
+from service.node import finished, is_further
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ async def follow(tracking: Tracking, order_id: int, dice: random.Random) -> int:
     while True:
         client = Client()
         request = PollRequest(cursor=Cursor(tracking.epoch, version), timeout_s=dice.uniform(0.0, 0.3))
-        outcome = await tracking.poll(order_feed(order_id), request, client)
+        outcome = await finished(tracking.poll(order_feed(order_id), request, client))
         answer = outcome if isinstance(outcome, Answer) else await client.told
         if answer.reason in NEWS:
             assert [event.version for event in answer.events] == list(range(version + 1, answer.order.version + 1))
@@ -132,7 +132,9 @@ class Board:
     async def _ask(self, cursor: Cursor | None) -> Answer:
         client = Client()
         timeout_s = None if cursor is None else self._dice.uniform(0.0, 0.3)
-        outcome = await self._tracking.poll(self._feed, PollRequest(cursor=cursor, timeout_s=timeout_s), client)
+        outcome = await finished(
+            self._tracking.poll(self._feed, PollRequest(cursor=cursor, timeout_s=timeout_s), client)
+        )
         return outcome if isinstance(outcome, Answer) else await client.told
 
 

@@ -1,6 +1,8 @@
 """Reader threads, each with its own connection.
 
-A free thread takes the reads of one kind that wait, at most MAX_TOGETHER, and does them in one transaction.
+A free thread takes the reads of one kind that wait, at most MAX_TOGETHER, and does them in one transaction. Reads are
+queued at the end of their turn of the event loop: a thread that wakes for the first of them would do it alone, and the
+event loop would wait for the interpreter's lock once for each.
 
 Every read has a time limit and the queue a length limit, so a disk that does not answer blocks only the readers: the
 caller gets StoreUnavailable at the limit, and a read whose callers have given up does not begin.
@@ -106,6 +108,7 @@ class Readers:
         self._limit_s = limit_s
         self._max_waiting = max_waiting
         self._loop = asyncio.get_running_loop()
+        self._gathered: list[_Read] = []
         self._queue: queue.SimpleQueue[_Read | None] = queue.SimpleQueue()
         self._unresolved: deque[_Read] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -131,17 +134,20 @@ class Readers:
         """Read `key` in one transaction with other keys of the same `load`. Every commit that is seen is announced
         before `waiting` gets the value, or its error: StoreBusy, StoreUnavailable, and what `load` returns or raises.
         """
-        if self._queue.qsize() >= self._max_waiting:
+        if len(self._gathered) + self._queue.qsize() >= self._max_waiting:
             waiting.resolve(StoreBusy(retry_after_s=BUSY_RETRY_AFTER_S))
             return
         read = _Read(load, key, waiting, self._loop.time() + self._limit_s)
         self._unresolved.append(read)
         if self._timer is None:
             self._timer = self._loop.call_at(read.due_s, self._resolve_overdue)
-        self._queue.put(read)
+        if not self._gathered:
+            self._loop.call_soon(self._queue_gathered)
+        self._gathered.append(read)
 
     async def close(self, limit_s: float) -> bool:
         """End the threads after the queued reads. Return False when one has not ended within `limit_s` seconds."""
+        self._queue_gathered()
         for _ in self._readers:
             self._queue.put(None)
         _, running = await asyncio.wait(self._ended, timeout=limit_s)
@@ -213,6 +219,11 @@ class Readers:
             self._loop.call_soon_threadsafe(*call)
 
     # On the event loop
+
+    def _queue_gathered(self) -> None:
+        for read in self._gathered:
+            self._queue.put(read)
+        self._gathered.clear()
 
     def _resolve(self, batch: list[_Read], outcomes: Mapping[Any, Any]) -> None:
         self._is_late = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 from ordertrack.core.errors import InvalidInput
 from ordertrack.core.principal import Principal, Role
-from ordertrack.http.endpoints.outcome import Channel, Pending
+from ordertrack.http.endpoints.outcome import Channel
 from ordertrack.http.policy.admission import Caller
 from ordertrack.http.policy.security_headers import SECURE
 from ordertrack.http.wire import names
@@ -20,6 +21,7 @@ from ordertrack.http.wire.parameters import check_query, header
 from ordertrack.http.wire.responses import Response, encoded, which_methods
 from ordertrack.ports.commits import Created, Idempotency
 from ordertrack.service.orders import Orders
+from ordertrack.service.pending import Pending
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 """The methods of the path. The framework routes the reads."""
@@ -30,7 +32,9 @@ class OrderCreationEndpoint:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
 
-    def respond(self, request: Request, caller: Caller | None, body: bytes, channel: Channel) -> Response | Pending:
+    def respond(
+        self, request: Request, caller: Caller | None, body: bytes, channel: Channel
+    ) -> Response | Pending[Response]:
         """Answer every method of the path but the reads. Only OPTIONS has no caller.
 
         Raises, also when awaited: OrdertrackError.
@@ -47,8 +51,8 @@ class OrderCreationEndpoint:
         new = decode(CreateOrderBody, request.headers, body).new_order(by, origin)
         return Pending(self._orders.create(new, by, _idempotency(request.headers, body, by)), self._created)
 
-    def _created(self, created: Created) -> Response:
-        order = created.order
+    def _created(self, created: asyncio.Future[Created]) -> Response:
+        order = created.result().order
         headers = version_headers(self._orders.epoch, order)
         headers |= {names.LOCATION: f"{names.ORDERS}/{order.id}", names.CONTENT_TYPE: names.JSON}
         return Response(201, encoded(headers), encode(OrderAnswer(data=encoded_order(order))))

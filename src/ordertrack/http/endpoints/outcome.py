@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine
 from typing import Any, Protocol
-
-import msgspec
 
 from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.policy.loop_throttle import PollThrottle
 from ordertrack.http.wire.responses import HeaderPairs, Response
+from ordertrack.service.pending import Pending
 from ordertrack.service.tracking.waiter import Waiter, WaitingPoll
 
 Outcome = Response | Answer | WaitingPoll
@@ -20,20 +18,7 @@ OUTCOMES = (Poll, Answer, Response)
 """The same for isinstance, which does not take a generic alias such as WaitingPoll."""
 
 
-class Pending(msgspec.Struct, gc=False):
-    """A response to the result of a future: `finish` makes it, or raises an OrdertrackError.
-
-    A transport needs no task to wait for it; it may also be awaited.
-    """
-
-    future: asyncio.Future[Any]
-    finish: Callable[[Any], Response]
-
-    def __await__(self) -> Generator[Any, Any, Response]:
-        return self.finish((yield from self.future.__await__()))
-
-
-Outcomes = Outcome | Pending | Coroutine[Any, Any, Outcome]
+Outcomes = Outcome | Pending[Outcome] | Coroutine[Any, Any, Outcome]
 """An outcome, or an awaitable of one."""
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.feed import FeedKey
@@ -18,8 +21,8 @@ from ordertrack.http.wire.parameters import parse_poll
 from ordertrack.http.wire.paths import PollTarget
 from ordertrack.http.wire.responses import Response, refused
 from ordertrack.ports.clock import Clock
-from ordertrack.service.tracking.tracking import Tracking
-from ordertrack.service.tracking.waiter import WaitingPoll
+from ordertrack.service.pending import Pending
+from ordertrack.service.tracking.tracking import PollOutcome, Tracking
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 DRAINED_PAUSE_S = 1.0
@@ -33,7 +36,7 @@ class PollEndpoint:
         self._refusals = refusals
 
     def respond(self, request: Request, target: PollTarget, by: Principal, channel: Channel) -> Outcomes:
-        """Answer now, hold, or return an awaitable when the store has to be read first."""
+        """Answer now, hold, or return what is pending when the store has to be read first."""
         try:
             if request.method not in METHODS:
                 raise MethodNotAllowed(request.method, METHODS)
@@ -51,29 +54,46 @@ class PollEndpoint:
         self, request: Request, feed: FeedKey, poll_request: PollRequest, by: Principal, channel: Channel
     ) -> Outcomes:
         """Do the same for a request whose path, query and headers are parsed."""
+        if self._tracking.holds_none and _may_be_held(poll_request):
+            return self._poll_after_pause(request, feed, poll_request, by, channel)
+        return self._poll(request, feed, poll_request, by, channel)
+
+    def _poll(
+        self, request: Request, feed: FeedKey, poll_request: PollRequest, by: Principal, channel: Channel
+    ) -> Outcome | Pending[Outcome]:
         try:
-            is_paused = self._tracking.holds_none and _may_be_held(poll_request)
-            outcome = None if is_paused else self._tracking.poll_now(feed, poll_request, channel, by)
+            outcome = self._tracking.poll(feed, poll_request, channel, by)
         except OrdertrackError as error:
             return self._refuse(request, channel, error)
-        if outcome is None:
-            return self._respond_later(request, feed, poll_request, by, channel)
         return self._recorded(outcome, request, poll_request, channel)
 
-    async def _respond_later(
+    async def _poll_after_pause(
         self, request: Request, feed: FeedKey, poll_request: PollRequest, by: Principal, channel: Channel
     ) -> Outcome:
-        if self._tracking.holds_none and _may_be_held(poll_request):
-            await asyncio.sleep(DRAINED_PAUSE_S)
+        await asyncio.sleep(DRAINED_PAUSE_S)
+        outcome = self._poll(request, feed, poll_request, by, channel)
+        return await outcome if isinstance(outcome, Pending) else outcome
+
+    def _finish(
+        self,
+        finish: Callable[[asyncio.Future[Any]], PollOutcome | Pending[PollOutcome]],
+        request: Request,
+        poll_request: PollRequest,
+        channel: Channel,
+        future: asyncio.Future[Any],
+    ) -> Outcome | Pending[Outcome]:
+        """Continue a poll whose read is done."""
         try:
-            outcome = await self._tracking.poll(feed, poll_request, channel, by)
+            outcome = finish(future)
         except OrdertrackError as error:
             return self._refuse(request, channel, error)
         return self._recorded(outcome, request, poll_request, channel)
 
     def _recorded(
-        self, outcome: Answer | WaitingPoll, request: Request, poll_request: PollRequest, channel: Channel
-    ) -> Answer | WaitingPoll:
+        self, outcome: PollOutcome | Pending[PollOutcome], request: Request, poll_request: PollRequest, channel: Channel
+    ) -> Outcome | Pending[Outcome]:
+        if isinstance(outcome, Pending):
+            return Pending(outcome.future, partial(self._finish, outcome.finish, request, poll_request, channel))
         if isinstance(outcome, Answer):
             self._record(channel, position_key(request.path, poll_request))
         else:

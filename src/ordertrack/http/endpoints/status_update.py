@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from urllib.parse import unquote
 
 from ordertrack.core.cursor import Cursor
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.http.endpoints.outcome import Pending
 from ordertrack.http.policy.admission import Caller
 from ordertrack.http.wire import names
 from ordertrack.http.wire.bodies import StatusBody
@@ -21,6 +21,7 @@ from ordertrack.http.wire.paths import StatusTarget, parse_order_id
 from ordertrack.http.wire.responses import JSON, NO_STORE, Response
 from ordertrack.ports.commits import Applied
 from ordertrack.service.orders import Orders, sole
+from ordertrack.service.pending import Pending
 
 _IF_MATCH, _ETAG = names.IF_MATCH.encode(), names.ETAG.encode()
 METHODS = ("OPTIONS", "PUT")
@@ -31,7 +32,7 @@ class StatusEndpoint:
         self._orders = orders
         self._undo_window_ms = undo_window_ms
 
-    def respond(self, request: Request, target: StatusTarget, caller: Caller, body: bytes) -> Pending:
+    def respond(self, request: Request, target: StatusTarget, caller: Caller, body: bytes) -> Pending[Response]:
         """Raises, also when awaited: OrdertrackError."""
         if request.method != "PUT":
             raise MethodNotAllowed(request.method, METHODS)
@@ -46,8 +47,8 @@ class StatusEndpoint:
         change = status.change(order_id, *caller, self._undo_window_ms, if_match)
         return Pending(self._orders.change(change), self._changed)
 
-    def _changed(self, results: Sequence[Applied | OrdertrackError]) -> Response:
-        order, event = sole(results)
+    def _changed(self, results: asyncio.Future[Sequence[Applied | OrdertrackError]]) -> Response:
+        order, event = sole(results.result())
         answer = ChangeAnswer(data=encoded_order(order), changed=event is not None)
         etag = f'"{Cursor(self._orders.epoch, order.version)}"'.encode()
         return Response(200, (JSON, (_ETAG, etag), NO_STORE), encode(answer))

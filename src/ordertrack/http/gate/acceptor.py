@@ -16,8 +16,9 @@ import structlog
 from ordertrack.service.monitoring.statistics import GateCounters
 
 ACCEPT_PAUSE_S = 1.0
-ACCEPTS_PER_WAKE = 256
-"""Connections accepted in one turn of the event loop, so that it serves others too."""
+ACCEPTS_PER_WAKE = 64
+"""Connections accepted in one turn of the event loop: no more than it reads, so that requests on older connections do
+not queue behind those of thousands of new ones."""
 ACCEPTS_AT_THE_END = 4096
 """Connections accepted from the backlog when the server stops: those made before are served."""
 

@@ -13,7 +13,7 @@ from ordertrack.core.errors import OrdertrackError, StoreBusy
 from ordertrack.core.hub import Poll
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted, Begun, HttpApp
-from ordertrack.http.endpoints.outcome import Outcome, Outcomes, Pending
+from ordertrack.http.endpoints.outcome import Outcomes
 from ordertrack.http.gate.connection import READING, Connection, Stage, Upload
 from ordertrack.http.gate.connections import Connections
 from ordertrack.http.gate.framing import BodyReader, Head, HeadReader, without_empty_lines
@@ -23,6 +23,7 @@ from ordertrack.http.wire.errors import HeadTooLarge, MalformedRequest
 from ordertrack.http.wire.message import CHUNKED, Request
 from ordertrack.http.wire.paths import StatusTarget
 from ordertrack.http.wire.responses import Response
+from ordertrack.service.pending import Pending
 
 MAX_UPLOADS_BYTES = 256 * 1024 * 1024
 """Limit of bodies that are being received, of all connections together."""
@@ -214,14 +215,18 @@ class Dispatcher:
         self._apply_outcome(connection, admitted.request, self._app.respond(admitted, body, connection))
 
     def _finish(
-        self, connection: Connection, request: Request, finish: Callable[[Any], Outcome], future: asyncio.Future[Any]
+        self,
+        connection: Connection,
+        request: Request,
+        finish: Callable[[asyncio.Future[Any]], Outcomes],
+        future: asyncio.Future[Any],
     ) -> None:
         """Apply the outcome of a request that had to wait."""
         if future.cancelled():
             return
         try:
             try:
-                outcome = finish(future.result())
+                outcome = finish(future)
             except Exception as error:  # noqa: BLE001 - `problem` logs it
                 outcome = self._app.problem(request, error)
             connection.stage = Stage.IDLE
@@ -242,7 +247,7 @@ class Dispatcher:
             outcome.future.add_done_callback(partial(self._finish, connection, request, outcome.finish))
         elif not isinstance(outcome, Poll):
             task = self._start(connection, outcome)
-            task.add_done_callback(partial(self._finish, connection, request, lambda outcome: outcome))
+            task.add_done_callback(partial(self._finish, connection, request, asyncio.Future.result))
         elif connection.fd < 0 or connection.peer_finished:
             self._tracking.leave(outcome)
             self._connections.drop(connection)

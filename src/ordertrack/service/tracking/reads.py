@@ -1,27 +1,29 @@
-"""Run what a poll has to read: from the store's cache at once, or from the store in a task.
+"""Run what a poll has to read: from the store's cache at once, or from the store when its future is done.
 
 A poll's decision is written once, as a `ReadPlan`: a generator that yields a `ReadRequest` for each value it needs, is
 sent the value, and returns its result.
 
     plan yields a request ──► cached? ──yes──► the plan goes on with the value ──► ... ──► result
                                  │
-                                 no: `run_cached` raises CacheMiss, and `run` goes on with the same plan: it awaits the
-                                     store for each request that is not cached
+                                 no: `run_cached` raises CacheMiss, and `read` goes on with the same plan: when the
+                                     store has read the value
 
-So a poll whose order is cached is answered or held in one call, without a task and without waiting.
+So a poll whose order is cached is answered or held in one call, and no poll needs a task.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
-from typing import NamedTuple, TypeVar, assert_never
+from collections.abc import Awaitable, Generator
+from functools import partial
+from typing import Any, NamedTuple, TypeVar, assert_never
 
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, FeedKind, FeedState
 from ordertrack.core.poll import State
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.feed_store import FeedStore
+from ordertrack.service.pending import Pending
 
 QUEUED_READ_LIMIT_S = 0.75
 MAX_QUEUED_READS = 100
@@ -58,14 +60,14 @@ class Reads:
         self._queue = asyncio.Semaphore(MAX_QUEUED_READS)
         self._no_reads_until_s = 0.0
 
-    def run_cached(self, plan: ReadPlan[T]) -> T:
-        """Run the plan with cached values.
+    def run_cached(self, plan: ReadPlan[T], value: State | None = None, last: ReadRequest | None = None) -> T:
+        """Run the plan with cached values, from its beginning or from `value`, which was read for the request `last`.
 
-        Raises: CacheMiss; then the caller passes the same plan to `run`, or closes it.
+        Raises: CacheMiss; then the caller passes the same plan to `read`, or closes it.
         """
-        last: ReadRequest | None = None
         try:
-            request = next(plan)
+            # `send(None)` begins a plan.
+            request = plan.send(value)  # type: ignore[arg-type]
             while True:
                 # A repeated request means that the cached value is too old: looping here would block the event loop.
                 state = self.cached(request) if request != last else None
@@ -76,21 +78,21 @@ class Reads:
             result: T = end.value
             return result
 
-    async def run(self, plan: ReadPlan[T], request: ReadRequest) -> T:
-        """Continue the plan, which waits for `request`, and close it.
+    def read(self, plan: ReadPlan[T], request: ReadRequest) -> Pending[T]:
+        """Read what the plan waits for. The pending result continues the plan, and closes it when it fails.
 
-        Raises: OrderNotFound, StoreBusy, StoreUnavailable, InternalError, and what the plan raises.
+        It raises OrderNotFound, StoreBusy, StoreUnavailable, InternalError, and what the plan raises.
         """
-        state = None
+        return Pending(asyncio.ensure_future(self._begin(request)), partial(self._continue, plan, request))
+
+    def _continue(self, plan: ReadPlan[T], request: ReadRequest, future: asyncio.Future[Any]) -> T | Pending[T]:
         try:
-            while True:
-                last, request = request, plan.send(await self._read(request) if state is None else state)
-                state = self.cached(request) if request != last else None
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
+            return self.run_cached(plan, _state_of(request, future.result()), request)
+        except CacheMiss as miss:
+            return self.read(plan, miss.request)
+        except BaseException:
             plan.close()
+            raise
 
     async def run_queued(self, plan: ReadPlan[T], request: ReadRequest) -> T:
         """Run the plan of a poll that is due: at its deadline, after news, or in a drain. MAX_QUEUED_READS at a time.
@@ -103,7 +105,7 @@ class Reads:
                 if self._clock.monotonic_s() < self._no_reads_until_s:
                     raise StoreUnavailable(retry_after_s=SLOW_RETRY_AFTER_S)
                 async with asyncio.timeout(QUEUED_READ_LIMIT_S):
-                    return await self.run(plan, request)
+                    return await self.read(plan, request)
         except TimeoutError:
             self._no_reads_until_s = self._clock.monotonic_s() + QUEUED_READ_LIMIT_S
             raise StoreUnavailable(retry_after_s=SLOW_RETRY_AFTER_S) from None
@@ -126,14 +128,20 @@ class Reads:
             return state
         return FeedState(feed, FeedChanges(version))
 
-    async def _read(self, request: ReadRequest) -> State:
+    def _begin(self, request: ReadRequest) -> Awaitable[Any]:
         match request:
             case FeedKey(FeedKind.ORDER, order_id):
-                return await self._store.order(int(order_id))
+                return self._store.order(int(order_id))
             case FeedKey():
-                return FeedState(request, FeedChanges(await self._store.feed_version(request)))
+                return self._store.feed_version(request)
             case ChangesRequest(feed, after, after_id):
-                changes = await self._store.feed_changes(feed, after, limit=PAGE_ENTRIES, after_id=after_id)
-                return FeedState(feed, changes)
+                return self._store.feed_changes(feed, after, limit=PAGE_ENTRIES, after_id=after_id)
             case _:
                 assert_never(request)
+
+
+def _state_of(request: ReadRequest, value: Any) -> State:
+    """Return what the store read for `request` as a state."""
+    if isinstance(request, ChangesRequest):
+        return FeedState(request.feed, value)
+    return value if request.kind is FeedKind.ORDER else FeedState(request, FeedChanges(value))

@@ -5,8 +5,8 @@
                    └── read again: news came meanwhile                                  may be read first)
                                                                or deadline, drain ──► read again, decide
 
-Invariant: a poll joins the hub before the state is read, or both are done in one turn of the event loop (`poll_now`,
-for a cached state). So a commit between reading and parking is announced to the poll, which then reads again.
+Invariant: a poll joins the hub before the state is read, or both are done in one turn of the event loop (for a
+cached state). So a commit between reading and parking is announced to the poll, which then reads again.
 
 `poll_plans.py` has these steps, as plans that `reads.py` runs. `core/poll.py` decides, `core/hub.py` keeps the polls
 of each feed. A transport gives each poll a `Waiter`, which gets the answer of a held poll.
@@ -51,6 +51,7 @@ from ordertrack.ports.commits import Committed
 from ordertrack.ports.feed_store import FeedStore
 from ordertrack.service.authorization import check_party, may_see, pad_lookup_time
 from ordertrack.service.monitoring.statistics import Statistics
+from ordertrack.service.pending import Pending
 from ordertrack.service.tracking.deadline_timer import DeadlineTimer
 from ordertrack.service.tracking.feed_batches import FeedBatch
 from ordertrack.service.tracking.poll_plans import REVOKED, PollPlans
@@ -64,6 +65,8 @@ SHORTENED_FROM_S = 10.0
 SHORTENED_BY = 0.1
 """Holds of at least SHORTENED_FROM_S end up to this part earlier, by chance: polls that began together, as after a
 restart, do not end together again and again."""
+
+PollOutcome = Answer | WaitingPoll
 
 log = structlog.get_logger("ordertrack.tracking")
 
@@ -102,20 +105,41 @@ class Tracking:
         """True once the node is drained: it answers every poll now."""
         return self.hub.closed
 
-    def poll_now(
+    def poll(
         self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
-    ) -> Answer | WaitingPoll | None:
-        """Do the same as `poll` without waiting. Return None, with nothing done, when the store has to be read, or when
-        `by` may not see the order: `poll` then takes as long as for a missing order.
+    ) -> PollOutcome | Pending[PollOutcome]:
+        """Answer the poll now, or hold it: then the waiter gets the answer, unless `leave` is called before. Pending
+        when the store has to be read, or when `by` may not see the order: it then takes as long as for a missing one.
 
-        The cached state is read before the poll joins. Both are in one turn of the event loop, so no commit can come
-        between them. Raises: InvalidInput, Forbidden, TooManyPolls, NodeFull.
+        Raises: InvalidInput, OrderNotFound, Forbidden, Unauthenticated, TooManyPolls, NodeFull, StoreUnavailable.
         """
         check_request(request, feed)
         check_party(by, feed)
         state = self._reads.cached(feed)
-        if state is None or not may_see(by, state):
-            return None
+        if state is not None and may_see(by, state):
+            outcome = self._poll_cached(feed, request, waiter, by, state)
+            if outcome is not None:
+                return outcome
+        epoch = self.epoch
+        poll = self._join(feed, request, waiter, by, self._clock.monotonic_s() + self._hold_s(request, by))
+        plan = self._plan(poll, request, epoch)
+        if state is None:
+            return self._reads.read(plan, next(plan))
+        try:
+            return self._reads.run_cached(plan)
+        except CacheMiss as miss:
+            return self._reads.read(plan, miss.request)
+        except OrderNotFound as error:
+            return self._pad_lookup_time(error)
+
+    def _poll_cached(
+        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal, state: State
+    ) -> PollOutcome | None:
+        """Answer or hold a poll of a state that is cached. Return None, with nothing done, when more has to be read.
+
+        The cached state is read before the poll joins. Both are in one turn of the event loop, so no commit can come
+        between them.
+        """
         now_s, left_s = self._clock.monotonic_s(), self._hold_s(request, by)
         decision = decide(request, state, self.epoch, left_s)
         if isinstance(decision, Answer):
@@ -130,25 +154,16 @@ class Tracking:
         self.hub.leave(poll)
         return None
 
-    async def poll(
-        self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal = ANYONE
-    ) -> Answer | WaitingPoll:
-        """Answer the poll now, or hold it: then the waiter gets the answer, unless `leave` is called before.
+    def _plan(self, poll: WaitingPoll, request: PollRequest, epoch: str) -> ReadPlan[PollOutcome]:
+        by = poll.by  # a revocation replaces it
+        return self._count(by, (yield from self._plans.poll(poll, request, epoch)))
 
-        Raises: InvalidInput, OrderNotFound, Forbidden, Unauthenticated, TooManyPolls, NodeFull, StoreUnavailable.
-        """
-        check_request(request, feed)
-        check_party(by, feed)
-        epoch = self.epoch
-        poll = self._join(feed, request, waiter, by, self._clock.monotonic_s() + self._hold_s(request, by))
-        plan = self._plans.poll(poll, request, epoch)
-        try:
-            return self._count(by, self._reads.run_cached(plan))
-        except CacheMiss as miss:
-            return self._count(by, await self._reads.run(plan, miss.request))
-        except OrderNotFound as error:
-            await pad_lookup_time(self._store)
+    def _pad_lookup_time(self, error: OrderNotFound) -> Pending[PollOutcome]:
+        def refuse(lookup: asyncio.Future[None]) -> PollOutcome:
+            lookup.result()
             raise error from None
+
+        return Pending(asyncio.ensure_future(pad_lookup_time(self._store)), refuse)
 
     def leave(self, poll: WaitingPoll) -> None:
         """Forget the poll of a client that has gone, unless it was answered already."""
@@ -216,7 +231,7 @@ class Tracking:
             self._for_links = (answer.state, redact_for_link(answer.state))
         return msgspec.structs.replace(answer, state=self._for_links[1])
 
-    def _count(self, by: Principal, outcome: Answer | WaitingPoll) -> Answer | WaitingPoll:
+    def _count(self, by: Principal, outcome: PollOutcome) -> PollOutcome:
         if isinstance(outcome, Poll):
             return outcome
         self.statistics.polls[outcome.reason] += 1
