@@ -23,6 +23,7 @@ from ordertrack.core.order import NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.poll import Answer
 from ordertrack.http.app import Admitted
+from ordertrack.http.endpoints.outcome import OUTCOMES
 from ordertrack.http.gate.framing import Block, Head, HeadReader, parse_block
 from ordertrack.http.gate.poll_reader import PollReader, UsualPoll
 from ordertrack.http.wire.message import check_message
@@ -233,13 +234,13 @@ async def _outcome(service: Service, channel: Any, poll: Any, *, short: bool) ->
     if short:
         outcome: Any = app.poll_order(request, poll.feed, poll.poll, channel)
         if outcome is not None:
-            return await outcome if asyncio.iscoroutine(outcome) else outcome
+            return outcome if isinstance(outcome, OUTCOMES) else await outcome
     begun: Any = app.begin(request, channel)
     begun = await begun if asyncio.iscoroutine(begun) else begun
     if not isinstance(begun, Admitted):
         return begun
     outcome = app.respond(begun, b"", channel)
-    return await outcome if asyncio.iscoroutine(outcome) else outcome
+    return outcome if isinstance(outcome, OUTCOMES) else await outcome
 
 
 def _seen(outcome: Any) -> Any:
