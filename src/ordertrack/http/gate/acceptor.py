@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import os
 import socket
 import struct
 import sys
@@ -66,7 +67,8 @@ class Acceptor:
     def _accept(self, at_most: int) -> None:
         for _ in range(at_most):
             try:
-                accepted, address = self._listener.accept()
+                # `accept` makes a socket object of it, which takes as long again.
+                fd, address = self._listener._accept()  # type: ignore[attr-defined]
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
@@ -78,9 +80,9 @@ class Acceptor:
                     self._pause(error)
                     return
                 continue
-            accepted.setblocking(False)
+            os.set_blocking(fd, False)
             self._counters.accepted += 1
-            self._admit(accepted.detach(), address[0])
+            self._admit(fd, address[0])
 
     def _pause(self, error: OSError) -> None:
         if self._counters.out_of_descriptors == 0:
