@@ -21,7 +21,7 @@ PLOTS = {
 HEAD = """# Figures
 
 Written by `make bench` from `bench/results/*.json`; `make bench` measures them again, here or on your machine
-(about fifty minutes, of which ten are the soak). Peers run one after another on the same core as ours, under the same
+(about fifty minutes, of which ten are the soak; the tables of the usual case take fourteen). Peers run one after another on the same core as ours, under the same
 load. A row beside a peer is judged only by figures of the same run.
 
 ## The usual case
