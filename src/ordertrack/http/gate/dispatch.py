@@ -222,11 +222,11 @@ class Dispatcher:
         future: asyncio.Future[Any],
     ) -> None:
         """Apply the outcome of a request that had to wait."""
-        if future.cancelled():
-            return
         try:
             try:
                 outcome = finish(future)
+            except asyncio.CancelledError:  # the server stops
+                return
             except Exception as error:  # noqa: BLE001 - `problem` logs it
                 outcome = self._app.problem(request, error)
             connection.stage = Stage.IDLE
