@@ -1,4 +1,4 @@
-"""Partitions: every feed belongs to one of a fixed number, and the nodes of a cluster send each other news by partition.
+"""Partitions: every feed belongs to one of a fixed number, and nodes of a cluster send each other news by partition.
 
 A node takes part in the partitions of the feeds that its clients wait for, so it is not told about most others.
 """

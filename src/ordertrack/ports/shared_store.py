@@ -2,8 +2,8 @@
 
 Changes of other processes are announced by no listener: the nodes tell each other through `ports/signal.py`, and read.
 
-19. Each read begins after it was requested: `order`, `feed_version` and `feed_changes` return a state at least as new as
-    the moment of the call. `peek` and `peek_feed_version` return None.
+19. Each read begins after it was requested: `order`, `feed_version` and `feed_changes` return a state at least as new
+    as the moment of the call. `peek` and `peek_feed_version` return None.
 20. Changes that concern one order are decided on the state that all earlier commits left, those of other processes
     included. `apply` never answers from an older state.
 21. An announcement has only changes of this process. Of a feed that other processes change too, its versions are those

@@ -9,9 +9,10 @@ A signal is a hint: the store is the authority. A message may be lost, repeated 
 3. Once `subscribe` has returned, each message that any node publishes to the channel is received, until `unsubscribe`
    or an interruption. Messages of one publisher to one channel are received in order. A node may receive its own.
 4. `received` is called on the event loop for each message. It must not raise.
-5. When messages may have been missed - the connection broke, was silent for too long, or was too slow - `interrupted` is
-   called once, and no channel is subscribed any more. The adapter connects again by itself, with growing, random pauses,
-   and calls `restored` when `subscribe` can succeed again. The first connection after `open` also calls `restored`.
+5. When messages may have been missed, because the connection broke, was silent for too long or was too slow,
+   `interrupted` is called once, and no channel is subscribed any more. The adapter connects again by itself, with
+   growing, random pauses, and calls `restored` when `subscribe` can succeed again. The first connection after `open`
+   also calls `restored`.
 6. `subscribe` raises SignalUnavailable while there is no connection, when the connection breaks, and after
    SUBSCRIBE_LIMIT_S. Concurrent subscriptions share round trips.
 7. A silent connection - one that the network dropped without a word - is noticed within SILENCE_LIMIT_S.
