@@ -23,6 +23,8 @@ from ordertrack.cli.options import origin, settings_of, settings_options, usage_
 from ordertrack.cli.terminal import end_refused, print_data, say, show
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.order import Order
+from ordertrack.database_url import DatabaseKind
+from ordertrack.ports.signal import SignalCannotOpen
 from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import Settings, declared
 
@@ -62,6 +64,8 @@ def serve(as_json: bool, **values: Any) -> None:
                 asyncio.run(_serve(settings, listener, as_json))
         except StoreCannotOpen as error:
             end_refused("store_cannot_open", str(error), as_json)
+        except SignalCannotOpen as error:
+            end_refused("signal_cannot_open", str(error), as_json)
         except StoreUnavailable:
             end_refused("store_unavailable", "The orders cannot be read: see the log above.", as_json)
     if not as_json:
@@ -102,7 +106,7 @@ async def _drain(service: Service) -> None:
 
 
 def _saved_text(settings: Settings) -> str:
-    in_memory = settings.database_url == "memory:"
+    in_memory = settings.database.kind is DatabaseKind.MEMORY
     return "Changes were kept in memory only." if in_memory else "All acknowledged changes are saved."
 
 
@@ -115,8 +119,14 @@ def _announce(service: Service, listener: socket.socket, orders: Sequence[Order]
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     settings = service.settings
-    in_memory = settings.database_url == "memory:"
-    kept = "in memory, until the server ends" if in_memory else str(settings.data_dir.resolve())
+    match settings.database.kind:
+        case DatabaseKind.MEMORY:
+            kept = "in memory, until the server ends"
+        case DatabaseKind.SQLITE:
+            kept = str(settings.database.data_dir(settings.data_dir).resolve())
+        case DatabaseKind.POSTGRESQL:
+            kept = settings.database.shown
+    in_memory = settings.database.kind is DatabaseKind.MEMORY
     if as_json:
         print_data({"url": url, "pid": os.getpid(), "data": kept, "samples": service.samples_loaded})
         return
@@ -176,4 +186,6 @@ def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
 def _shown(setting: Field[Any], value: Any) -> Any:
     if setting.metadata["secret"] and value:
         return "(set)"
+    if setting.metadata["shown"] is not None and value:
+        return setting.metadata["shown"](value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
