@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import select
+import sys
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -78,6 +79,13 @@ class Settings:
         "sqlite:", "Store of orders: `sqlite:` keeps them in the data folder, `memory:` until the process ends.",
         choices=("sqlite:", "memory:"),
     )  # fmt: skip
+    workers: int = _setting(
+        1,
+        "Worker processes, each a node of the cluster, that share the port (Linux). More than 1 need a database of "
+        "several processes.",
+        least=1,
+        most=64,
+    )
     sample_orders: bool = _setting(True, "Load the sample orders 101, 102 and 103 into an empty store.")
     gate: str = _setting(
         "auto",
@@ -188,6 +196,7 @@ class Settings:
                 raise InvalidSetting(setting.name, f"must be {bounds}; it is {value!r}.")
         if self.gate == "on" and not HAS_EPOLL:
             raise InvalidSetting("gate", 'cannot be "on": this system has no epoll.')
+        self._check_workers()
         self._check_tokens()
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
@@ -197,6 +206,16 @@ class Settings:
                 "ordertrack secret > ordertrack.secret && "
                 f"ordertrack serve --host {self.host} --token-secret-file ordertrack.secret",
             )
+
+    def _check_workers(self) -> None:
+        if self.workers > 1 and not self.database_url.startswith(("postgresql:", "postgres:")):
+            raise InvalidSetting(
+                "workers",
+                f"{self.workers} need a database that several processes can use: --database-url postgresql://... "
+                f"With {self.database_url} only 1 is allowed.",
+            )
+        if self.workers > 1 and sys.platform != "linux":
+            raise InvalidSetting("workers", "above 1 need Linux, which spreads connections over the workers.")
 
     def _check_tokens(self) -> None:
         given = [name for name in KEY_SETTINGS if getattr(self, name) is not None]
