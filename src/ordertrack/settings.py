@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import select
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -104,6 +105,13 @@ class Settings:
     )
     cluster_prefix: str = _setting(
         "ordertrack", "Begins the names of the signals' channels. Clusters that share a server need different ones."
+    )
+    workers: int = _setting(
+        1,
+        "Worker processes, each a node of the cluster, that share the port (Linux). More than 1 need a database that "
+        "several processes use.",
+        least=1,
+        most=64,
     )
     sample_orders: bool = _setting(True, "Load the sample orders 101, 102 and 103 into an empty store.")
     gate: str = _setting(
@@ -216,6 +224,7 @@ class Settings:
         if self.gate == "on" and not HAS_EPOLL:
             raise InvalidSetting("gate", 'cannot be "on": this system has no epoll.')
         self._check_cluster()
+        self._check_workers()
         self._check_tokens()
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
@@ -251,6 +260,16 @@ class Settings:
     def is_cluster(self) -> bool:
         """True when several nodes may use the store."""
         return self.database.kind is DatabaseKind.POSTGRESQL
+
+    def _check_workers(self) -> None:
+        if self.workers > 1 and not self.is_cluster:
+            raise InvalidSetting(
+                "workers",
+                f"{self.workers} need a database that several processes can use: --database-url postgresql://... "
+                f"With {self.database.shown} only 1 is allowed.",
+            )
+        if self.workers > 1 and sys.platform != "linux":
+            raise InvalidSetting("workers", "above 1 need Linux, which spreads connections over the workers.")
 
     def _check_tokens(self) -> None:
         given = [name for name in KEY_SETTINGS if getattr(self, name) is not None]
