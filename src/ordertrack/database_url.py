@@ -1,4 +1,4 @@
-"""The URL of the store of orders: `sqlite:`, `sqlite:///folder`, `memory:`, `postgresql://...`. Pure."""
+"""The URLs of the store of orders (`sqlite:`, `sqlite:///folder`, `memory:`, `postgresql://...`) and of Redis. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ordertrack.adapters.sqlite.database import FILE_NAME
@@ -86,6 +87,36 @@ def _postgresql(text: str) -> DatabaseUrl:
     query = "&".join(f"{name}={HIDDEN if name in _SECRETS else value}" for name, value in options)
     shown = f"postgresql://{login}{hosts}{parts.path}{'?' if query else ''}{query}"
     return DatabaseUrl(DatabaseKind.POSTGRESQL, shown, dsn="postgresql" + text[len(parts.scheme) :])
+
+
+class RedisUrl(NamedTuple):
+    """`url` has the password; `shown` has not."""
+
+    url: str
+    shown: str
+
+
+def parse_redis_url(text: str) -> RedisUrl:
+    """Raises: InvalidDatabaseUrl."""
+    allowed = (
+        "must be redis://host:port/database or rediss://host:port/database, with user:password@ in front of the host"
+    )
+    try:
+        parts = urlsplit(text)
+        is_valid = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    userinfo, _, host = parts.netloc.rpartition("@") if is_valid else ("", "", "")
+    is_misread = "@" in userinfo + parts.path + parts.query if is_valid else True
+    if is_misread or not text.isprintable() or " " in text or "#" in text or parts.query:
+        found = _SCHEME.match(text)
+        scheme = (
+            f'; it begins with "{found[1].lower()}://"' if found and found[1].lower() not in ("redis", "rediss") else ""
+        )
+        raise InvalidDatabaseUrl(f"{allowed}{scheme}.")
+    user, has_password, _ = userinfo.partition(":")
+    login = f"{user}:{HIDDEN}@" if has_password else f"{user}@" if user else ""
+    return RedisUrl(text, f"{parts.scheme}://{login}{host}{parts.path}")
 
 
 def _malformed() -> InvalidDatabaseUrl:

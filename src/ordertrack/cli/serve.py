@@ -26,7 +26,9 @@ from ordertrack.cli.terminal import end_refused, print_data, say, show
 from ordertrack.cli.workers import Ready, Supervisor, send_ready
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.order import Order
+from ordertrack.database_url import DatabaseKind
 from ordertrack.http.listener import listen
+from ordertrack.ports.signal import SignalCannotOpen
 from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import Settings, declared
 
@@ -109,6 +111,8 @@ def _run(
                 asyncio.run(_serve(settings, listener, announce, supervisor))
         except StoreCannotOpen as error:
             end_refused("store_cannot_open", str(error), as_json)
+        except SignalCannotOpen as error:
+            end_refused("signal_cannot_open", str(error), as_json)
         except StoreUnavailable:
             end_refused("store_unavailable", "The orders cannot be read: see the log above.", as_json)
 
@@ -161,7 +165,7 @@ def _stop_limit_s(settings: Settings) -> float:
 
 
 def _saved_text(settings: Settings) -> str:
-    in_memory = settings.database_url == "memory:"
+    in_memory = settings.database.kind is DatabaseKind.MEMORY
     return "Changes were kept in memory only." if in_memory else "All acknowledged changes are saved."
 
 
@@ -174,8 +178,14 @@ def _ready_message(service: Service, listener: socket.socket, orders: Sequence[O
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     settings = service.settings
-    in_memory = settings.database_url == "memory:"
-    kept = "in memory, until the server ends" if in_memory else str(settings.data_dir.resolve())
+    match settings.database.kind:
+        case DatabaseKind.MEMORY:
+            kept = "in memory, until the server ends"
+        case DatabaseKind.SQLITE:
+            kept = str(settings.database.data_dir(settings.data_dir).resolve())
+        case DatabaseKind.POSTGRESQL:
+            kept = settings.database.shown
+    in_memory = settings.database.kind is DatabaseKind.MEMORY
     text = banner(
         url,
         kept if in_memory else f"in {kept}",
@@ -239,4 +249,6 @@ def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
 def _shown(setting: Field[Any], value: Any) -> Any:
     if setting.metadata["secret"] and value:
         return "(set)"
+    if setting.metadata["shown"] is not None and value:
+        return setting.metadata["shown"](value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
