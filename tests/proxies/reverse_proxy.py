@@ -134,7 +134,7 @@ CLUSTERS: dict[str, Kind] = {
 
 class ReverseProxy:
     """Answering when the constructor returns; ended by `close`. `edit` changes the configuration's text for a test that
-    wants to know what a line is good for. `text` is instead of the file of `deploy/`. With two `others` it is a proxy of
+    wants to know what a line is good for. `text` is instead of the file of `deploy/`. With two `others` it is one of
     CLUSTERS."""
 
     def __init__(
@@ -151,9 +151,9 @@ class ReverseProxy:
         self.port = ports.unused()
         self.url = f"http://127.0.0.1:{self.port}"
         config, main = folder / kind.file, folder / "main.conf"
-        names = ("server_port", "second_port", "third_port")
-        values = {"folder": folder, "port": self.port, "config": config, "main": main,
-                  **{key: urlsplit(url).port for key, url in zip(names, (server_url, *others), strict=False)}}  # fmt: skip
+        values = {"folder": folder, "port": self.port, "config": config, "main": main}
+        for key, url in zip(("server_port", "second_port", "third_port"), (server_url, *others), strict=False):
+            values[key] = urlsplit(url).port
 
         def fill(template: str) -> str:
             return Template(template).substitute(values)
