@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import redis
+
 from servers.child import Child, answers, free_port, needed, program
 
 SLOTS = 16_384

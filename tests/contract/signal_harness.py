@@ -11,15 +11,15 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import pytest
-from servers.fault_proxy import FaultProxy
-from servers.postgres import Postgres
-from servers.redis import Redis, RedisCluster
 
 from ordertrack.adapters.memory.signal import Bus, MemorySignal
 from ordertrack.adapters.postgres.signal import PostgresSignal
 from ordertrack.adapters.redis.signal import RedisSignal
 from ordertrack.adapters.shared.reconnecting_signal import SignalLimits
 from ordertrack.ports.signal import Signal
+from servers.fault_proxy import FaultProxy
+from servers.postgres import Postgres
+from servers.redis import Redis, RedisCluster
 
 BOUND_S = 60
 QUEUED = 2_000

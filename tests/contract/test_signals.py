@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack, closing
 from uuid import uuid4
 
 import pytest
-from servers.child import NotInstalled
-from servers.fault_proxy import FaultProxy
 
 from contract.signal_harness import BOUND_S, IMPATIENT, LIMITS, QUEUED, REMOTE, SERVERS, Node, RealServer, SignalServer
 from ordertrack.adapters.shared.reconnecting_signal import SignalLimits
 from ordertrack.ports.signal import CONTROL, MAX_MESSAGE_BYTES, SignalUnavailable
+from servers.child import NotInstalled
+from servers.fault_proxy import FaultProxy
 from support.missing import skip
 
 pytestmark = pytest.mark.anyio

@@ -81,16 +81,6 @@ class Nodes:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    try:
-        server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
-    except NotInstalled as error:
-        missing.skip(str(error))
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="session")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     try:
         server = Redis(tmp_path_factory.mktemp("redis"))
