@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+
 from servers.child import NotInstalled
 from servers.postgres import Postgres
-
 from support import missing
 from support.groups import Groups
 
