@@ -18,7 +18,6 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from servers.nginx import MAIN as NGINX_MAIN
-
 from support import missing, ports
 from support.http1 import Connection
 from support.server import BOUND_S, environment
