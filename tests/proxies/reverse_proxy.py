@@ -17,6 +17,7 @@ from string import Template
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from servers.nginx import MAIN as NGINX_MAIN
 from support import missing, ports
 from support.http1 import Connection
 from support.server import BOUND_S, environment
@@ -40,18 +41,6 @@ class Kind(NamedTuple):
     variables: Mapping[str, str] = {}
 
 
-_NGINX = """
-daemon off; user root; worker_processes 2; pid $folder/pid; error_log $folder/error.log info;
-worker_rlimit_nofile 50000;
-events { worker_connections 25000; }
-http {
-    access_log $folder/access.log;
-    client_body_temp_path $folder/body; proxy_temp_path $folder/proxy; fastcgi_temp_path $folder/fastcgi;
-    uwsgi_temp_path $folder/uwsgi; scgi_temp_path $folder/scgi;
-    gzip on;
-    include $config;
-}
-"""
 _APACHE_MODULES = ("mpm_event", "authz_core", "headers", "setenvif", "proxy", "proxy_http")
 _APACHE = (
     "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in _APACHE_MODULES)
@@ -76,7 +65,7 @@ KINDS: dict[str, Kind] = {
         file="nginx.conf",
         replaced={"listen 80;": "listen 127.0.0.1:$port;", "127.0.0.1:5001": "127.0.0.1:$server_port"},
         command=("nginx", "-p", "$folder", "-e", "$folder/error.log", "-c", "$main"),
-        main=_NGINX,
+        main=NGINX_MAIN,
     ),
     "haproxy": Kind(
         program="haproxy",
