@@ -44,7 +44,8 @@ def anyio_backend() -> str:
 
 
 SLOWEST_FIRST = (
-    "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client", "gate",
+    "cluster", "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client",
+    "gate",
 )  # fmt: skip
 """Folders. In a parallel run the last to start should be short."""
 

@@ -117,7 +117,9 @@ class Evidence:
         return [
             fault
             for fault in self._faults
-            if (node is None or fault.node in (None, node)) and fault.begin_s <= end_s and fault.end_s + RECOVERED_WITHIN_S >= begin_s
+            if (node is None or fault.node in (None, node))
+            and fault.begin_s <= end_s
+            and fault.end_s + RECOVERED_WITHIN_S >= begin_s
         ]
 
 
@@ -333,7 +335,7 @@ def check_answered(evidence: Evidence) -> Iterator[Violation]:
 
 
 def check_idempotent(evidence: Evidence) -> Iterator[Violation]:
-    """One Idempotency-Key makes one order, on whichever node it is repeated."""
+    """One Idempotency-Key makes one order, also when it is repeated on another node."""
     by_key: defaultdict[str, set[int]] = defaultdict(set)
     for order in evidence.stored.values():
         by_key[order.key].add(order.id)

@@ -22,6 +22,7 @@ from typing import Literal
 from servers.fault_proxy import FaultProxy
 from servers.postgres import Postgres
 from servers.redis import Redis
+
 from support.ports import unused
 from support.server import environment
 

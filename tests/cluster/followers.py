@@ -1,12 +1,12 @@
 """The clients that wait: each follows a feed in one of the ways that the protocol has, over nodes that it changes.
 
-    original    `last_update`, and a sleep of `next_poll_interval` between two polls
-    cursor      `cursor`, and polls again at once
-    etag        `If-None-Match`
-    device      `cursor` and `client_id`; it loses its connection at times and polls on another node at once
-    link        `cursor`, with the token of a tracking link
-    party       `cursor`, on the feed of a customer, a restaurant or a courier
-    reader      reads snapshots, without a position
+original    `last_update`, and a sleep of `next_poll_interval` between two polls
+cursor      `cursor`, and polls again at once
+etag        `If-None-Match`
+device      `cursor` and `client_id`; it loses its connection at times and polls on another node at once
+link        `cursor`, with the token of a tracking link
+party       `cursor`, on the feed of a customer, a restaurant or a courier
+reader      reads snapshots, without a position
 """
 
 from __future__ import annotations

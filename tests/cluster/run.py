@@ -1,6 +1,6 @@
 """Run the checker: a cluster, 300 clients, faults, and then the checks.
 
-    cd tests && python -m cluster.run --seed 7 --seconds 60 --signal redis
+    cd tests && PYTHONPATH=.. python -m cluster.run --seed 7 --seconds 60 --signal redis
 
 A seed determines the faults and the choices of every client. What the operating system decides differs, so a failing
 seed may have to be run more than once.
@@ -22,17 +22,18 @@ from pathlib import Path
 from random import Random
 from typing import get_args
 
+from servers.child import DidNotStart
+
 from cluster.checks import Violation, check_all
 from cluster.cluster import NODES, Cluster, Signal
 from cluster.defects import DEFECTS
 from cluster.faults import KINDS, Faults, Planned, plan
 from cluster.final_state import read_orders
-from cluster.followers import COUNTS, Follower, Way
+from cluster.followers import COUNTS, Follower
 from cluster.guard import Guard
 from cluster.history import History
 from cluster.starved import measure
 from cluster.workload import Board, Updater
-from servers.child import DidNotStart
 
 QUIET_S = 10.0
 """Time after the last update and the last fault until clients are compared with the store."""
@@ -68,7 +69,7 @@ class Plan:
     def command(self) -> str:
         broken = f" --break {self.defect}" if self.defect else ""
         return (
-            f"cd tests && python -m cluster.run --seed {self.seed} --seconds {self.seconds:g} "
+            f"cd tests && PYTHONPATH=.. python -m cluster.run --seed {self.seed} --seconds {self.seconds:g} "
             f"--signal {self.signal}{broken}"
         )
 
@@ -141,9 +142,7 @@ async def run(planned: Plan, folder: Path, say: Callable[[str], None]) -> Report
     return Report(planned, history, check_all(history))
 
 
-async def _load(
-    planned: Plan, cluster: Cluster, history: History, faults: Faults, schedule: Sequence[Planned]
-) -> None:
+async def _load(planned: Plan, cluster: Cluster, history: History, faults: Faults, schedule: Sequence[Planned]) -> None:
     """Let clients work while faults happen. Return when clients had time to see the last update."""
     board = Board({node.name: node.port for node in cluster.nodes}, history, planned.seed)
     ends_at_s = time.monotonic() + planned.seconds
@@ -196,24 +195,26 @@ def main() -> int:
     signals: Sequence[Signal] = (options.signal,) if options.signal else ("redis", "postgresql")
     ends_at_s = time.monotonic() + 60 * options.minutes
     while True:
-        planned = Plan(
-            seed=seed, seconds=options.seconds, signal=signals[seed % len(signals)], defect=options.defect
-        )
-        folder = Path(tempfile.mkdtemp(prefix="ordertrack-cluster-"))
-        begun_s = time.monotonic()
-        try:
-            report = run_in(folder, planned, lambda text: print(f"{time.monotonic() - begun_s:6.1f}  {text}", flush=True))
-        except (DidNotStart, TimeoutError) as error:
-            print(f"{error}\nlogs: {folder}\nto repeat: {planned.command}")
+        signal = signals[seed % len(signals)]
+        if not _run_once(Plan(seed=seed, seconds=options.seconds, signal=signal, defect=options.defect)):
             return 1
-        print(report)
-        if report.violations:
-            print(f"logs: {folder}")
-            return 1
-        print(f"seed {seed}: no violations\n")
         if time.monotonic() >= ends_at_s:
             return 0
         seed += 1
+
+
+def _run_once(planned: Plan) -> bool:
+    """Run a plan, print its progress and its report, and return True without violations."""
+    folder = Path(tempfile.mkdtemp(prefix="ordertrack-cluster-"))
+    begun_s = time.monotonic()
+    try:
+        report = run_in(folder, planned, lambda text: print(f"{time.monotonic() - begun_s:6.1f}  {text}", flush=True))
+    except (DidNotStart, TimeoutError) as error:
+        print(f"{error}\nlogs: {folder}\nto repeat: {planned.command}")
+        return False
+    print(report)
+    print(f"logs: {folder}" if report.violations else f"seed {planned.seed}: no violations\n")
+    return not report.violations
 
 
 if __name__ == "__main__":
