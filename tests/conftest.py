@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from servers.child import NotInstalled
+from servers.postgres import Postgres
+from support import missing
 from support.groups import Groups
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -41,6 +47,26 @@ structlog.configure(
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server for tests that need only a database of it."""
+    try:
+        server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    except NotInstalled as error:
+        missing.skip(str(error))
+    with closing(server):
+        yield server
+
+
+_databases = itertools.count()
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> str:
+    """An empty database for the nodes of one cluster."""
+    return postgres.create_database(f"test{next(_databases)}")
 
 
 SLOWEST_FIRST = (
