@@ -74,7 +74,8 @@ class Node:
 
     def send(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(number)
+            with contextlib.suppress(ProcessLookupError):  # `send_signal` would take the exit code from asyncio
+                os.kill(self.process.pid, number)
 
     async def drain(self) -> str:
         """Stop the node with SIGTERM. Return what was wrong with its end."""
@@ -113,7 +114,7 @@ class Cluster:
         if self._kind == "redis":
             self.redis = await asyncio.to_thread(Redis, self._folder / "redis")
         for number, clock_ms in enumerate(self.clocks_ms):
-            self.nodes.append(self._node(f"n{number}", clock_ms))
+            self.nodes.append(await asyncio.to_thread(self._node, f"n{number}", clock_ms))
         await self.nodes[0].start()  # alone: it creates the tables
         await asyncio.gather(*(node.start() for node in self.nodes[1:]))
 

@@ -9,7 +9,7 @@ from ordertrack.core.feed import FeedChanges, FeedKey, FeedState, order_feed
 from ordertrack.core.order import Order
 from ordertrack.ports.commits import Committed
 from ordertrack.service.cluster import cluster, partitions
-from ordertrack.service.cluster.feeds import ClusterFeeds
+from ordertrack.service.cluster.subscribed_feeds import SubscribedFeeds
 
 DROPPED_SHARE = 0.3
 
@@ -20,18 +20,18 @@ def read_before_subscribing() -> None:
     Subscriptions end at once, so that most polls need a new one.
     """
 
-    async def order(self: ClusterFeeds, order_id: int) -> Order:
+    async def order(self: SubscribedFeeds, order_id: int) -> Order:
         read = await self._store.order(order_id)
         self._partitions.keep(await self._partitions.join(order_feed(order_id)), order_feed(order_id), read)
         return read
 
-    async def feed_version(self: ClusterFeeds, feed: FeedKey) -> int:
+    async def feed_version(self: SubscribedFeeds, feed: FeedKey) -> int:
         version = await self._store.feed_version(feed)
         self._partitions.keep(await self._partitions.join(feed), feed, FeedState(feed, FeedChanges(version)))
         return version
 
-    ClusterFeeds.order = order  # type: ignore[method-assign]
-    ClusterFeeds.feed_version = feed_version  # type: ignore[method-assign]
+    SubscribedFeeds.order = order  # type: ignore[method-assign]
+    SubscribedFeeds.feed_version = feed_version  # type: ignore[method-assign]
     partitions.LINGER_S = 0.0
     cluster.RELEASE_EVERY_S = 0.0
 
