@@ -70,7 +70,8 @@ def database_url(postgres: Postgres) -> str:
 
 
 SLOWEST_FIRST = (
-    "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client", "gate",
+    "cluster", "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client",
+    "gate",
 )  # fmt: skip
 """Folders. In a parallel run the last to start should be short."""
 
