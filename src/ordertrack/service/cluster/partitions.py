@@ -120,9 +120,11 @@ class Partitions:
         """Remember a state that was read or committed, and announce it to the polls of the feed.
 
         `partition` was subscribed before the read began. A state is not remembered for a feed without polls: a signal
-        that came meanwhile was not recorded for it.
+        that came meanwhile was not recorded for it. An older one is forgotten then, since the signal that caused the
+        read does not come again.
         """
         if not self._hub.is_watched(feed):
+            self.forget_feed(feed)
             return
         if partition is not None and self._subscribed.get(partition.number) is partition:
             known = partition.states.get(feed)
@@ -132,11 +134,15 @@ class Partitions:
         self._announced(feed, state)
 
     def committed(self, feed: FeedKey, state: State) -> None:
-        """Remember what this node committed, for feeds that are remembered already."""
+        """Remember what this node committed, for feeds that are remembered or watched.
+
+        A read of a watched feed may be under way: its result must not be remembered after this one.
+        """
         partition = self.find(feed)
         if partition is not None:
             known = partition.states.get(feed)
-            if known is not None and known.version < state.version:
+            is_newer = self._hub.is_watched(feed) if known is None else known.version < state.version
+            if is_newer:
                 partition.put(feed, state, self._hub.is_watched)
 
     def forget(self, number: int) -> None:
