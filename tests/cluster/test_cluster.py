@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from cluster.cluster import Signal
-from cluster.faults import Planned
 from cluster.run import Plan, Report, run_in
 from servers.child import NotInstalled
 from support.missing import skip
@@ -29,10 +28,10 @@ def test_promises_hold_under_faults(tmp_path: Path, signal: Signal, seed: int, s
     assert not report.violations, str(report)
 
 
-def test_broken_order_of_subscribe_and_read_is_found(tmp_path: Path) -> None:
-    """The window is short: slow connections to Redis make it longer, and are no excuse for what comes after them."""
-    slow = [Planned(0.0, "signal_slow", node, 3.0, 0.2) for node in range(3)]
+@pytest.mark.parametrize(("defect", "is_found"), [("read-before-subscribing", True), ("no-linger", False)])
+def test_broken_order_of_subscribe_and_read_is_found(tmp_path: Path, defect: str, is_found: bool) -> None:
+    """Clients pause between two polls, so that most polls need a subscription. `no-linger` has the right order."""
     plan = Plan(
-        seed=3, seconds=10.0, signal="redis", defect="read-before-subscribing", faults=slow, share=0.5
+        seed=3, seconds=8.0, signal="redis", defect=defect, faults=(), followers={"original": 100}
     )  # fmt: skip
-    assert "prompt" in {violation.check for violation in checked(tmp_path, plan).violations}
+    assert ("prompt" in {violation.check for violation in checked(tmp_path, plan).violations}) == is_found

@@ -15,7 +15,7 @@ RUN = """
 import sys
 from pathlib import Path
 from cluster.run import Plan, run_in
-plan = Plan(seed=1, seconds=600, signal="sqlite", faults=(), share=0.1)
+plan = Plan(seed=1, seconds=600, signal="sqlite", faults=(), followers={"cursor": 20})
 run_in(Path(sys.argv[1]), plan, lambda text: print(text, flush=True))
 """
 
