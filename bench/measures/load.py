@@ -78,6 +78,12 @@ class PollLoad:
             driver.close()
         return Cost(result, self.running.cpu_s() - server_s, time.process_time() - generator_s)
 
+    def stay_idle(self, seconds: float) -> None:
+        """Wait without updates. An answer in this time counts as wrong."""
+        end_s = time.perf_counter() + seconds
+        while (left_s := end_s - time.perf_counter()) > 0:
+            self.pool.run_once(left_s)
+
     def failures(self) -> Figures:
         """Return the counts that must all be zero."""
         return {
