@@ -47,6 +47,7 @@ ALLOWED_MODULES: dict[str, str] = {
     "orders.py": "one feature through its layers: route and use case",
     "poll.py": "one feature through its layers: endpoint and rules",
     "store.py": "the port and its adapters",
+    "signal.py": "the port and its adapters",
     "clock.py": "a port and its adapter",
     "process.py": "a port and its adapter",
     "tokens.py": "a port and its adapter",

@@ -19,7 +19,7 @@ from ordertrack.core.event import PROGRESSION
 from ordertrack.core.order import NewOrder
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.http.gate.gate import Gate
-from ordertrack.http.server import listen
+from ordertrack.http.listener import listen
 from ordertrack.load.protocol import build_request
 from ordertrack.settings import Settings
 

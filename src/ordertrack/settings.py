@@ -6,13 +6,16 @@ Flags, `ORDERTRACK_*` variables, the TOML file and docs/reference/settings.md ar
 from __future__ import annotations
 
 import ipaddress
+import re
 import select
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from ordertrack.database_url import DatabaseKind, DatabaseUrl, parse_database_url, parse_redis_url
 from ordertrack.http.policy.client_address import parse_networks
 from ordertrack.http.policy.cors import parse_origins
 from ordertrack.ports.tokens import MIN_SECRET_BYTES
@@ -56,12 +59,17 @@ class Bounds(NamedTuple):
         )
 
 
-def _setting(default: Any, doc: str, *, secret: bool = False, **bounds: Any) -> Any:
-    """Declare a setting. A `secret` is never printed."""
-    return field(default=default, repr=not secret, metadata={"doc": doc, "bounds": Bounds(**bounds), "secret": secret})
+def _setting(
+    default: Any, doc: str, *, secret: bool = False, shown: Callable[[Any], str] | None = None, **bounds: Any
+) -> Any:
+    """Declare a setting. A `secret` is never printed; `shown` returns what is printed of one that may have a secret."""
+    is_open = not secret and shown is None
+    metadata = {"doc": doc, "bounds": Bounds(**bounds), "secret": secret, "shown": shown}
+    return field(default=default, repr=is_open, metadata=metadata)
 
 
 _DATA = Path("data")
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,40}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +83,36 @@ class Settings:
     port: int = _setting(5001, "Port to listen on; 0 selects a free port.", least=0, most=65_535)
     data_dir: Path = _setting(_DATA, "Folder of the SQLite database. Created if missing; for one process at a time.")
     database_url: str = _setting(
-        "sqlite:", "Store of orders: `sqlite:` keeps them in the data folder, `memory:` until the process ends.",
-        choices=("sqlite:", "memory:"),
-    )  # fmt: skip
+        "sqlite:",
+        "Store of orders: `sqlite:` keeps them in the data folder, `memory:` until the process ends, "
+        "`postgresql://user:password@host:port/database` on a server that several nodes share.",
+        shown=lambda url: parse_database_url(url).shown,
+    )
+    database_listen_url: str | None = _setting(
+        None,
+        "URL of the same PostgreSQL database without a pooler, for LISTEN. Set it when `database_url` leads through "
+        "PgBouncer in transaction mode.",
+        shown=lambda url: parse_database_url(url).shown,
+    )
+    database_connections: int = _setting(
+        10, "Maximum number of connections of this node to PostgreSQL.", least=3, most=100
+    )
+    redis_url: str | None = _setting(
+        None,
+        "Redis or Valkey for signals between nodes: `redis://host:port`, or `rediss://` with TLS. Without it nodes use "
+        "LISTEN and NOTIFY of PostgreSQL.",
+        shown=lambda url: parse_redis_url(url).shown,
+    )
+    cluster_prefix: str = _setting(
+        "ordertrack", "Begins the names of the signals' channels. Clusters that share a server need different ones."
+    )
+    workers: int = _setting(
+        1,
+        "Worker processes, each a node of the cluster, that share the port (Linux). More than 1 need a database that "
+        "several processes use.",
+        least=1,
+        most=64,
+    )
     sample_orders: bool = _setting(True, "Load the sample orders 101, 102 and 103 into an empty store.")
     gate: str = _setting(
         "auto",
@@ -188,6 +223,8 @@ class Settings:
                 raise InvalidSetting(setting.name, f"must be {bounds}; it is {value!r}.")
         if self.gate == "on" and not HAS_EPOLL:
             raise InvalidSetting("gate", 'cannot be "on": this system has no epoll.')
+        self._check_cluster()
+        self._check_workers()
         self._check_tokens()
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
@@ -197,6 +234,42 @@ class Settings:
                 "ordertrack secret > ordertrack.secret && "
                 f"ordertrack serve --host {self.host} --token-secret-file ordertrack.secret",
             )
+
+    def _check_cluster(self) -> None:
+        for name, parse in URL_SETTINGS.items():
+            url = getattr(self, name)
+            if url is not None:
+                try:
+                    parse(url)
+                except ValueError as error:
+                    raise InvalidSetting(name, str(error)) from None
+        for name in ("database_listen_url", "redis_url"):
+            if getattr(self, name) is not None and not self.is_cluster:
+                raise InvalidSetting(name, "needs a store that nodes share: --database-url postgresql://...")
+        listen_url = self.database_listen_url
+        if listen_url is not None and parse_database_url(listen_url).kind is not DatabaseKind.POSTGRESQL:
+            raise InvalidSetting("database_listen_url", "must be postgresql://user:password@host:port/database.")
+        if not _PREFIX.fullmatch(self.cluster_prefix):
+            raise InvalidSetting("cluster_prefix", "must be 1 to 40 letters, digits and the signs - _ and dot.")
+
+    @property
+    def database(self) -> DatabaseUrl:
+        return parse_database_url(self.database_url)
+
+    @property
+    def is_cluster(self) -> bool:
+        """True when several nodes may use the store."""
+        return self.database.kind is DatabaseKind.POSTGRESQL
+
+    def _check_workers(self) -> None:
+        if self.workers > 1 and not self.is_cluster:
+            raise InvalidSetting(
+                "workers",
+                f"{self.workers} need a database that several processes can use: --database-url postgresql://... "
+                f"With {self.database.shown} only 1 is allowed.",
+            )
+        if self.workers > 1 and sys.platform != "linux":
+            raise InvalidSetting("workers", "above 1 need Linux, which spreads connections over the workers.")
 
     def _check_tokens(self) -> None:
         given = [name for name in KEY_SETTINGS if getattr(self, name) is not None]
@@ -239,6 +312,11 @@ class Settings:
         )
 
 
+URL_SETTINGS: dict[str, Callable[[str], object]] = {
+    "database_url": parse_database_url,
+    "database_listen_url": parse_database_url,
+    "redis_url": parse_redis_url,
+}
 KEY_SETTINGS = {
     "token_secret": "Set a secret, created by `ordertrack secret`",
     "token_secret_file": "Name a file with a secret: ordertrack secret > ordertrack.secret",

@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import secrets
 import socket
+from functools import partial
 
 from ordertrack import __version__
 from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.adapters.postgres.signal import PostgresSignal
+from ordertrack.adapters.postgres.store import PostgresStore
+from ordertrack.adapters.redis.signal import RedisSignal
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.adapters.system.process import PsutilProcess
@@ -15,13 +19,21 @@ from ordertrack.app.service import Service
 from ordertrack.app.token_keys import access_control
 from ordertrack.core.hub import FULL_RETRY_AFTER_S, Caps, Hub
 from ordertrack.core.rate import Quota, RateLimiter
+from ordertrack.database_url import DatabaseKind, parse_database_url
 from ordertrack.http.app import HttpApp
 from ordertrack.http.policy.admission import Admission, Budget
 from ordertrack.http.policy.client_address import Addresses, parse_networks
 from ordertrack.http.policy.cors import Cors, parse_origins
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import CommitMeter
+from ordertrack.ports.feed_store import FeedStore
+from ordertrack.ports.shared_store import SharedStore
+from ordertrack.ports.signal import Signal
 from ordertrack.ports.store import Store
+from ordertrack.service.cluster.cluster import Cluster
+from ordertrack.service.cluster.feeds import ClusterFeeds
+from ordertrack.service.cluster.partitions import Partitions
+from ordertrack.service.cluster.refresher import Refresher
 from ordertrack.service.links import Links, new_link_token
 from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.monitoring.monitor import Monitor
@@ -47,7 +59,8 @@ def build(settings: Settings) -> Service:
     clock = SystemClock()
     tokens = access_control(settings, clock)
     statistics = Statistics()
-    store = _store(settings, clock, statistics.commit)
+    shared = _shared_store(settings, clock, statistics.commit)
+    store = shared or _store(settings, clock, statistics.commit)
     caps = Caps(
         per_feed=settings.max_connections_per_order,
         per_client=settings.max_polls_per_client,
@@ -55,8 +68,12 @@ def build(settings: Settings) -> Service:
         reserved=settings.max_held_polls * settings.resuming_reserve_percent // 100,
     )
     hub: Hub[Waiter] = Hub(caps, full_retry_after_s=lambda: random.randint(*FULL_RETRY_AFTER_S))
-    tracking = Tracking(store, hub, clock, statistics, max_timeout_s=settings.longest_hold_s, draw=random.random)
-    simulator = Simulator(store, clock)
+    feeds: FeedStore = store
+    if shared is not None:
+        partitions = Partitions(hub, clock, announced=lambda feed, state: tracking.announced(feed, state))
+        feeds = ClusterFeeds(shared, partitions)
+    tracking = Tracking(feeds, hub, clock, statistics, max_timeout_s=settings.longest_hold_s, draw=random.random)
+    simulator = Simulator(store, clock, shared)
     links = Links(
         store,
         clock,
@@ -68,6 +85,24 @@ def build(settings: Settings) -> Service:
     admission = Admission(tokens, links, _limiters(settings), addresses, clock)
     node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
     monitor = Monitor(store, tracking.hub, tracking.statistics, PsutilProcess(), clock, node=node, version=__version__)
+    cluster = None
+    if shared is not None:
+        refresher = Refresher(shared, hub, partitions, clock, statistics)
+        cluster = Cluster(
+            secrets.token_hex(4),
+            partial(_signal, settings),
+            hub,
+            partitions,
+            refresher,
+            clock,
+            stats=lambda: monitor.node_stats(simulator.running),
+            forget_links=links.forget,
+            revoked=tracking.revoked,
+        )
+        shared.doubtful = cluster.doubtful
+        tracking.confirm = refresher.confirm
+        links.revoked_here = cluster.revoked
+        monitor.cluster = cluster
 
     http = HttpApp(
         orders=Orders(store, clock),
@@ -83,7 +118,7 @@ def build(settings: Settings) -> Service:
         pages=pages(),
     )
     loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
-    return Service(settings, store, clock, tracking, simulator, links, loop_lag_timer, http, tokens)
+    return Service(settings, store, clock, tracking, simulator, links, loop_lag_timer, http, tokens, cluster)
 
 
 def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:
@@ -103,6 +138,27 @@ def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:
 
 
 def _store(settings: Settings, clock: Clock, meter: CommitMeter) -> Store:
-    if settings.database_url == "memory:":
+    if settings.database.kind is DatabaseKind.MEMORY:
         return MemoryStore(secrets.token_hex(4), clock)
-    return SqliteStore(settings.data_dir, clock, meter)
+    return SqliteStore(settings.database.data_dir(settings.data_dir), clock, meter)
+
+
+def _shared_store(settings: Settings, clock: Clock, meter: CommitMeter) -> SharedStore | None:
+    """Return the store of a cluster; None for one of a single process."""
+    if not settings.is_cluster:
+        return None
+    return PostgresStore(
+        settings.database.dsn,
+        clock,
+        meter,
+        pool=settings.database_connections,
+        is_pooled=settings.database_listen_url is not None,
+    )
+
+
+def _signal(settings: Settings, epoch: str) -> Signal:
+    prefix = f"{settings.cluster_prefix}:{epoch}"
+    if settings.redis_url is not None:
+        return RedisSignal(settings.redis_url, prefix)
+    listen_url = settings.database_listen_url
+    return PostgresSignal(parse_database_url(listen_url).dsn if listen_url else settings.database.dsn, prefix)

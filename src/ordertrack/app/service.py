@@ -16,6 +16,7 @@ from ordertrack.http.gate.timeouts import Timeouts
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Store
 from ordertrack.ports.tokens import Tokens
+from ordertrack.service.cluster.cluster import Cluster
 from ordertrack.service.links import Links
 from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.samples import load_samples
@@ -26,6 +27,7 @@ from ordertrack.settings import Settings
 EXIT_MARGIN_S = 1.0
 """Seconds after the drain window and the grace period until `close` must end."""
 MIN_CLOSE_S = 0.5
+CLUSTER_CLOSE_S = 0.3
 
 log = structlog.get_logger("ordertrack")
 
@@ -43,20 +45,24 @@ class Service:
     loop_lag_timer: LoopLagTimer
     http: HttpApp
     tokens: Tokens | None
+    cluster: Cluster | None = None
     samples_loaded: bool = False
     exit_by_s: float | None = None
     """Time by which `close` must end, on the monotonic clock; None before `drain`."""
 
     async def open(self) -> None:
-        """Raises: StoreCannotOpen."""
+        """Raises: StoreCannotOpen, SignalCannotOpen."""
         if self.tokens is not None:
             await self.tokens.open()
         await self.store.open(
+            *([] if self.cluster is None else [self.cluster.committed]),  # first: it remembers what polls are told
             self.tracking.committed,
             self.links.committed,
             simulations=self.simulator.announced,
             is_watched=self.tracking.hub.is_watched,
         )
+        if self.cluster is not None:
+            await self.cluster.open(self.store.epoch)
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()
@@ -102,9 +108,13 @@ class Service:
             ("tokens", lambda limit_s: self.tokens.close() if self.tokens is not None else asyncio.sleep(0)),
             ("store", self.store.close),
         )
-        for name, step in steps:  # the store comes last and gets all remaining time: it may have changes to commit
+        if self.cluster is not None:
+            limit_s -= CLUSTER_CLOSE_S
+        for name, step in steps:  # the store gets all remaining time: it may have changes to commit
             left_s = now_s + limit_s - self.clock.monotonic_s()
             await _within(left_s if name == "store" else left_s / 4, name, step)
+        if self.cluster is not None:  # last: it tells the other nodes of the last commits
+            await _within(CLUSTER_CLOSE_S, "signal", self.cluster.close)
 
 
 async def _within(limit_s: float, name: str, step: Callable[[float], Coroutine[None, None, None]]) -> None:

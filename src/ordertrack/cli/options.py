@@ -179,7 +179,7 @@ def _mistakes(values: dict[str, Any]) -> Iterator[str]:
             advice = f': did you mean "{close[0]}"?' if close else f". Allowed settings: {', '.join(settings)}."
             yield f'Unknown setting "{name}"{advice}'
         elif (expected := _expected_type(setting.default, value)) is not None:
-            yield f"`{name}` must be {expected}; it is {_describe(value, secret=setting.metadata['secret'])}."
+            yield f"`{name}` must be {expected}; it is {_describe(value, secret=not setting.repr)}."
 
 
 def _expected_type(default: object, value: object) -> str | None:

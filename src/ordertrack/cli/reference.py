@@ -105,7 +105,7 @@ def commands_page() -> str:
         lines.append(f"\n## ordertrack {name}\n\n{cleandoc(command.help or '')}\n")
         arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
         lines.append(f"```\nordertrack {' '.join((name, *arguments))} [OPTIONS]\n```\n")
-        options = [p for p in command.params if isinstance(p, click.Option)]
+        options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
         settings = {setting.name for setting in declared()}
         if any(option.name in settings for option in options):
             which = "the token settings" if name == "token" else "every setting"

@@ -8,12 +8,14 @@ import os
 import resource
 import socket
 import threading
-from collections.abc import Sequence
-from dataclasses import Field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import Field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+import structlog
 from rich.table import Table
 
 from ordertrack.cli.banner import banner, orders_to_try
@@ -21,8 +23,12 @@ from ordertrack.cli.hints import command
 from ordertrack.cli.logs import configure_logging
 from ordertrack.cli.options import origin, settings_of, settings_options, usage_errors, value_words, warn_of_misspelt
 from ordertrack.cli.terminal import end_refused, print_data, say, show
+from ordertrack.cli.workers import Ready, Supervisor, send_ready
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.core.order import Order
+from ordertrack.database_url import DatabaseKind
+from ordertrack.http.listener import listen
+from ordertrack.ports.signal import SignalCannotOpen
 from ordertrack.ports.store import StoreCannotOpen
 from ordertrack.settings import Settings, declared
 
@@ -39,36 +45,84 @@ EXIT_UNFINISHED = 70
 @click.command()
 @settings_options
 @click.option("--json", "as_json", is_flag=True, help="Print the ready message as JSON.")
-def serve(as_json: bool, **values: Any) -> None:
+@click.option("--as-worker", nargs=3, type=int, hidden=True, help="Number, listening socket, channel.")
+def serve(as_json: bool, as_worker: tuple[int, int, int] | None, **values: Any) -> None:
     """Start the server.
 
     Every setting can also be set by a variable (`--port` is `ORDERTRACK_PORT`) or in a TOML file (`port = 5001`).
     """
-    from ordertrack.http.server import listen  # here: the other commands start twice as fast without the server
-
     settings = settings_of(values)
-    warn_of_misspelt()
     configure_logging(settings.log_level, settings.log_format)
+    if as_worker is not None:
+        _work(settings, *as_worker, as_json)
+        return
+    warn_of_misspelt()
     _raise_file_limit()
-    try:
+    if settings.workers > 1:
+        _supervise(settings, as_json)
+        return
+    with _refusing_to_listen(settings, as_json):
         listener = listen(settings.host, settings.port)
-    except OSError as error:
-        why = f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}."
-        todo = "If another server uses the port, choose another one with --port."
-        end_refused("cannot_listen", f"{why} {todo}", as_json)
-    with listener:
-        try:
-            with usage_errors():
-                asyncio.run(_serve(settings, listener, as_json))
-        except StoreCannotOpen as error:
-            end_refused("store_cannot_open", str(error), as_json)
-        except StoreUnavailable:
-            end_refused("store_unavailable", "The orders cannot be read: see the log above.", as_json)
+    _run(settings, listener, partial(_announce, as_json=as_json), as_json)
     if not as_json:
         say(f"Stopped. {_saved_text(settings)}")
 
 
-async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> None:
+def _supervise(settings: Settings, as_json: bool) -> None:
+    with _refusing_to_listen(settings, as_json):
+        supervisor = Supervisor(settings.host, settings.port, settings.workers)
+    code = asyncio.run(supervisor.run(partial(_announce, as_json=as_json)))
+    if code == 0 and not as_json:
+        say(f"Stopped. {_saved_text(settings)}")
+    raise SystemExit(code)
+
+
+def _work(settings: Settings, number: int, listener_fd: int, channel_fd: int, as_json: bool) -> None:
+    """Serve as a worker: the supervisor prints the ready message."""
+    listener, channel = socket.socket(fileno=listener_fd), socket.socket(fileno=channel_fd)
+    name = settings.node_name or f"{socket.gethostname()}:{listener.getsockname()[1]}"
+    settings = replace(settings, node_name=f"{name}-{number}")
+    structlog.contextvars.bind_contextvars(node=settings.node_name)
+    with channel:
+        _run(settings, listener, partial(send_ready, channel), as_json, channel)
+
+
+@contextmanager
+def _refusing_to_listen(settings: Settings, as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}."
+        todo = "If another server uses the port, choose another one with --port."
+        end_refused("cannot_listen", f"{why} {todo}", as_json)
+
+
+def _run(
+    settings: Settings,
+    listener: socket.socket,
+    announce: Callable[[Ready], None],
+    as_json: bool,
+    supervisor: socket.socket | None = None,
+) -> None:
+    """Serve until the end. `announce` gets the ready message."""
+    with listener:
+        try:
+            with usage_errors():
+                asyncio.run(_serve(settings, listener, announce, supervisor))
+        except StoreCannotOpen as error:
+            end_refused("store_cannot_open", str(error), as_json)
+        except SignalCannotOpen as error:
+            end_refused("signal_cannot_open", str(error), as_json)
+        except StoreUnavailable:
+            end_refused("store_unavailable", "The orders cannot be read: see the log above.", as_json)
+
+
+async def _serve(
+    settings: Settings,
+    listener: socket.socket,
+    announce: Callable[[Ready], None],
+    supervisor: socket.socket | None,
+) -> None:
     from ordertrack.app.build import build
     from ordertrack.http.server import run_gate, run_uvicorn
 
@@ -76,15 +130,21 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
     try:
         await service.open()
         _tune_garbage_collection()
-        orders = await orders_to_try(service.store)
-        ready = partial(_announce, service, listener, orders, as_json)
+        message = _ready_message(service, listener, await orders_to_try(service.store))
+        ready = partial(announce, message)
         drain = partial(_drain, service)
         grace_s = settings.shutdown_grace_s
         if gate := service.gate(listener):
-            await run_gate(gate, ready=ready, drain=drain, shutdown_grace_s=grace_s)
+            await run_gate(gate, ready=ready, drain=drain, shutdown_grace_s=grace_s, supervisor=supervisor)
         else:
             await run_uvicorn(
-                service.asgi, listener, ready=ready, drain=drain, timeouts=service.timeouts, shutdown_grace_s=grace_s
+                service.asgi,
+                listener,
+                ready=ready,
+                drain=drain,
+                timeouts=service.timeouts,
+                shutdown_grace_s=grace_s,
+                supervisor=supervisor,
             )
     finally:
         await service.close()
@@ -94,15 +154,18 @@ async def _drain(service: Service) -> None:
     """Drain the service, and start a watchdog that ends the process in time: a thread that waits for the disk or for
     name resolution must not prevent the exit."""
     settings = service.settings
-    limit_s = settings.drain_window_s + settings.shutdown_grace_s + EXIT_LIMIT_S
-    watchdog = threading.Timer(limit_s, _exit_now, (_saved_text(settings),))
+    watchdog = threading.Timer(_stop_limit_s(settings), _exit_now, (_saved_text(settings),))
     watchdog.daemon = True
     watchdog.start()
     await service.drain()
 
 
+def _stop_limit_s(settings: Settings) -> float:
+    return settings.drain_window_s + settings.shutdown_grace_s + EXIT_LIMIT_S
+
+
 def _saved_text(settings: Settings) -> str:
-    in_memory = settings.database_url == "memory:"
+    in_memory = settings.database.kind is DatabaseKind.MEMORY
     return "Changes were kept in memory only." if in_memory else "All acknowledged changes are saved."
 
 
@@ -111,25 +174,35 @@ def _exit_now(saved: str) -> None:
     os._exit(EXIT_UNFINISHED)
 
 
-def _announce(service: Service, listener: socket.socket, orders: Sequence[Order], as_json: bool) -> None:
+def _ready_message(service: Service, listener: socket.socket, orders: Sequence[Order]) -> Ready:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     settings = service.settings
-    in_memory = settings.database_url == "memory:"
-    kept = "in memory, until the server ends" if in_memory else str(settings.data_dir.resolve())
-    if as_json:
-        print_data({"url": url, "pid": os.getpid(), "data": kept, "samples": service.samples_loaded})
-        return
-    where = kept if in_memory else f"in {kept}"
-    lines = banner(
+    match settings.database.kind:
+        case DatabaseKind.MEMORY:
+            kept = "in memory, until the server ends"
+        case DatabaseKind.SQLITE:
+            kept = str(settings.database.data_dir(settings.data_dir).resolve())
+        case DatabaseKind.POSTGRESQL:
+            kept = settings.database.shown
+    in_memory = settings.database.kind is DatabaseKind.MEMORY
+    text = banner(
         url,
-        where,
+        kept if in_memory else f"in {kept}",
         orders,
         samples_loaded=service.samples_loaded,
         command=command(),
         has_access_control=settings.has_access_control,
     )
-    say(*lines.split("\n"))
+    data = {"url": url, "pid": os.getpid(), "data": kept, "samples": service.samples_loaded}
+    return Ready(data, text, _stop_limit_s(settings))
+
+
+def _announce(message: Ready, *, as_json: bool) -> None:
+    if as_json:
+        print_data(message.data)
+    else:
+        say(*message.text.split("\n"))
 
 
 def _tune_garbage_collection() -> None:
@@ -176,4 +249,6 @@ def config(context: click.RichContext, /, as_json: bool, **values: Any) -> None:
 def _shown(setting: Field[Any], value: Any) -> Any:
     if setting.metadata["secret"] and value:
         return "(set)"
+    if setting.metadata["shown"] is not None and value:
+        return setting.metadata["shown"](value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

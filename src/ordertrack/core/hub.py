@@ -149,12 +149,36 @@ class Hub(Generic[W]):
         self._by_feed: dict[FeedKey, Poll[W] | _Several[W]] = {}
         self.is_watched: Callable[[FeedKey], bool] = self._by_feed.__contains__
         """True for a feed that polls have joined."""
+        self.elsewhere: Callable[[FeedKey], int] = _none_elsewhere
+        """Returns the polls of a feed that other nodes of the cluster hold: they count against its cap."""
+        self.crowded: set[FeedKey] | None = None
+        """In a cluster: feeds with two polls or more that got one since the set was replaced."""
         self._by_client: dict[tuple[FeedKey, str, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
 
     @property
     def feeds_watched(self) -> int:
         return len(self._by_feed)
+
+    def feeds(self) -> Iterable[FeedKey]:
+        """Return the feeds that polls have joined."""
+        return self._by_feed.keys()
+
+    def is_behind(self, feed: FeedKey, version: int) -> bool:
+        """Return True when a poll of the feed waits for a version up to `version` that was not announced to it."""
+        return any(max(poll.position, poll.announced) < version for poll in self.polls(feed))
+
+    def capped_polls(self, feed: FeedKey) -> int:
+        """Return the number of parked polls that count against the cap of the feed."""
+        return sum(poll.parked and poll.by.role not in _TRUSTED for poll in self.polls(feed))
+
+    def take_newest(self, feed: FeedKey, number: int) -> list[Poll[W]]:
+        """Hand back the newest parked polls that count against the cap of the feed."""
+        capped = [poll for poll in self.polls(feed) if poll.parked and poll.by.role not in _TRUSTED]
+        newest = capped[len(capped) - number :]
+        for poll in newest:
+            self.leave(poll)
+        return newest
 
     def join(self, poll: Poll[W]) -> None:
         """Add a poll: no news of the feed is missed from now on. The caller continues with `park` or `leave`."""
@@ -285,15 +309,22 @@ class Hub(Generic[W]):
         if client is not None and self._held_by_client.get(client, 0) >= caps.per_client:
             raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_client, of="client")
         polls = self._by_feed[poll.feed]
-        if not isinstance(polls, _Several) or len(polls) <= caps.of(poll.by.role):
-            return None
-        return self._check_shares(poll, [other for other in polls if other.parked and other.by.role not in _TRUSTED])
+        elsewhere = 0 if self.crowded is None else self.elsewhere(poll.feed)
+        if not elsewhere:
+            if not isinstance(polls, _Several):
+                return None
+            if self.crowded is not None:
+                self.crowded.add(poll.feed)
+            if len(polls) <= caps.of(poll.by.role):
+                return None
+        held = [other for other in self.polls(poll.feed) if other.parked and other.by.role not in _TRUSTED]
+        return self._check_shares(poll, held, elsewhere)
 
-    def _check_shares(self, poll: Poll[W], held: list[Poll[W]]) -> Poll[W] | None:
+    def _check_shares(self, poll: Poll[W], held: list[Poll[W]], elsewhere: int) -> Poll[W] | None:
         """Do the same for the caps of a feed. `held` is in the order in which the polls joined."""
         caps = self.caps
         own = _of_same_principal(poll, held)
-        if len(held) >= caps.per_feed:
+        if len(held) + elsewhere >= caps.per_feed:
             limit, of = caps.per_feed, str(poll.feed.kind)
         elif poll.by.role is Role.LINK and sum(other.by.role is Role.LINK for other in held) >= caps.for_links:
             limit, of = caps.for_links, "link"
@@ -346,6 +377,10 @@ class Hub(Generic[W]):
                 del self._held_by_client[client]
         if poll.client_id is not None and self._parked_of_client(poll) is poll:
             del self._by_client[poll.feed, poll.by.actor, poll.client_id]
+
+
+def _none_elsewhere(feed: FeedKey) -> int:
+    return 0
 
 
 def _client(poll: Poll[W]) -> str | None:

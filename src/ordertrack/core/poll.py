@@ -80,6 +80,12 @@ class PollRequest(msgspec.Struct, frozen=True, gc=False):
         return 0 if cursor is None else cursor.after_id
 
     @property
+    def version(self) -> int:
+        """The version of the cursor; 0 without one."""
+        cursor = self.cursor or self.etag
+        return 0 if cursor is None else cursor.version
+
+    @property
     def conditional(self) -> bool:
         """True when an answer without news may be a 304."""
         return self.cursor is None and (self.etag is not None or self.any_etag)

@@ -14,6 +14,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from typing import Any
 
 import structlog
 import uvicorn
@@ -23,9 +24,9 @@ from ordertrack.http.asgi.transport import AsgiApp
 from ordertrack.http.gate.acceptor import ignore_new_connections
 from ordertrack.http.gate.gate import Gate
 from ordertrack.http.gate.timeouts import LAST_REQUEST_S, Timeouts
+from ordertrack.http.listener import BACKLOG, RETIRE
 from ordertrack.http.wire.message import MAX_HEAD_BYTES
 
-BACKLOG = 4096
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 Drain = Callable[[], Awaitable[None]]
@@ -33,33 +34,24 @@ Drain = Callable[[], Awaitable[None]]
 log = structlog.get_logger("ordertrack.server")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises: OSError.
-
-    The protocol is IPPROTO_TCP, not 0: asyncio turns Nagle's algorithm off only on sockets that say they are TCP, and
-    with it on, an answer's body waits up to 40 ms for the client to acknowledge its head.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-async def run_gate(gate: Gate, *, ready: Callable[[], None], drain: Drain, shutdown_grace_s: float) -> None:
+async def run_gate(
+    gate: Gate,
+    *,
+    ready: Callable[[], None],
+    drain: Drain,
+    shutdown_grace_s: float,
+    supervisor: socket.socket | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then answer the held polls, finish running requests and return.
 
     A second signal ends the process at once, with status 128 + its number. `ready` is called once signals are handled.
+    A worker also stops when its supervisor sends RETIRE or ends.
     """
-    stopping = _stopping()
+    stopping = _stopping(supervisor)
     ready()
     gate.start()
-    await stopping.wait()
+    if await stopping == RETIRE:
+        gate.stop_accepting()
     await drain()
     await gate.stop(shutdown_grace_s)
 
@@ -72,9 +64,10 @@ async def run_uvicorn(
     drain: Drain,
     timeouts: Timeouts,
     shutdown_grace_s: int,
+    supervisor: socket.socket | None = None,
 ) -> None:
     """Serve like `run_gate`, with uvicorn's h11 protocol, which is more lenient where RFC 9112 allows it."""
-    stopping = _stopping()
+    stopping = _stopping(supervisor)
     ready()
     config = uvicorn.Config(
         app,
@@ -93,9 +86,11 @@ async def run_uvicorn(
     )
     server = _Uvicorn(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    stopped = asyncio.create_task(stopping.wait())
-    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
+    either: set[asyncio.Future[Any]] = {serving, stopping}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if stopping.done() and stopping.result() == RETIRE:
+        for listening in server.servers:
+            listening.close()
     await drain()
     config.timeout_graceful_shutdown = await _finish_running(server, shutdown_grace_s)
     server.should_exit = True
@@ -139,19 +134,33 @@ def _accepted(listener: socket.socket) -> list[socket.socket]:
     return accepted
 
 
-def _stopping() -> asyncio.Event:
-    """Return an event that the first signal sets."""
-    stopping = asyncio.Event()
-
-    def stop(number: int) -> None:
-        if stopping.is_set():
-            os._exit(128 + number)
-        log.info("stopping: answering held polls, finishing running requests", signal=signal.Signals(number).name)
-        stopping.set()
-
+def _stopping(supervisor: socket.socket | None) -> asyncio.Future[bytes]:
+    """Return a future that the first reason to stop completes: with RETIRE, or empty."""
     loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[bytes] = loop.create_future()
+
+    def stop(why: str, order: bytes = b"") -> None:
+        log.info("stopping: answering held polls, finishing running requests", signal=why)
+        stopping.set_result(order)
+
+    def on_signal(number: int) -> None:
+        if stopping.done():
+            os._exit(128 + number)
+        stop(signal.Signals(number).name)
+
+    def on_supervisor(channel: socket.socket) -> None:
+        loop.remove_reader(channel)
+        try:
+            order = channel.recv(len(RETIRE))
+        except OSError:
+            order = b""
+        if not stopping.done():
+            stop("retired" if order else "the supervisor has ended", order)
+
     for number in SIGNALS:
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, on_signal, number)
+    if supervisor is not None:
+        loop.add_reader(supervisor, on_supervisor, supervisor)
     return stopping
 
 

@@ -72,6 +72,8 @@ class Links:
         self._draw_token = draw_token
         self._kept_after_end_s = kept_after_end_s
         self._revoked = revoked
+        self.revoked_here: Callable[[Link], None] = lambda link: None
+        """Called as `revoked`, for links that are revoked by this node, to tell the others."""
         self._verified: OrderedDict[bytes, _CachedLink] = OrderedDict()
         self._verified_of: dict[int, set[bytes]] = {}
         self._revocations = 0
@@ -119,6 +121,7 @@ class Links:
             if self._verified[token_hash].principal.name == str(link_id):
                 self._forget(token_hash)
         self._revoked(link)
+        self.revoked_here(link)
         return link
 
     # For the holder of a link
@@ -166,6 +169,13 @@ class Links:
             for token_hash in tuple(self._verified_of.get(order.id, ())):
                 if order.status.ended or self._verified[token_hash].principal.expires_at_s is not None:
                     self._forget(token_hash)
+
+    def forget(self, order_id: int | None = None) -> None:
+        """Forget cached links of an order, or all: another node may have revoked one."""
+        of_orders = [self._verified_of.get(order_id, ())] if order_id is not None else self._verified_of.values()
+        for token_hash in [token_hash for of_order in of_orders for token_hash in of_order]:
+            self._forget(token_hash)
+        self._revocations += 1
 
     def _expires_at_s(self, order: Order) -> int | None:
         """Return seconds since 1970, rounded up; None while the order has not ended."""

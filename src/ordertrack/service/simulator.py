@@ -13,11 +13,12 @@ import heapq
 
 import structlog
 
-from ordertrack.core.errors import OrdertrackError, Overloaded
+from ordertrack.core.errors import OrdertrackError, Overloaded, SimulationNotRunning
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.principal import ANYONE, Action, Principal
 from ordertrack.core.simulation import ACTOR, Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
+from ordertrack.ports.shared_store import SharedStore
 from ordertrack.ports.simulation_store import SimulationStore
 from ordertrack.service.authorization import load_authorized
 
@@ -26,6 +27,9 @@ MAX_SLEEP_S = 60.0
 RETRY_AFTER_S = 1.0
 MAX_STEPS_AT_ONCE = 500
 """Steps per commit, so that other updates do not wait for all steps that came due while the server was down."""
+LOOK_EVERY_S = 1.0
+OVERDUE_MS = 1_500
+"""By the database's clock. A step is due by that of the node that started the simulation."""
 MAX_STALE_ENTRIES = 1_000
 """Entries of finished simulations that the heap may hold before it is rebuilt."""
 
@@ -33,27 +37,35 @@ log = structlog.get_logger("ordertrack.simulation")
 
 
 class Simulator:
-    def __init__(self, store: SimulationStore, clock: Clock) -> None:
+    """With a `shared` store each node performs the steps of the simulations that it started. Every node also looks for
+    steps that are overdue, because their node has gone, and takes these simulations over. The store decides which node
+    takes a step."""
+
+    def __init__(self, store: SimulationStore, clock: Clock, shared: SharedStore | None = None) -> None:
         self._store = store
+        self._shared = shared
         self._clock = clock
         self._next: dict[int, tuple[Step, ...]] = {}
         """Pending steps by order. The heap may also hold steps of finished simulations."""
         self._heap: list[tuple[int, int, int]] = []
         self._woken = asyncio.Event()
-        self._driver: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Resume the simulations that were running when the process ended."""
-        for order_id, steps in (await self._store.simulations()).items():
-            self.announced(order_id, steps)
-        if self._next:
-            log.info("simulations resumed", orders=len(self._next))
-        self._driver = asyncio.create_task(self._drive())
+        if self._shared is None:
+            for order_id, steps in (await self._store.simulations()).items():
+                self.announced(order_id, steps)
+            if self._next:
+                log.info("simulations resumed", orders=len(self._next))
+        else:
+            self._tasks.append(asyncio.create_task(self._take_over(self._shared)))
+        self._tasks.append(asyncio.create_task(self._drive()))
 
     async def close(self) -> None:
-        if self._driver is not None:
-            self._driver.cancel()
-            await asyncio.gather(self._driver, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def running(self) -> int:
@@ -105,6 +117,19 @@ class Simulator:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), wait_s)
 
+    async def _take_over(self, store: SharedStore) -> None:
+        """Adopt simulations whose next step is overdue."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                overdue = await store.overdue(OVERDUE_MS, MAX_STEPS_AT_ONCE)
+            except OrdertrackError as error:
+                log.warning("overdue steps could not be read, trying again", error=repr(error))
+                continue
+            for order_id, steps in overdue.items():
+                if self._next.get(order_id) != steps:
+                    self.announced(order_id, steps)
+
     def _take_due(self) -> list[Step]:
         """Take the next step of every simulation that is due: one per order, so that steps stay in order."""
         due: dict[int, Step] = {}
@@ -132,7 +157,11 @@ class Simulator:
             await self._postpone(due)
             return
         for step, result in zip(due, results, strict=True):
-            if isinstance(result, OrdertrackError) and self._next_step(step.order_id) == step:
+            if self._next_step(step.order_id) != step:
+                continue
+            if isinstance(result, SimulationNotRunning):  # another node took the step, or ended the simulation
+                del self._next[step.order_id]
+            elif isinstance(result, OrdertrackError):
                 await self._give_up(step, result)
 
     async def _postpone(self, due: list[Step]) -> None:

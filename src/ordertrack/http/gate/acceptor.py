@@ -56,10 +56,14 @@ class Acceptor:
     def stop(self) -> None:
         """Accept the backlog and close the listening socket."""
         if self._listener.fileno() >= 0:
-            self._loop.remove_reader(self._listener.fileno())
             ignore_new_connections(self._listener)
             self._accept(ACCEPTS_AT_THE_END)
-            self._listener.close()
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Leave the listening socket and its backlog to the other processes that have it."""
+        self._loop.remove_reader(self._listener.fileno())
+        self._listener.close()
 
     def _accept_some(self) -> None:
         self._accept(ACCEPTS_PER_WAKE)

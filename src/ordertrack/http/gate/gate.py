@@ -77,6 +77,10 @@ class Gate:
         self._acceptor.start()
         self._connections.start_sweeping()
 
+    def stop_accepting(self) -> None:
+        """Leave new connections to the other processes that have the listening socket."""
+        self._acceptor.hand_over()
+
     async def stop(self, grace_s: float) -> None:
         """Finish the requests that have begun within `grace_s`, then listen no more, and close every connection.
 

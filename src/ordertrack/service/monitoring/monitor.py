@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -21,8 +21,23 @@ MIN_POLLS_TO_MEASURE = 100
 """With fewer held polls, other memory dominates the memory per poll."""
 
 
+class NodeStats(msgspec.Struct, frozen=True):
+    """The figures of one node of a cluster, in the statistics of all nodes."""
+
+    node: str
+    active_connections: int = 0
+    orders_watched: int = 0
+    polls_total: dict[str, int] = {}
+    updates_total: int = 0
+    lost_wakeups_total: int = 0
+    simulations_running: int = 0
+    uptime_s: float = 0.0
+    draining: bool = False
+
+
 class SystemStats(msgspec.Struct, frozen=True):
-    """The statistics of section 6 of PROTOCOL.md."""
+    """The statistics of section 6 of PROTOCOL.md. Those that `NodeStats` has are sums over all nodes; the others are of
+    this node."""
 
     active_connections: int
     orders_watched: int
@@ -40,6 +55,7 @@ class SystemStats(msgspec.Struct, frozen=True):
     draining: bool
     node: str
     nodes: list[str]
+    by_node: list[NodeStats]
     store: str
     signal: str
     version: str
@@ -66,6 +82,18 @@ class Figures(NamedTuple):
     version: str
 
 
+class ClusterView(Protocol):
+    """What the statistics need of the cluster."""
+
+    @property
+    def trouble(self) -> str | None: ...
+
+    @property
+    def signal_name(self) -> str: ...
+
+    def peers(self) -> Sequence[NodeStats]: ...
+
+
 class Monitor:
     def __init__(
         self,
@@ -85,6 +113,7 @@ class Monitor:
         self._clock = clock
         self._node = node
         self._version = version
+        self.cluster: ClusterView | None = None
         self._started_at_s = clock.monotonic_s()
         self._idle_memory_bytes = process.memory_bytes()
         self._idle_cached_bytes = store.cached_bytes
@@ -116,32 +145,49 @@ class Monitor:
             version=self._version,
         )
 
+    def node_stats(self, simulations_running: int) -> NodeStats:
+        hub, statistics = self._hub, self._statistics
+        return NodeStats(
+            node=self._node,
+            active_connections=hub.held,
+            orders_watched=hub.feeds_watched,
+            polls_total={reason.value: statistics.polls[reason] for reason in Reason},
+            updates_total=statistics.updates,
+            lost_wakeups_total=statistics.lost_wakeups,
+            simulations_running=simulations_running,
+            uptime_s=round(self._clock.monotonic_s() - self._started_at_s, 1),
+            draining=hub.draining,
+        )
+
     async def snapshot(self, simulations_running: int) -> SystemStats:
         hub, statistics = self._hub, self._statistics
+        own = self.node_stats(simulations_running)
+        nodes = [own, *(self.cluster.peers() if self.cluster else ())]
         memory_bytes = self._process.memory_bytes()
         cached_bytes = self._store.cached_bytes
         if hub.held == 0:
             self._idle_memory_bytes, self._idle_cached_bytes = memory_bytes, cached_bytes
         by_status = await self._store.orders_by_status()
         return SystemStats(
-            active_connections=hub.held,
-            orders_watched=hub.feeds_watched,
+            active_connections=sum(node.active_connections for node in nodes),
+            orders_watched=sum(node.orders_watched for node in nodes),
             max_connections_per_order=hub.caps.per_feed,
-            polls_total={reason.value: statistics.polls[reason] for reason in Reason},
-            updates_total=statistics.updates,
+            polls_total={reason: sum(node.polls_total.get(reason, 0) for node in nodes) for reason in own.polls_total},
+            updates_total=sum(node.updates_total for node in nodes),
             wake_latency_ms=statistics.wake_latency_ms(),
-            lost_wakeups_total=statistics.lost_wakeups,
+            lost_wakeups_total=sum(node.lost_wakeups_total for node in nodes),
             bytes_per_held_poll=self._bytes_per_held_poll(memory_bytes, cached_bytes, hub.held),
             cpu_percent=self._process.cpu_percent(),
             memory_mb=round(memory_bytes / 1e6, 1),
-            uptime_s=round(self._clock.monotonic_s() - self._started_at_s, 1),
+            uptime_s=own.uptime_s,
             orders_by_status={status.value: by_status[status] for status in Status},
-            simulations_running=simulations_running,
+            simulations_running=sum(node.simulations_running for node in nodes),
             draining=hub.draining,
             node=self._node,
-            nodes=[self._node],
+            nodes=[node.node for node in nodes],
+            by_node=nodes,
             store=self._store.name,
-            signal="in-process",
+            signal=self.cluster.signal_name if self.cluster else "in-process",
             version=self._version,
         )
 

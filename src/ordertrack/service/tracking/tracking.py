@@ -15,7 +15,7 @@ of each feed. A transport gives each poll a `Waiter`, which gets the answer of a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import cached_property
 
 import msgspec
@@ -83,6 +83,8 @@ class Tracking:
         draw: Callable[[], float],
     ) -> None:
         """`draw` returns random numbers from 0 to 1."""
+        self.confirm: Callable[[Collection[FeedKey]], Awaitable[None]] | None = None
+        """In a cluster: compares feeds of polls at their deadline with the store, within a second; raises nothing."""
         self.hub = hub
         self.statistics = statistics
         self.max_timeout_s = max_timeout_s
@@ -116,6 +118,8 @@ class Tracking:
         check_request(request, feed)
         check_party(by, feed)
         state = self._reads.cached(feed)
+        if state is not None and request.version > state.version:
+            state = None  # another node of the cluster answered with a newer one
         if state is not None and may_see(by, state):
             outcome = self._poll_cached(feed, request, waiter, by, state)
             if outcome is not None:
@@ -174,18 +178,22 @@ class Tracking:
         batches: dict[FeedKey, FeedBatch] = {}
         for order, feeds, previous_version, requested_at_s in commits:
             self.statistics.updates += order.version - previous_version
-            answers: dict[int, Answer] = {}  # one answer for each version, so that it is encoded once
-            feed = FeedKey(FeedKind.ORDER, str(order.id))
-            for poll in self.hub.news(feed, order.version, final=order.status.ended):
-                if poll.position not in answers:
-                    answers[poll.position] = answer_now(poll.position, order)
-                self._deliver(poll, answers[poll.position], requested_at_s)
+            self._deliver_order(FeedKey(FeedKind.ORDER, str(order.id)), order, requested_at_s)
             for feed, version in feeds.items():
                 if self.hub.is_watched(feed):
                     batch = batches.get(feed) or batches.setdefault(feed, FeedBatch(feed))
                     batch.add(version, order, requested_at_s)
         for batch in batches.values():
             self._deliver_batch(batch)
+
+    def announced(self, feed: FeedKey, state: State) -> None:
+        """Answer the polls of a feed that was read and found newer: another node may have changed it."""
+        if not isinstance(state, FeedState):
+            self._deliver_order(feed, state)
+            return
+        for poll in self.hub.news(feed, state.version):
+            self._rejoin(poll, state.version)
+            self._resolve(poll)
 
     async def drain(self, window_s: float = 0.0) -> None:
         """Answer every held poll within `window_s`, in random order, and hold none from then on.
@@ -261,6 +269,13 @@ class Tracking:
             self._deliver(superseded, Answer(state, Reason.SUPERSEDED, superseded.position))
 
     # Answers of held polls
+
+    def _deliver_order(self, feed: FeedKey, order: Order, requested_at_s: float | None = None) -> None:
+        answers: dict[int, Answer] = {}  # one answer for each version, so that it is encoded once
+        for poll in self.hub.news(feed, order.version, final=order.status.ended):
+            if poll.position not in answers:
+                answers[poll.position] = answer_now(poll.position, order)
+            self._deliver(poll, answers[poll.position], requested_at_s)
 
     def _deliver_batch(self, batch: FeedBatch) -> None:
         for poll in self.hub.news(batch.feed, batch.version):
@@ -340,10 +355,18 @@ class Tracking:
     def _on_deadline(self) -> None:
         due = self.hub.expire(self._clock.monotonic_s())
         due.sort(key=lambda poll: poll.feed.id)  # polls of one feed share an answer
+        if self.confirm is not None:
+            if due:
+                self._start(self._resolve_confirmed(due, self.confirm({poll.feed for poll in due})))
+            return
         for poll in due[:RESOLVED_PER_TURN]:
             self._resolve(poll)
         if len(due) > RESOLVED_PER_TURN:
             self._start(self._resolve_in_turns(due[RESOLVED_PER_TURN:]))
+
+    async def _resolve_confirmed(self, due: Sequence[WaitingPoll], confirmed: Awaitable[None]) -> None:
+        await confirmed
+        await self._resolve_in_turns([poll for poll in due if poll.joined and not poll.parked])
 
     async def _resolve_in_turns(self, due: Sequence[WaitingPoll]) -> None:
         for n, poll in enumerate(due):

@@ -1,0 +1,1 @@
+"""Several nodes on one store: `cluster.py` explains how they stay up to date."""

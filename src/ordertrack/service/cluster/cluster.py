@@ -1,0 +1,328 @@
+"""Keep a node up to date with the changes that other nodes commit.
+
+    own commit ──► publish news: feed and version, on the channels of the feeds' partitions
+    news received ──► a poll waits for the feed? ──yes──► read it again (refresher.py) ──► answer its polls
+                                                └─no───► forget what is remembered of it
+
+A signal is a hint, and losing one costs time only:
+* messages are numbered (`core/sequence.py`), so a lost one is noticed with the next one or within about two seconds;
+* after an interruption, and when another node has gone, all watched feeds are compared with the store;
+* while there is no signal, they are compared every second;
+* at the deadline of a poll its feed is compared with the store once more.
+
+Every node sends a beat each second on the control channel: that it lives, the numbers of its messages, its figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from ordertrack.core.errors import TooManyPolls
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedState, order_feed
+from ordertrack.core.hub import TOO_MANY_RETRY_AFTER_S, Hub
+from ordertrack.core.partition import PARTITIONS, partition_of
+from ordertrack.core.places import Held, Places
+from ordertrack.core.sequence import Sequences
+from ordertrack.core.tracking_link import Link
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.commits import Committed
+from ordertrack.ports.signal import CONTROL, Signal, SignalUnavailable
+from ordertrack.service.cluster.messages import (
+    Beat,
+    Bye,
+    HeldPolls,
+    Message,
+    News,
+    Revoked,
+    decode,
+    encode,
+    feed_name,
+    named_feed,
+    parts,
+)
+from ordertrack.service.cluster.partitions import Partitions
+from ordertrack.service.cluster.refresher import Refresher
+from ordertrack.service.monitoring.monitor import NodeStats
+from ordertrack.service.tracking.waiter import Waiter
+
+TICK_S = 0.1
+"""Counts of held polls are exchanged this often, when they have to be."""
+BEAT_S = 1.0
+GONE_AFTER_S = 5.0
+RELEASE_EVERY_S = 10.0
+
+log = structlog.get_logger("ordertrack.cluster")
+
+
+class _Peer(NamedTuple):
+    """Another node. `dropped` counts the messages that it could not send."""
+
+    stats: NodeStats
+    beat_s: float
+    dropped: int
+
+
+class Cluster:
+    """`node` is drawn at random for each start. `make_signal` gets the epoch of the store, which keeps clusters apart.
+    `stats` returns the figures of this node."""
+
+    def __init__(
+        self,
+        node: str,
+        make_signal: Callable[[str], Signal],
+        hub: Hub[Waiter],
+        partitions: Partitions,
+        refresher: Refresher,
+        clock: Clock,
+        *,
+        stats: Callable[[], NodeStats],
+        forget_links: Callable[[int | None], None],
+        revoked: Callable[[Link], None],
+    ) -> None:
+        self._make_signal = make_signal
+        self._signal: Signal | None = None
+        self._node = node
+        self._own = f'","{node}",'
+        self._hub = hub
+        self._partitions = partitions
+        self._refresher = refresher
+        self._clock = clock
+        self._stats = stats
+        self._forget_links = forget_links
+        self._revoked = revoked
+        self._places = Places(hub.caps.per_feed, hub.capped_polls)
+        hub.elsewhere = self._places.elsewhere
+        hub.crowded = set()
+        self._sequences = Sequences()
+        self._numbers: Counter[int] = Counter()
+        self._peers: dict[str, _Peer] = {}
+        self._doubts = 0
+        self._has_control = False
+        self._restored = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, epoch: str) -> None:
+        """Raises: SignalCannotOpen."""
+        signal = self._make_signal(epoch)
+        await signal.open(self._received, self._interrupted, self._restored.set)
+        self._signal = self._partitions.signal = signal
+        for work in (self._refresher.run, self._beat, self._cover):
+            self._tasks.append(asyncio.create_task(self._supervise(work)))
+
+    async def close(self, limit_s: float) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._publish(CONTROL, [Bye(self._node, 0)])
+        if self._signal is not None:
+            await self._signal.close(limit_s)
+
+    async def _supervise(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a task for ever: a fault in one turn must not end it."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("a task of the cluster failed, starting it again")
+                await asyncio.sleep(BEAT_S)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why this node has no signal, as words that complete "This node is"."""
+        return None if self._signal is None else self._signal.trouble
+
+    @property
+    def signal_name(self) -> str:
+        return "in-process" if self._signal is None else self._signal.name
+
+    def peers(self) -> list[NodeStats]:
+        """Return the figures of the other nodes."""
+        return [peer.stats for peer in self._peers.values()]
+
+    # Own changes
+
+    def committed(self, commits: Sequence[Committed]) -> None:
+        """Tell the other nodes; a commit listener, called before the polls of this node are answered."""
+        news: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
+        for order, feeds, *_ in commits:
+            feed = order_feed(order.id)
+            self._partitions.committed(feed, order)
+            news[partition_of(feed)].append((feed_name(feed), order.version))
+            for party, version in feeds.items():
+                self._partitions.committed(party, FeedState(party, FeedChanges(version)))
+                news[partition_of(party)].append((feed_name(party), version))
+        if self._signal is not None:
+            self._signal.publish(
+                [
+                    (channel, encode(News(self._node, self._next_number(channel), list(part))))
+                    for channel, entries in news.items()
+                    for part in parts(entries)
+                ]
+            )
+
+    def revoked(self, link: Link) -> None:
+        self._publish(CONTROL, [Revoked(self._node, 0, link.order_id, link.id)])
+
+    def doubtful(self) -> None:
+        """The outcome of a commit is unknown: neither this node nor another one was told of it."""
+        self._doubts += 1
+        self._refresher.lose(range(PARTITIONS))
+
+    def _publish(self, channel: int, messages: Sequence[Message]) -> None:
+        numbered = [msgspec.structs.replace(message, number=self._next_number(channel)) for message in messages]
+        if self._signal is not None:
+            self._signal.publish([(channel, encode(message)) for message in numbered])
+
+    def _next_number(self, channel: int) -> int:
+        self._numbers[channel] += 1
+        return self._numbers[channel]
+
+    # Messages of other nodes
+
+    def _received(self, channel: int, text: str) -> None:
+        if text.startswith(self._own, 6):
+            return
+        try:
+            message = decode(text)
+        except msgspec.MsgspecError as error:
+            log.warning("a message of another version was ignored", error=str(error))
+            return
+        if self._sequences.receive(message.node, channel, message.number):
+            self._lose(channel)
+        match message:
+            case News(_, _, feeds):
+                for name, version in feeds:
+                    self._news(named_feed(name), version)
+            case Beat():
+                self._peer_beat(message)
+            case HeldPolls(node, _, feeds):
+                for name, count, is_fresh in feeds:
+                    self._peer_holds(node, Held(named_feed(name), count, is_fresh))
+            case Revoked(_, _, order_id, link_id):
+                self._forget_links(order_id)
+                self._revoked(Link(link_id, order_id, 0, ""))
+            case Bye(node, _):
+                if self._peers.pop(node, None) is not None:
+                    self._peer_gone(node)
+
+    def _news(self, feed: FeedKey, version: int) -> None:
+        if self._hub.is_watched(feed):
+            if not self._partitions.is_known(feed, version):
+                self._refresher.name(feed, version)
+        else:
+            self._partitions.forget_feed(feed)
+
+    def _lose(self, channel: int) -> None:
+        if channel == CONTROL:
+            self._forget_links(None)
+        else:
+            self._refresher.lose((channel,))
+
+    def _lose_all(self) -> None:
+        self._forget_links(None)
+        self._refresher.lose(range(PARTITIONS))
+
+    # Other nodes
+
+    def _peer_beat(self, beat: Beat) -> None:
+        known = self._peers.get(beat.node)
+        self._peers[beat.node] = _Peer(beat.stats, self._clock.monotonic_s(), beat.dropped)
+        for channel in self._sequences.report(beat.node, beat.numbers):
+            self._lose(channel)
+        if known is None:
+            log.info("a node joined", node=beat.stats.node)
+            self._nodes_changed()
+            self._places.repeat()
+        elif beat.dropped != known.dropped:
+            self._lose_all()
+
+    def _peer_holds(self, node: str, held: Held) -> None:
+        now_s = self._clock.monotonic_s()
+        excess = self._places.receive(node, held, now_s, yields=self._node > node)
+        if excess > 0:
+            error = TooManyPolls(TOO_MANY_RETRY_AFTER_S, limit=self._hub.caps.per_feed, of=str(held.feed.kind))
+            for poll in self._hub.take_newest(held.feed, excess):
+                poll.waiter.refuse(error)
+
+    def _peer_gone(self, node: str) -> None:
+        """What the node committed last may not have been told."""
+        self._places.forget_node(node)
+        self._sequences.forget_node(node)
+        self._nodes_changed()
+        self._lose_all()
+
+    def _nodes_changed(self) -> None:
+        if self._places.set_nodes(1 + len(self._peers)) and self._hub.crowded is not None:
+            self._hub.crowded.update(self._hub.feeds())
+
+    def _interrupted(self) -> None:
+        log.warning("the signal between nodes is interrupted: watched feeds are read every second")
+        self._has_control = False
+        self._sequences.clear()
+        self._partitions.interrupt()
+        self._forget_links(None)
+
+    # Tasks
+
+    async def _beat(self) -> None:
+        """Send beats and counts of held polls, and notice nodes that are gone."""
+        next_beat_s = 0.0
+        next_release_s = self._clock.monotonic_s() + RELEASE_EVERY_S
+        while True:
+            now_s = self._clock.monotonic_s()
+            if now_s >= next_beat_s:
+                next_beat_s = now_s + BEAT_S
+                numbers = dict(self._numbers)
+                dropped = self._doubts + (0 if self._signal is None else self._signal.lost)
+                self._publish(CONTROL, [Beat(self._node, 0, numbers, dropped, self._stats())])
+                for node, peer in list(self._peers.items()):
+                    if now_s - peer.beat_s > GONE_AFTER_S:
+                        log.warning("a node is gone", node=peer.stats.node)
+                        del self._peers[node]
+                        self._peer_gone(node)
+            if now_s >= next_release_s:
+                next_release_s = now_s + RELEASE_EVERY_S
+                self._partitions.release_unused()
+            self._tell_places(now_s)
+            await asyncio.sleep(TICK_S)
+
+    def _tell_places(self, now_s: float) -> None:
+        crowded, self._hub.crowded = self._hub.crowded or (), set()
+        held = self._places.to_tell(crowded, now_s)
+        entries = [(feed_name(feed), count, is_fresh) for feed, count, is_fresh in held]
+        self._publish(CONTROL, [HeldPolls(self._node, 0, list(part)) for part in parts(entries)])
+
+    async def _cover(self) -> None:
+        """Subscribe what is not subscribed, and meanwhile compare its watched feeds with the store every second."""
+        while True:
+            try:
+                async with asyncio.timeout(BEAT_S):
+                    await self._restored.wait()
+            except TimeoutError:
+                pass
+            self._restored.clear()
+            if not self._has_control:
+                await self._subscribe_control()
+            uncovered = set(self._partitions.uncovered)
+            if uncovered:
+                watched = {partition_of(feed) for feed in self._partitions.watched(uncovered)}
+                self._partitions.uncovered -= uncovered - watched
+                subscribed = await asyncio.gather(*map(self._partitions.subscribe, watched))
+                self._partitions.uncovered -= {each.number for each in subscribed if each is not None}
+                self._refresher.lose(watched)
+
+    async def _subscribe_control(self) -> None:
+        try:
+            if self._signal is None:
+                return
+            await self._signal.subscribe(CONTROL)
+        except SignalUnavailable:
+            return
+        self._has_control = True
+        self._forget_links(None)
