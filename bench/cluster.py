@@ -6,22 +6,24 @@ The nodes share the first core. PostgreSQL and Redis run on all cores: they woul
 from __future__ import annotations
 
 import os
+import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
-from servers.child import DidNotStart, NotInstalled
-from servers.postgres import Postgres
+from servers.child import DidNotStart, NotInstalled, program
+from servers.postgres import Postgres, installed
 from servers.redis import Redis
 
 from bench.contenders import FOLDERS, Ordertrack, Running, Skipped, ordertrack_like
 from bench.peers.process import peer_process
 from bench.peers.python import HERE, peers_python
-from ordertrack.load import OrdertrackProtocol
+from ordertrack.load import OrdertrackProtocol, PollPool, fetch_statistics
 
 PEER_SCRIPT = HERE / "fastapi_cluster_server.py"
 
@@ -77,7 +79,24 @@ class Cluster(ClusterContender):
         with engines() as urls, ExitStack() as started:
             flags = ["--database-url", urls.database, *(["--redis-url", urls.redis] if self._redis else [])]
             node = Ordertrack(self.name, *flags, durable=True, needs="redis_url")
-            yield [started.enter_context(node.running(hold_s=hold_s, polls=polls)) for _ in range(count)]
+            yield [
+                replace(started.enter_context(node.running(hold_s=hold_s, polls=polls)), held=_held, lost_wakeups=_lost)
+                for _ in range(count)
+            ]
+
+
+def _held(pool: PollPool) -> int:
+    return int(_statistics_of_node(pool)["active_connections"])
+
+
+def _lost(pool: PollPool) -> int:
+    return int(_statistics_of_node(pool)["lost_wakeups_total"])
+
+
+def _statistics_of_node(pool: PollPool) -> dict[str, Any]:
+    """Return the figures of the node that answers: those of the whole cluster are up to a second old."""
+    own: dict[str, Any] = fetch_statistics(pool)["by_node"][0]
+    return own
 
 
 class PeerCluster(ClusterContender):
@@ -99,3 +118,13 @@ class PeerCluster(ClusterContender):
                 target, process = started.enter_context(peer_process(command))
                 nodes.append(ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), [process]))
             yield nodes
+
+
+def versions() -> str:
+    """Return the versions of PostgreSQL and Redis. Raises: Skipped."""
+    found = installed()
+    redis = program("valkey-server") or program("redis-server")
+    if not found or redis is None:
+        raise Skipped("PostgreSQL or Redis is not installed")
+    said = subprocess.run([redis, "--version"], capture_output=True, text=True, check=True).stdout
+    return f"PostgreSQL {next(iter(found))}, Redis {said.partition('v=')[2].split()[0]}"

@@ -297,4 +297,12 @@ def poll_answer(order: OrderView, position: int, reason: str) -> PollAnswer:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=port, log_level="warning", access_log=False, backlog=4096, timeout_keep_alive=3600)
+    uvicorn.run(
+        app,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        backlog=4096,
+        timeout_keep_alive=3600,
+        timeout_graceful_shutdown=1,
+    )
