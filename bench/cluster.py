@@ -29,10 +29,11 @@ PEER_SCRIPT = HERE / "fastapi_cluster_server.py"
 
 
 class Engines(NamedTuple):
-    """URLs of running servers. PostgreSQL syncs each commit to the disk."""
+    """URLs of running servers, and their process ids by name. PostgreSQL syncs each commit to the disk."""
 
     database: str
     redis: str
+    pids: dict[str, int]
 
 
 @contextmanager
@@ -50,7 +51,8 @@ def engines() -> Iterator[Engines]:
             raise Skipped(str(reason)) from None
         finally:
             os.sched_setaffinity(0, own_cores)
-        yield Engines(postgres.url, redis.url)
+        pids = {"postgres": postgres.child.process.pid, "redis": redis.child.process.pid}
+        yield Engines(postgres.url, redis.url, pids)
 
 
 class ClusterContender(ABC):
@@ -79,10 +81,8 @@ class Cluster(ClusterContender):
         with engines() as urls, ExitStack() as started:
             flags = ["--database-url", urls.database, *(["--redis-url", urls.redis] if self._redis else [])]
             node = Ordertrack(self.name, *flags, durable=True, needs="redis_url")
-            yield [
-                replace(started.enter_context(node.running(hold_s=hold_s, polls=polls)), held=_held, lost_wakeups=_lost)
-                for _ in range(count)
-            ]
+            nodes = [started.enter_context(node.running(hold_s=hold_s, polls=polls)) for _ in range(count)]
+            yield [replace(each, held=_held, lost_wakeups=_lost, engines=urls.pids) for each in nodes]
 
 
 def _held(pool: PollPool) -> int:
@@ -117,7 +117,7 @@ class PeerCluster(ClusterContender):
             for _ in range(count):
                 target, process = started.enter_context(peer_process(command))
                 nodes.append(ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), [process]))
-            yield nodes
+            yield [replace(each, engines=urls.pids) for each in nodes]
 
 
 def versions() -> str:

@@ -103,6 +103,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "warm": Measurement("The code alone, warm, in one process", (GATE,), warm.measure),
     # Nodes on PostgreSQL.
     "cluster-held": Measurement("A held poll on a node of a cluster", (CLUSTER, CLUSTER_PEER), cluster.held),
+    "cluster-timed-out": Measurement(
+        "A hold on a node of a cluster that times out and is polled again", (CLUSTER,), cluster.timed_out
+    ),
     "cluster-wakes": Measurement(
         "Wake-ups on a node of a cluster, PUT over 32 connections", (CLUSTER, CLUSTER_PEER), cluster.wakes_many
     ),

@@ -136,7 +136,7 @@ def write(results: Results, console: Console) -> None:
 
 
 def _bounds(rows: list[requirements.Row]) -> str:
-    return _table(("Wanted", "Bound", "Seen", "Met"), [tuple(row) for row in rows])
+    return markdown_table(("Wanted", "Bound", "Seen", "Met"), [tuple(row) for row in rows])
 
 
 def _plot(name: str, entries: Entries) -> str:
@@ -158,7 +158,7 @@ def _figures(entries: Entries) -> str:
     for who, entry in entries.items():
         by_run.setdefault(_place(entry["machine"]), []).append(who)
     lines = by_run if len(by_run) == 1 else [f"* {'; '.join(who)}: {place}" for place, who in by_run.items()]
-    return _table(("", *entries), rows) + "\n" + "\n".join(lines) + "\n"
+    return markdown_table(("", *entries), rows) + "\n" + "\n".join(lines) + "\n"
 
 
 def _place(machine: dict[str, Any]) -> str:
@@ -168,7 +168,7 @@ def _place(machine: dict[str, Any]) -> str:
     )
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def markdown_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

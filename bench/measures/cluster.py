@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bench.contenders import Contender
 from bench.measures import held as one_node
-from bench.measures import updates, wakes
+from bench.measures import holds, updates, wakes
 from bench.measures.load import Figures, Size
 
 POLLS = 15_000
@@ -30,3 +30,7 @@ def wakes_many(contender: Contender, size: Size) -> Figures:
 
 def updates_single(contender: Contender, size: Size) -> Figures:
     return updates.single(contender, size_of_cluster(size))
+
+
+def timed_out(contender: Contender, size: Size) -> Figures:
+    return holds.timed_out(contender, size_of_cluster(size))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.cluster import ClusterContender
 from bench.contenders import Running
-from bench.measures.load import LONG_HOLD_S, Figures, PollLoad, Size, new_feeds
+from bench.measures.load import LONG_HOLD_S, EnginesCpu, Figures, PollLoad, Size, new_feeds
 from bench.measures.nodes_pool import NodesPool, asked_directly
 from bench.progress import say
 from ordertrack.load import Schedule, UpdateDriver
@@ -35,23 +35,29 @@ def measure(contender: ClusterContender, size: Size) -> Figures:
         with_polls = _cpu_us(load, size)
         return {
             "updates": round(UPDATES_PER_S * size.idle_s),
-            "cpu_us_not_subscribed": without,
-            "cpu_us_subscribed": with_polls,
+            "cpu_us_not_subscribed": without["node_cpu_us"],
+            "cpu_us_subscribed": with_polls["node_cpu_us"],
+            "redis_cpu_us": with_polls["redis_cpu_us"],
             "polls_of_other_orders": len(pool.polls),
             **load.failures(),
         }
 
 
-def _cpu_us(load: PollLoad, size: Size) -> float:
-    """Return the microseconds of CPU time per update, less those of the same time without updates."""
+def _cpu_us(load: PollLoad, size: Size) -> Figures:
+    """Return the CPU time of the node and of the engines per update; the node's less that of the same time without
+    updates."""
     schedule = Schedule(UPDATES_PER_S, size.idle_s)
     feeds = new_feeds(load.running, load.pool, schedule.updates // STEPS)
     load.running.connections_when_idle()
     idle_s = _cpu_s_of(load.running, lambda: load.stay_idle(size.idle_s))
     say(f"{schedule.updates:,} updates of orders without polls")
+    engines = EnginesCpu(load.running)
     with closing(UpdateDriver(load.pool, feeds, connections=CONNECTIONS)) as driver:
         busy_s = _cpu_s_of(load.running, lambda: driver.run_schedule(schedule))
-    return round((busy_s - idle_s) / schedule.updates * 1e6, 1)
+    return {
+        "node_cpu_us": round((busy_s - idle_s) / schedule.updates * 1e6, 1),
+        **engines.us_per(schedule.updates),
+    }
 
 
 def _cpu_s_of(node: Running, work: Callable[[], object]) -> float:

@@ -101,6 +101,22 @@ class Cost:
     generator_cpu_s: float
 
 
+class EnginesCpu:
+    """The CPU time of the servers that a node uses, since this was created."""
+
+    def __init__(self, running: Running) -> None:
+        self._running, self._before_s = running, running.engines_cpu_s()
+
+    def us_per(self, count: int, what: str = "") -> Figures:
+        """Return `NAME_cpu_us` of each, or `NAME_cpu_us_WHAT`."""
+        now_s = self._running.engines_cpu_s()
+        end = f"_{what}" if what else ""
+        return {
+            f"{name}_cpu_us{end}": round((now_s[name] - since_s) / count * 1e6, 1)
+            for name, since_s in self._before_s.items()
+        }
+
+
 @contextmanager
 def held_load(contender: Contender, size: Size, *, per_feed: int = POLLS_PER_ORDER) -> Iterator[PollLoad]:
     """Open the polls of `size` and wait until all are held. An answered poll is not sent again."""
