@@ -110,7 +110,7 @@ DELETE FROM orders WHERE id = 3;
 
 
 def make_schema(number: int, rows: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = [(name, body) for name, body in database._migrations() if int(name.split("_")[0]) <= number]
+    first = [migration for migration in database._migrations() if migration.number <= number]
     connection = connect(folder / FILE_NAME)
     with monkeypatch.context() as patched:
         patched.setattr(database, "_migrations", lambda: iter(first))

@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 from ordertrack.ports.store import StoreCannotOpen
 
@@ -94,9 +96,30 @@ def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = Tr
     return connection
 
 
+def connect_unchanged(path: Path) -> sqlite3.Connection:
+    """Connect to read an existing file that is not to change: its log is not copied into it either.
+
+    Raises: sqlite3.Error; StoreCannotOpen for a file of another kind.
+    """
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").fetchone():
+        connection.close()
+        raise StoreCannotOpen(f"{path} is not a database of ordertrack.")
+    return connection
+
+
 def page_bytes(connection: sqlite3.Connection) -> int:
     size: int = connection.execute("PRAGMA page_size").fetchone()[0]
     return size
+
+
+class Migration(NamedTuple):
+    number: int
+    name: str
+    body: str
+    sha256: str
 
 
 def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
@@ -108,20 +131,7 @@ def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at_ms INTEGER NOT NULL) STRICT"
     )
-    rows = connection.execute("SELECT number, name, sha256 FROM schema_migrations")
-    applied = {number: (name, digest) for number, name, digest in rows}
-    available = {int(name.split("_")[0]): (name, body) for name, body in _migrations()}
-    if unknown := sorted(set(applied) - set(available)):
-        raise StoreCannotOpen(
-            f"The database was made by a newer ordertrack (it has schema {unknown[-1]}, this one knows up to "
-            f"{max(available)}). Install that version or newer."
-        )
-    for number, (name, body) in sorted(available.items()):
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        if number in applied:
-            if applied[number][1] != digest:
-                raise StoreCannotOpen(f"The database was migrated with another {name} than this ordertrack has.")
-            continue
+    for number, name, body, digest in missing_migrations(connection):
         connection.execute("BEGIN IMMEDIATE")
         try:
             for statement in _statements(body):
@@ -136,10 +146,27 @@ def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
             raise
 
 
-def _migrations() -> Iterator[tuple[str, str]]:
+def missing_migrations(connection: sqlite3.Connection) -> list[Migration]:
+    """Return the migrations that the database lacks, in order. Raises: StoreCannotOpen, as `migrate`; sqlite3.Error."""
+    rows = connection.execute("SELECT number, sha256 FROM schema_migrations")
+    applied: dict[int, str] = dict(rows.fetchall())
+    available = sorted(_migrations())
+    if unknown := sorted(set(applied) - {migration.number for migration in available}):
+        raise StoreCannotOpen(
+            f"The database was made by a newer ordertrack (it has schema {unknown[-1]}, this one knows up to "
+            f"{available[-1].number}). Install that version or newer."
+        )
+    for migration in available:
+        if applied.get(migration.number, migration.sha256) != migration.sha256:
+            raise StoreCannotOpen(f"The database was migrated with another {migration.name} than this ordertrack has.")
+    return [migration for migration in available if migration.number not in applied]
+
+
+def _migrations() -> Iterator[Migration]:
     for file in _HERE.joinpath("migrations").iterdir():
         if file.name.endswith(".sql"):
-            yield file.name, file.read_text(encoding="utf-8")
+            body = file.read_text(encoding="utf-8")
+            yield Migration(int(file.name.split("_")[0]), file.name, body, hashlib.sha256(body.encode()).hexdigest())
 
 
 def _statements(script: str) -> Iterator[str]:
