@@ -98,11 +98,12 @@ class Cluster:
         self._revoked = revoked
         self._places = Places(hub.caps.per_feed, hub.capped_polls)
         hub.elsewhere = self._places.elsewhere
-        hub.crowded = set()
+        hub.parked = set()
         self._sequences = Sequences()
         self._numbers: Counter[int] = Counter()
         self._peers: dict[str, _Peer] = {}
         self._doubts = 0
+        self._looked_at: set[FeedKey] = set()
         self._has_control = False
         self._restored = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -247,6 +248,7 @@ class Cluster:
 
     def _peer_holds(self, node: str, held: Holding) -> None:
         now_s = self._clock.monotonic_s()
+        self._places.added(self._hub.parked or (), now_s)
         excess = self._places.receive(node, held, now_s, yields=self._node > node)
         if excess > 0:
             error = TooManyPolls(TOO_MANY_RETRY_AFTER_S, limit=self._hub.caps.per_feed, of=str(held.feed.kind))
@@ -261,8 +263,8 @@ class Cluster:
         self._lose_all()
 
     def _nodes_changed(self) -> None:
-        if self._places.set_nodes(1 + len(self._peers)) and self._hub.crowded is not None:
-            self._hub.crowded.update(self._hub.feeds())
+        if self._places.set_nodes(1 + len(self._peers)):
+            self._looked_at = set(self._hub.feeds())
 
     def _interrupted(self) -> None:
         log.warning("the signal between nodes is interrupted: watched feeds are read every second")
@@ -296,8 +298,10 @@ class Cluster:
             await asyncio.sleep(TICK_S)
 
     def _tell_places(self, now_s: float) -> None:
-        crowded, self._hub.crowded = self._hub.crowded or (), set()
-        held = self._places.to_tell(crowded, now_s)
+        parked, self._hub.parked = self._hub.parked or set(), set()
+        self._places.added(parked, now_s)
+        looked_at, self._looked_at = self._looked_at, set()
+        held = self._places.to_tell(parked | looked_at, now_s)
         entries = [(feed_name(feed), count, is_fresh) for feed, count, is_fresh in held]
         self._publish(CONTROL, [HeldPolls(self._node, 0, list(part)) for part in parts(entries)])
 
