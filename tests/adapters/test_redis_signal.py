@@ -97,6 +97,11 @@ async def test_channels_are_spread_over_the_cluster(cluster: RedisCluster) -> No
         assert min(counts) > CONTROL // 6
 
 
+async def test_unknown_option_cannot_open() -> None:
+    with pytest.raises(SignalCannotOpen, match="check its port and options"):
+        await open_and_close(new_signal("redis://guarded:4711@127.0.0.1?colour=red", "test"))
+
+
 async def test_moved_slot_is_followed(cluster: RedisCluster) -> None:
     async with Node(new_signal(cluster.url, "test", LIMITS)) as node:
         await node.subscribe(3)

@@ -125,7 +125,11 @@ class _RedisLink:
         commands: dict[int, list[tuple[str, ...]]] = defaultdict(list)
         for channel, *rest in arguments:
             commands[self._home[channel]].append((self._prefix + command, self._names[channel], *rest))
-        await asyncio.gather(*(self._servers[home][wire].request(some) for home, some in commands.items()))
+        requests = [self._servers[home][wire].request(some) for home, some in commands.items()]
+        if len(requests) == 1:  # a task more would double the cost of one message
+            await requests[0]
+        else:
+            await asyncio.gather(*requests)
 
     async def ping(self) -> None:
         await asyncio.gather(*(wire.request((("PING",),)) for wires in self._servers for wire in wires))
@@ -138,6 +142,7 @@ class _RedisLink:
 
 class RedisSignal(ReconnectingSignal):
     name = "redis"
+    busy_pause_s = 0.001  # at 3,000 messages a second it halves the CPU time of both sides
 
     def __init__(self, url: str, prefix: str, *, limits: SignalLimits | None = None) -> None:
         """Raises: SignalCannotOpen. The URL cannot be used."""
@@ -154,6 +159,7 @@ class RedisSignal(ReconnectingSignal):
             }
             options.pop("db", None)  # channels belong to no database
             self._pool = ConnectionPool(**options)
+            self._pool.make_connection()  # type: ignore[no-untyped-call]  # checks the options, connects to nothing
         except (TypeError, ValueError) as error:
             raise SignalCannotOpen("The URL of Redis is not valid: check its port and options.") from error
         is_tls = options.pop("connection_class", None) is SSLConnection
