@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from servers.child import NotInstalled
 from servers.postgres import Postgres
 from support import missing
+from support.databases import close_servers
 from support.groups import Groups
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -70,7 +71,8 @@ def database_url(postgres: Postgres) -> str:
 
 
 SLOWEST_FIRST = (
-    "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client", "gate",
+    "cluster", "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client",
+    "gate",
 )  # fmt: skip
 """Folders. In a parallel run the last to start should be short."""
 
@@ -81,6 +83,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
 
     items.sort(key=rank)
+
+
+def pytest_unconfigure() -> None:
+    close_servers()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:

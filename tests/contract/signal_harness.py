@@ -19,7 +19,7 @@ from ordertrack.adapters.shared.reconnecting_signal import SignalLimits
 from ordertrack.ports.signal import Signal
 from servers.fault_proxy import FaultProxy
 from servers.postgres import Postgres
-from servers.redis import Redis, RedisCluster
+from servers.redis import Redis, RedisCluster, client
 
 BOUND_S = 60
 QUEUED = 2_000
@@ -65,6 +65,19 @@ class RealServer:
         self.server = server
         self.port = server.port
         self.url = server.url
+
+    def guard(self, password: str) -> str:
+        """Make the user `guarded`, and return the URL that it needs."""
+        if isinstance(self.server, Redis):
+            with client(self.port) as commands:
+                commands.execute_command("ACL", "SETUSER", "guarded", "on", f">{password}", "+@all", "~*", "&*")
+            return self.url.replace("//", f"//guarded:{password}@")
+        self.server.execute(f"DROP ROLE IF EXISTS guarded; CREATE ROLE guarded LOGIN PASSWORD '{password}'")
+        rules = self.server.data / "pg_hba.conf"
+        rule = "host all guarded 127.0.0.1/32 scram-sha-256\n"
+        rules.write_text(rule + rules.read_text().replace(rule, ""))
+        self.server.execute("SELECT pg_reload_conf()")
+        return self.url.replace("ordertrack@", f"guarded:{password}@")
 
     def signal(self, prefix: str, limits: SignalLimits) -> Signal:
         return new_signal(self.url, prefix, limits)
@@ -162,3 +175,8 @@ class Node:
     async def subscribe(self, *channels: int) -> None:
         for channel in channels:
             await self.signal.subscribe(channel)
+
+
+async def open_and_close(signal: Signal) -> None:
+    async with Node(signal):
+        pass

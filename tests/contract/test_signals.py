@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
 
-from contract.signal_harness import BOUND_S, IMPATIENT, LIMITS, QUEUED, REMOTE, SERVERS, Node, RealServer, SignalServer
+from contract.signal_harness import (
+    BOUND_S,
+    IMPATIENT,
+    LIMITS,
+    QUEUED,
+    REMOTE,
+    SERVERS,
+    Node,
+    RealServer,
+    SignalServer,
+    new_signal,
+    open_and_close,
+)
+from ordertrack.adapters.postgres.signal import PostgresSignal
+from ordertrack.adapters.redis.signal import RedisSignal
 from ordertrack.adapters.shared.reconnecting_signal import SignalLimits
-from ordertrack.ports.signal import CONTROL, MAX_MESSAGE_BYTES, SignalUnavailable
-from servers.child import NotInstalled
+from ordertrack.ports.signal import CONTROL, MAX_MESSAGE_BYTES, Signal, SignalCannotOpen, SignalUnavailable
+from servers.child import NotInstalled, free_port
 from servers.fault_proxy import FaultProxy
 from support.missing import skip
 
@@ -20,13 +36,15 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignalServer]:
-    try:
-        started = SERVERS[request.param](tmp_path_factory.mktemp("signal"))
-    except NotInstalled as error:
-        skip(str(error))
-    with closing(started):
-        yield started
+def server(request: pytest.FixtureRequest) -> Iterator[SignalServer]:
+    # Not a folder of pytest: each run of pytest takes the rights of other users away, PostgreSQL's included.
+    with TemporaryDirectory(prefix="ordertrack-") as folder:
+        try:
+            started = SERVERS[request.param](Path(folder))
+        except NotInstalled as error:
+            skip(str(error))
+        with closing(started):
+            yield started
 
 
 @pytest.fixture
@@ -40,7 +58,7 @@ def prefix() -> str:
     return f"test-{uuid4().hex[:8]}"
 
 
-NewNode = Callable[..., "asyncio.Future[Node]"]
+NewNode = Callable[..., Awaitable[Node]]
 
 
 @pytest.fixture
@@ -163,8 +181,8 @@ async def test_full_queue_drops_and_counts(new_node: NewNode) -> None:
 
 
 async def test_prefixes_keep_clusters_apart(new_node: NewNode, prefix: str) -> None:
-    """Clause 9, with prefixes that are longer than the name of a channel may be."""
-    long = prefix + "x" * 100
+    """Clause 9, with prefixes that are longer than the name of a channel may be, and have to be quoted."""
+    long = prefix + ' "' + "é" * 100
     nodes = [await new_node(prefix=long + end) for end in ("1", "2")]
     for node, text in zip(nodes, "12", strict=True):
         await node.subscribe(CONTROL)
@@ -275,3 +293,64 @@ async def test_messages_flow_through_interruptions(new_node: NewNode, proxy: Fau
         proxy.cut()
         await reader.until(lambda number=number: reader.calls.count("restored") == number + 2)
     assert reader.calls == ["restored", *["interrupted", "restored"] * 5]
+
+
+PASSWORD = "sesame-4711"
+
+
+@REMOTE
+async def test_unreachable_server_cannot_open(server: RealServer, prefix: str) -> None:
+    port = free_port()
+    signal = new_signal(server.url.replace(str(server.port), str(port)), prefix)
+    with pytest.raises(SignalCannotOpen, match=f"127.0.0.1:{port} cannot be used: .*onnect"):
+        await open_and_close(signal)
+
+
+@REMOTE
+async def test_silent_server_cannot_open(server: RealServer, proxy: FaultProxy, prefix: str) -> None:
+    proxy.hold()
+    with pytest.raises(SignalCannotOpen, match=f"127.0.0.1:{proxy.port} cannot be used"):
+        await open_and_close(server.through(proxy, prefix, IMPATIENT))
+
+
+@REMOTE
+async def test_wrong_password_cannot_open(server: RealServer, prefix: str) -> None:
+    url = (await asyncio.to_thread(server.guard, PASSWORD)).replace(PASSWORD, "sesame-0815")
+    with pytest.raises(SignalCannotOpen, match="password") as error:
+        await open_and_close(new_signal(url, prefix))
+    assert "0815" not in str(error.value)
+
+
+@pytest.mark.parametrize("make", [RedisSignal, PostgresSignal])
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("mysql://guarded:{}@127.0.0.1/0", "must begin with (redis:// or rediss|postgresql:// or postgres)://"),
+        ("{scheme}://guarded:{}/5@127.0.0.1/0", "percent-encode"),
+        ("{scheme}://guarded:{}#5@127.0.0.1/0", "percent-encode"),
+        ("{scheme}://guarded:{}@127.0.0.1:many/0", "not valid"),
+        ("{scheme}://[guarded:{}@127.0.0.1/0", "not valid"),
+    ],
+)
+async def test_wrong_url_cannot_open(make: Callable[..., Signal], rest: str, expected: str) -> None:
+    scheme = "redis" if make is RedisSignal else "postgresql"
+    with pytest.raises(SignalCannotOpen, match=expected) as error:
+        await open_and_close(make(rest.format("4711", scheme=scheme), "test"))
+    assert "4711" not in str(error.value)
+
+
+@REMOTE
+async def test_password_is_in_no_text(
+    server: RealServer, proxy: FaultProxy, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Clause 8."""
+    caplog.set_level("DEBUG")
+    url = await asyncio.to_thread(server.guard, PASSWORD)
+    async with Node(new_signal(url.replace(str(server.port), str(proxy.port)), prefix)) as node:
+        proxy.refuse()
+        proxy.cut()
+        await node.until_called("interrupted")
+        assert f"127.0.0.1:{proxy.port}: " in str(node.signal.trouble)
+        proxy.accept()
+        await node.until(lambda: node.calls[1:] == ["interrupted", "restored"])
+        assert PASSWORD not in str(node.signal.trouble) + repr(node.signal) + caplog.text

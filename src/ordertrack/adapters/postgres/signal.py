@@ -66,7 +66,7 @@ class _PostgresLink:
     async def _run(self, query: Coroutine[Any, Any, object]) -> None:
         """Run a query; when this is cancelled, leave it to `abort`. asyncpg would connect again to cancel it."""
         self._query = asyncio.create_task(query)
-        self._query.add_done_callback(lambda query: query.cancelled() or query.exception())  # it has been retrieved
+        self._query.add_done_callback(lambda query: query.cancelled() or query.exception())  # else asyncio logs it
         await asyncio.shield(self._query)
 
     def abort(self) -> None:

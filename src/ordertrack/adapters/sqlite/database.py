@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote
 
+from ordertrack.adapters.shared.sql_files import Migration, missing_migrations, read_migrations, read_statements
 from ordertrack.ports.store import StoreCannotOpen
 
 FILE_NAME = "ordertrack.sqlite3"
@@ -25,13 +24,7 @@ CACHE_KIB = 8 * 1024
 """Page cache of a connection. A larger one is slower: SQLite goes through all of its pages in each commit that splits a
 page, which took 1 ms with 64 MiB."""
 
-_HERE = files(__package__)
-_NAMED_BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
-
-SQL: dict[str, str] = {
-    name: body.strip().rstrip(";")
-    for name, body in _NAMED_BLOCK.findall(_HERE.joinpath("statements.sql").read_text(encoding="utf-8"))
-}
+SQL = read_statements(__package__)
 """Every statement by its name in statements.sql."""
 
 
@@ -94,6 +87,20 @@ def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = Tr
     return connection
 
 
+def connect_unchanged(path: Path) -> sqlite3.Connection:
+    """Connect to read an existing file that is not to change: its log is not copied into it either.
+
+    Raises: sqlite3.Error; StoreCannotOpen for a file of another kind.
+    """
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").fetchone():
+        connection.close()
+        raise StoreCannotOpen(f"{path} is not a database of ordertrack.")
+    return connection
+
+
 def page_bytes(connection: sqlite3.Connection) -> int:
     size: int = connection.execute("PRAGMA page_size").fetchone()[0]
     return size
@@ -108,20 +115,7 @@ def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at_ms INTEGER NOT NULL) STRICT"
     )
-    rows = connection.execute("SELECT number, name, sha256 FROM schema_migrations")
-    applied = {number: (name, digest) for number, name, digest in rows}
-    available = {int(name.split("_")[0]): (name, body) for name, body in _migrations()}
-    if unknown := sorted(set(applied) - set(available)):
-        raise StoreCannotOpen(
-            f"The database was made by a newer ordertrack (it has schema {unknown[-1]}, this one knows up to "
-            f"{max(available)}). Install that version or newer."
-        )
-    for number, (name, body) in sorted(available.items()):
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        if number in applied:
-            if applied[number][1] != digest:
-                raise StoreCannotOpen(f"The database was migrated with another {name} than this ordertrack has.")
-            continue
+    for number, name, body, digest in pending_migrations(connection):
         connection.execute("BEGIN IMMEDIATE")
         try:
             for statement in _statements(body):
@@ -136,10 +130,10 @@ def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
             raise
 
 
-def _migrations() -> Iterator[tuple[str, str]]:
-    for file in _HERE.joinpath("migrations").iterdir():
-        if file.name.endswith(".sql"):
-            yield file.name, file.read_text(encoding="utf-8")
+def pending_migrations(connection: sqlite3.Connection) -> list[Migration]:
+    """Return the migrations that the database lacks, in order. Raises: StoreCannotOpen, as `migrate`; sqlite3.Error."""
+    applied = dict(connection.execute("SELECT number, sha256 FROM schema_migrations"))
+    return missing_migrations(read_migrations(__package__), applied)
 
 
 def _statements(script: str) -> Iterator[str]:
