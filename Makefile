@@ -10,7 +10,7 @@ WORKERS ?= 4
 PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages serve test test-fast generators conformance lint bench scale fuzz docs lock clean
+.PHONY: help setup packages serve cluster test test-fast generators conformance lint bench scale fuzz soak docs lock clean
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (ORDERTRACK_PORT=5002 make serve: elsewhere)
 	@exec $(BIN)/ordertrack serve
+
+cluster: setup packages ## start three nodes behind nginx, with PostgreSQL and Redis, and a simulated lunch hour
+	@exec $(BIN)/python -m servers
 
 conformance: setup ## hold a running server to PROTOCOL.md: ORDERTRACK_CONFORMANCE_URL=http://... make conformance
 	@$(BIN)/python -m pytest tests/conformance
@@ -67,6 +70,9 @@ scale: setup ## calculate what more customers need from bench/results, and write
 
 fuzz: setup ## try mutated requests and tokens for MINUTES (10)
 	@cd tests && ../$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10)
+
+soak: setup packages ## check a cluster under random faults for MINUTES (60); SEED=N: begin with this seed
+	@cd tests && PYTHONPATH=.. ../$(BIN)/python -m cluster.run --seconds 240 --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 docs: setup ## write the generated reference pages in docs/reference
 	@$(BIN)/python -m ordertrack.cli.reference docs/reference

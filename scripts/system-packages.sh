@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
-# Install the system programs that tests start: reverse proxies (tests/proxies), Node (tests of generated clients), and
-# the commands of the documents (curl, sqlite3).
+# Install the system programs that tests and `make cluster` start: reverse proxies, PostgreSQL, Redis, PgBouncer, Node
+# (tests of generated clients), and the commands of the documents (curl, sqlite3).
 #
 # Does nothing when all are installed. Installs only as root, with apt (Debian, Ubuntu); otherwise it prints what is missing
 # and the tests that need it are skipped. Starts no service and enables none for the next boot. Always exits 0:
 # a machine without network can run the other tests. Takes at most MAX_S seconds.
 set -euo pipefail
-PATH="$PATH:/usr/sbin:/sbin"
+PATH="$PATH:/usr/sbin:/sbin$(printf ':%s' /usr/lib/postgresql/*/bin)"
 readonly MAX_S=300
 readonly POLICY=/usr/sbin/policy-rc.d # called by Debian packages before they start a service; 101 forbids it
 
 # program:package. Debian's package apache2-bin has the program without the service.
 readonly PROGRAMS=(
     nginx:nginx haproxy:haproxy apache2:apache2-bin caddy:caddy varnishd:varnish
+    postgres:postgresql redis-server:redis-server pgbouncer:pgbouncer
     node:nodejs npm:npm curl:curl sqlite3:sqlite3
 )
-readonly SERVICES=(nginx haproxy caddy varnish varnishncsa)
+readonly SERVICES=(nginx haproxy caddy varnish varnishncsa postgresql redis-server pgbouncer)
 
 missing() { # print the packages whose programs are not on PATH, one per line
     local entry

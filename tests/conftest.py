@@ -5,14 +5,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from servers.child import NotInstalled
+from servers.postgres import Postgres
+from support import missing
+from support.databases import close_servers
 from support.groups import Groups
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,8 +50,29 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server for tests that need only a database of it."""
+    try:
+        server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    except NotInstalled as error:
+        missing.skip(str(error))
+    with closing(server):
+        yield server
+
+
+_databases = itertools.count()
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> str:
+    """An empty database for the nodes of one cluster."""
+    return postgres.create_database(f"test{next(_databases)}")
+
+
 SLOWEST_FIRST = (
-    "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client", "gate",
+    "cluster", "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client",
+    "gate",
 )  # fmt: skip
 """Folders. In a parallel run the last to start should be short."""
 
@@ -55,6 +83,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
 
     items.sort(key=rank)
+
+
+def pytest_unconfigure() -> None:
+    close_servers()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ordertrack.adapters.shared.sql_files import read_migrations
 from ordertrack.adapters.sqlite import database, feeds, lists
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, connect, migrate
 from ordertrack.adapters.sqlite.store import SqliteStore
@@ -110,10 +111,10 @@ DELETE FROM orders WHERE id = 3;
 
 
 def make_schema(number: int, rows: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = [(name, body) for name, body in database._migrations() if int(name.split("_")[0]) <= number]
+    first = [migration for migration in read_migrations("ordertrack.adapters.sqlite") if migration.number <= number]
     connection = connect(folder / FILE_NAME)
     with monkeypatch.context() as patched:
-        patched.setattr(database, "_migrations", lambda: iter(first))
+        patched.setattr(database, "read_migrations", lambda package: first)
         migrate(connection, NOW_MS)
     connection.executescript(rows)
     connection.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from ordertrack.core.transitions import TRANSITIONS
 from support.protocol_page import ROOT, requirements, transitions
 
-FOLDERS = ("conformance", "process", "access")
+FOLDERS = ("conformance", "process", "access", "nodes")
 
 
 def _marked(file: Path) -> list[tuple[str, str]]:

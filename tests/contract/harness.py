@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ordertrack.adapters.memory.store import MemoryStore
+from ordertrack.adapters.postgres.store import PostgresStore
 from ordertrack.adapters.sqlite import store as sqlite_store
 from ordertrack.adapters.sqlite import transaction as sqlite_transaction
 from ordertrack.adapters.sqlite.store import SqliteStore
@@ -23,6 +24,7 @@ from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.core.simulation import Step
 from ordertrack.ports.commits import Applied, Committed
 from ordertrack.ports.store import Store
+from support.databases import database_url
 
 NOW_MS = 1_795_342_530_000
 BOUND_S = 20
@@ -62,8 +64,12 @@ class Listener:
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda folder: MemoryStore("a1b2", SystemClock()),
     "sqlite": lambda folder: SqliteStore(folder, SystemClock()),
+    "postgresql": lambda folder: PostgresStore(database_url(folder), SystemClock()),
 }
 """Every store: the contract runs over all of them, and compares them with each other."""
+
+CACHED = ("memory", "sqlite", "sqlite-cold")
+"""Stores that cache what they announced."""
 
 
 def new_store(kind: str, folder: Path) -> Store:

@@ -12,11 +12,11 @@ import ordertrack.http
 from ordertrack.core.order import Cancellation, Item
 from ordertrack.http.routes.description import OPERATIONS
 from ordertrack.http.wire.problem_view import Problem
-from ordertrack.service.monitoring.monitor import SystemStats
+from ordertrack.service.monitoring.monitor import NodeStats, SystemStats
 from ordertrack.service.monitoring.statistics import WakeLatency
 
 HTTP = Path(ordertrack.http.__file__).parent
-AS_THEY_ARE = {Item, Cancellation, SystemStats, WakeLatency}
+AS_THEY_ARE = {Item, Cancellation, SystemStats, NodeStats, WakeLatency}
 """Values of other layers whose fields are keys: ARCHITECTURE.md names them."""
 
 

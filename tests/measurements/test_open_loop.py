@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from bench.measures.open_loop import RATES, highest_rate
 
 

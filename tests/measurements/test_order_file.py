@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 from bench import order_file
-
 from ordertrack.adapters.sqlite.database import FILE_NAME, connect
 from ordertrack.adapters.sqlite.feeds import read_changes
 from ordertrack.adapters.sqlite.lists import count_by_status

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from bench.measures.load import Figures
 from bench.requirements import NOT_MEASURED, OTHERS, USUAL, Requirement, rows
 from bench.results_store import Results

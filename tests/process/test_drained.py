@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import select
 import signal
-import threading
 import time
 from collections import Counter
 
 import httpx
 import pytest
 
+from process.tight_loop import TightLoop
 from support.api import JSON, ORDERS, Api, encoded, eventually, track
 from support.http1 import Connection
 from support.server import Server
@@ -219,38 +219,6 @@ def test_client_that_does_not_read_does_not_stop_the_drain(start, api_of):
     server.signal(signal.SIGTERM)
     assert held.answer().json()["reason"] == "drain"
     assert server.wait() == 0
-
-
-class TightLoop(threading.Thread):
-    """A client that polls again after every answer, until the port is closed."""
-
-    def __init__(self, url: str, *, keeps: bool) -> None:
-        super().__init__(daemon=True)
-        self.answered = 0
-        self.failed: list[Exception] = []
-        self._url, self._keeps = url, keeps
-
-    def run(self) -> None:
-        while True:
-            try:
-                connection = Connection(self._url)
-            except ConnectionRefusedError:
-                return
-            try:
-                self._ask(connection)
-            except (OSError, EOFError, AssertionError) as error:
-                self.failed.append(error)
-                return
-            finally:
-                connection.close()
-
-    def _ask(self, connection: Connection) -> None:
-        while True:
-            answer = connection.ask("GET", f"{ORDERS}/101")
-            assert answer.status == 200
-            self.answered += 1
-            if not self._keeps or answer.headers.get("connection") == "close":
-                return
 
 
 @pytest.mark.protocol("3.13")

@@ -86,8 +86,8 @@ def start_proxy(tmp_path: Path) -> Iterator[Callable[..., ReverseProxy]]:
     count = itertools.count()
     with ExitStack() as stack:
 
-        def started(name: str, server_url: str, **options: Any) -> ReverseProxy:
+        def started(name: str, *server_urls: str, **options: Any) -> ReverseProxy:
             folder = tmp_path / f"{name}-{next(count)}"
-            return stack.enter_context(closing(ReverseProxy(name, folder, server_url, **options)))
+            return stack.enter_context(closing(ReverseProxy(name, folder, *server_urls, **options)))
 
         yield started

@@ -17,6 +17,7 @@ from string import Template
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from servers.nginx import MAIN as NGINX_MAIN
 from support import missing, ports
 from support.http1 import Connection
 from support.server import BOUND_S, environment
@@ -40,18 +41,6 @@ class Kind(NamedTuple):
     variables: Mapping[str, str] = {}
 
 
-_NGINX = """
-daemon off; user root; worker_processes 2; pid $folder/pid; error_log $folder/error.log info;
-worker_rlimit_nofile 50000;
-events { worker_connections 25000; }
-http {
-    access_log $folder/access.log;
-    client_body_temp_path $folder/body; proxy_temp_path $folder/proxy; fastcgi_temp_path $folder/fastcgi;
-    uwsgi_temp_path $folder/uwsgi; scgi_temp_path $folder/scgi;
-    gzip on;
-    include $config;
-}
-"""
 _APACHE_MODULES = ("mpm_event", "authz_core", "headers", "setenvif", "proxy", "proxy_http")
 _APACHE = (
     "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in _APACHE_MODULES)
@@ -76,7 +65,7 @@ KINDS: dict[str, Kind] = {
         file="nginx.conf",
         replaced={"listen 80;": "listen 127.0.0.1:$port;", "127.0.0.1:5001": "127.0.0.1:$server_port"},
         command=("nginx", "-p", "$folder", "-e", "$folder/error.log", "-c", "$main"),
-        main=_NGINX,
+        main=NGINX_MAIN,
     ),
     "haproxy": Kind(
         program="haproxy",
@@ -123,12 +112,24 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
+NODES = {"127.0.0.1:5001": "127.0.0.1:$server_port", "127.0.0.1:5002": "127.0.0.1:$second_port",
+         "127.0.0.1:5003": "127.0.0.1:$third_port"}  # fmt: skip
+CLUSTERS: dict[str, Kind] = {
+    name: KINDS[name]._replace(file=file, replaced={**KINDS[name].replaced, **NODES})
+    for name, file in (("nginx", "nginx-cluster.conf"), ("haproxy", "haproxy-cluster.cfg"))
+}
+"""The proxies in front of three nodes."""
+
+
 class ReverseProxy:
     """Answering when the constructor returns; ended by `close`. `edit` changes the configuration's text for a test that
-    wants to know what a line is good for. `main` is instead of the kind's, `text` instead of the file of `deploy/`."""
+    wants to know what a line is good for. `text` is instead of the file of `deploy/`. With two `others` it is one of
+    CLUSTERS."""
 
-    def __init__(self, name: str, folder: Path, server_url: str, *, edit: Edit | None = None, text: str = "") -> None:
-        kind = KINDS[name]
+    def __init__(
+        self, name: str, folder: Path, server_url: str, *others: str, edit: Edit | None = None, text: str = ""
+    ) -> None:
+        kind = (CLUSTERS if others else KINDS)[name]
         search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
         program = shutil.which(kind.program, path=search)
         if program is None:
@@ -139,8 +140,9 @@ class ReverseProxy:
         self.port = ports.unused()
         self.url = f"http://127.0.0.1:{self.port}"
         config, main = folder / kind.file, folder / "main.conf"
-        values = {"folder": folder, "port": self.port, "server_port": urlsplit(server_url).port, "config": config,
-                  "main": main}  # fmt: skip
+        values = {"folder": folder, "port": self.port, "config": config, "main": main}
+        for key, url in zip(("server_port", "second_port", "third_port"), (server_url, *others), strict=False):
+            values[key] = urlsplit(url).port
 
         def fill(template: str) -> str:
             return Template(template).substitute(values)

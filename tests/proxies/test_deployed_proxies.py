@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 
 import httpx
 import pytest
 
 from ordertrack.settings import Settings
-from proxies.reverse_proxy import DEPLOY, KINDS
+from proxies.reverse_proxy import CLUSTERS, DEPLOY, KINDS
 from support.api import BULK, JSON, ORDERS, eventually, track
 from support.http1 import Connection
 
@@ -32,20 +33,25 @@ IDLE_TIMEOUT = {
 MAX_BODY_BYTES = 1024 * 1024
 
 
-def _seconds(name: str, pattern: str) -> list[int]:
-    found = re.findall(pattern, (DEPLOY / KINDS[name].file).read_text(encoding="utf-8"), re.MULTILINE)
-    assert found, f"{name} has no {pattern}"
+def _seconds(file: str, pattern: str) -> list[int]:
+    found = re.findall(pattern, (DEPLOY / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, f"{file} has no {pattern}"
     return [int(number) for number in found]
 
 
-@pytest.mark.parametrize("name", RESPONSE_TIMEOUT)
-def test_timeouts_exceed_the_longest_hold(name: str):
-    assert min(_seconds(name, RESPONSE_TIMEOUT[name])) >= Settings().longest_hold_s + 10
+def _files(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return each proxy with its file, and with that of a cluster."""
+    return [(name, kinds[name].file) for kinds in (KINDS, CLUSTERS) for name in names if name in kinds]
 
 
-@pytest.mark.parametrize("name", IDLE_TIMEOUT)
-def test_idle_timeouts_end_before_the_servers(name: str):
-    assert max(_seconds(name, IDLE_TIMEOUT[name])) < Settings().keep_alive_s
+@pytest.mark.parametrize(("name", "file"), _files(RESPONSE_TIMEOUT))
+def test_timeouts_exceed_the_longest_hold(name: str, file: str):
+    assert min(_seconds(file, RESPONSE_TIMEOUT[name])) >= Settings().longest_hold_s + 10
+
+
+@pytest.mark.parametrize(("name", "file"), _files(IDLE_TIMEOUT))
+def test_idle_timeouts_end_before_the_servers(name: str, file: str):
+    assert max(_seconds(file, IDLE_TIMEOUT[name])) < Settings().keep_alive_s
 
 
 @pytest.mark.parametrize("name", RESPONSE_TIMEOUT)

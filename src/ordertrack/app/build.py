@@ -31,9 +31,9 @@ from ordertrack.ports.shared_store import SharedStore
 from ordertrack.ports.signal import Signal
 from ordertrack.ports.store import Store
 from ordertrack.service.cluster.cluster import Cluster
-from ordertrack.service.cluster.feeds import ClusterFeeds
 from ordertrack.service.cluster.partitions import Partitions
 from ordertrack.service.cluster.refresher import Refresher
+from ordertrack.service.cluster.subscribed_feeds import SubscribedFeeds
 from ordertrack.service.links import Links, new_link_token
 from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.monitoring.monitor import Monitor
@@ -71,7 +71,7 @@ def build(settings: Settings) -> Service:
     feeds: FeedStore = store
     if shared is not None:
         partitions = Partitions(hub, clock, announced=lambda feed, state: tracking.announced(feed, state))
-        feeds = ClusterFeeds(shared, partitions)
+        feeds = SubscribedFeeds(shared, partitions)
     tracking = Tracking(feeds, hub, clock, statistics, max_timeout_s=settings.longest_hold_s, draw=random.random)
     simulator = Simulator(store, clock, shared)
     links = Links(

@@ -38,7 +38,8 @@ QUICK_END_S = 10.0
 """A worker that ends sooner after its start counts as one that ended at once."""
 GIVE_UP_AFTER = 5
 """Quick ends in a row, of every worker, after which the supervisor ends."""
-MAX_PAUSE_S = 30.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
+"""The pause before a worker is started again doubles; the first time there is none."""
 UNREADY_STOP_S = 10.0
 STOP_MARGIN_S = 0.2
 READ_BYTES = 64 * 1024
@@ -65,8 +66,7 @@ def send_ready(channel: socket.socket, message: Ready) -> None:
 class Worker:
     """A worker process. `ready` is None when it ended, or took START_LIMIT_S, before it was ready."""
 
-    def __init__(self, number: int, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
-        self.number = number
+    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
         self.pid = process.pid
         self.is_retired = False
         self.ready = asyncio.create_task(self._receive_ready())
@@ -86,7 +86,7 @@ class Worker:
                 pass_fds=(listener.fileno(), its.fileno()),
                 process_group=0,  # Ctrl-C signals the supervisor alone
             )
-        return cls(number, process, channel)
+        return cls(process, channel)
 
     def send_signal(self, number: signal.Signals) -> None:
         if self._process.returncode is None:
@@ -103,7 +103,7 @@ class Worker:
         message = self.ready.result() if self.ready.done() else None
         limit_s = UNREADY_STOP_S if message is None else message.stop_limit_s + STOP_MARGIN_S
         if not (await asyncio.wait([self.ended], timeout=limit_s))[0]:
-            log.error("a worker did not stop in time: killed", worker=self.number, pid=self.pid)
+            log.error("a worker did not stop in time: killed", pid=self.pid)
             self.send_signal(signal.SIGKILL)
             await self.ended
             return EXIT_UNFINISHED
@@ -130,9 +130,12 @@ class Worker:
 
 @dataclass
 class Place:
-    """A listening socket and the worker that accepts from it. `quick_ends` counts those in a row. The lock is held
-    while a worker is replaced."""
+    """A listening socket and the worker that accepts from it. `number` is part of the worker's name.
 
+    `quick_ends` counts those in a row. The lock is held while a worker is replaced.
+    """
+
+    number: int
     listener: socket.socket
     worker: Worker
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -169,8 +172,9 @@ class Supervisor:
 
     async def _run(self, announce: Callable[[Ready], None]) -> None:
         """Start the workers and keep them running until `_stop`, which ends every wait in here."""
-        for listeners in (self._listeners[:1], self._listeners[1:]):  # the first one sets up the database
-            started = [Place(listener, await self._start(listener)) for listener in listeners]
+        numbered = list(enumerate(self._listeners, 1))
+        for group in (numbered[:1], numbered[1:]):  # the first one sets up the database
+            started = [Place(number, listener, await self._start(number, listener)) for number, listener in group]
             for place in started:
                 if await place.worker.ready is None:
                     self._stop(await place.worker.end() or EXIT_FAILED)
@@ -188,10 +192,8 @@ class Supervisor:
         data = message.data | {"pid": os.getpid(), "workers": pids}
         return replace(message, data=data, text="\n".join((first, words, *others)))
 
-    async def _start(self, listener: socket.socket) -> Worker:
-        """Start a worker with the lowest number that no other has."""
-        used = {worker.number for worker in self._running}
-        worker = await Worker.start(min(set(range(1, len(used) + 2)) - used), listener)
+    async def _start(self, number: int, listener: socket.socket) -> Worker:
+        worker = await Worker.start(number, listener)
         self._running.add(worker)
         worker.ended.add_done_callback(lambda _: self._forget(worker))
         if self._stopping.is_set():
@@ -221,7 +223,7 @@ class Supervisor:
             log.error("every worker ends soon after its start: giving up", ended=_words(code))
             self._stop(EXIT_FAILED)
             return
-        pause_s = 0.0 if place.quick_ends == 1 else min(2.0 ** (place.quick_ends - 2), MAX_PAUSE_S)
+        pause_s = 0.0 if place.quick_ends == 1 else min(FIRST_PAUSE_S * 2.0 ** (place.quick_ends - 2), MAX_PAUSE_S)
         log.error("a worker ended: starting another", pid=place.worker.pid, ended=_words(code), pause_s=pause_s)
         if pause_s:
             place.listener.close()  # the other workers get its connections; until now they waited for the next worker
@@ -229,7 +231,7 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
                 return
             place.listener = self._listen()
-        place.worker = await self._start(place.listener)
+        place.worker = await self._start(place.number, place.listener)
 
     async def _reload_when_asked(self) -> None:
         while not self._stopping.is_set():
@@ -242,7 +244,7 @@ class Supervisor:
 
     async def _replace(self, place: Place) -> bool:
         """Replace a worker without a pause in between. Return False when the new one did not get ready."""
-        worker = await self._start(place.listener)
+        worker = await self._start(place.number, place.listener)
         if await worker.ready is None:
             worker.send_signal(signal.SIGKILL)
             if not self._stopping.is_set():

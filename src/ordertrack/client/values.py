@@ -192,8 +192,23 @@ class WakeLatency(msgspec.Struct, frozen=True):
     max: float | None = None
 
 
+class NodeStats(msgspec.Struct, frozen=True):
+    """The figures of one node of a cluster since it started."""
+
+    node: str
+    active_connections: int = 0
+    orders_watched: int = 0
+    polls_total: dict[str, int] = {}
+    updates_total: int = 0
+    lost_wakeups_total: int = 0
+    simulations_running: int = 0
+    uptime_s: float = 0.0
+    draining: bool = False
+
+
 class Stats(msgspec.Struct, frozen=True):
-    """The statistics of one server since it started. `active_connections` counts the polls held now."""
+    """The statistics of a server since it started; in a cluster, those that `NodeStats` has are sums over all nodes.
+    `active_connections` counts the polls held now."""
 
     active_connections: int
     orders_watched: int = 0
@@ -211,6 +226,7 @@ class Stats(msgspec.Struct, frozen=True):
     draining: bool = False
     node: str = ""
     nodes: tuple[str, ...] = ()
+    by_node: tuple[NodeStats, ...] = ()
     store: str = ""
     signal: str = ""
     version: str = ""

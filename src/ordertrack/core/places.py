@@ -22,7 +22,7 @@ FRESH_S = 1.0
 """Two nodes may give the last place away at the same time. Polls that were held for less than this long yield."""
 
 
-class Held(NamedTuple):
+class Holding(NamedTuple):
     """A node holds `polls` polls of a feed. `is_fresh` is True when there were fewer a moment ago."""
 
     feed: FeedKey
@@ -56,7 +56,7 @@ class Places:
         others = self._others.get(feed)
         return 0 if others is None else sum(count for count, _ in others.values())
 
-    def receive(self, node: str, held: Held, now_s: float, *, yields: bool) -> int:
+    def receive(self, node: str, held: Holding, now_s: float, *, yields: bool) -> int:
         """Record what a node told. Return the number of own polls that have to yield, the newest ones.
 
         `yields` is True when this node yields to the other one, if both gave places away at the same time.
@@ -79,23 +79,23 @@ class Places:
         for feed in [feed for feed, others in self._others.items() if node in others]:
             self._forget(feed, node)
 
-    def to_tell(self, looked_at: Iterable[FeedKey], now_s: float) -> list[Held]:
+    def to_tell(self, looked_at: Iterable[FeedKey], now_s: float) -> list[Holding]:
         """Return what the other nodes have to be told now. `looked_at` are feeds that may have got more polls."""
         for feed, others in list(self._others.items()):
             for node, (_, at_s) in list(others.items()):
                 if now_s - at_s > FORGET_S:
                     self._forget(feed, node)
-        news: list[Held] = []
+        news: list[Holding] = []
         for feed in {*looked_at, *self._told, *self._others}:
             count, told = self._own(feed), self._told.get(feed)
             if not self._is_shared(feed, count):
                 if told is not None:
                     del self._told[feed]
-                    news.append(Held(feed, 0, is_fresh=False))
+                    news.append(Holding(feed, 0, is_fresh=False))
             elif told is None or told.polls != count or now_s - told.told_s >= REPEAT_S:
                 raised_s = now_s if told is None or count > told.polls else told.raised_s
                 self._told[feed] = _Told(count, now_s, raised_s)
-                news.append(Held(feed, count, is_fresh=now_s - raised_s < FRESH_S))
+                news.append(Holding(feed, count, is_fresh=now_s - raised_s < FRESH_S))
         return news
 
     def _is_shared(self, feed: FeedKey, own: int) -> bool:

@@ -51,8 +51,8 @@ class OrderStore(OrderReader, OrderWriter, Protocol):
     @property
     def epoch(self) -> str: ...
 
-    async def load(self, histories: Sequence[History]) -> None:
-        """Create all of them in one commit."""
+    async def load(self, histories: Sequence[History]) -> bool:
+        """Create all of them in one commit. False, with nothing done, when one of the ids exists."""
 
     def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> Future[Created]:
         """Raises: ReferenceTaken, IdempotencyKeyReused."""

@@ -25,11 +25,12 @@ SAMPLES: dict[int, tuple[Status, NewOrder]] = {
 
 
 async def load_samples(store: OrderStore, clock: Clock) -> bool:
-    """Load the samples, all or none, into an empty store. Return False if the store has orders."""
+    """Load the samples, all or none, into an empty store. Return False if the store has orders, for example those that
+    another node loads at the same time."""
     if sum((await store.orders_by_status()).values()):
         return False
-    await store.load([_history(order_id, status, new, clock.now_ms()) for order_id, (status, new) in SAMPLES.items()])
-    return True
+    now_ms = clock.now_ms()
+    return await store.load([_history(order_id, status, new, now_ms) for order_id, (status, new) in SAMPLES.items()])
 
 
 def _history(order_id: int, status: Status, new: NewOrder, now_ms: int) -> History:

@@ -112,7 +112,9 @@ class MemoryStore:
         self._announce([self._store(None, order)])
         return Created(order, replayed=False)
 
-    async def load(self, histories: Sequence[History]) -> None:
+    async def load(self, histories: Sequence[History]) -> bool:
+        if any(history.order_id in self._orders for history in histories):
+            return False
         committed: list[Committed] = []
         for order_id, new, created_at_ms, changes in histories:
             order = create(order_id, new, created_at_ms)
@@ -124,6 +126,7 @@ class MemoryStore:
                     feeds |= self._store(before, order).feeds
             committed.append(Committed(order, feeds, 0, self._clock.monotonic_s()))
         self._announce(committed)
+        return True
 
     def _find_created(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
         if idempotency is None or idempotency.key not in self._idempotency:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
+from ordertrack.adapters.shared.sql_files import missing_migrations, read_migrations, read_statements
 from ordertrack.ports.store import StoreCannotOpen
 
 FILE_NAME = "ordertrack.sqlite3"
@@ -25,13 +23,7 @@ CACHE_KIB = 8 * 1024
 """Page cache of a connection. A larger one is slower: SQLite goes through all of its pages in each commit that splits a
 page, which took 1 ms with 64 MiB."""
 
-_HERE = files(__package__)
-_NAMED_BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
-
-SQL: dict[str, str] = {
-    name: body.strip().rstrip(";")
-    for name, body in _NAMED_BLOCK.findall(_HERE.joinpath("statements.sql").read_text(encoding="utf-8"))
-}
+SQL = read_statements(__package__)
 """Every statement by its name in statements.sql."""
 
 
@@ -108,20 +100,8 @@ def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at_ms INTEGER NOT NULL) STRICT"
     )
-    rows = connection.execute("SELECT number, name, sha256 FROM schema_migrations")
-    applied = {number: (name, digest) for number, name, digest in rows}
-    available = {int(name.split("_")[0]): (name, body) for name, body in _migrations()}
-    if unknown := sorted(set(applied) - set(available)):
-        raise StoreCannotOpen(
-            f"The database was made by a newer ordertrack (it has schema {unknown[-1]}, this one knows up to "
-            f"{max(available)}). Install that version or newer."
-        )
-    for number, (name, body) in sorted(available.items()):
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        if number in applied:
-            if applied[number][1] != digest:
-                raise StoreCannotOpen(f"The database was migrated with another {name} than this ordertrack has.")
-            continue
+    applied = dict(connection.execute("SELECT number, sha256 FROM schema_migrations"))
+    for number, name, body, digest in missing_migrations(read_migrations(__package__), applied):
         connection.execute("BEGIN IMMEDIATE")
         try:
             for statement in _statements(body):
@@ -134,12 +114,6 @@ def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
         except sqlite3.Error:
             connection.execute("ROLLBACK")
             raise
-
-
-def _migrations() -> Iterator[tuple[str, str]]:
-    for file in _HERE.joinpath("migrations").iterdir():
-        if file.name.endswith(".sql"):
-            yield file.name, file.read_text(encoding="utf-8")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -189,8 +189,8 @@ class SqliteStore:
     def create(self, new: NewOrder, now_ms: int, *, idempotency: Idempotency | None = None) -> asyncio.Future[Created]:
         return self._opened().writer.submit(lambda tx: tx.create(new, now_ms, idempotency))
 
-    async def load(self, histories: Sequence[History]) -> None:
-        await self._opened().writer.submit(lambda tx: tx.load(histories))
+    async def load(self, histories: Sequence[History]) -> bool:
+        return await self._opened().writer.submit(lambda tx: tx.load(histories))
 
     def apply(self, changes: Sequence[Change], now_ms: int) -> asyncio.Future[list[Applied | OrdertrackError]]:
         if self._open is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -130,11 +131,16 @@ class Transaction:
             raise ReferenceTaken(reference, restaurant_id)
         self._commit.references.add(claim)
 
-    def load(self, histories: Sequence[History]) -> None:
+    def load(self, histories: Sequence[History]) -> bool:
+        for history in histories:
+            with suppress(OrderNotFound):
+                self._order(history.order_id)
+                return False
         for order_id, new, created_at_ms, changes in histories:
             self.create(new, created_at_ms, order_id=order_id)
             for change, at_ms in changes:
                 self._apply_one(change, at_ms)
+        return True
 
     def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
         results: list[Applied | OrdertrackError] = []

@@ -76,7 +76,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "ordertrack_lost_wakeups_total",
         COUNTER,
-        "Polls that got news only at their deadline. Above 0 the server has a bug.",
+        "Polls that got news only at their deadline. Above 0 the server has a bug, or signals between nodes get lost.",
         lambda f: f.statistics.lost_wakeups,
     ),
     # Requests and connections
@@ -132,7 +132,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "ordertrack_orders",
         GAUGE,
-        "Orders in the store, by status; missing while the store cannot be read.",
+        "Orders in the store, by status; every node of a cluster counts all. Missing while the store cannot be read.",
         lambda f: f.orders_by_status,
         label="status",
     ),
@@ -180,6 +180,31 @@ METRICS: tuple[Metric, ...] = (
         GAUGE,
         "Orders the store keeps in memory: recently used ones and those with held polls; the memory store keeps all.",
         lambda f: f.cached_orders,
+    ),
+    # The cluster
+    Metric(
+        "ordertrack_nodes",
+        GAUGE,
+        "Nodes of the cluster that this node hears of, itself included.",
+        lambda f: f.cluster.nodes,
+    ),
+    Metric(
+        "ordertrack_signal_in_trouble",
+        GAUGE,
+        "1 while this node gets no signals from other nodes and reads the feeds of its polls every second, else 0.",
+        lambda f: float(f.cluster.signal_in_trouble),
+    ),
+    Metric(
+        "ordertrack_signal_messages_dropped_total",
+        COUNTER,
+        "Messages to other nodes that were dropped because the signal was interrupted or its queue was full.",
+        lambda f: f.cluster.messages_dropped,
+    ),
+    Metric(
+        "ordertrack_partitions_subscribed",
+        GAUGE,
+        "Partitions of feeds, of 256, that this node receives signals of.",
+        lambda f: f.cluster.partitions,
     ),
     # The process
     Metric(

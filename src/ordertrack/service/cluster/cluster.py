@@ -27,7 +27,7 @@ from ordertrack.core.errors import TooManyPolls
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedState, order_feed
 from ordertrack.core.hub import TOO_MANY_RETRY_AFTER_S, Hub
 from ordertrack.core.partition import PARTITIONS, partition_of
-from ordertrack.core.places import Held, Places
+from ordertrack.core.places import Holding, Places
 from ordertrack.core.sequence import Sequences
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
@@ -40,21 +40,21 @@ from ordertrack.service.cluster.messages import (
     Message,
     News,
     Revoked,
-    decode,
-    encode,
+    decode_message,
+    encode_message,
     feed_name,
     named_feed,
     parts,
 )
 from ordertrack.service.cluster.partitions import Partitions
 from ordertrack.service.cluster.refresher import Refresher
-from ordertrack.service.monitoring.monitor import NodeStats
+from ordertrack.service.monitoring.monitor import ClusterFigures, NodeStats
 from ordertrack.service.tracking.waiter import Waiter
 
 TICK_S = 0.1
 """Counts of held polls are exchanged this often, when they have to be."""
 BEAT_S = 1.0
-GONE_AFTER_S = 5.0
+GONE_AFTER_S = 3.5
 RELEASE_EVERY_S = 10.0
 
 log = structlog.get_logger("ordertrack.cluster")
@@ -133,17 +133,20 @@ class Cluster:
                 await asyncio.sleep(BEAT_S)
 
     @property
-    def trouble(self) -> str | None:
-        """Why this node has no signal, as words that complete "This node is"."""
-        return None if self._signal is None else self._signal.trouble
-
-    @property
     def signal_name(self) -> str:
         return "in-process" if self._signal is None else self._signal.name
 
     def peers(self) -> list[NodeStats]:
         """Return the figures of the other nodes."""
         return [peer.stats for peer in self._peers.values()]
+
+    def figures(self) -> ClusterFigures:
+        return ClusterFigures(
+            nodes=1 + len(self._peers),
+            signal_in_trouble=self._signal is None or self._signal.trouble is not None,
+            messages_dropped=0 if self._signal is None else self._signal.lost,
+            partitions=self._partitions.subscribed,
+        )
 
     # Own changes
 
@@ -160,7 +163,7 @@ class Cluster:
         if self._signal is not None:
             self._signal.publish(
                 [
-                    (channel, encode(News(self._node, self._next_number(channel), list(part))))
+                    (channel, encode_message(News(self._node, self._next_number(channel), list(part))))
                     for channel, entries in news.items()
                     for part in parts(entries)
                 ]
@@ -177,7 +180,7 @@ class Cluster:
     def _publish(self, channel: int, messages: Sequence[Message]) -> None:
         numbered = [msgspec.structs.replace(message, number=self._next_number(channel)) for message in messages]
         if self._signal is not None:
-            self._signal.publish([(channel, encode(message)) for message in numbered])
+            self._signal.publish([(channel, encode_message(message)) for message in numbered])
 
     def _next_number(self, channel: int) -> int:
         self._numbers[channel] += 1
@@ -189,7 +192,7 @@ class Cluster:
         if text.startswith(self._own, 6):
             return
         try:
-            message = decode(text)
+            message = decode_message(text)
         except msgspec.MsgspecError as error:
             log.warning("a message of another version was ignored", error=str(error))
             return
@@ -203,7 +206,7 @@ class Cluster:
                 self._peer_beat(message)
             case HeldPolls(node, _, feeds):
                 for name, count, is_fresh in feeds:
-                    self._peer_holds(node, Held(named_feed(name), count, is_fresh))
+                    self._peer_holds(node, Holding(named_feed(name), count, is_fresh))
             case Revoked(_, _, order_id, link_id):
                 self._forget_links(order_id)
                 self._revoked(Link(link_id, order_id, 0, ""))
@@ -242,7 +245,7 @@ class Cluster:
         elif beat.dropped != known.dropped:
             self._lose_all()
 
-    def _peer_holds(self, node: str, held: Held) -> None:
+    def _peer_holds(self, node: str, held: Holding) -> None:
         now_s = self._clock.monotonic_s()
         excess = self._places.receive(node, held, now_s, yields=self._node > node)
         if excess > 0:
@@ -251,7 +254,7 @@ class Cluster:
                 poll.waiter.refuse(error)
 
     def _peer_gone(self, node: str) -> None:
-        """What the node committed last may not have been told."""
+        """Compare all watched feeds: the last commits of the node may not have been told."""
         self._places.forget_node(node)
         self._sequences.forget_node(node)
         self._nodes_changed()

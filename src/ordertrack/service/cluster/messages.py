@@ -60,11 +60,11 @@ _encode = msgspec.json.Encoder().encode
 _OVERHEAD_BYTES = 200
 
 
-def encode(message: Message) -> str:
+def encode_message(message: Message) -> str:
     return _encode(message).decode()
 
 
-def decode(text: str) -> Message:
+def decode_message(text: str) -> Message:
     """Raises: msgspec.MsgspecError for a message of another version."""
     return _DECODER.decode(text)
 

@@ -67,6 +67,11 @@ class Partitions:
         self._subscribing: dict[int, asyncio.Task[Partition | None]] = {}
         self._interruptions = 0
 
+    @property
+    def subscribed(self) -> int:
+        """Number of subscribed partitions."""
+        return len(self._subscribed)
+
     def find(self, feed: FeedKey) -> Partition | None:
         """Return the feed's partition if it is subscribed."""
         return self._subscribed.get(partition_of(feed))

@@ -61,6 +61,15 @@ class SystemStats(msgspec.Struct, frozen=True):
     version: str
 
 
+class ClusterFigures(NamedTuple):
+    """`partitions` are those that this node is subscribed to; `messages_dropped` could not be sent to other nodes."""
+
+    nodes: int = 1
+    signal_in_trouble: bool = False
+    messages_dropped: int = 0
+    partitions: int = 0
+
+
 class Figures(NamedTuple):
     """The state of this node at one moment, for metrics; counters are in `statistics`.
 
@@ -80,18 +89,18 @@ class Figures(NamedTuple):
     draining: bool
     process: ProcessView
     version: str
+    cluster: ClusterFigures = ClusterFigures()
 
 
 class ClusterView(Protocol):
-    """What the statistics need of the cluster."""
-
-    @property
-    def trouble(self) -> str | None: ...
+    """The cluster as the statistics see it."""
 
     @property
     def signal_name(self) -> str: ...
 
     def peers(self) -> Sequence[NodeStats]: ...
+
+    def figures(self) -> ClusterFigures: ...
 
 
 class Monitor:
@@ -143,6 +152,7 @@ class Monitor:
             draining=hub.draining,
             process=self._process.view(),
             version=self._version,
+            cluster=ClusterFigures() if self.cluster is None else self.cluster.figures(),
         )
 
     def node_stats(self, simulations_running: int) -> NodeStats:

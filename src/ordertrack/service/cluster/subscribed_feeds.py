@@ -14,7 +14,7 @@ from ordertrack.ports.shared_store import SharedStore
 from ordertrack.service.cluster.partitions import Partitions
 
 
-class ClusterFeeds:
+class SubscribedFeeds:
     """A FeedStore. What it remembers is used only while the partition is subscribed."""
 
     def __init__(self, store: SharedStore, partitions: Partitions) -> None:

@@ -1,0 +1,453 @@
+"""The changes of one commit: decided one after another in memory, on what is known, and written by one statement.
+
+A job that needs something that is not known notes it as missing and ends. After all jobs have run, what is missing is
+read at once, and all jobs run again, in a new batch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ordertrack.adapters.postgres.decoding import ORDER_COLUMNS, KnownOrder, decode_each
+from ordertrack.adapters.postgres.sessions import Session
+from ordertrack.adapters.postgres.statements import SQL
+from ordertrack.adapters.shared.commit_cache import LruCache
+from ordertrack.core.apply_change import advance_simulated
+from ordertrack.core.errors import (
+    IdempotencyKeyReused,
+    OrderNotFound,
+    OrdertrackError,
+    ReferenceTaken,
+    SimulationNotRunning,
+    SimulationRunning,
+)
+from ordertrack.core.event import Event, Status
+from ordertrack.core.feed import FeedKey, party_feeds, touched_feeds
+from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
+from ordertrack.core.order_rules import Change
+from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
+from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
+from ordertrack.ports.order_store import History
+
+_ORDERS_BY_ID = SQL["orders_by_id"].format(columns=ORDER_COLUMNS)
+_WRITE = SQL["write"].format(more="")
+_WRITE_MORE = SQL["write"].format(more=SQL["write_more"])
+_encode = msgspec.json.Encoder().encode
+Reference = tuple[str, str]
+Row = tuple[Any, ...]
+
+
+class NotLoaded(Exception):
+    """A job needs what is not known. The batch has noted it as missing."""
+
+
+class KeyUse(NamedTuple):
+    """The use of an idempotency key."""
+
+    fingerprint: str
+    order_id: int
+    at_ms: int
+
+
+@dataclass
+class Missing:
+    orders: set[int] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    references: set[Reference] = field(default_factory=set)
+    ids: int = 0
+    skipped_ids: int = 0
+    """The highest id that an order was given, not by the sequence."""
+
+    def __bool__(self) -> bool:
+        return bool(self.orders or self.keys or self.references or self.ids or self.skipped_ids)
+
+
+class Facts:
+    """Everything that was read for a batch. `ids` are the ids for new orders."""
+
+    def __init__(self, ids: list[int]) -> None:
+        self.orders: dict[int, KnownOrder | Exception] = {}
+        self.keys: dict[str, KeyUse | None] = {}
+        self.references: dict[Reference, bool] = {}
+        self.skipped_ids = 0
+        self.ids = ids
+
+    async def load(self, session: Session, missing: Missing) -> None:
+        """Raises: as `Session.fetch`."""
+        if missing.orders:
+            self.orders |= decode_each(missing.orders, await session.fetch(_ORDERS_BY_ID, list(missing.orders)))
+        if missing.keys:
+            self.keys |= dict.fromkeys(missing.keys)
+            for key, *use in await session.fetch(SQL["idempotency"], list(missing.keys)):
+                self.keys[key] = KeyUse(*use)
+        if missing.references:
+            self.references |= dict.fromkeys(missing.references, False)
+            columns = zip(*missing.references, strict=True)
+            for restaurant_id, reference in await session.fetch(SQL["references"], *map(list, columns)):
+                self.references[restaurant_id, reference] = True
+        if missing.skipped_ids:
+            await session.fetch(SQL["skip_ids"], missing.skipped_ids)
+            self.skipped_ids = missing.skipped_ids
+        if missing.ids:
+            self.ids += [id_ for (id_,) in await session.fetch(SQL["next_ids"], missing.ids)]
+
+
+@dataclass(slots=True, eq=False)
+class _Party:
+    """A party whose feed changes. `place` is the one among the parties of the commit, from 1."""
+
+    changes: int = 0
+    place: int = 0
+    version_before: int = 0
+
+
+class Batch:
+    """One run of jobs. `remembered` has orders of earlier commits; `facts`, read for these jobs, are preferred."""
+
+    def __init__(self, remembered: LruCache[int, KnownOrder], facts: Facts) -> None:
+        self.missing = Missing()
+        self.steps: dict[int, tuple[Step, ...]] = {}
+        """The pending steps of simulations that changed."""
+        self.requested_at_s = 0.0
+        """The monotonic time at which the request that runs now was made, in seconds."""
+        self.keys: dict[str, KeyUse] = {}
+        self.feeds: dict[FeedKey, _Party] = {}
+        self.ids_taken = 0
+        self._remembered = remembered
+        self._facts = facts
+        self._current: dict[int, KnownOrder] = {}
+        self._decided_on: dict[int, int] = {}
+        self._changed: dict[int, Status | None] = {}
+        self._created: set[int] = set()
+        self._requested_at_s: dict[int, float] = {}
+        self._previous_versions: dict[int, int] = {}
+        self._changes: dict[int, dict[FeedKey, int]] = {}
+        self._happened: list[tuple[Any, ...]] = []
+        self._departed: dict[tuple[FeedKey, int], tuple[_Party, int]] = {}
+        self._references: set[Reference] = set()
+        self._expired: dict[str, int] = {}
+
+    # Jobs
+
+    def create(self, new: NewOrder, now_ms: int, idempotency: Idempotency | None = None) -> Created:
+        earlier = self._find_created(idempotency, now_ms)
+        if earlier is not None:
+            return Created(as_created(earlier), replayed=True)
+        if new.reference is not None:
+            if self._is_taken((new.restaurant_id, new.reference)):
+                raise ReferenceTaken(new.reference, new.restaurant_id)
+            self._references.add((new.restaurant_id, new.reference))
+        order = self._create(self._next_id(), new, now_ms)
+        if idempotency is not None:
+            self.keys[idempotency.key] = KeyUse(idempotency.fingerprint, order.id, now_ms)
+        return Created(order, replayed=False)
+
+    def _find_created(self, idempotency: Idempotency | None, now_ms: int) -> Order | None:
+        """Raises: IdempotencyKeyReused, NotLoaded."""
+        if idempotency is None:
+            return None
+        use = self.keys.get(idempotency.key)
+        if use is None:
+            if idempotency.key not in self._facts.keys:
+                self.missing.keys.add(idempotency.key)
+                raise NotLoaded
+            use = self._facts.keys[idempotency.key]
+            if use is None:
+                return None
+            if now_ms - use.at_ms > IDEMPOTENCY_KEPT_MS:
+                self._expired[idempotency.key] = use.at_ms
+                return None
+        if use.fingerprint != idempotency.fingerprint:
+            raise IdempotencyKeyReused
+        return self._find(use.order_id).order
+
+    def _is_taken(self, reference: Reference) -> bool:
+        if reference in self._references:
+            return True
+        if reference not in self._facts.references:
+            self.missing.references.add(reference)
+            raise NotLoaded
+        return self._facts.references[reference]
+
+    def _next_id(self) -> int:
+        """Return the next id; one that is used once when there is none, so that all that are missing are counted."""
+        if self.ids_taken == len(self._facts.ids):
+            self.missing.ids += 1
+            return -self.missing.ids
+        self.ids_taken += 1
+        return self._facts.ids[self.ids_taken - 1]
+
+    def load(self, histories: Sequence[History]) -> bool:
+        for history in histories:
+            if self._exists(history.order_id):
+                return False
+        highest = max(history.order_id for history in histories)
+        if self._facts.skipped_ids < highest:
+            self.missing.skipped_ids = highest
+        if self.missing.orders or self.missing.skipped_ids:
+            raise NotLoaded
+        for order_id, new, created_at_ms, changes in histories:
+            self._create(order_id, new, created_at_ms)
+            for change, at_ms in changes:
+                self._apply_one(change, at_ms)
+        return True
+
+    def _exists(self, order_id: int) -> bool:
+        """Return False also when it is not known: then it is missing."""
+        try:
+            self._find(order_id)
+        except (NotLoaded, OrderNotFound):
+            return False
+        return True
+
+    def apply(self, changes: Sequence[Change], now_ms: int) -> list[Applied | OrdertrackError]:
+        results: list[Applied | OrdertrackError] = []
+        is_complete = True
+        for change in changes:
+            try:
+                results.append(self._apply_one(change, now_ms))
+            except OrdertrackError as error:
+                results.append(error)
+            except NotLoaded:
+                is_complete = False
+        if not is_complete:
+            raise NotLoaded
+        return results
+
+    def _apply_one(self, change: Change, now_ms: int) -> Applied:
+        order_id = change.order_id
+        known = self._find(order_id)
+        try:
+            event, steps = advance_simulated(known.order, known.steps, change, now_ms)
+        except OrderNotFound:  # another party's order: it must take as long as one that does not exist
+            if order_id not in self._facts.orders and order_id not in self._changed:
+                self.missing.orders.add(order_id)
+                raise NotLoaded from None
+            raise
+        if event is None:
+            if steps != known.steps:
+                self._change(known, known.order, steps, known.feeds)
+            return Applied(known.order, None)
+        order = evolve(known.order, event)
+        self._record(known, order, event, steps)
+        return Applied(order, event)
+
+    def start_simulation(self, order_id: int, options: WorkflowOptions, now_ms: int) -> tuple[Step, ...]:
+        known = self._find(order_id)
+        if known.steps:
+            raise SimulationRunning(known.order)
+        steps = plan_steps(known.order, options, now_ms)
+        self._change(known, known.order, steps, known.feeds)
+        return steps
+
+    def stop_simulation(self, order_id: int) -> tuple[Step, ...]:
+        known = self._find(order_id)
+        if not known.steps:
+            raise SimulationNotRunning(order_id)
+        self._change(known, known.order, (), known.feeds)
+        return known.steps
+
+    # The commit
+
+    @property
+    def is_certain(self) -> bool:
+        """True when there is nothing to write, and all that was decided on was read for these jobs."""
+        return not self._changed and self._decided_on.keys() <= self._facts.orders.keys()
+
+    @property
+    def order_ids(self) -> list[int]:
+        """The ids of the orders that were decided on."""
+        return list(self._decided_on)
+
+    @property
+    def changed_orders(self) -> Collection[int]:
+        return self._changed.keys()
+
+    async def write(self, session: Session, slot: int) -> Sequence[int]:
+        """Write the changes in one statement; or nothing, when orders have other revisions than those decided on.
+
+        Return the ids of these orders. Raises: as `Session.fetch`.
+        """
+        feeds = sorted(self.feeds, key=attrgetter("kind", "id"))
+        for place, feed in enumerate(feeds, 1):
+            self.feeds[feed].place = place
+        updated = sorted(self._changed.keys() - self._created)
+        unchanged = self._decided_on.keys() - self._changed.keys()
+        status_counts = self._count_statuses()
+        parameters: list[Any] = [
+            updated,
+            [self._decided_on[order_id] for order_id in updated],
+            list(unchanged),
+            [self._decided_on[order_id] for order_id in unchanged],
+            [feed.kind for feed in feeds],
+            [feed.id for feed in feeds],
+            [self.feeds[feed].changes for feed in feeds],
+            *_columns([_event_row(happened) for happened in self._happened], 9),
+            *_columns([_state_row(self._current[order_id]) for order_id in updated], 6),
+            slot,
+            list(status_counts),
+            list(status_counts.values()),
+        ]
+        statement = _WRITE
+        if self._created or self._departed:
+            statement = _WRITE_MORE
+            parameters += _columns([_order_row(self._current[order_id]) for order_id in sorted(self._created)], 12)
+            parameters += _columns(
+                [
+                    (lost.place, order_id, lost.changes - change)
+                    for (_, order_id), (lost, change) in self._departed.items()
+                ],
+                3,
+            )
+            parameters += _columns(list(self._expired.items()), 2)
+            parameters += _columns([(key, *use) for key, use in self.keys.items()], 4)
+        ((versions, stale),) = await session.fetch(statement, *parameters)
+        if stale:
+            return list(stale)
+        for feed, version in zip(feeds, versions or (), strict=True):
+            self.feeds[feed].version_before = version - self.feeds[feed].changes
+        return ()
+
+    def _count_statuses(self) -> dict[str, int]:
+        """Return by how much the number of orders of each status changes."""
+        counts: Counter[str] = Counter()
+        for order_id, before in self._changed.items():
+            counts[self._current[order_id].order.status] += 1
+            if before is not None:
+                counts[before] -= 1
+        return {status: change for status, change in counts.items() if change}
+
+    def committed(self) -> list[Committed]:
+        """Return the changes to announce, after `write` has written them."""
+        return [
+            Committed(
+                self._current[order_id].order,
+                {feed: self.feeds[feed].version_before + change for feed, change in changes.items()},
+                self._previous_versions[order_id],
+                self._requested_at_s[order_id],
+            )
+            for order_id, changes in self._changes.items()
+        ]
+
+    def remember(self) -> None:
+        """Remember the orders as the commit left them."""
+        for order_id, known in self._current.items():
+            self._remembered.put(order_id, known)
+
+    # Helpers
+
+    def _find(self, order_id: int) -> KnownOrder:
+        """Raises: NotLoaded, OrderNotFound, InternalError for a damaged order."""
+        known = self._current.get(order_id)
+        if known is None:
+            outcome = self._facts.orders.get(order_id) or self._remembered.get(order_id)
+            if outcome is None:
+                self.missing.orders.add(order_id)
+                raise NotLoaded
+            if isinstance(outcome, Exception):
+                raise outcome
+            known = self._current[order_id] = outcome
+            self._decided_on[order_id] = known.revision
+        return known
+
+    def _create(self, order_id: int, new: NewOrder, now_ms: int) -> Order:
+        order = create(order_id, new, now_ms)
+        self._created.add(order_id)
+        self._record(None, order, order.timeline[0], ())
+        return order
+
+    def _record(self, known: KnownOrder | None, order: Order, event: Event, steps: tuple[Step, ...]) -> None:
+        """Stage a new version of an order."""
+        id_ = order.id
+        if known is None:
+            feeds = touched = party_feeds(order)
+        else:
+            feeds = touched = known.feeds
+            if order.courier_id != known.order.courier_id:
+                feeds, touched = party_feeds(order), touched_feeds(known.order, order)
+        changes = self._changes.get(id_)
+        if changes is None:
+            changes = self._changes[id_] = {}
+            self._requested_at_s[id_] = self.requested_at_s
+            self._previous_versions[id_] = 0 if known is None else known.order.version
+        places: list[Any] = []
+        for feed in touched:
+            party = self.feeds.get(feed)
+            if party is None:
+                party = self.feeds[feed] = _Party()
+            party.changes += 1
+            changes[feed] = party.changes
+            places += (party, party.changes)
+        if len(touched) > len(feeds):
+            change = places.pop()
+            self._departed[touched[-1], id_] = (places.pop(), change)
+        self._happened.append((id_, event, *places))
+        self._change(known, order, steps, feeds)
+
+    def _change(
+        self, known: KnownOrder | None, order: Order, steps: tuple[Step, ...], feeds: tuple[FeedKey, ...]
+    ) -> None:
+        id_ = order.id
+        if id_ not in self._changed:
+            self._changed[id_] = None if known is None else known.order.status
+        self._current[id_] = KnownOrder(order, self._decided_on.get(id_, 0) + 1, steps, feeds)
+        if known is not None and steps != known.steps:
+            self.steps[id_] = steps
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _event_row(happened: tuple[Any, ...]) -> Row:
+    """Return the row of `happened`: an order's id, an event, and for each party its feed and the number of the change
+    among those of the feed."""
+    order_id, event, customer, customer_change, restaurant, restaurant_change, *courier = happened
+    return (
+        order_id,
+        event.version,
+        _encode(event).decode(),
+        customer.place,
+        customer.changes - customer_change,
+        restaurant.place,
+        restaurant.changes - restaurant_change,
+        courier[0].place if courier else 0,
+        courier[0].changes - courier[1] if courier else 0,
+    )
+
+
+def _state_row(known: KnownOrder) -> Row:
+    order, steps = known.order, known.steps
+    return (
+        order.status,
+        order.status if order.status.ended else "",
+        order.version,
+        order.courier_id,
+        _encode(steps).decode() if steps else None,
+        steps[0].due_at_ms if steps else None,
+    )
+
+
+def _order_row(known: KnownOrder) -> Row:
+    order = known.order
+    status, final_status, version, _, steps, next_step_at_ms = _state_row(known)
+    return (
+        order.id,
+        order.reference,
+        order.customer_id,
+        order.restaurant_id,
+        order.courier_id,
+        _encode(order.details).decode(),
+        order.created_at_ms,
+        status,
+        final_status,
+        version,
+        steps,
+        next_step_at_ms,
+    )

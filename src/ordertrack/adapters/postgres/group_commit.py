@@ -1,0 +1,383 @@
+"""Group commit: all requests that wait share one statement and one commit. One commit of this process is under way.
+
+A commit costs a round trip, a sync of the server's disk, and locks of rows that other nodes may wait for. Under load
+the batches grow, and the cost of a change falls. No change waits for a batch to fill.
+
+Jobs are decided on what this process remembers of the orders. The statement writes nothing when another process changed
+one of them: then the jobs run again on what is read anew, from the second time on with the orders locked before.
+
+Failures, and the results of the requests:
+
+1. A request breaks the rules: its own error.
+2. A request fails by itself: InternalError. The others run again without it.
+3. Rows collide, or nodes wait for each other in a circle: all jobs run again. When that does not help, halves of the
+   batch are committed one after the other, and so on, until the request that causes it fails alone: InternalError.
+4. The server refuses the statement, for example with a full disk or at its time limit: StoreUnavailable for all.
+5. The connection breaks while the commit is written: OutcomeUnknown for all. `doubtful` is called when the server can
+   be reached again, and when it has ended all statements of the broken connection.
+6. The server is down: StoreUnavailable for all that wait and for all new ones.
+7. The server does not answer in time: OutcomeUnknown for the requests in the commit, StoreUnavailable for waiting ones,
+   which are then skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+import secrets
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import asyncpg
+import msgspec
+import structlog
+
+from ordertrack.adapters.postgres.batch import Batch, Facts, NotLoaded
+from ordertrack.adapters.postgres.decoding import KnownOrder
+from ordertrack.adapters.postgres.sessions import (
+    DOWN_RETRY_AFTER_S,
+    PROBE_LIMIT_S,
+    STATEMENT_LIMIT_S,
+    ConnectionLost,
+    Server,
+)
+from ordertrack.adapters.postgres.statements import SQL
+from ordertrack.adapters.shared.commit_cache import LruCache
+from ordertrack.core.errors import (
+    InternalError,
+    OrdertrackError,
+    OutcomeUnknown,
+    Overloaded,
+    StoreBusy,
+    StoreUnavailable,
+)
+from ordertrack.core.feed import FeedKey, FeedKind
+from ordertrack.core.simulation import Step
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.commits import CommitMeter, Committed
+
+REMEMBERED_ORDERS = 40_000
+"""An order with five events takes about 2 kB."""
+MAX_WAITING = 10_000
+"""Requests waiting for a commit before more are refused: a few seconds of work."""
+MAX_BATCH_CHANGES = 1_000
+"""Changes in one commit, unless one request has more: the event loop is busy for 20 ms with as many."""
+COMMIT_LIMIT_S = 10.0
+"""From a request until its commit is durable."""
+LOOK_EVERY_S = 1.0
+"""Seconds between the checks of an idle connection."""
+MAX_ATTEMPTS = 5
+MAX_ROUNDS = 10
+"""Runs of the jobs of a batch, each after what was missing in the one before was read."""
+SLOTS = 256
+"""Rows of `status_counts` for each status."""
+BUSY_RETRY_AFTER_S = 1
+FAILED_RETRY_AFTER_S = 5
+
+R = TypeVar("R")
+Deliver = Callable[[Sequence[Committed], Mapping[int, tuple[Step, ...]]], None]
+log = structlog.get_logger("ordertrack.postgresql")
+
+_COLLISIONS = (asyncpg.IntegrityConstraintViolationError, asyncpg.TransactionRollbackError)
+
+
+class InFlight(NamedTuple):
+    """A commit that is being written: what it changes, and a future that is done after its announcement."""
+
+    orders: Collection[int]
+    feeds: Collection[FeedKey]
+    announced: asyncio.Future[None]
+
+    def changes_feed(self, feed: FeedKey) -> bool:
+        return int(feed.id) in self.orders if feed.kind is FeedKind.ORDER else feed in self.feeds
+
+
+class _Request(msgspec.Struct, eq=False):
+    """`weight` is the number of its changes. `has_begun` and `is_given_up` exclude each other."""
+
+    job: Callable[[Batch], Any]
+    weight: int
+    future: asyncio.Future[Any]
+    requested_at_s: float
+    has_begun: bool = False
+    is_given_up: bool = False
+
+    @property
+    def due_s(self) -> float:
+        return self.requested_at_s + COMMIT_LIMIT_S
+
+
+class _Decided(NamedTuple):
+    """A run of the jobs of some requests, their outcomes, and the orders with another revision than was known."""
+
+    batch: Batch
+    requests: list[_Request]
+    outcomes: list[Any]
+    stale: Sequence[int] = ()
+
+
+class GroupCommit:
+    """`deliver` is called with the changes of each commit, before its requests get their results."""
+
+    def __init__(
+        self, server: Server, deliver: Deliver, doubtful: Callable[[], None], clock: Clock, meter: CommitMeter
+    ) -> None:
+        self.waiting = 0
+        self.in_flight: InFlight | None = None
+        self.remembered: LruCache[int, KnownOrder] = LruCache(REMEMBERED_ORDERS)
+        self._server = server
+        self._session = server.session()
+        self._deliver = deliver
+        self._doubtful = doubtful
+        self._clock = clock
+        self._meter = meter
+        self._loop = asyncio.get_running_loop()
+        self._slot = random.randrange(SLOTS)
+        self._ids: list[int] = []
+        self._tried: Batch | None = None
+        self._queue: deque[_Request] = deque()
+        self._unanswered: deque[_Request] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._began_s = math.inf
+        self._wake = asyncio.Event()
+        self._is_closing = False
+        self._doubt: asyncio.Task[None] | None = None
+        self._task = asyncio.ensure_future(self._run())
+
+    @property
+    def is_stalled(self) -> bool:
+        """True while a commit takes longer than it may."""
+        return self._clock.monotonic_s() - self._began_s > COMMIT_LIMIT_S
+
+    def submit(self, job: Callable[[Batch], R], weight: int = 1) -> asyncio.Future[R]:
+        """Run `job`, which makes at most `weight` changes, in the next commit. The future has its result once that is
+        durable.
+
+        `job` may be run again, so it has no effects but those on its batch.
+        Raises: StoreBusy, StoreUnavailable. The future: StoreUnavailable, OutcomeUnknown, InternalError, and any
+        OrdertrackError of the job.
+        """
+        if self.waiting >= MAX_WAITING:
+            raise StoreBusy(retry_after_s=BUSY_RETRY_AFTER_S)
+        if not self._server.is_up:
+            raise StoreUnavailable(retry_after_s=DOWN_RETRY_AFTER_S)
+        self.waiting += 1
+        request = _Request(job, weight, self._loop.create_future(), self._clock.monotonic_s())
+        self._unanswered.append(request)
+        if self._timer is None:
+            self._timer = self._loop.call_later(COMMIT_LIMIT_S, self._answer_overdue)
+        self._queue.append(request)
+        self._wake.set()
+        return request.future
+
+    async def close(self, limit_s: float) -> bool:
+        """Commit what is waiting. False when that takes longer than `limit_s` seconds."""
+        self._is_closing = True
+        self._wake.set()
+        _, running = await asyncio.wait([self._task], timeout=limit_s)
+        for task in (self._task, self._doubt):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=limit_s)
+        if self._timer is not None:
+            self._timer.cancel()
+        return not running
+
+    async def _run(self) -> None:
+        while not self._is_closing:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._wake.wait()
+            if not self._wake.is_set():
+                await self._look()
+            self._wake.clear()
+            while requests := self._take():
+                self._began_s = self._clock.monotonic_s()
+                await self._commit(requests)
+                self._began_s = math.inf
+
+    def _take(self) -> list[_Request]:
+        """Return waiting requests that were not given up. From here on the commit decides their results."""
+        taken: list[_Request] = []
+        weight = 0
+        while self._queue and (not taken or weight + self._queue[0].weight <= MAX_BATCH_CHANGES):
+            request = self._queue.popleft()
+            if request.is_given_up:
+                self.waiting -= 1
+                continue
+            request.has_begun = True
+            taken.append(request)
+            weight += request.weight
+        return taken
+
+    async def _look(self) -> None:
+        """Notice that the connection broke, or that the server does not answer."""
+        if self._server.is_up:
+            try:
+                await self._session.fetch(SQL["answer"], limit_s=PROBE_LIMIT_S)
+            except (ConnectionLost, StoreUnavailable, asyncpg.PostgresError):
+                with contextlib.suppress(StoreUnavailable):
+                    await self._session.connect()
+
+    async def _commit(self, requests: list[_Request]) -> None:
+        began_s = self._clock.monotonic_s()
+        try:
+            decided = await self._write_current(requests)
+        except StoreUnavailable as error:
+            self._answer(requests, [error] * len(requests))
+        except ConnectionLost:
+            if self.in_flight is None:  # nothing was written
+                self._fail(requests, StoreUnavailable)
+            else:
+                log.error("a commit has no known outcome: the connection broke", requests=len(requests))
+                self._forget(None)
+                self._ids.clear()
+                self._fail(requests, OutcomeUnknown)
+                self._report_doubt()
+        except _COLLISIONS as error:
+            if len(requests) > 1:
+                middle = len(requests) // 2
+                await self._commit(requests[:middle])
+                await self._commit(requests[middle:])
+            else:
+                self._answer(requests, [_internal_error(error)])
+        except asyncpg.PostgresError as error:
+            log.error("commit failed, nothing of it was kept", requests=len(requests), error=str(error))
+            self._forget(None)
+            self._fail(requests, StoreUnavailable)
+        except Exception as error:  # noqa: BLE001 - a defect: this task must go on
+            self._forget(None)
+            incident = _internal_error(error)
+            self._answer(requests, [incident] * len(requests))
+        else:
+            self._deliver_results(decided, began_s)
+        finally:
+            self._land()
+
+    async def _write_current(self, requests: list[_Request]) -> _Decided:
+        """Write what the jobs decide, on the orders as they are now.
+
+        Raises: as `Session.fetch`; a collision when it comes at every attempt.
+        """
+        order_ids: Collection[int] = ()
+        collision: Exception | None = None
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                if attempt == 0:
+                    decided = await self._decide_and_write(requests)
+                else:
+                    async with self._session.transaction():
+                        await self._session.fetch(SQL["lock_orders"], sorted(order_ids))
+                        decided = await self._decide_and_write(requests)
+                if not decided.stale:
+                    return decided
+            except _COLLISIONS as error:
+                collision = error
+            self._land()
+            order_ids = self._forget(self._tried)
+        raise collision or StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
+
+    async def _decide_and_write(self, requests: list[_Request]) -> _Decided:
+        """Raises: as `Session.fetch`."""
+        decided = await self._decide(requests, Facts(self._ids))
+        batch = self._tried = decided.batch
+        if batch.is_certain:
+            return decided
+        self.in_flight = InFlight(batch.changed_orders, batch.feeds.keys(), self._loop.create_future())
+        return decided._replace(stale=await batch.write(self._session, self._slot))
+
+    async def _decide(self, requests: list[_Request], facts: Facts) -> _Decided:
+        """Run the jobs until nothing is missing. Raises: as `Session.fetch`."""
+        for _ in range(MAX_ROUNDS):
+            batch = self._tried = Batch(self.remembered, facts)
+            outcomes: list[Any] = []
+            for request in requests:
+                batch.requested_at_s = request.requested_at_s
+                try:
+                    outcomes.append(request.job(batch))
+                except (OrdertrackError, NotLoaded) as error:
+                    outcomes.append(error)
+                except Exception as error:  # noqa: BLE001 - the request fails by itself
+                    self._answer([request], [_internal_error(error)])
+                    requests.remove(request)
+                    return await self._decide(requests, facts)
+            if not batch.missing:
+                return _Decided(batch, requests, outcomes)
+            await facts.load(self._session, batch.missing)
+        raise RuntimeError(f"something is missing after {MAX_ROUNDS} rounds: {batch.missing}")
+
+    def _forget(self, batch: Batch | None) -> Collection[int]:
+        """Forget what the batch was decided on, or all; return the ids of its orders."""
+        if batch is None:
+            self.remembered.clear()
+            return ()
+        for order_id in batch.order_ids:
+            self.remembered.pop(order_id, None)
+        return batch.order_ids
+
+    def _land(self) -> None:
+        """End the commit in flight, so that reads need not wait for it any more."""
+        if self.in_flight is not None:
+            self.in_flight.announced.set_result(None)
+            self.in_flight = None
+
+    def _report_doubt(self) -> None:
+        if self._doubt is None or self._doubt.done():
+            self._doubt = asyncio.ensure_future(self._report_doubt_when_up())
+
+    async def _report_doubt_when_up(self) -> None:
+        """Report a commit without a known outcome: as soon as it can be read, and when it can no longer be made."""
+        ends_at_s = self._loop.time() + STATEMENT_LIMIT_S + 1
+        await self._server.wait_until_up()
+        self._doubtful()
+        await asyncio.sleep(ends_at_s - self._loop.time())
+        await self._server.wait_until_up()
+        self._doubtful()
+
+    def _fail(self, requests: list[_Request], kind: type[Overloaded]) -> None:
+        self._answer(requests, [kind(retry_after_s=FAILED_RETRY_AFTER_S) for _ in requests])
+
+    def _deliver_results(self, decided: _Decided, began_s: float) -> None:
+        """Deliver the changes first, also when the callers have gone, then the results."""
+        batch = decided.batch
+        del self._ids[: batch.ids_taken]
+        batch.remember()
+        self._meter(len(decided.requests), self._clock.monotonic_s() - began_s)
+        self._deliver(batch.committed(), batch.steps)
+        self._land()
+        self._answer(decided.requests, decided.outcomes)
+
+    def _answer(self, requests: Sequence[_Request], outcomes: Sequence[Any]) -> None:
+        self.waiting -= len(requests)
+        for request, outcome in zip(requests, outcomes, strict=True):
+            if request.future.done():
+                continue
+            if isinstance(outcome, BaseException):
+                request.future.set_exception(outcome)
+            else:
+                request.future.set_result(outcome)
+        while self._unanswered and self._unanswered[0].future.done():
+            self._unanswered.popleft()
+
+    def _answer_overdue(self) -> None:
+        """Give up overdue requests. One timer serves all, since they are due in the order of their arrival."""
+        now_s = self._clock.monotonic_s()
+        self._timer = None
+        while self._unanswered and (self._unanswered[0].due_s <= now_s or self._unanswered[0].future.done()):
+            request = self._unanswered.popleft()
+            if request.future.done():
+                continue
+            request.is_given_up = not request.has_begun
+            kind = StoreUnavailable if request.is_given_up else OutcomeUnknown
+            request.future.set_exception(kind(retry_after_s=FAILED_RETRY_AFTER_S))
+        if self._unanswered:
+            self._timer = self._loop.call_later(self._unanswered[0].due_s - now_s, self._answer_overdue)
+
+
+def _internal_error(error: Exception) -> InternalError:
+    incident = secrets.token_hex(6)
+    log.error("a request failed by itself, nothing of it was kept", incident=incident, exc_info=error)
+    return InternalError(incident)

@@ -1,0 +1,229 @@
+-- Every statement of the PostgreSQL store, by name. `$n` is a parameter, `{name}` is filled in before.
+
+-- name: begin
+-- With settings for the transaction, since behind a pooler a session may have none. `sessions.py` has them for sessions.
+BEGIN; SET LOCAL statement_timeout = {statement_ms}; SET LOCAL jit = off;
+
+-- name: migration_lock
+SELECT pg_advisory_xact_lock(7046029254386353131);
+
+-- name: create_schema_migrations
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    number integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at_ms bigint NOT NULL
+);
+
+-- name: schema_migrations_exist
+SELECT to_regclass('schema_migrations') IS NOT NULL;
+
+-- name: schema_migrations
+SELECT number, sha256 FROM schema_migrations;
+
+-- name: insert_schema_migration
+INSERT INTO schema_migrations (number, name, sha256, applied_at_ms) VALUES ($1, $2, $3, $4);
+
+-- name: epoch
+SELECT value FROM meta WHERE key = 'epoch';
+
+-- name: insert_epoch
+INSERT INTO meta (key, value) VALUES ('epoch', $1) ON CONFLICT DO NOTHING;
+
+-- name: answer
+SELECT 1;
+
+-- name: write
+-- Writes a commit, or nothing when one of its orders has another revision than the one decided on: then it returns the
+-- ids of these. Else it returns the new versions of the parties' feeds, in the order of kind and id.
+-- Rows are locked in this order in every statement, so that commits of several nodes do not wait for each other in a
+-- circle: orders by id, parties by kind and id, status_counts by status.
+-- An event's version of a feed is the feed's new one less the changes of this commit that come after the event.
+WITH locked AS MATERIALIZED (
+    SELECT orders.id, orders.revision, decided.revision AS decided_on
+    FROM unnest($1::bigint[], $2::integer[]) AS decided (id, revision) JOIN orders ON orders.id = decided.id
+    ORDER BY orders.id FOR NO KEY UPDATE OF orders
+), stale AS MATERIALIZED (
+    SELECT id FROM locked WHERE revision <> decided_on
+    UNION ALL
+    SELECT orders.id FROM unnest($3::bigint[], $4::integer[]) AS decided (id, revision)
+    JOIN orders ON orders.id = decided.id WHERE orders.revision <> decided.revision
+), bumped AS (
+    INSERT INTO parties AS party (kind, id, version)
+    SELECT kind, id, changes FROM unnest($5::text[], $6::text[], $7::integer[]) AS changed (kind, id, changes)
+    WHERE NOT EXISTS (SELECT FROM stale) ORDER BY kind COLLATE "C", id COLLATE "C"
+    ON CONFLICT (kind, id) DO UPDATE SET version = party.version + excluded.version
+    RETURNING number, kind, id, version
+), feeds AS MATERIALIZED (
+    SELECT array_agg(number ORDER BY kind, id) AS numbers, array_agg(version ORDER BY kind, id) AS versions FROM bumped
+), logged AS (
+    INSERT INTO events (
+        order_id, version, event, customer, customer_version, restaurant, restaurant_version, courier, courier_version
+    )
+    SELECT order_id, version, event,
+        feeds.numbers[customer], feeds.versions[customer] - customer_later,
+        feeds.numbers[restaurant], feeds.versions[restaurant] - restaurant_later,
+        feeds.numbers[courier], feeds.versions[courier] - courier_later
+    FROM feeds, unnest(
+        $8::bigint[], $9::integer[], $10::text[], $11::integer[], $12::integer[], $13::integer[], $14::integer[],
+        $15::integer[], $16::integer[]
+    ) AS happened (
+        order_id, version, event, customer, customer_later, restaurant, restaurant_later, courier, courier_later
+    )
+    WHERE NOT EXISTS (SELECT FROM stale)
+), updated AS (
+    UPDATE orders SET
+        status = changed.status, final_status = changed.final_status, version = changed.version,
+        revision = changed.revision + 1, courier_id = changed.courier_id, steps = changed.steps,
+        next_step_at_ms = changed.next_step_at_ms
+    FROM unnest(
+        $1::bigint[], $2::integer[], $17::text[], $18::text[], $19::integer[], $20::text[], $21::text[], $22::bigint[]
+    ) AS changed (id, revision, status, final_status, version, courier_id, steps, next_step_at_ms)
+    WHERE orders.id = changed.id AND NOT EXISTS (SELECT FROM stale)
+), counted AS (
+    INSERT INTO status_counts AS counts (slot, status, orders)
+    SELECT $23, changed.status, changed.orders FROM unnest($24::text[], $25::integer[]) AS changed (status, orders)
+    WHERE NOT EXISTS (SELECT FROM stale) AND EXISTS (SELECT FROM bumped) ORDER BY changed.status COLLATE "C"
+    ON CONFLICT (slot, status) DO UPDATE SET orders = counts.orders + excluded.orders
+){more}
+SELECT (SELECT versions FROM feeds) AS versions, (SELECT array_agg(id) FROM stale) AS stale;
+
+-- name: write_more
+-- The parts of `write` for commits with new orders, new couriers or keys: other commits are faster without.
+, created AS (
+    INSERT INTO orders (
+        id, reference, customer_id, restaurant_id, courier_id, details, created_at_ms, status, final_status, version,
+        steps, next_step_at_ms
+    )
+    SELECT * FROM unnest(
+        $26::bigint[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[], $32::bigint[], $33::text[],
+        $34::text[], $35::integer[], $36::text[], $37::bigint[]
+    )
+    WHERE NOT EXISTS (SELECT FROM stale)
+), departed AS (
+    INSERT INTO departures (courier, order_id, version)
+    SELECT feeds.numbers[courier], order_id, feeds.versions[courier] - later
+    FROM feeds, unnest($38::integer[], $39::bigint[], $40::integer[]) AS departed (courier, order_id, later)
+    WHERE NOT EXISTS (SELECT FROM stale)
+    ON CONFLICT (courier, order_id) DO UPDATE SET version = excluded.version
+), expired AS (
+    DELETE FROM idempotency USING unnest($41::text[], $42::bigint[]) AS expired (key, at_ms)
+    WHERE idempotency.key = expired.key AND idempotency.at_ms = expired.at_ms AND NOT EXISTS (SELECT FROM stale)
+    RETURNING idempotency.key
+), used AS (
+    INSERT INTO idempotency (key, fingerprint, order_id, at_ms)
+    SELECT * FROM unnest($43::text[], $44::text[], $45::bigint[], $46::bigint[])
+    WHERE NOT EXISTS (SELECT FROM stale) AND (SELECT count(*) FROM expired) >= 0
+);
+
+-- name: lock_orders
+SELECT id FROM orders WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: next_ids
+SELECT nextval(pg_get_serial_sequence('orders', 'id')) FROM generate_series(1, $1::integer);
+
+-- name: skip_ids
+-- Does nothing when the ids are used up already.
+SELECT setval(sequence::regclass, $1) FROM pg_get_serial_sequence('orders', 'id') AS sequence
+WHERE coalesce(pg_sequence_last_value(sequence::regclass), 0) < $1;
+
+-- name: order_columns
+orders.id, reference, orders.customer_id, orders.restaurant_id, orders.courier_id, details, created_at_ms,
+orders.version, revision, steps, (
+    SELECT '[' || string_agg(event, ',' ORDER BY events.version) || ']' FROM events WHERE order_id = orders.id
+) AS timeline;
+
+-- name: orders_by_id
+SELECT {columns} FROM orders WHERE id = ANY ($1::bigint[]);
+
+-- name: orders
+-- {ids} is one or more ranges of ids. Each range has the order of its index, so they are merged and nothing is sorted.
+SELECT {columns} FROM ({ids} ORDER BY id DESC LIMIT $1) AS listed JOIN orders ON orders.id = listed.id
+ORDER BY orders.id DESC;
+
+-- name: ids
+SELECT id FROM orders WHERE {where};
+
+-- name: orders_by_status
+SELECT status, sum(orders)::bigint FROM status_counts GROUP BY status;
+
+-- name: feed_versions
+SELECT kind, parties.id, version FROM unnest($1::text[], $2::text[]) AS feed (kind_, id_)
+JOIN parties ON kind = kind_ AND parties.id = id_
+UNION ALL
+SELECT 'order', id::text, version FROM orders WHERE id = ANY ($3::bigint[]);
+
+-- name: feed_page
+-- The version of the feed, and its entries: `part` 0 are those of a snapshot, by id; 1 are changes and departures, by
+-- version. $3 is the version that was read before, NULL for the beginning of a snapshot; $4 is the last id of the page
+-- before it, NULL when no snapshot is read. Entries whose page ends before them for certain, since the details take six
+-- times the bytes of a page (JSON escapes a byte as six), are left out.
+WITH party AS MATERIALIZED (
+    SELECT number, version, coalesce($3::bigint, version) AS since FROM parties WHERE kind = $1 AND id = $2
+), entries AS MATERIALIZED (
+    (
+        SELECT 0 AS part, (SELECT since FROM party) AS version, orders.id, octet_length(details) AS bytes,
+            FALSE AS has_left FROM orders
+        WHERE orders.{party_id} = $2 AND final_status = '' AND orders.id > $4::bigint AND (
+            (SELECT since >= version FROM party) OR (SELECT since FROM party) >= (
+                SELECT {feed_version} FROM events WHERE order_id = orders.id AND events.version = orders.version
+            )
+        )
+        ORDER BY orders.id LIMIT $5
+    ) UNION ALL (
+        SELECT 1, {feed_version}, orders.id, octet_length(details), FALSE
+        FROM events JOIN orders ON orders.id = order_id AND orders.version = events.version
+        WHERE {party} = (SELECT number FROM party) AND {feed_version} > (SELECT since FROM party)
+        ORDER BY {feed_version} LIMIT $5
+    ){departures}
+), fitting AS (
+    SELECT *, sum(bytes) OVER (ORDER BY part, version, id) - bytes AS bytes_before FROM entries
+)
+SELECT party.version, part, fitting.version, fitting.id, has_left, {columns}
+FROM party
+LEFT JOIN fitting ON bytes_before <= $6
+LEFT JOIN orders ON orders.id = fitting.id AND NOT has_left
+ORDER BY part, fitting.version, fitting.id;
+
+-- name: departures
+UNION ALL (
+    SELECT 1, departures.version, order_id, 0, TRUE
+    FROM departures JOIN orders ON orders.id = order_id AND orders.courier_id IS DISTINCT FROM $2
+    WHERE courier = (SELECT number FROM party) AND departures.version > (SELECT since FROM party)
+    ORDER BY departures.version LIMIT $5
+);
+
+-- name: idempotency
+SELECT key, fingerprint, order_id, at_ms FROM idempotency WHERE key = ANY ($1::text[]);
+
+-- name: purge_idempotency
+DELETE FROM idempotency WHERE key IN (SELECT key FROM idempotency WHERE at_ms < $1 ORDER BY at_ms LIMIT $2);
+
+-- name: references
+SELECT orders.restaurant_id, orders.reference FROM unnest($1::text[], $2::text[]) AS claimed (restaurant_id, reference)
+JOIN orders USING (restaurant_id, reference);
+
+-- name: steps
+SELECT id, steps FROM orders WHERE next_step_at_ms IS NOT NULL;
+
+-- name: overdue
+SELECT id, steps FROM orders
+WHERE next_step_at_ms <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint - $1::bigint
+ORDER BY next_step_at_ms LIMIT $2;
+
+-- name: links
+SELECT id, order_id, created_at_ms, created_by, revoked_at_ms FROM tracking_links WHERE order_id = $1 ORDER BY id;
+
+-- name: insert_link
+-- No row for the hash of another link. No id is used up then.
+INSERT INTO tracking_links (order_id, token_hash, created_at_ms, created_by)
+SELECT $1, $2::bytea, $3, $4 WHERE NOT EXISTS (SELECT FROM tracking_links WHERE token_hash = $2)
+RETURNING id, order_id, created_at_ms, created_by, revoked_at_ms;
+
+-- name: count_links
+SELECT count(*) FROM tracking_links WHERE order_id = $1 AND revoked_at_ms IS NULL;
+
+-- name: find_link
+SELECT id, order_id, created_at_ms, created_by, revoked_at_ms FROM tracking_links WHERE token_hash = $1;
+
+-- name: revoke_link
+-- Returns the link; a second revocation keeps the time of the first.
+UPDATE tracking_links SET revoked_at_ms = coalesce(revoked_at_ms, $3) WHERE id = $2 AND order_id = $1
+RETURNING id, order_id, created_at_ms, created_by, revoked_at_ms;
