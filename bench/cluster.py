@@ -16,14 +16,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import psutil
-from servers.child import DidNotStart, NotInstalled, program
-from servers.postgres import Postgres, installed
-from servers.redis import Redis
 
 from bench.contenders import FOLDERS, Ordertrack, Running, Skipped, ordertrack_like
 from bench.peers.process import peer_process
 from bench.peers.python import HERE, peers_python
 from ordertrack.load import OrdertrackProtocol, PollPool, fetch_statistics
+from servers.child import DidNotStart, NotInstalled, program
+from servers.postgres import Postgres, installed
+from servers.redis import Redis
 
 PEER_SCRIPT = HERE / "fastapi_cluster_server.py"
 
