@@ -130,7 +130,7 @@ CONSTANTS = {
 
 @dataclass(frozen=True)
 class Given:
-    """What a calculation starts from. `busy` is the share of a processor that may be used at the peak."""
+    """The values that a calculation starts from. `busy` is the share of a processor that may be used at the peak."""
 
     values: dict[str, float]
     polls_per_node: int
