@@ -10,7 +10,7 @@ WORKERS ?= 4
 PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages serve cluster test test-fast generators conformance lint bench scale fuzz soak docs lock clean
+.PHONY: help setup packages serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean scale
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
