@@ -28,7 +28,7 @@ from ordertrack.core.errors import (
     SimulationRunning,
 )
 from ordertrack.core.event import Event, Status
-from ordertrack.core.feed import FeedKey, party_feeds, touched_feeds
+from ordertrack.core.feed import FeedKey, order_feed, party_feeds, touched_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
 from ordertrack.core.order_rules import Change
 from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
@@ -103,12 +103,13 @@ class Facts:
 class _Party:
     """A party whose feed changes. `place` is the one among the parties of the commit, from 1."""
 
+    feed: FeedKey
     changes: int = 0
     place: int = 0
     version_before: int = 0
 
 
-_NO_COURIER = (_Party(), 0)
+_NO_COURIER = (_Party(order_feed(0)), 0)
 
 
 class Batch:
@@ -133,7 +134,7 @@ class Batch:
         self._created: set[int] = set()
         self._requested_at_s: dict[int, float] = {}
         self._previous_versions: dict[int, int] = {}
-        self._changes: dict[int, dict[FeedKey, int]] = {}
+        self._changes: dict[int, list[tuple[_Party, int]]] = {}
         self._happened: list[tuple[Any, ...]] = []
         self._departed: dict[tuple[FeedKey, int], tuple[_Party, int]] = {}
         self._references: set[Reference] = set()
@@ -280,26 +281,27 @@ class Batch:
 
         Return the ids of these orders. Raises: as `Session.fetch`.
         """
-        feeds = sorted(self.feeds, key=attrgetter("kind", "id"))
-        parties = [self.feeds[feed] for feed in feeds]
+        parties = sorted(self.feeds.values(), key=attrgetter("feed.kind", "feed.id"))
+        feeds = [party.feed for party in parties]
         for place, party in enumerate(parties, 1):
             party.place = place
-        numbers = [self._numbers.get(feed) for feed in feeds]
-        changes = _numbers(party.changes for party in parties)
+        known = list(map(self._numbers.get, feeds))
+        changes = _numbers([party.changes for party in parties])
         if self._created or self._departed:
             statement, more = _WRITE_MORE, [*_texts_of(feeds), changes, *self._more_parameters()]
-        elif None in numbers:
+        elif None in known:
             statement, more = _WRITE_ANY, [*_texts_of(feeds), changes]
         else:
-            statement, more = _WRITE_KNOWN, [_numbers(numbers), changes]
-        ((numbers, versions, stale),) = await session.fetch(
-            statement, *self._parameters(), slot, *self._counts(), *more
-        )
+            statement, more = _WRITE_KNOWN, [_numbers(known), changes]
+        rows = await session.fetch(statement, *self._parameters(), slot, *self._counts(), *more)
+        ((numbers, versions, stale),) = rows
         if stale:
             return list(stale)
-        for feed, party, number, version in zip(feeds, parties, numbers or (), versions or (), strict=True):
-            self._numbers.put(feed, number)
+        for party, version in zip(parties, versions or (), strict=True):
             party.version_before = version - party.changes
+        if None in known:
+            for feed, number in zip(feeds, numbers, strict=True):
+                self._numbers.put(feed, number)
         return ()
 
     def _parameters(self) -> list[str]:
@@ -311,22 +313,22 @@ class Batch:
         order_ids, events, customers, c, restaurants, r, couriers, d = _columns(self._happened, 8)
         return [
             _numbers(updated),
-            _numbers(self._decided_on[order_id] for order_id in updated),
+            _numbers([self._decided_on[order_id] for order_id in updated]),
             _numbers(unchanged),
-            _numbers(self._decided_on[order_id] for order_id in unchanged),
+            _numbers([self._decided_on[order_id] for order_id in unchanged]),
             _numbers(order_ids),
-            _numbers(event.version for event in events),
+            _numbers([event.version for event in events]),
             _encode_lines(events),
-            _numbers(party.place for party in customers),
-            _numbers(party.changes - change for party, change in zip(customers, c, strict=True)),
-            _numbers(party.place for party in restaurants),
-            _numbers(party.changes - change for party, change in zip(restaurants, r, strict=True)),
-            _numbers(party.place for party in couriers),
-            _numbers(party.changes - change for party, change in zip(couriers, d, strict=True)),
-            _words(order.status for order in orders),
-            _words("t" if order.status.ended else "f" for order in orders),
-            _numbers(order.version for order in orders),
-            _texts(order.courier_id for order in orders),
+            _numbers([party.place for party in customers]),
+            _numbers([party.changes - change for party, change in zip(customers, c, strict=True)]),
+            _numbers([party.place for party in restaurants]),
+            _numbers([party.changes - change for party, change in zip(restaurants, r, strict=True)]),
+            _numbers([party.place for party in couriers]),
+            _numbers([party.changes - change for party, change in zip(couriers, d, strict=True)]),
+            _words([order.status for order in orders]),
+            _words(["t" if order.status.ended else "f" for order in orders]),
+            _numbers([order.version for order in orders]),
+            _texts([order.courier_id for order in orders]),
             *_step_columns(known),
         ]
 
@@ -338,16 +340,16 @@ class Batch:
         uses = [(key, *use) for key, use in self.keys.items()]
         keys, fingerprints, order_ids, times = _columns(uses, 4)
         return [
-            _numbers(order.id for order in orders),
-            _texts(order.reference for order in orders),
-            _texts(order.customer_id for order in orders),
-            _texts(order.restaurant_id for order in orders),
-            _texts(order.courier_id for order in orders),
+            _numbers([order.id for order in orders]),
+            _texts([order.reference for order in orders]),
+            _texts([order.customer_id for order in orders]),
+            _texts([order.restaurant_id for order in orders]),
+            _texts([order.courier_id for order in orders]),
             _encode_lines([order.details for order in orders]),
-            _numbers(order.created_at_ms for order in orders),
-            _words(order.status for order in orders),
-            _words("t" if order.status.ended else "f" for order in orders),
-            _numbers(order.version for order in orders),
+            _numbers([order.created_at_ms for order in orders]),
+            _words([order.status for order in orders]),
+            _words(["t" if order.status.ended else "f" for order in orders]),
+            _numbers([order.version for order in orders]),
             *_step_columns(known),
             *map(_numbers, _columns(departed, 3)),
             _texts(self._expired),
@@ -376,7 +378,7 @@ class Batch:
         return [
             Committed(
                 self._current[order_id].order,
-                {feed: self.feeds[feed].version_before + change for feed, change in changes.items()},
+                {party.feed: party.version_before + change for party, change in changes},
                 self._previous_versions[order_id],
                 self._requested_at_s[order_id],
             )
@@ -419,25 +421,23 @@ class Batch:
             feeds = touched = known.feeds
             if order.courier_id != known.order.courier_id:
                 feeds, touched = party_feeds(order), touched_feeds(known.order, order)
-        changes = self._changes.get(id_)
-        if changes is None:
-            changes = self._changes[id_] = {}
+        if id_ not in self._changes:
+            self._changes[id_] = []
             self._requested_at_s[id_] = self.requested_at_s
             self._previous_versions[id_] = 0 if known is None else known.order.version
-        places: list[Any] = []
+        changes = []
         for feed in touched:
             party = self.feeds.get(feed)
             if party is None:
-                party = self.feeds[feed] = _Party()
+                party = self.feeds[feed] = _Party(feed)
             party.changes += 1
-            changes[feed] = party.changes
-            places += (party, party.changes)
-        if len(feeds) == 2:
-            places[4:4] = _NO_COURIER
-        if len(places) > 6:
-            *places, lost, change = places
-            self._departed[touched[-1], id_] = (lost, change)
-        self._happened.append((id_, event, *places))
+            changes.append((party, party.changes))
+        self._changes[id_] += changes
+        if len(touched) > len(feeds):
+            self._departed[touched[-1], id_] = changes.pop()
+        self._happened.append(
+            (id_, event, *changes[0], *changes[1], *(changes[2] if len(changes) > 2 else _NO_COURIER))
+        )
         self._change(known, order, steps, feeds)
 
     def _change(
@@ -457,7 +457,7 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> Sequence[Sequence[Any
 
 def _numbers(values: Iterable[int | None]) -> str:
     """Return the text of an array; None is NULL."""
-    return f"{{{','.join(map(str, values))}}}".replace("None", "NULL")
+    return f"{{{str(list(values))[1:-1]}}}".replace("None", "NULL")
 
 
 def _words(values: Iterable[str]) -> str:
@@ -475,12 +475,12 @@ def _encode_lines(values: Sequence[Any]) -> str:
 
 
 def _texts_of(feeds: Sequence[FeedKey]) -> list[str]:
-    return [_texts(feed.kind for feed in feeds), _texts(feed.id for feed in feeds)]
+    return [_texts([feed.kind for feed in feeds]), _texts(feed.id for feed in feeds)]
 
 
 def _step_columns(known: Sequence[KnownOrder]) -> list[str]:
     """Return the pending steps, and when the next one is due."""
     return [
         _texts(_encode(each.steps).decode() if each.steps else None for each in known),
-        _numbers(each.steps[0].due_at_ms if each.steps else None for each in known),
+        _numbers([each.steps[0].due_at_ms if each.steps else None for each in known]),
     ]
