@@ -109,7 +109,8 @@ class Running:
 
 def _cpu_s_of_tree(process: psutil.Process) -> float:
     times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
-    return float(sum(each.user + each.system for each in times))
+    of_ended = process.cpu_times()
+    return float(sum(each.user + each.system for each in times) + of_ended.children_user + of_ended.children_system)
 
 
 class Contender(Protocol):

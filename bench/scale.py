@@ -72,13 +72,13 @@ CONSTANTS = {
         3_000,
     ),
     "park_us": Constant(
-        "CPU of a node to accept a connection and hold its poll",
+        "CPU of a node to accept a connection, read the order and hold the poll",
         "µs",
-        (("cluster-held", CLUSTER, "cpu_us_to_park"), ("held-one", GATE_DURABLE, "cpu_us_to_park")),
+        (("cluster-killed", CLUSTER, "cpu_us_to_hold"), ("held-one", GATE_DURABLE, "cpu_us_to_park")),
         100,
     ),
     "park_db_us": Constant(
-        "CPU of PostgreSQL for that", "µs", (("cluster-held", CLUSTER, "postgres_cpu_us_to_park"),), 50
+        "CPU of PostgreSQL for that", "µs", (("cluster-killed", CLUSTER, "postgres_cpu_us_to_hold"),), 50
     ),
     "hold_us": Constant(
         "CPU of a node for a hold that times out and is polled again",
@@ -130,7 +130,7 @@ CONSTANTS = {
 
 @dataclass(frozen=True)
 class Given:
-    """What a calculation starts from. `busy` is the share of a processor that may be used at the peak."""
+    """The values that a calculation starts from. `busy` is the share of a processor that may be used at the peak."""
 
     values: dict[str, float]
     polls_per_node: int
@@ -172,7 +172,7 @@ class Cell:
     @property
     def subscribed(self) -> float:
         """Return the share of partitions that a node is subscribed to: nearly all, from about 1,000 polls on."""
-        return 1 - (1 - 1 / PARTITIONS) ** self.polls_of_node
+        return 1 - math.pow(1 - 1 / PARTITIONS, self.polls_of_node)
 
     @property
     def messages(self) -> float:

@@ -9,7 +9,7 @@ from contextlib import closing
 
 from bench.cluster import ClusterContender
 from bench.measures.cluster import POLLS
-from bench.measures.load import LONG_HOLD_S, Figures, PollLoad, Size, new_feeds
+from bench.measures.load import LONG_HOLD_S, EnginesCpu, Figures, PollLoad, Size, new_feeds
 from bench.measures.nodes_pool import SEED, FailoverPool, asked_directly
 from bench.progress import say
 from ordertrack.load import CannotLoad, Feed, HttpResponse, PollPool, RequestSender, UpdateDriver
@@ -42,7 +42,7 @@ def measure(contender: ClusterContender, size: Size) -> Figures:
         killed.processes[0].kill()
         say(f"killed the node that held {polls:,} polls")
         started_s = time.perf_counter()
-        cpu_s = [node.cpu_s() for node in others]
+        cpu_s, engines = [node.cpu_s() for node in others], EnginesCpu(killed)
         updates.send_for(LOOK_EVERY_S)
         while pool.backing_off:
             updates.send_for(LOOK_EVERY_S)
@@ -54,6 +54,7 @@ def measure(contender: ClusterContender, size: Size) -> Figures:
             _give_up_after(HELD_WITHIN_S, started_s, pool, held)
         held_s = time.perf_counter() - started_s
         cpu_s = [node.cpu_s() - before_s for node, before_s in zip(others, cpu_s, strict=True)]
+        engines_us = engines.us_per(polls, "to_hold")
         late_meanwhile, pool.late = pool.late, 0
         say("updating each order once more")
         pool.repoll = False
@@ -66,6 +67,7 @@ def measure(contender: ClusterContender, size: Size) -> Figures:
             "updates_meanwhile": updates.sent,
             "late_meanwhile": late_meanwhile,
             "cpu_us_to_hold": round(sum(cpu_s) / polls * 1e6, 1),
+            **engines_us,
             "refused": dict(pool.refused),
             "missing": pool.missing,
             "late": pool.late,

@@ -151,8 +151,8 @@ class Hub(Generic[W]):
         """True for a feed that polls have joined."""
         self.elsewhere: Callable[[FeedKey], int] = _none_elsewhere
         """Returns the polls of a feed that other nodes of the cluster hold: they count against its cap."""
-        self.crowded: set[FeedKey] | None = None
-        """In a cluster: feeds with two polls or more that got one since the set was replaced."""
+        self.parked: set[FeedKey] | None = None
+        """In a cluster: feeds of which polls were parked since the set was replaced."""
         self._by_client: dict[tuple[FeedKey, str, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
 
@@ -309,14 +309,12 @@ class Hub(Generic[W]):
         if client is not None and self._held_by_client.get(client, 0) >= caps.per_client:
             raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_client, of="client")
         polls = self._by_feed[poll.feed]
-        elsewhere = 0 if self.crowded is None else self.elsewhere(poll.feed)
-        if not elsewhere:
-            if not isinstance(polls, _Several):
-                return None
-            if self.crowded is not None:
-                self.crowded.add(poll.feed)
-            if len(polls) <= caps.of(poll.by.role):
-                return None
+        elsewhere = 0
+        if self.parked is not None:
+            self.parked.add(poll.feed)
+            elsewhere = self.elsewhere(poll.feed)
+        if not elsewhere and (not isinstance(polls, _Several) or len(polls) <= caps.of(poll.by.role)):
+            return None
         held = [other for other in self.polls(poll.feed) if other.parked and other.by.role not in _TRUSTED]
         return self._check_shares(poll, held, elsewhere)
 

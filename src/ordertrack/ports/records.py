@@ -105,27 +105,29 @@ class RecordsUnusable(Exception):
     password."""
 
 
-class RecordReader(Protocol):
+class CheckedRecords(Protocol):
     """Every method raises RecordsUnusable."""
 
     async def totals(self) -> Totals: ...
 
+    def orders(self) -> AsyncIterator[Sequence[OrderRecord | DamagedOrder]]:
+        """Yield the orders by id."""
+
+    def findings(self) -> AsyncIterator[str]:
+        """Yield what is wrong in the database but no matter of a single order: its file or indexes, versions of feeds,
+        references to orders that do not exist."""
+
+
+class RecordReader(CheckedRecords, Protocol):
     async def counters(self) -> Counters: ...
 
     def parties(self) -> AsyncIterator[Sequence[PartyRecord]]: ...
-
-    def orders(self) -> AsyncIterator[Sequence[OrderRecord | DamagedOrder]]:
-        """Yield the orders by id."""
 
     def departures(self) -> AsyncIterator[Sequence[DepartureRecord]]: ...
 
     def keys(self) -> AsyncIterator[Sequence[KeyRecord]]: ...
 
     def links(self) -> AsyncIterator[Sequence[LinkRecord]]: ...
-
-    def findings(self) -> AsyncIterator[str]:
-        """Yield what is wrong in the database but no matter of a single order: its file or indexes, versions of feeds,
-        references to orders that do not exist."""
 
 
 class RecordTarget(Protocol):

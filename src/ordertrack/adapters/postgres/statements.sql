@@ -227,3 +227,89 @@ SELECT id, order_id, created_at_ms, created_by, revoked_at_ms FROM tracking_link
 -- Returns the link; a second revocation keeps the time of the first.
 UPDATE tracking_links SET revoked_at_ms = coalesce(revoked_at_ms, $3) WHERE id = $2 AND order_id = $1
 RETURNING id, order_id, created_at_ms, created_by, revoked_at_ms;
+
+-- The rest is for `ordertrack migrate` and `ordertrack db`, and reads whole tables.
+
+-- name: other_tables
+SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') LIMIT 1;
+
+-- name: other_nodes
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid();
+
+-- name: lock_all
+LOCK TABLE meta, orders, parties, events, departures, status_counts, idempotency, tracking_links
+IN ACCESS EXCLUSIVE MODE;
+
+-- name: is_used
+SELECT EXISTS (SELECT FROM orders) OR EXISTS (SELECT FROM parties) OR EXISTS (SELECT FROM tracking_links);
+
+-- name: set_epoch
+UPDATE meta SET value = $1 WHERE key = 'epoch';
+
+-- name: last_ids
+SELECT
+    coalesce(pg_sequence_last_value(pg_get_serial_sequence('orders', 'id')::regclass), 0),
+    coalesce(pg_sequence_last_value(pg_get_serial_sequence('tracking_links', 'id')::regclass), 0);
+
+-- name: set_last_id
+SELECT setval(pg_get_serial_sequence($1, $2), $3);
+
+-- name: last_party
+SELECT coalesce(max(number), 0) FROM parties;
+
+-- name: analyze
+ANALYZE orders, parties, events, departures, idempotency, tracking_links;
+
+-- name: totals
+SELECT
+    (SELECT count(*) FROM orders),
+    (SELECT coalesce(sum(version), 0)::bigint FROM orders),
+    (SELECT count(*) FROM events),
+    (SELECT count(*) FROM parties),
+    (SELECT coalesce(sum(version), 0)::bigint FROM parties),
+    (SELECT count(*) FROM departures),
+    (SELECT count(*) FROM idempotency),
+    (SELECT count(*) FROM tracking_links);
+
+-- name: order_records
+-- The columns of an order, its status columns, and for each event the numbers and versions of its parties' feeds.
+SELECT {columns}, status, final_status, next_step_at_ms, (
+    SELECT json_agg(json_build_array(
+        customer_version, restaurant_version, coalesce(courier_version, 0), coalesce(courier, 0), customer, restaurant
+    ) ORDER BY events.version)::text FROM events WHERE order_id = orders.id
+) AS feeds
+FROM orders WHERE {where} ORDER BY orders.id LIMIT $2;
+
+-- name: invalid_indexes
+SELECT indexrelid::regclass::text FROM pg_index
+JOIN pg_class ON pg_class.oid = indexrelid
+WHERE NOT (indisvalid AND indisready) AND relnamespace = current_schema()::regnamespace;
+
+-- name: without_order
+SELECT DISTINCT order_id FROM {table} WHERE NOT EXISTS (SELECT FROM orders WHERE id = order_id)
+ORDER BY order_id LIMIT $1;
+
+-- name: feeds_behind
+-- Feeds whose version is lower than that of an entry.
+SELECT parties.kind || ' ' || parties.id FROM parties JOIN (
+    SELECT customer AS number, max(customer_version) AS version FROM events GROUP BY customer
+    UNION ALL SELECT restaurant, max(restaurant_version) FROM events GROUP BY restaurant
+    UNION ALL SELECT courier, max(courier_version) FROM events WHERE courier IS NOT NULL GROUP BY courier
+    UNION ALL SELECT courier, max(version) FROM departures GROUP BY courier
+) AS entries USING (number) WHERE entries.version > parties.version ORDER BY 1 LIMIT $1;
+
+-- name: versions_twice
+-- Versions of a feed that two events have. Events of earlier versions of ordertrack have version 0.
+SELECT {party} FROM events WHERE {feed_version} > 0 GROUP BY {party}, {feed_version} HAVING count(*) > 1 LIMIT $1;
+
+-- name: in_other_feed
+-- Orders whose last event is in the feed of another party than the order's.
+SELECT orders.id FROM orders JOIN events ON order_id = orders.id AND events.version = orders.version
+LEFT JOIN parties ON number = {party} AND kind = '{kind}'
+WHERE parties.id IS DISTINCT FROM orders.{party_id} ORDER BY orders.id LIMIT $1;
+
+-- name: wrong_status_counts
+SELECT status, counted, orders FROM (SELECT status, sum(orders)::bigint AS counted FROM status_counts GROUP BY status) c
+FULL JOIN (SELECT status, count(*) AS orders FROM orders GROUP BY status) o USING (status)
+WHERE coalesce(counted, 0) <> coalesce(orders, 0);

@@ -7,19 +7,19 @@ from itertools import pairwise
 
 from ordertrack.core.event import EventType
 from ordertrack.core.order import Order, as_created, evolve
-from ordertrack.ports.records import DamagedOrder, OrderRecord, RecordProgress, RecordReader
+from ordertrack.ports.records import CheckedRecords, DamagedOrder, OrderRecord, RecordProgress
 
 
-async def check_records(reader: RecordReader, progress: RecordProgress) -> AsyncIterator[str]:
+async def check_records(records: CheckedRecords, progress: RecordProgress) -> AsyncIterator[str]:
     """Yield what is wrong.
 
     Raises: RecordsUnusable.
     """
-    async for finding in reader.findings():
+    async for finding in records.findings():
         yield finding
-    expected = (await reader.totals()).orders
+    expected = (await records.totals()).orders
     done = 0
-    async for batch in reader.orders():
+    async for batch in records.orders():
         for record in batch:
             if isinstance(record, DamagedOrder):
                 yield f"order {record.id}: it cannot be read: {record.why}"
