@@ -292,12 +292,12 @@ SEVERAL_NODES = (
     ),
     Requirement(
         "CPU of a node for an update that none of its polls waits for, its partition subscribed, and not",
-        "≤ 20 µs and 0 µs",
+        "≤ 20 µs, and less than 1 µs",
         (
             ("cluster-idle-cpu", CLUSTER, "cpu_us_subscribed"),
             ("cluster-idle-cpu", CLUSTER, "cpu_us_not_subscribed"),
         ),
-        lambda subscribed, not_subscribed: subscribed <= 20 and round(not_subscribed) <= 0,
+        lambda subscribed, not_subscribed: subscribed <= 20 and not_subscribed < 1,
         lambda subscribed, not_subscribed: f"{subscribed:,} and {not_subscribed:,} µs",
     ),
     Requirement(

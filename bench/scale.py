@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import NamedTuple
@@ -244,6 +244,12 @@ def limits(given: Given) -> tuple[Limit, ...]:
             "cells; updates in bulk requests; a larger server",
         ),
         Limit(
+            "Commits, as one node and PostgreSQL made them on two cores",
+            f"{given.values['commits_per_s']:,.0f}/s",
+            lambda cell: cell.commits / given.values["commits_per_s"],
+            "a machine for PostgreSQL alone; updates in bulk requests; cells",
+        ),
+        Limit(
             "Connections to PostgreSQL",
             f"{DATABASE_CONNECTIONS}",
             lambda cell: cell.connections / DATABASE_CONNECTIONS,
@@ -390,10 +396,42 @@ def _rounded(value: float) -> int:
     return int(value // unit * unit)
 
 
-def storm_table(given: Given, cells: Iterable[Cell]) -> str:
+def node_sizes(given: Given, customers: int) -> str:
+    """Return the table of what larger nodes change, for this many customers."""
+    rows: list[tuple[str, ...]] = []
+    for polls in (given.polls_per_node, 50_000, 100_000):
+        larger = replace(given, polls_per_node=polls)
+        size = cell_size(larger)
+        first = min(limits(larger), key=lambda limit: customers_at(larger, limit))
+        count = math.ceil(customers / size)
+        cell = Cell(larger, customers / count)
+        rows.append(
+            (
+                f"{polls:,}",
+                f"{size:,}",
+                first.title,
+                f"{count:,}",
+                f"{count * cell.nodes:,}",
+                f"{cell.memory_gb / cell.nodes:,.2f} GB",
+                f"{cell.node_cores:,.2f}",
+            )
+        )
+    head = (
+        "Polls of a node",
+        "Largest cell",
+        "Its first limit",
+        "Cells",
+        "Nodes",
+        "Memory of a node",
+        "Cores of a node",
+    )
+    return markdown_table(head, rows)
+
+
+def storm_table(given: Given, divided: Iterable[tuple[int, Cell]]) -> str:
     rows = [
         (
-            f"{cell.customers:,.0f}, {cell.nodes} nodes",
+            f"{count * cell.customers:,.0f}: {count:,} × {cell.nodes} nodes",
             title,
             f"{seen.polls:,}",
             f"{seen.half_s:.2f} s",
@@ -401,10 +439,10 @@ def storm_table(given: Given, cells: Iterable[Cell]) -> str:
             f"{seen.most_waiting:,}",
             f"{seen.attempts:.2f}",
         )
-        for cell in cells
+        for count, cell in divided
         for title, seen in storms(given, cell)
     ]
-    head = ("Customers of a cluster", "What", "Polls to each node", "Half held", "All held", "Most waiting", "Tries")
+    head = ("Customers", "What", "Polls to each node", "Half held", "All held", "Most waiting", "Tries")
     return markdown_table(head, rows)
 
 
@@ -432,7 +470,9 @@ def document(given: Given, constants: str, customers: Sequence[int]) -> str:
         cells=needs(divided),
         node_share=divided[-1][1].node_cores * 100,
         limit_s=STORE_LIMIT_S,
-        storms=storm_table(given, {round(cell.customers): cell for _, cell in divided}.values()),
+        node_sizes=node_sizes(given, max(customers)),
+        most_customers=max(customers),
+        storms=storm_table(given, divided),
     )
 
 

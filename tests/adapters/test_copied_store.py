@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from adapters.test_sqlite_schema import make_schema_2
 from ordertrack.adapters.postgres.transfer import open_postgres_records, open_target
 from ordertrack.adapters.sqlite.export import open_records
 from ordertrack.adapters.sqlite.store import SqliteStore
@@ -83,6 +84,20 @@ async def test_everything_is_copied(source: Path, target: DatabaseUrl) -> None:
         assert await connection.fetchval("SELECT value FROM meta WHERE key = 'epoch'") == counters.epoch
         inserted = "INSERT INTO parties (kind, id, version) VALUES ('customer', 'new', 1) RETURNING number"
         assert await connection.fetchval(inserted) == copied.totals.parties + 1
+
+
+async def test_database_of_an_earlier_version_is_copied(
+    tmp_path: Path, target: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_schema_2(tmp_path, monkeypatch)
+    with pytest.raises(RecordsUnusable, match="is of an earlier version of ordertrack"):
+        await moved(tmp_path, target)
+    store = SqliteStore(tmp_path, SystemClock())
+    await store.open()
+    await store.close()
+    assert [finding async for finding in check_database(parse_database_url("sqlite:"), tmp_path, ignore)] == []
+    await moved(tmp_path, target)
+    assert await findings(target) == []
 
 
 async def test_source_is_not_changed(source: Path, target: DatabaseUrl) -> None:

@@ -136,6 +136,7 @@ async def move_and_compare(history: Sequence[Operation], folder: Path, url: str)
     for operations in (reads(), later_changes(), reads()):
         await compare(memory, moved, operations, NOW_MS + 1_000_000)
     await moved.close()
+    assert [finding async for finding in check_database(target, folder, ignore)] == []
 
 
 def ignore(*progress: object) -> None: ...

@@ -42,7 +42,7 @@ class Places:
     def __init__(self, cap: int, own: Callable[[FeedKey], int]) -> None:
         self._cap = cap
         self._own = own
-        self._allowance = cap
+        self.allowance = cap
         self._fresh: tuple[set[FeedKey], set[FeedKey]] = (set(), set())
         self._fresh_since_s = -math.inf
         self._told: dict[FeedKey, _Told] = {}
@@ -50,8 +50,8 @@ class Places:
 
     def set_nodes(self, nodes: int) -> bool:
         """Share the cap among `nodes` nodes. Return True when the allowance fell: then look at all feeds."""
-        before, self._allowance = self._allowance, max(1, (self._cap - 1) // nodes)
-        return self._allowance < before
+        before, self.allowance = self.allowance, max(1, (self._cap - 1) // nodes)
+        return self.allowance < before
 
     def elsewhere(self, feed: FeedKey) -> int:
         """Return the polls of the feed that other nodes hold, as far as they told."""
@@ -110,7 +110,7 @@ class Places:
     def _is_shared(self, feed: FeedKey, own: int) -> bool:
         """Return True while a node holds more than its allowance."""
         others = self._others.get(feed, {})
-        return own > self._allowance or any(count > self._allowance for count, _ in others.values())
+        return own > self.allowance or any(count > self.allowance for count, _ in others.values())
 
     def _is_fresh(self, feed: FeedKey) -> bool:
         return any(feed in fresh for fresh in self._fresh)

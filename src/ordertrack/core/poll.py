@@ -79,11 +79,12 @@ class PollRequest(msgspec.Struct, frozen=True, gc=False):
         cursor = self.cursor or self.etag
         return 0 if cursor is None else cursor.after_id
 
-    @property
-    def version(self) -> int:
-        """The version of the cursor; 0 without one."""
+    def is_ahead_of(self, state: State) -> bool:
+        """Return True when the client has seen a newer state: from another node of the cluster."""
+        if self.last_update_ms is not None and not isinstance(state, FeedState):
+            return self.last_update_ms > state.updated_at_ms
         cursor = self.cursor or self.etag
-        return 0 if cursor is None else cursor.version
+        return cursor is not None and cursor.version > state.version
 
     @property
     def conditional(self) -> bool:

@@ -50,7 +50,7 @@ from ordertrack.service.monitoring.monitor import ClusterFigures, NodeStats
 from ordertrack.service.tracking.waiter import Waiter
 
 TICK_S = 0.1
-"""Counts of held polls are exchanged this often, when they have to be."""
+"""Counts of held polls that fell are told this often, those that rose at once."""
 BEAT_S = 1.0
 GONE_AFTER_S = 3.5
 RELEASE_EVERY_S = 10.0
@@ -97,12 +97,14 @@ class Cluster:
         self._places = Places(hub.caps.per_feed, hub.capped_polls)
         hub.elsewhere = self._places.elsewhere
         hub.parked = set()
+        hub.crowded = self._tell_soon
         self._sequences = Sequences()
         self._numbers: Counter[int] = Counter()
         self._peers: dict[str, _Peer] = {}
         self._dropped = 0
         """Commits that were not told to other nodes."""
         self._looked_at: set[FeedKey] = set()
+        self._telling: asyncio.Handle | None = None
         self._has_control = False
         self._restored = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -205,7 +207,7 @@ class Cluster:
             return
         if self._sequences.receive(message.node, channel, message.number):
             self._lose(channel)
-        if type(message) is News:  # nearly all are
+        if isinstance(message, News):  # nearly all are
             self._news(channel, message.feeds)
             return
         match message:
@@ -263,6 +265,7 @@ class Cluster:
             error = TooManyPolls(TOO_MANY_RETRY_AFTER_S, limit=self._hub.caps.per_feed, of=str(held.feed.kind))
             for poll in self._hub.take_newest(held.feed, excess):
                 poll.waiter.refuse(error)
+        self._tell_soon()
 
     def _peer_gone(self, node: str) -> None:
         """Compare all watched feeds: the last commits of the node may not have been told."""
@@ -274,6 +277,7 @@ class Cluster:
     def _nodes_changed(self) -> None:
         if self._places.set_nodes(1 + len(self._peers)):
             self._looked_at = set(self._hub.feeds())
+        self._hub.allowance = self._places.allowance
 
     def _interrupted(self) -> None:
         log.warning("the signal between nodes is interrupted: watched feeds are read every second")
@@ -303,10 +307,17 @@ class Cluster:
             if now_s >= next_release_s:
                 next_release_s = now_s + RELEASE_EVERY_S
                 self._partitions.release_unused()
-            self._tell_places(now_s)
+            self._tell_places()
             await asyncio.sleep(TICK_S)
 
-    def _tell_places(self, now_s: float) -> None:
+    def _tell_soon(self) -> None:
+        """Tell counts of held polls in the next turn of the event loop."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_soon(self._tell_places)
+
+    def _tell_places(self) -> None:
+        self._telling = None
+        now_s = self._clock.monotonic_s()
         parked, self._hub.parked = self._hub.parked or set(), set()
         self._places.added(parked, now_s)
         looked_at, self._looked_at = self._looked_at, set()

@@ -126,9 +126,11 @@ class Partitions:
         """Remember a state that was read or committed, and announce it to the polls of the feed.
 
         `partition` was subscribed before the read began. A state is not remembered for a feed without polls: a signal
-        that came meanwhile was not recorded for it.
+        that came meanwhile was not recorded for it. An older one is forgotten then, since the signal that caused the
+        read does not come again.
         """
         if not self._hub.is_watched(feed):
+            self.forget_feed(feed)
             return
         if partition is not None and self._subscribed.get(partition.number) is partition:
             known = partition.states.get(feed)

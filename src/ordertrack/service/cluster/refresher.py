@@ -101,8 +101,13 @@ class Refresher:
             await self._read(behind, are_due=are_due)
 
     async def _read(self, feeds: dict[FeedKey, int], *, are_due: bool = False) -> None:
-        """Read watched feeds that are at these versions, at least, and announce them."""
-        orders = {int(feed.id): feed for feed in feeds if feed.kind is FeedKind.ORDER and self._hub.is_watched(feed)}
+        """Read feeds that are at these versions, at least, and announce them; forget those without polls."""
+        orders = {}
+        for feed in feeds:
+            if not self._hub.is_watched(feed):
+                self._partitions.forget_feed(feed)
+            elif feed.kind is FeedKind.ORDER:
+                orders[int(feed.id)] = feed
         partitions = {feed: self._partitions.find(feed) for feed in feeds}
         if orders:
             for order_id, order in (await self._store.orders_by_id(list(orders))).items():

@@ -118,8 +118,8 @@ class Tracking:
         check_request(request, feed)
         check_party(by, feed)
         state = self._reads.cached(feed)
-        if state is not None and request.version > state.version:
-            state = None  # another node of the cluster answered with a newer one
+        if state is not None and self.confirm is not None and request.is_ahead_of(state):
+            state = None  # it is remembered, and no longer current
         if state is not None and may_see(by, state):
             outcome = self._poll_cached(feed, request, waiter, by, state)
             if outcome is not None:
