@@ -121,7 +121,8 @@ class Workers(ClusterContender):
             server = psutil.Process(node.pid)
             processes = server.children() or [server]
             target = loopback_target(node.url)
-            yield [ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), processes)]
+            running = ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), processes)
+            yield [replace(running, engines=urls.pids)]
 
 
 class PeerCluster(ClusterContender):

@@ -23,6 +23,7 @@ def measure(contender: Contender, size: Size) -> Figures:
         "answer_cpu_us": reads["server_cpu_us"],
         "updates_per_s": writes["updates_per_s"],
         "update_cpu_us": writes["server_cpu_us"],
+        "update_postgres_cpu_us": writes["postgres_cpu_us"],
         "generator_cpu_us": reads["generator_cpu_us"],
         "wrong": {**_wrong(reads), **_wrong(writes)},
     }
