@@ -10,7 +10,7 @@ WORKERS ?= 4
 PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean
+.PHONY: help setup packages serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean scale
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ lint: setup ## ruff, mypy --strict, import-linter, plain English
 
 bench: setup ## measure, print a table, write bench/results
 	@$(BIN)/python -m bench
+
+scale: setup ## calculate what more customers need from bench/results, and write docs/scale.md
+	@$(BIN)/python -m bench.scale --write
 
 fuzz: setup ## try mutated requests and tokens for MINUTES (10)
 	@cd tests && ../$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,6 +67,8 @@ class Running:
     feeds: Callable[[PollPool, int], list[Feed]]
     held: Callable[[PollPool], int]
     lost_wakeups: Callable[[PollPool], int] = lambda pool: 0
+    engines: dict[str, int] = field(default_factory=dict)
+    """The process ids of the servers that it uses, by name."""
 
     def pool(self) -> PollPool:
         return PollPool(self.target, self.protocol)
@@ -96,9 +98,19 @@ class Running:
                 zones += mapped.pss if mapped.path.startswith(SHARED_MEMORY) else 0
         return Memory(private, zones)
 
+    def engines_cpu_s(self) -> dict[str, float]:
+        """Return the CPU time of each server that it uses, child processes included."""
+        return {name: _cpu_s_of_tree(psutil.Process(pid)) for name, pid in self.engines.items()}
+
     def cpu_s(self) -> float:
         times = [process.cpu_times() for process in self.processes]
         return float(sum(each.user + each.system for each in times))
+
+
+def _cpu_s_of_tree(process: psutil.Process) -> float:
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    of_ended = process.cpu_times()
+    return float(sum(each.user + each.system for each in times) + of_ended.children_user + of_ended.children_system)
 
 
 class Contender(Protocol):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from bench import cluster
 from bench.contenders import Skipped, cores_apart, product
 from bench.peers import nchan, python
 
@@ -79,7 +80,7 @@ def _ordertrack() -> str:
 
 def _peers() -> str:
     found: list[str] = []
-    for versions in (nchan.version, python.versions):
+    for versions in (nchan.version, python.versions, cluster.versions):
         try:
             found.append(versions())
         except Skipped as reason:

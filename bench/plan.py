@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from bench.cluster import Cluster, PeerCluster, Workers
 from bench.contenders import Contender, Ordertrack
-from bench.measures import comeback, held, holds, lists, open_loop, soak, updates, wakes, warm, watchers
+from bench.measures import (
+    cluster,
+    cluster_idle,
+    cluster_killed,
+    cluster_latency,
+    comeback,
+    held,
+    holds,
+    lists,
+    open_loop,
+    soak,
+    updates,
+    wakes,
+    warm,
+    watchers,
+    workers,
+)
 from bench.measures.load import Figures, Size
 from bench.peers.c_loop import CLoop
 from bench.peers.nchan import Nchan
@@ -15,8 +32,10 @@ from bench.peers.sse import SsePeer
 
 GATE, GATE_DURABLE, GATE_TOKENS = "ordertrack", "ordertrack, durable", "ordertrack, with tokens"
 ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvicorn", "Flask, a thread a poll"
+ONE_WORKER, TWO_WORKERS = "1 worker", "2 workers"
 SSE_UVICORN, SSE_GRANIAN = "SSE on uvicorn", "SSE on granian"
 C_LOOP, C_LOOP_FDATASYNC = "C loop", "C loop, fdatasync"
+CLUSTER, CLUSTER_NOTIFY, CLUSTER_PEER = "cluster, Redis", "cluster, LISTEN/NOTIFY", "FastAPI and SQLAlchemy, Redis"
 
 
 def contenders() -> dict[str, Contender]:
@@ -33,6 +52,11 @@ def contenders() -> dict[str, Contender]:
         SsePeer(SSE_GRANIAN, "granian", most=10_000),
         CLoop(C_LOOP),
         CLoop(C_LOOP_FDATASYNC, fdatasync=True),
+        Cluster(CLUSTER, redis=True),
+        Cluster(CLUSTER_NOTIFY, redis=False),
+        Workers(ONE_WORKER, 1),
+        Workers(TWO_WORKERS, 2),
+        PeerCluster(CLUSTER_PEER, most=10_000),
     ]
     return {contender.name: contender for contender in found}
 
@@ -40,7 +64,8 @@ def contenders() -> dict[str, Contender]:
 class Measurement(NamedTuple):
     title: str
     who: tuple[str, ...]
-    measure: Callable[[Contender, Size], Figures]
+    measure: Callable[[Any, Size], Figures]
+    """Gets the contender."""
 
 
 ALL_SERVERS = (GATE, ASGI, NCHAN, FASTAPI, FLASK, SSE_UVICORN, SSE_GRANIAN, C_LOOP)
@@ -80,5 +105,33 @@ MEASUREMENTS: dict[str, Measurement] = {
     "latency": Measurement("One update, until all ten polls are answered", (GATE, NCHAN, GATE_DURABLE), wakes.latency),
     "at-once": Measurement("Polls answered at once", (GATE, GATE_TOKENS, ASGI, FASTAPI), holds.at_once),
     "warm": Measurement("The code alone, warm, in one process", (GATE,), warm.measure),
+    # Nodes on PostgreSQL.
+    "cluster-held": Measurement("A held poll on a node of a cluster", (CLUSTER, CLUSTER_PEER), cluster.held),
+    "cluster-timed-out": Measurement(
+        "A hold on a node of a cluster that times out and is polled again", (CLUSTER,), cluster.timed_out
+    ),
+    "cluster-wakes": Measurement(
+        "Wake-ups on a node of a cluster, PUT over 32 connections", (CLUSTER, CLUSTER_PEER), cluster.wakes_many
+    ),
+    "cluster-updates": Measurement(
+        "Durable updates on PostgreSQL, PUT over 32 connections", (CLUSTER, CLUSTER_PEER), cluster.updates_single
+    ),
+    "cluster-updates-bulk": Measurement("Durable updates on PostgreSQL, in hundreds", (CLUSTER,), updates.bulk),
+    "cluster-latency": Measurement(
+        "From a commit on one node to the answer of another, 500 updates/s",
+        (CLUSTER, CLUSTER_NOTIFY, CLUSTER_PEER),
+        cluster_latency.measure,
+    ),
+    "cluster-idle-cpu": Measurement(
+        "CPU of a node for updates of others that none of its polls waits for",
+        (CLUSTER, CLUSTER_NOTIFY),
+        cluster_idle.measure,
+    ),
+    "cluster-killed": Measurement("A node of three is killed with all polls", (CLUSTER,), cluster_killed.measure),
+    "workers": Measurement(
+        "Workers on one port: polls answered at once, and PUT over 32 connections",
+        (ONE_WORKER, TWO_WORKERS),
+        workers.measure,
+    ),
     "soak": Measurement("Soak test of ten minutes", (GATE_DURABLE,), soak.measure),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ the same core as ours, under the same load. A row beside a peer is judged only b
 ## The usual case
 
 One phone per order, orders spread over 10,000 customers, 1,000 restaurants and 2,000 couriers.
+
+"""
+SEVERAL_NODES = """
+## Several nodes
+
+Nodes on PostgreSQL (fsync on) and Redis. The peer is the same job built with FastAPI, SQLAlchemy, PostgreSQL and Redis
+pub/sub. `docs/scale.md` calculates from these figures what more customers would need.
 
 """
 HOW = """## How it is measured
@@ -74,6 +82,18 @@ HOW = """## How it is measured
 * FastAPI and Flask are small servers in `bench/peers` that do the same in memory with the framework's own means. "SSE
   on uvicorn" and "SSE on granian" are one FastAPI server with Starlette's `StreamingResponse`, at most 10,000 streams:
   each client holds a stream that stays open, so nothing is sent again. granian's figures include its main process.
+* Nodes of a cluster share the first core; PostgreSQL and Redis run on both cores, beside the generator. "FastAPI and
+  SQLAlchemy, Redis" is one node of `bench/peers/fastapi_cluster_server.py`: an update is one transaction, the new state
+  is published to the channel of the order, and a wake-up needs no query. CPU and memory are those of the node.
+* "From a commit on one node": polls on one node, updates on the other at fixed times; `p99_ms` is from the answer to
+  the update, which follows its commit, to the answer to the poll (0 when that came first); `from_request_p99_ms` from
+  the time at which the update was due.
+* "CPU of a node for updates of others": the CPU time of all threads of the node while another gets 500 updates/s of
+  orders that no poll waits for, less that of as many seconds without updates. First the node is subscribed to nothing,
+  then it holds polls of 3,000 other orders and is subscribed to every partition.
+* "A node of three is killed": SIGKILL; its clients follow PROTOCOL.md: back off with full jitter from 1 s, then poll
+  one of the other nodes, by turns, with the cursor they have. Updates go on meanwhile; then each order gets one more,
+  which must wake its poll. `late_meanwhile` counts answers 2 s after their update, the time of backing off included.
 * nchan runs from Debian's packages. Only the path of a temporary folder in its module is changed, because it cannot be
   configured.
 
@@ -97,13 +117,17 @@ files), nchan with Redis. Every figure includes the influence of other virtual m
 
 
 def write(results: Results, console: Console) -> None:
-    usual, others = requirements.rows(requirements.USUAL, results), requirements.rows(requirements.OTHERS, results)
-    for title, rows in (("The usual case", usual), ("Other bounds", others)):
+    usual, others, several = (
+        requirements.rows(bounds, results)
+        for bounds in (requirements.USUAL, requirements.OTHERS, requirements.SEVERAL_NODES)
+    )
+    for title, rows in (("The usual case", usual), ("Other bounds", others), ("Several nodes", several)):
         table = Table("Wanted", "Bound", "Seen", "Met", title=title, title_justify="left")
         for row in rows:
             table.add_row(*row, style="" if row.verdict == "yes" else "bold red")
         console.print(table)
     parts = [HEAD, _bounds(usual), "\n## Other bounds\n\nTen polls per order, or no polls.\n\n", _bounds(others)]
+    parts += [SEVERAL_NODES, _bounds(several)]
     for name, measurement in MEASUREMENTS.items():
         if entries := results.entries(name):
             parts.append(f"\n## {measurement.title}\n\n{_plot(name, entries)}{_figures(entries)}")
@@ -113,7 +137,7 @@ def write(results: Results, console: Console) -> None:
 
 
 def _bounds(rows: list[requirements.Row]) -> str:
-    return _table(("Wanted", "Bound", "Seen", "Met"), [tuple(row) for row in rows])
+    return markdown_table(("Wanted", "Bound", "Seen", "Met"), [tuple(row) for row in rows])
 
 
 def _plot(name: str, entries: Entries) -> str:
@@ -135,7 +159,7 @@ def _figures(entries: Entries) -> str:
     for who, entry in entries.items():
         by_run.setdefault(_place(entry["machine"]), []).append(who)
     lines = by_run if len(by_run) == 1 else [f"* {'; '.join(who)}: {place}" for place, who in by_run.items()]
-    return _table(("", *entries), rows) + "\n" + "\n".join(lines) + "\n"
+    return markdown_table(("", *entries), rows) + "\n" + "\n".join(lines) + "\n"
 
 
 def _place(machine: dict[str, Any]) -> str:
@@ -145,7 +169,7 @@ def _place(machine: dict[str, Any]) -> str:
     )
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 
 from bench.machine import QUIET_PERCENT
 from bench.measures import lists
-from bench.plan import C_LOOP, C_LOOP_FDATASYNC, GATE, GATE_DURABLE, GATE_TOKENS, NCHAN
+from bench.plan import (
+    C_LOOP,
+    C_LOOP_FDATASYNC,
+    CLUSTER,
+    CLUSTER_NOTIFY,
+    CLUSTER_PEER,
+    GATE,
+    GATE_DURABLE,
+    GATE_TOKENS,
+    NCHAN,
+)
 from bench.results_store import Results
 
 NOT_MEASURED = "not measured"
@@ -61,6 +71,23 @@ def _wakeups(name: str, who: str, peer: str = NCHAN, peer_name: str | None = Non
 
 def _nothing_lost(lost: int, late: int, missing: int, wrong: dict[str, int]) -> bool:
     return not (lost or late or missing or wrong)
+
+
+def _beside_peer(name: str, figure: str) -> tuple[FigureKey, FigureKey]:
+    return (name, CLUSTER, figure), (name, CLUSTER_PEER, figure)
+
+
+def _latency(who: str) -> tuple[FigureKey, ...]:
+    return tuple(("cluster-latency", who, key) for key in ("p99_ms", "from_request_p99_ms", "answers", "updates_due"))
+
+
+def _kept_up_within(most_ms: float) -> Callable[..., bool]:
+    return lambda p99_ms, _, answers, due: p99_ms <= most_ms and answers == due
+
+
+def _latency_shown(p99_ms: float, from_request_ms: float, answers: int, due: int) -> str:
+    shown = f"{p99_ms:.1f} ms; {from_request_ms:.1f} ms from the request"
+    return shown if answers == due else f"{shown}; only {answers:,} of {due:,} updates"
 
 
 USUAL = (
@@ -235,6 +262,77 @@ OTHERS = (
     ),
 )
 """Ten polls per order, and what has no polls."""
+SEVERAL_NODES = (
+    Requirement(
+        "Commit on one node → answer of another, 500 updates/s, p99, Redis",
+        "≤ 10 ms",
+        _latency(CLUSTER),
+        _kept_up_within(10),
+        _latency_shown,
+    ),
+    Requirement(
+        "Commit on one node → answer of another, 500 updates/s, p99, LISTEN/NOTIFY",
+        "≤ 20 ms",
+        _latency(CLUSTER_NOTIFY),
+        _kept_up_within(20),
+        _latency_shown,
+    ),
+    Requirement(
+        "Durable updates on PostgreSQL, one node, PUT over 32 connections",
+        "≥ 2,000/s, and ≥ 3 × the peer",
+        _beside_peer("cluster-updates", "updates_per_s"),
+        lambda ours, peer: ours >= 2_000 and ours >= 3 * peer,
+        lambda ours, peer: f"{ours:,}/s, peer {peer:,}/s: {ours / peer:.1f} ×",
+    ),
+    Requirement(
+        "Durable updates on PostgreSQL, one node, in hundreds",
+        "≥ 20,000/s",
+        (("cluster-updates-bulk", CLUSTER, "updates_per_s"),),
+        **_bound(operator.ge, 20_000, "/s"),
+    ),
+    Requirement(
+        "CPU of a node for an update that none of its polls waits for, its partition subscribed, and not",
+        "≤ 20 µs, and less than 1 µs",
+        (
+            ("cluster-idle-cpu", CLUSTER, "cpu_us_subscribed"),
+            ("cluster-idle-cpu", CLUSTER, "cpu_us_not_subscribed"),
+        ),
+        lambda subscribed, not_subscribed: subscribed <= 20 and not_subscribed < 1,
+        lambda subscribed, not_subscribed: f"{subscribed:,} and {not_subscribed:,} µs",
+    ),
+    Requirement(
+        "Private memory per held poll on a node, 15,000 held, one per order",
+        "≤ 500 B, and ≤ 1/20 of the peer",
+        _beside_peer("cluster-held", "bytes_per_held_poll"),
+        lambda ours, peer: ours <= 500 and ours * 20 <= peer,
+        lambda ours, peer: f"{ours:,} B, peer {peer:,} B: 1/{peer / ours:.0f}",
+    ),
+    Requirement(
+        "Wake-ups on a node, ten polls per order, PUT over 32 connections",
+        "≥ 3 × the peer",
+        _beside_peer("cluster-wakes", "wakeups_per_s"),
+        **_ratio(3, "peer"),
+    ),
+    Requirement(
+        "The same with re-polls",
+        "≥ 3 × the peer",
+        _beside_peer("cluster-wakes", "steady_wakeups_per_s"),
+        **_ratio(3, "peer"),
+    ),
+    Requirement(
+        "A node killed with 15,000 held polls: until all are held again by the others, and lost wake-ups",
+        "≤ 15 s and 0",
+        tuple(
+            ("cluster-killed", CLUSTER, key) for key in ("all_held_s", "lost_by_the_server", "late", "missing", "wrong")
+        ),
+        lambda held_s, *failures: held_s <= 15 and _nothing_lost(*failures),
+        lambda held_s, lost, late, missing, wrong: (
+            f"{held_s:.2f} s; lost {lost}, late {late}, missing {missing}, wrong {sum(wrong.values())}"
+        ),
+    ),
+)
+"""Nodes on PostgreSQL with Redis, and LISTEN/NOTIFY where it is named. The peer is FastAPI with SQLAlchemy, PostgreSQL
+and Redis pub/sub."""
 
 
 def rows(requirements: Iterable[Requirement], results: Results) -> list[Row]:

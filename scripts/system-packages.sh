@@ -3,11 +3,12 @@
 # (tests of generated clients), and the commands of the documents (curl, sqlite3).
 #
 # Does nothing when all are installed. Installs only as root, with apt (Debian, Ubuntu); otherwise it prints what is missing
-# and the tests that need it are skipped. Starts no service and enables none for the next boot. Always exits 0:
-# a machine without network can run the other tests. Takes at most MAX_S seconds.
+# and the tests that need it are skipped. Starts no service, enables none for the next boot and creates no database.
+# Always exits 0: a machine without network can run the other tests. Takes at most MAX_S seconds.
 set -euo pipefail
 PATH="$PATH:/usr/sbin:/sbin$(printf ':%s' /usr/lib/postgresql/*/bin)"
 readonly MAX_S=300
+readonly NO_MAIN_CLUSTER=/etc/postgresql-common/createcluster.d/ordertrack-tests.conf # read by Debian's packages
 readonly POLICY=/usr/sbin/policy-rc.d # called by Debian packages before they start a service; 101 forbids it
 
 # program:package. Debian's package apache2-bin has the program without the service.
@@ -18,10 +19,14 @@ readonly PROGRAMS=(
 )
 readonly SERVICES=(nginx haproxy caddy varnish varnishncsa postgresql redis-server pgbouncer)
 
-missing() { # print the packages whose programs are not on PATH, one per line
+installed() { # tell whether a program is there; Debian has those of PostgreSQL in a folder for each version
+    command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+}
+
+missing() { # print the packages whose programs are not installed, one per line
     local entry
     for entry in "${PROGRAMS[@]}"; do
-        command -v "${entry%%:*}" >/dev/null || echo "${entry#*:}"
+        installed "${entry%%:*}" || echo "${entry#*:}"
     done
 }
 
@@ -37,12 +42,19 @@ forbid_service_starts() {
     "$POLICY" nginx start >/dev/null 2>&1 || answer=$?
     [ "$answer" -ne 101 ] || return 0
     if [ -e "$POLICY" ] && [ ! -e "$POLICY.kept" ]; then mv "$POLICY" "$POLICY.kept"; fi
-    trap allow_service_starts EXIT
+    policy_is_ours=1
     printf '#!/bin/sh\nexit 101\n' >"$POLICY"
     chmod 755 "$POLICY"
 }
 
-allow_service_starts() {
+forbid_main_cluster() { # postgresql would create a database cluster that the next boot starts
+    mkdir -p "$(dirname "$NO_MAIN_CLUSTER")"
+    echo 'create_main_cluster = off' >"$NO_MAIN_CLUSTER"
+}
+
+restore_configuration() {
+    rm -f "$NO_MAIN_CLUSTER"
+    [ -n "${policy_is_ours:-}" ] || return 0
     rm -f "$POLICY"
     if [ -e "$POLICY.kept" ]; then mv "$POLICY.kept" "$POLICY"; fi
 }
@@ -77,7 +89,9 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     log=$(mktemp)
     if [ "${#packages[@]}" -gt 0 ]; then
         echo "Installing ${packages[*]} (for tests; at most $MAX_S s) ..."
+        trap restore_configuration EXIT
         forbid_service_starts
+        forbid_main_cluster
         install "${packages[@]}"
         disable_services_of "${packages[@]}"
     fi

@@ -8,18 +8,14 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from servers.child import NotInstalled
 from servers.postgres import Postgres
-from support import missing
-from support.databases import close_servers
+from support.databases import close_servers, shared_server
 from support.groups import Groups
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,14 +47,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Postgres:
     """A server for tests that need only a database of it."""
-    try:
-        server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
-    except NotInstalled as error:
-        missing.skip(str(error))
-    with closing(server):
-        yield server
+    return shared_server()
 
 
 _databases = itertools.count()

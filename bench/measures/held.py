@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from bench.contenders import POLLS_PER_ORDER, Contender, Ordertrack
-from bench.measures.load import LONG_HOLD_S, Figures, PollLoad, Size, new_feeds
+from bench.measures.load import LONG_HOLD_S, EnginesCpu, Figures, PollLoad, Size, new_feeds
 from bench.progress import say
-from ordertrack.load import PollPool, create_orders, poll_once
+from ordertrack.load import create_orders, poll_once
 
 CONNECTIONS = 8
 FIRST_POLLS = 2_000
@@ -36,10 +34,12 @@ def _cost(contender: Contender, size: Size, per_feed: int) -> Figures:
         load = PollLoad(running, pool, new_feeds(running, pool, polls // per_feed))
         running.connections_when_idle()
         idle = running.memory()
+        engines = EnginesCpu(running)
         parked_cpu_s = load.open(per_feed)
+        engines_us = engines.us_per(polls, "to_park")
         full, cpu_s = running.memory(), running.cpu_s()
         say(f"idle for {size.idle_s:g} s")
-        _stay_idle(pool, size.idle_s)
+        load.stay_idle(size.idle_s)
         idle_cpu_s = running.cpu_s() - cpu_s
         say("waking all polls, then holding them again")
         load.run(len(load.feeds), connections=CONNECTIONS)
@@ -54,6 +54,7 @@ def _cost(contender: Contender, size: Size, per_feed: int) -> Figures:
             "idle_mb": round(idle.private / 1e6, 1),
             "held_mb": round(full.private / 1e6, 1),
             "cpu_us_to_park": round(parked_cpu_s / polls * 1e6, 1),
+            **engines_us,
             "cpu_us_to_repoll": round(repoll_cpu_s / polls * 1e6, 1),
             "cpu_us_of_first_poll": _first_poll_us(load) if isinstance(contender, Ordertrack) else None,
             "idle_cpu_percent": round(idle_cpu_s / size.idle_s * 100, 2),
@@ -68,10 +69,3 @@ def _first_poll_us(load: PollLoad) -> float:
     cpu_s = load.running.cpu_s()
     poll_once(load.pool, ids)
     return round((load.running.cpu_s() - cpu_s) / len(ids) * 1e6, 1)
-
-
-def _stay_idle(pool: PollPool, seconds: float) -> None:
-    """Wait without updates. An answer in this time counts as wrong."""
-    end_s = time.perf_counter() + seconds
-    while (left_s := end_s - time.perf_counter()) > 0:
-        pool.run_once(left_s)

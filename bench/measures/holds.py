@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.contenders import Contender
-from bench.measures.load import Figures, PollLoad, Size, new_feeds
+from bench.measures.load import EnginesCpu, Figures, PollLoad, Size, new_feeds
 from bench.progress import say
 from ordertrack.load import PollPool
 
@@ -21,7 +21,7 @@ def timed_out(contender: Contender, size: Size) -> Figures:
         load = PollLoad(running, pool, new_feeds(running, pool, polls))
         load.open(1)
         say(f"waiting for {ROUNDS} timeouts of {size.hold_s:g} s")
-        before, cpu_s = pool.timeouts, running.cpu_s()
+        before, cpu_s, engines = pool.timeouts, running.cpu_s(), EnginesCpu(running)
         give_up_s = time.perf_counter() + (ROUNDS + 2) * size.hold_s
         while pool.timeouts - before < ROUNDS * polls and time.perf_counter() < give_up_s:
             pool.run_once(1.0)
@@ -31,6 +31,7 @@ def timed_out(contender: Contender, size: Size) -> Figures:
             "hold_s": size.hold_s,
             "holds": holds,
             "cpu_us_per_hold": round((running.cpu_s() - cpu_s) / max(1, holds) * 1e6, 1),
+            **engines.us_per(max(1, holds), "per_hold"),
             "reconnected": pool.reconnected,
             "wrong": dict(pool.wrong),
         }

@@ -78,6 +78,12 @@ class PollLoad:
             driver.close()
         return Cost(result, self.running.cpu_s() - server_s, time.process_time() - generator_s)
 
+    def stay_idle(self, seconds: float) -> None:
+        """Wait without updates. An answer in this time counts as wrong."""
+        end_s = time.perf_counter() + seconds
+        while (left_s := end_s - time.perf_counter()) > 0:
+            self.pool.run_once(left_s)
+
     def failures(self) -> Figures:
         """Return the counts that must all be zero."""
         return {
@@ -93,6 +99,22 @@ class Cost:
     result: Result
     server_cpu_s: float
     generator_cpu_s: float
+
+
+class EnginesCpu:
+    """The CPU time of the servers that a node uses, since this was created."""
+
+    def __init__(self, running: Running) -> None:
+        self._running, self._before_s = running, running.engines_cpu_s()
+
+    def us_per(self, count: int, what: str = "") -> Figures:
+        """Return `NAME_cpu_us` of each, or `NAME_cpu_us_WHAT`."""
+        now_s = self._running.engines_cpu_s()
+        end = f"_{what}" if what else ""
+        return {
+            f"{name}_cpu_us{end}": round((now_s[name] - since_s) / count * 1e6, 1)
+            for name, since_s in self._before_s.items()
+        }
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Probe(NamedTuple):
 def measure(contender: Contender, size: Size) -> Figures:
     """The server's own `wake_latency_ms` is of the last 10,000 answers at 1,000 updates/s."""
     with held_load(contender, size) as load:
-        loop = _OpenLoop(load, size.probe_s)
+        loop = OpenLoop(load, size.probe_s)
         reference = loop.probe(REFERENCE_PER_S)
         server = fetch_statistics(load.pool)["wake_latency_ms"] if isinstance(contender, Ordertrack) else {}
         highest = highest_rate(RATES, lambda rate: loop.probe(rate).in_time)
@@ -70,7 +70,7 @@ def highest_rate(rates: Sequence[int], in_time: Callable[[int], bool]) -> int | 
     return rates[low - 1] if low else None
 
 
-class _OpenLoop:
+class OpenLoop:
     def __init__(self, load: PollLoad, probe_s: float) -> None:
         self._load, self._probe_s = load, probe_s
         self._fresh: deque[Feed] = deque()

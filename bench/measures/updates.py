@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from bench.contenders import Contender
-from bench.measures.load import Figures, PollLoad, Size, new_feeds
+from bench.measures.load import EnginesCpu, Figures, PollLoad, Size, new_feeds
 from bench.progress import say
 from ordertrack.load import create_orders
 
@@ -48,7 +48,7 @@ def _rate(contender: Contender, size: Size, *, batch: int, connections: int) -> 
     with contender.running(hold_s=1, polls=100) as running, running.pool() as pool:
         load = PollLoad(running, pool, new_feeds(running, pool, size.orders))
         say(f"{STEPS * size.orders:,} updates")
-        written = running.written_bytes()
+        written, engines = running.written_bytes(), EnginesCpu(running)
         cost = load.run(STEPS * size.orders, batch=batch, connections=connections)
         written = running.written_bytes() - written
         made, seconds = cost.result.updates, cost.result.seconds
@@ -57,6 +57,7 @@ def _rate(contender: Contender, size: Size, *, batch: int, connections: int) -> 
             "updates_per_s": round(made / seconds),
             "written_bytes_per_update": round(written / made) if written else None,
             "server_cpu_us": round(cost.server_cpu_s / made * 1e6, 1),
+            **engines.us_per(made),
             "generator_cpu_us": round(cost.generator_cpu_s / made * 1e6, 1),
             "wrong": dict(pool.wrong),
         }

@@ -9,6 +9,7 @@ from ordertrack.load import milliseconds
 
 SWEEPS = 3
 BULK = 100
+CONNECTIONS = 32
 
 
 def single(contender: Contender, size: Size) -> Figures:
@@ -28,6 +29,25 @@ def _sweeps(contender: Contender, size: Size, *, batch: int) -> Figures:
             costs.append(load.run(len(load.feeds), batch=batch))
             load.repoll()
         return {"polls": len(load.pool.polls), **_figures(costs), **load.failures()}
+
+
+def over_connections(contender: Contender, size: Size) -> Figures:
+    """The same over 32 connections, so that commits can be grouped. `steady_wakeups_per_s` is of a last sweep, in which
+    every answered poll is sent again at once."""
+    with held_load(contender, size) as load:
+        costs: list[Cost] = []
+        for _ in range(SWEEPS - 1):
+            costs.append(load.run(len(load.feeds), connections=CONNECTIONS))
+            load.repoll()
+        load.pool.repoll = True
+        steady = load.run(len(load.feeds), connections=CONNECTIONS)
+        return {
+            "polls": len(load.pool.polls),
+            **_figures(costs),
+            "steady_wakeups_per_s": _figures([steady])["wakeups_per_s"],
+            "steady_server_cpu_us": _figures([steady])["server_cpu_us"],
+            **load.failures(),
+        }
 
 
 def steady(contender: Contender, size: Size) -> Figures:

@@ -50,5 +50,5 @@ def peers_python() -> Path:
 
 def versions() -> str:
     script = "import sys; from importlib.metadata import version as v; print(*(f'{n} {v(n)}' for n in sys.argv[1:]))"
-    command = [str(peers_python()), "-c", script, "fastapi", "uvicorn", "flask", "granian"]
+    command = [str(peers_python()), "-c", script, "fastapi", "uvicorn", "flask", "granian", "sqlalchemy"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

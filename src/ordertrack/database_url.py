@@ -46,6 +46,17 @@ class DatabaseUrl:
             return default
         return self.path.parent if self.path.name == FILE_NAME else self.path
 
+    def without_password(self) -> tuple[str, str | None]:
+        """Return the `dsn` without its password, and the password: for programs whose arguments others can read."""
+        parts = urlsplit(self.dsn)
+        login, at, hosts = parts.netloc.rpartition("@")
+        user, _, password = login.partition(":")
+        options = [option.partition("=")[::2] for option in parts.query.split("&") if option]
+        given = [unquote(value) for name, value in options if name == "password"]
+        query = "&".join(f"{name}={value}" for name, value in options if name not in _SECRETS)
+        dsn = f"postgresql://{user}{at}{hosts}{parts.path}{'?' if query else ''}{query}"
+        return dsn, unquote(password) or (given[-1] if given else None)
+
 
 def parse_database_url(text: str) -> DatabaseUrl:
     """Raises: InvalidDatabaseUrl."""

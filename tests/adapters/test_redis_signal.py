@@ -97,6 +97,21 @@ async def test_channels_are_spread_over_the_cluster(cluster: RedisCluster) -> No
         assert min(counts) > CONTROL // 6
 
 
+async def test_second_connection_refused_closes_the_first(server: Redis) -> None:
+    with client(server.port) as commands:
+        commands.config_set("maxclients", 2)
+        with pytest.raises(SignalCannotOpen, match="cannot be used"):
+            await open_and_close(new_signal(server.url, "test"))
+        commands.config_set("maxclients", 100)
+        async with Node(new_signal(server.url, "test")):
+            assert len(commands.client_list()) == 3
+
+
+async def test_unknown_option_cannot_open() -> None:
+    with pytest.raises(SignalCannotOpen, match="check its port and options"):
+        await open_and_close(new_signal("redis://guarded:4711@127.0.0.1?colour=red", "test"))
+
+
 async def test_moved_slot_is_followed(cluster: RedisCluster) -> None:
     async with Node(new_signal(cluster.url, "test", LIMITS)) as node:
         await node.subscribe(3)

@@ -50,6 +50,17 @@ def test_postgresql_url_is_shown_without_password(text: str, shown: str) -> None
     assert url.dsn.partition("://")[::2] == ("postgresql", text.partition("://")[2])
 
 
+@pytest.mark.parametrize(
+    ("text", "dsn"),
+    [
+        ("postgresql://shop:h%40ter@db:1/orders?sslmode=require", "postgresql://shop@db:1/orders?sslmode=require"),
+        ("postgresql:///orders?host=/run/pg&password=h%40ter", "postgresql:///orders?host=/run/pg"),
+    ],
+)
+def test_password_is_given_apart_from_the_url(text: str, dsn: str) -> None:
+    assert parse_database_url(text).without_password() == (dsn, "h@ter")
+
+
 @pytest.mark.parametrize("text", ["", "data", "mysql://shop:hunter2@db/orders", "sqlite3:", "redis://h", "host=db"])
 def test_other_schemes_get_the_list(text: str) -> None:
     with pytest.raises(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -33,12 +34,12 @@ def running(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[s
 
 
 def pasted(script: str, folder: Path) -> None:
-    subprocess.run(["bash", "-euc", script], cwd=folder, env=environment({"HOME": str(folder)}), check=True,
-                   timeout=BOUND_S)  # fmt: skip
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = environment({"HOME": str(folder), "PATH": path})
+    subprocess.run(["bash", "-euc", script], cwd=folder, env=env, check=True, timeout=BOUND_S)
 
 
 def test_a_backup_can_be_restored_after_a_crash(start, api_of, tmp_path: Path):
-    missing.needs("sqlite3")
     backup, restore = (script for script in blocks("docs/operating.md", "bash") if "ordertrack-backups" in script)
     server = start()
     first = api_of(server).create()

@@ -12,6 +12,7 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, FeedState, order_feed
 from ordertrack.core.hub import Caps, Hub, Poll
 from ordertrack.core.order import NewOrder, Order, create
+from ordertrack.core.partition import partition_of
 from ordertrack.core.poll import State
 from ordertrack.ports.shared_store import SharedStore
 from ordertrack.service.cluster.partitions import Partitions
@@ -91,7 +92,7 @@ async def test_read_from_before_an_own_commit_is_not_remembered() -> None:
     node = await Node().open()
     node.join(PARTY)
     partition = await node.partitions.join(PARTY)
-    node.partitions.committed(PARTY, state_at(PARTY, 2))
+    node.partitions.committed(partition_of(PARTY), PARTY, 2)
     node.partitions.keep(partition, PARTY, state_at(PARTY, 1))
     remembered = node.remembered(PARTY)
     assert remembered is not None

@@ -149,7 +149,7 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
     client = OrdertrackClient(url, token=token, retries=retries, on_answer=remote.record_answer)
     _CLIENT_LOG.addHandler(_NO_LOG)
     try:
-        with _ended_by_signals(), client:
+        with ended_by_signals(), client:
             yield client, remote
     except OrdertrackClientError as error:
         if as_json:
@@ -162,7 +162,7 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Handle the signals of ENDING, except ignored ones, such as SIGHUP under `nohup`."""
 
     def end(number: int, frame: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
 
@@ -101,19 +102,28 @@ on standard error, also with `--json`); 128 plus the number of a signal: 130 int
 
 def commands_page() -> str:
     lines = ["# Commands\n", _MADE_BY, _JSON]
-    for name, command in sorted(ordertrack.commands.items()):
+    for name, command in sorted(_commands(ordertrack)):
         lines.append(f"\n## ordertrack {name}\n\n{cleandoc(command.help or '')}\n")
         arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
         lines.append(f"```\nordertrack {' '.join((name, *arguments))} [OPTIONS]\n```\n")
         options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
         settings = {setting.name for setting in declared()}
         if any(option.name in settings for option in options):
-            which = "the token settings" if name == "token" else "every setting"
+            which = {"token": "the token settings", "db": "the settings of the database"}
+            shown = which.get(name.split()[0], "every setting")
             options = [option for option in options if option.name not in settings]
-            lines.append(f"Takes [{which}](settings.md), and:\n")
+            lines.append(f"Takes [{shown}](settings.md), and:\n")
         lines.append("| option | allowed | default | description |\n|---|---|---|---|")
         lines.extend(map(_option_row, options))
     return "\n".join(lines) + "\n"
+
+
+def _commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def _option_row(option: click.Option) -> str:

@@ -36,7 +36,7 @@ START_LIMIT_S = 60.0
 """Time a worker may take until it is ready."""
 QUICK_END_S = 10.0
 """A worker that ends sooner after its start counts as one that ended at once."""
-GIVE_UP_AFTER = 5
+GIVE_UP_AFTER = 4
 """Quick ends in a row, of every worker, after which the supervisor ends."""
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
 """The pause before a worker is started again doubles; the first time there is none."""

@@ -151,8 +151,11 @@ class Hub(Generic[W]):
         """True for a feed that polls have joined."""
         self.elsewhere: Callable[[FeedKey], int] = _none_elsewhere
         """Returns the polls of a feed that other nodes of the cluster hold: they count against its cap."""
-        self.crowded: set[FeedKey] | None = None
-        """In a cluster: feeds with two polls or more that got one since the set was replaced."""
+        self.parked: set[FeedKey] | None = None
+        """In a cluster: feeds of which polls were parked since the set was replaced."""
+        self.allowance = caps.per_feed
+        self.crowded: Callable[[], None] = _ignore
+        """In a cluster: called when a feed has more polls than `allowance`, or polls on other nodes as well."""
         self._by_client: dict[tuple[FeedKey, str, str], Poll[W]] = {}
         self._deadlines: Deadlines[Poll[W]] = Deadlines()
 
@@ -309,14 +312,14 @@ class Hub(Generic[W]):
         if client is not None and self._held_by_client.get(client, 0) >= caps.per_client:
             raise TooManyPolls(retry_after_s=TOO_MANY_RETRY_AFTER_S, limit=caps.per_client, of="client")
         polls = self._by_feed[poll.feed]
-        elsewhere = 0 if self.crowded is None else self.elsewhere(poll.feed)
-        if not elsewhere:
-            if not isinstance(polls, _Several):
-                return None
-            if self.crowded is not None:
-                self.crowded.add(poll.feed)
-            if len(polls) <= caps.of(poll.by.role):
-                return None
+        elsewhere = 0
+        if self.parked is not None:
+            self.parked.add(poll.feed)
+            elsewhere = self.elsewhere(poll.feed)
+            if elsewhere or (isinstance(polls, _Several) and len(polls) > self.allowance):
+                self.crowded()
+        if not elsewhere and (not isinstance(polls, _Several) or len(polls) <= caps.of(poll.by.role)):
+            return None
         held = [other for other in self.polls(poll.feed) if other.parked and other.by.role not in _TRUSTED]
         return self._check_shares(poll, held, elsewhere)
 
@@ -377,6 +380,9 @@ class Hub(Generic[W]):
                 del self._held_by_client[client]
         if poll.client_id is not None and self._parked_of_client(poll) is poll:
             del self._by_client[poll.feed, poll.by.actor, poll.client_id]
+
+
+def _ignore() -> None: ...
 
 
 def _none_elsewhere(feed: FeedKey) -> int:

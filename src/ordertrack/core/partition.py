@@ -7,11 +7,27 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from ordertrack.core.feed import FeedKey
+from ordertrack.core.feed import FeedKey, FeedKind
 
 PARTITIONS = 256
 """The same on every node of a cluster."""
+_KINDS = {kind.value[:2]: kind for kind in FeedKind}
+_LETTERS = {kind: letters for letters, kind in _KINDS.items()}
+
+
+def feed_name(feed: FeedKey) -> str:
+    """Return the name of a feed in messages between nodes: two letters of its kind, and its id."""
+    return _LETTERS[feed.kind] + feed.id
+
+
+def named_feed(name: str) -> FeedKey:
+    """Raises: KeyError."""
+    return FeedKey(_KINDS[name[:2]], name[2:])
+
+
+def partition_of_name(name: str) -> int:
+    return crc32(name.encode()) % PARTITIONS
 
 
 def partition_of(feed: FeedKey) -> int:
-    return crc32(f"{feed.kind}:{feed.id}".encode()) % PARTITIONS
+    return partition_of_name(feed_name(feed))

@@ -18,12 +18,13 @@ from ordertrack.core.feed import FeedKey
 
 REPEAT_S = 4.0
 FORGET_S = 12.0
-FRESH_S = 1.0
-"""Two nodes may give the last place away at the same time. Polls that were held for less than this long yield."""
+FRESH_S = 0.5
+"""Two nodes may give the last place away at the same time: a feed that got polls within FRESH_S to 2 * FRESH_S seconds
+yields its newest ones."""
 
 
 class Holding(NamedTuple):
-    """A node holds `polls` polls of a feed. `is_fresh` is True when there were fewer a moment ago."""
+    """A node holds `polls` polls of a feed. `is_fresh` is True when it began to hold some of them a moment ago."""
 
     feed: FeedKey
     polls: int
@@ -33,7 +34,6 @@ class Holding(NamedTuple):
 class _Told(NamedTuple):
     polls: int
     told_s: float
-    raised_s: float
 
 
 class Places:
@@ -42,14 +42,16 @@ class Places:
     def __init__(self, cap: int, own: Callable[[FeedKey], int]) -> None:
         self._cap = cap
         self._own = own
-        self._allowance = cap
+        self.allowance = cap
+        self._fresh: tuple[set[FeedKey], set[FeedKey]] = (set(), set())
+        self._fresh_since_s = -math.inf
         self._told: dict[FeedKey, _Told] = {}
         self._others: dict[FeedKey, dict[str, tuple[int, float]]] = {}
 
     def set_nodes(self, nodes: int) -> bool:
         """Share the cap among `nodes` nodes. Return True when the allowance fell: then look at all feeds."""
-        before, self._allowance = self._allowance, max(1, (self._cap - 1) // nodes)
-        return self._allowance < before
+        before, self.allowance = self.allowance, max(1, (self._cap - 1) // nodes)
+        return self.allowance < before
 
     def elsewhere(self, feed: FeedKey) -> int:
         """Return the polls of the feed that other nodes hold, as far as they told."""
@@ -67,9 +69,16 @@ class Places:
             self._forget(held.feed, node)
         own = self._own(held.feed)
         excess = min(own, own + self.elsewhere(held.feed) - self._cap)
-        if excess <= 0 or not self._is_fresh(held.feed, own, now_s) or (held.is_fresh and not yields):
+        if excess <= 0 or not self._is_fresh(held.feed) or (held.is_fresh and not yields):
             return 0
         return excess
+
+    def added(self, feeds: Iterable[FeedKey], now_s: float) -> None:
+        """Record that this node began to hold polls of these feeds."""
+        if now_s - self._fresh_since_s >= FRESH_S:
+            self._fresh = (set(), self._fresh[0])
+            self._fresh_since_s = now_s
+        self._fresh[0].update(feeds)
 
     def repeat(self) -> None:
         """Tell everything again: a node has joined."""
@@ -80,7 +89,8 @@ class Places:
             self._forget(feed, node)
 
     def to_tell(self, looked_at: Iterable[FeedKey], now_s: float) -> list[Holding]:
-        """Return what the other nodes have to be told now. `looked_at` are feeds that may have got more polls."""
+        """Return what the other nodes have to be told now. `looked_at` are feeds that may have got more polls: those of
+        `added`, and all when the allowance fell."""
         for feed, others in list(self._others.items()):
             for node, (_, at_s) in list(others.items()):
                 if now_s - at_s > FORGET_S:
@@ -93,19 +103,17 @@ class Places:
                     del self._told[feed]
                     news.append(Holding(feed, 0, is_fresh=False))
             elif told is None or told.polls != count or now_s - told.told_s >= REPEAT_S:
-                raised_s = now_s if told is None or count > told.polls else told.raised_s
-                self._told[feed] = _Told(count, now_s, raised_s)
-                news.append(Holding(feed, count, is_fresh=now_s - raised_s < FRESH_S))
+                self._told[feed] = _Told(count, now_s)
+                news.append(Holding(feed, count, self._is_fresh(feed)))
         return news
 
     def _is_shared(self, feed: FeedKey, own: int) -> bool:
         """Return True while a node holds more than its allowance."""
         others = self._others.get(feed, {})
-        return own > self._allowance or any(count > self._allowance for count, _ in others.values())
+        return own > self.allowance or any(count > self.allowance for count, _ in others.values())
 
-    def _is_fresh(self, feed: FeedKey, own: int, now_s: float) -> bool:
-        told = self._told.get(feed)
-        return told is None or own > told.polls or now_s - told.raised_s < FRESH_S
+    def _is_fresh(self, feed: FeedKey) -> bool:
+        return any(feed in fresh for fresh in self._fresh)
 
     def _forget(self, feed: FeedKey, node: str) -> None:
         others = self._others.get(feed)

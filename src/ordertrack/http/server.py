@@ -89,6 +89,7 @@ async def run_uvicorn(
     either: set[asyncio.Future[Any]] = {serving, stopping}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if stopping.done() and stopping.result() == RETIRE:
+        await _stop_accepting([listener])
         for listening in server.servers:
             listening.close()
     await drain()
@@ -106,6 +107,7 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, give idle connections LAST_REQUEST_S to send a last request, as the gate does, and end."""
+        await _stop_accepting(sockets or [])
         waiting = [connection for listener in sockets or () for connection in _accepted(listener)]
         for server in self.servers:
             server.close()
@@ -122,6 +124,15 @@ class _Uvicorn(uvicorn.Server):
         return self.config.http_protocol_class(  # type: ignore[call-arg] # uvicorn's annotation leaves them out
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+
+
+async def _stop_accepting(listeners: list[socket.socket]) -> None:
+    """Accept no more, and let asyncio set up the connections that it has accepted: once its server is closed, it drops
+    them."""
+    for listener in listeners:
+        if listener.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(listener)
+    await asyncio.sleep(0)
 
 
 def _accepted(listener: socket.socket) -> list[socket.socket]:

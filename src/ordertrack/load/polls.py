@@ -15,6 +15,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
+from typing import Self
 
 from ordertrack.load.http_parser import MalformedResponse, parse_response
 from ordertrack.load.protocol import PollReply, ServerProtocol, WrongAnswer
@@ -83,7 +84,7 @@ class PollPool:
         self._readers.clear()
         self._epoll.close()
 
-    def __enter__(self) -> PollPool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ read at once, and all jobs run again, in a new batch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from ordertrack.core.errors import (
     SimulationRunning,
 )
 from ordertrack.core.event import Event, Status
-from ordertrack.core.feed import FeedKey, party_feeds, touched_feeds
+from ordertrack.core.feed import FeedKey, order_feed, party_feeds, touched_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
 from ordertrack.core.order_rules import Change
 from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
@@ -36,11 +36,12 @@ from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Cr
 from ordertrack.ports.order_store import History
 
 _ORDERS_BY_ID = SQL["orders_by_id"].format(columns=ORDER_COLUMNS)
-_WRITE = SQL["write"].format(more="")
-_WRITE_MORE = SQL["write"].format(more=SQL["write_more"])
-_encode = msgspec.json.Encoder().encode
+_WRITE_KNOWN = SQL["write"].format(bumped=SQL["bump_known"], more="")
+_WRITE_ANY = SQL["write"].format(bumped=SQL["bump_any"], more="")
+_WRITE_MORE = SQL["write"].format(bumped=SQL["bump_any"], more=SQL["write_more"])
+_encoder = msgspec.json.Encoder()
+_encode = _encoder.encode
 Reference = tuple[str, str]
-Row = tuple[Any, ...]
 
 
 class NotLoaded(Exception):
@@ -102,15 +103,21 @@ class Facts:
 class _Party:
     """A party whose feed changes. `place` is the one among the parties of the commit, from 1."""
 
+    feed: FeedKey
     changes: int = 0
     place: int = 0
     version_before: int = 0
 
 
-class Batch:
-    """One run of jobs. `remembered` has orders of earlier commits; `facts`, read for these jobs, are preferred."""
+_NO_COURIER = (_Party(order_feed(0)), 0)
 
-    def __init__(self, remembered: LruCache[int, KnownOrder], facts: Facts) -> None:
+
+class Batch:
+    """One run of jobs. `remembered` has orders of earlier commits; `facts`, read for these jobs, are preferred.
+    `numbers` has the numbers of parties."""
+
+    def __init__(self, remembered: LruCache[int, KnownOrder], numbers: LruCache[FeedKey, int], facts: Facts) -> None:
+        self._numbers = numbers
         self.missing = Missing()
         self.steps: dict[int, tuple[Step, ...]] = {}
         """The pending steps of simulations that changed."""
@@ -127,7 +134,7 @@ class Batch:
         self._created: set[int] = set()
         self._requested_at_s: dict[int, float] = {}
         self._previous_versions: dict[int, int] = {}
-        self._changes: dict[int, dict[FeedKey, int]] = {}
+        self._changes: dict[int, list[tuple[_Party, int]]] = {}
         self._happened: list[tuple[Any, ...]] = []
         self._departed: dict[tuple[FeedKey, int], tuple[_Party, int]] = {}
         self._references: set[Reference] = set()
@@ -274,45 +281,88 @@ class Batch:
 
         Return the ids of these orders. Raises: as `Session.fetch`.
         """
-        feeds = sorted(self.feeds, key=attrgetter("kind", "id"))
-        for place, feed in enumerate(feeds, 1):
-            self.feeds[feed].place = place
-        updated = sorted(self._changed.keys() - self._created)
-        unchanged = self._decided_on.keys() - self._changed.keys()
-        status_counts = self._count_statuses()
-        parameters: list[Any] = [
-            updated,
-            [self._decided_on[order_id] for order_id in updated],
-            list(unchanged),
-            [self._decided_on[order_id] for order_id in unchanged],
-            [feed.kind for feed in feeds],
-            [feed.id for feed in feeds],
-            [self.feeds[feed].changes for feed in feeds],
-            *_columns([_event_row(happened) for happened in self._happened], 9),
-            *_columns([_state_row(self._current[order_id]) for order_id in updated], 6),
-            slot,
-            list(status_counts),
-            list(status_counts.values()),
-        ]
-        statement = _WRITE
+        parties = sorted(self.feeds.values(), key=attrgetter("feed.kind", "feed.id"))
+        feeds = [party.feed for party in parties]
+        for place, party in enumerate(parties, 1):
+            party.place = place
+        known = list(map(self._numbers.get, feeds))
+        changes = _numbers([party.changes for party in parties])
         if self._created or self._departed:
-            statement = _WRITE_MORE
-            parameters += _columns([_order_row(self._current[order_id]) for order_id in sorted(self._created)], 12)
-            parameters += _columns(
-                [
-                    (lost.place, order_id, lost.changes - change)
-                    for (_, order_id), (lost, change) in self._departed.items()
-                ],
-                3,
-            )
-            parameters += _columns(list(self._expired.items()), 2)
-            parameters += _columns([(key, *use) for key, use in self.keys.items()], 4)
-        ((versions, stale),) = await session.fetch(statement, *parameters)
+            statement, more = _WRITE_MORE, [*_texts_of(feeds), changes, *self._more_parameters()]
+        elif None in known:
+            statement, more = _WRITE_ANY, [*_texts_of(feeds), changes]
+        else:
+            statement, more = _WRITE_KNOWN, [_numbers(known), changes]
+        rows = await session.fetch(statement, *self._parameters(), slot, *self._counts(), *more)
+        ((numbers, versions, stale),) = rows
         if stale:
             return list(stale)
-        for feed, version in zip(feeds, versions or (), strict=True):
-            self.feeds[feed].version_before = version - self.feeds[feed].changes
+        for party, version in zip(parties, versions or (), strict=True):
+            party.version_before = version - party.changes
+        if None in known:
+            for feed, number in zip(feeds, numbers, strict=True):
+                self._numbers.put(feed, number)
         return ()
+
+    def _parameters(self) -> list[str]:
+        """Return the first parameters of `write`: the orders and the events."""
+        updated = sorted(self._changed.keys() - self._created)
+        unchanged = self._decided_on.keys() - self._changed.keys()
+        known = [self._current[order_id] for order_id in updated]
+        orders = [each.order for each in known]
+        order_ids, events, customers, c, restaurants, r, couriers, d = _columns(self._happened, 8)
+        return [
+            _numbers(updated),
+            _numbers([self._decided_on[order_id] for order_id in updated]),
+            _numbers(unchanged),
+            _numbers([self._decided_on[order_id] for order_id in unchanged]),
+            _numbers(order_ids),
+            _numbers([event.version for event in events]),
+            _encode_lines(events),
+            _numbers([party.place for party in customers]),
+            _numbers([party.changes - change for party, change in zip(customers, c, strict=True)]),
+            _numbers([party.place for party in restaurants]),
+            _numbers([party.changes - change for party, change in zip(restaurants, r, strict=True)]),
+            _numbers([party.place for party in couriers]),
+            _numbers([party.changes - change for party, change in zip(couriers, d, strict=True)]),
+            _words([order.status for order in orders]),
+            _words(["t" if order.status.ended else "f" for order in orders]),
+            _numbers([order.version for order in orders]),
+            _texts([order.courier_id for order in orders]),
+            *_step_columns(known),
+        ]
+
+    def _more_parameters(self) -> list[str]:
+        """Return the parameters of `write_more`."""
+        known = [self._current[order_id] for order_id in sorted(self._created)]
+        orders = [each.order for each in known]
+        departed = [(feed.place, id_, feed.changes - change) for (_, id_), (feed, change) in self._departed.items()]
+        uses = [(key, *use) for key, use in self.keys.items()]
+        keys, fingerprints, order_ids, times = _columns(uses, 4)
+        return [
+            _numbers([order.id for order in orders]),
+            _texts([order.reference for order in orders]),
+            _texts([order.customer_id for order in orders]),
+            _texts([order.restaurant_id for order in orders]),
+            _texts([order.courier_id for order in orders]),
+            _encode_lines([order.details for order in orders]),
+            _numbers([order.created_at_ms for order in orders]),
+            _words([order.status for order in orders]),
+            _words(["t" if order.status.ended else "f" for order in orders]),
+            _numbers([order.version for order in orders]),
+            *_step_columns(known),
+            *map(_numbers, _columns(departed, 3)),
+            _texts(self._expired),
+            _numbers(self._expired.values()),
+            _texts(keys),
+            _texts(fingerprints),
+            _numbers(order_ids),
+            _numbers(times),
+        ]
+
+    def _counts(self) -> list[str]:
+        counts = self._count_statuses()
+        return [_words(counts), _numbers(counts.values())]
 
     def _count_statuses(self) -> dict[str, int]:
         """Return by how much the number of orders of each status changes."""
@@ -328,7 +378,7 @@ class Batch:
         return [
             Committed(
                 self._current[order_id].order,
-                {feed: self.feeds[feed].version_before + change for feed, change in changes.items()},
+                {party.feed: party.version_before + change for party, change in changes},
                 self._previous_versions[order_id],
                 self._requested_at_s[order_id],
             )
@@ -371,23 +421,23 @@ class Batch:
             feeds = touched = known.feeds
             if order.courier_id != known.order.courier_id:
                 feeds, touched = party_feeds(order), touched_feeds(known.order, order)
-        changes = self._changes.get(id_)
-        if changes is None:
-            changes = self._changes[id_] = {}
+        if id_ not in self._changes:
+            self._changes[id_] = []
             self._requested_at_s[id_] = self.requested_at_s
             self._previous_versions[id_] = 0 if known is None else known.order.version
-        places: list[Any] = []
+        changes = []
         for feed in touched:
             party = self.feeds.get(feed)
             if party is None:
-                party = self.feeds[feed] = _Party()
+                party = self.feeds[feed] = _Party(feed)
             party.changes += 1
-            changes[feed] = party.changes
-            places += (party, party.changes)
+            changes.append((party, party.changes))
+        self._changes[id_] += changes
         if len(touched) > len(feeds):
-            change = places.pop()
-            self._departed[touched[-1], id_] = (places.pop(), change)
-        self._happened.append((id_, event, *places))
+            self._departed[touched[-1], id_] = changes.pop()
+        self._happened.append(
+            (id_, event, *changes[0], *changes[1], *(changes[2] if len(changes) > 2 else _NO_COURIER))
+        )
         self._change(known, order, steps, feeds)
 
     def _change(
@@ -405,49 +455,32 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> Sequence[Sequence[Any
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-def _event_row(happened: tuple[Any, ...]) -> Row:
-    """Return the row of `happened`: an order's id, an event, and for each party its feed and the number of the change
-    among those of the feed."""
-    order_id, event, customer, customer_change, restaurant, restaurant_change, *courier = happened
-    return (
-        order_id,
-        event.version,
-        _encode(event).decode(),
-        customer.place,
-        customer.changes - customer_change,
-        restaurant.place,
-        restaurant.changes - restaurant_change,
-        courier[0].place if courier else 0,
-        courier[0].changes - courier[1] if courier else 0,
-    )
+def _numbers(values: Iterable[int | None]) -> str:
+    """Return the text of an array; None is NULL."""
+    return f"{{{str(list(values))[1:-1]}}}".replace("None", "NULL")
 
 
-def _state_row(known: KnownOrder) -> Row:
-    order, steps = known.order, known.steps
-    return (
-        order.status,
-        order.status if order.status.ended else "",
-        order.version,
-        order.courier_id,
-        _encode(steps).decode() if steps else None,
-        steps[0].due_at_ms if steps else None,
-    )
+def _words(values: Iterable[str]) -> str:
+    """Return the text of an array of texts without special characters."""
+    return f"{{{','.join(values)}}}"
 
 
-def _order_row(known: KnownOrder) -> Row:
-    order = known.order
-    status, final_status, version, _, steps, next_step_at_ms = _state_row(known)
-    return (
-        order.id,
-        order.reference,
-        order.customer_id,
-        order.restaurant_id,
-        order.courier_id,
-        _encode(order.details).decode(),
-        order.created_at_ms,
-        status,
-        final_status,
-        version,
-        steps,
-        next_step_at_ms,
-    )
+def _texts(values: Iterable[str | None]) -> str:
+    return _encode(list(values)).decode()
+
+
+def _encode_lines(values: Sequence[Any]) -> str:
+    """Return a line of JSON for each value, without the last line break."""
+    return _encoder.encode_lines(values)[:-1].decode()
+
+
+def _texts_of(feeds: Sequence[FeedKey]) -> list[str]:
+    return [_texts([feed.kind for feed in feeds]), _texts(feed.id for feed in feeds)]
+
+
+def _step_columns(known: Sequence[KnownOrder]) -> list[str]:
+    """Return the pending steps, and when the next one is due."""
+    return [
+        _texts(_encode(each.steps).decode() if each.steps else None for each in known),
+        _numbers([each.steps[0].due_at_ms if each.steps else None for each in known]),
+    ]

@@ -61,6 +61,8 @@ from ordertrack.ports.commits import CommitMeter, Committed
 
 REMEMBERED_ORDERS = 40_000
 """An order with five events takes about 2 kB."""
+KNOWN_PARTIES = 100_000
+"""Numbers of parties, which never change: about 0.2 kB each."""
 MAX_WAITING = 10_000
 """Requests waiting for a commit before more are refused: a few seconds of work."""
 MAX_BATCH_CHANGES = 1_000
@@ -137,6 +139,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._slot = random.randrange(SLOTS)
         self._ids: list[int] = []
+        self._numbers: LruCache[FeedKey, int] = LruCache(KNOWN_PARTIES)
         self._tried: Batch | None = None
         self._queue: deque[_Request] = deque()
         self._unanswered: deque[_Request] = deque()
@@ -292,7 +295,7 @@ class GroupCommit:
     async def _decide(self, requests: list[_Request], facts: Facts) -> _Decided:
         """Run the jobs until nothing is missing. Raises: as `Session.fetch`."""
         for _ in range(MAX_ROUNDS):
-            batch = self._tried = Batch(self.remembered, facts)
+            batch = self._tried = Batch(self.remembered, self._numbers, facts)
             outcomes: list[Any] = []
             for request in requests:
                 batch.requested_at_s = request.requested_at_s

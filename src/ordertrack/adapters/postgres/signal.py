@@ -109,7 +109,7 @@ class PostgresSignal(ReconnectingSignal):
 
     def _cause(self, error: BaseException) -> str:
         if isinstance(error, asyncpg.PostgresError):
-            return str(error)
+            return str(error).partition("\n")[0]  # without details and hints
         return "the URL is not valid" if isinstance(error, ValueError) else "the connection was lost"
 
 

@@ -173,8 +173,11 @@ class ReconnectingSignal(ABC):
             self._probed.set()
 
     async def _run(self, link: SignalLink) -> None:
+        loop = asyncio.get_running_loop()
+        pause_s = self._limits.first_pause_s
         while True:
             cause = "the connection was closed"
+            began_s = loop.time()
             try:
                 await _until_end(link, self._serve(link))
             except Exception as error:  # noqa: BLE001 - of the driver; it is the trouble of this signal
@@ -182,10 +185,20 @@ class ReconnectingSignal(ABC):
             self._end_link()
             if self._closing:
                 return
-            self.trouble = f"without signals from other nodes: {self._server}: {cause}"
+            self.trouble = self._describe(cause)
             self._interrupted()
-            link = await self._new_link_in_time()
-            self._link, self.trouble = link, None
+            if loop.time() - began_s > self._limits.longest_pause_s:
+                pause_s = self._limits.first_pause_s
+            connected: SignalLink | None = None
+            while connected is None:
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1))
+                pause_s = min(pause_s * 2, self._limits.longest_pause_s)
+                try:
+                    connected = await self._new_link()
+                except Exception as error:  # noqa: BLE001 - as above
+                    self.trouble = self._describe(self._cause_of(error))
+            self._link = link = connected
+            self.trouble = None
             self._restored()
 
     def _end_link(self) -> None:
@@ -198,17 +211,6 @@ class ReconnectingSignal(ABC):
         self._subscribed.clear()
         self._unsubscribing.clear()
         _settle(self._subscribing, False)
-
-    async def _new_link_in_time(self) -> SignalLink:
-        """Connect, again and again."""
-        pause_s = self._limits.first_pause_s
-        while True:
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))
-            try:
-                return await self._new_link()
-            except Exception as error:  # noqa: BLE001 - as above
-                self.trouble = f"without signals from other nodes: {self._server}: {self._cause_of(error)}"
-            pause_s = min(pause_s * 2, self._limits.longest_pause_s)
 
     async def _new_link(self) -> SignalLink:
         """Connect, and check that messages arrive: a server may accept connections and allow no subscription."""
@@ -276,6 +278,9 @@ class ReconnectingSignal(ABC):
         except BaseException:
             self.lost += len(some)
             raise
+
+    def _describe(self, cause: str) -> str:
+        return f"without signals from other nodes: {self._server}: {cause}"
 
     def _cause_of(self, error: BaseException) -> str:
         if isinstance(error, LinkLost):

@@ -7,8 +7,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
-from ordertrack.adapters.shared.sql_files import missing_migrations, read_migrations, read_statements
+from ordertrack.adapters.shared.sql_files import Migration, missing_migrations, read_migrations, read_statements
 from ordertrack.ports.store import StoreCannotOpen
 
 FILE_NAME = "ordertrack.sqlite3"
@@ -46,7 +47,7 @@ class DataDirLock:
             self.release()
             raise StoreCannotOpen(
                 f"The data folder {data_dir.resolve()} is in use by another ordertrack "
-                f"(process {holder or 'unknown'}). Stop that one, or give this one a folder of its own with --data-dir."
+                f"(process {holder or 'unknown'}). Stop that one, or name another folder with --data-dir."
             ) from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
@@ -86,6 +87,20 @@ def connect(path: Path, *, read_only: bool = False, check_same_thread: bool = Tr
     return connection
 
 
+def connect_unchanged(path: Path) -> sqlite3.Connection:
+    """Connect to read an existing file that is not to change: its log is not copied into it either.
+
+    Raises: sqlite3.Error; StoreCannotOpen for a file of another kind.
+    """
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").fetchone():
+        connection.close()
+        raise StoreCannotOpen(f"{path} is not a database of ordertrack.")
+    return connection
+
+
 def page_bytes(connection: sqlite3.Connection) -> int:
     size: int = connection.execute("PRAGMA page_size").fetchone()[0]
     return size
@@ -100,8 +115,7 @@ def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at_ms INTEGER NOT NULL) STRICT"
     )
-    applied = dict(connection.execute("SELECT number, sha256 FROM schema_migrations"))
-    for number, name, body, digest in missing_migrations(read_migrations(__package__), applied):
+    for number, name, body, digest in pending_migrations(connection):
         connection.execute("BEGIN IMMEDIATE")
         try:
             for statement in _statements(body):
@@ -114,6 +128,12 @@ def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
         except sqlite3.Error:
             connection.execute("ROLLBACK")
             raise
+
+
+def pending_migrations(connection: sqlite3.Connection) -> list[Migration]:
+    """Return the migrations that the database lacks, in order. Raises: StoreCannotOpen, as `migrate`; sqlite3.Error."""
+    applied = dict(connection.execute("SELECT number, sha256 FROM schema_migrations"))
+    return missing_migrations(read_migrations(__package__), applied)
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from ordertrack.adapters.sqlite.rows import ORDER_COLUMNS, decode_order, is_dama
 from ordertrack.core.feed import FeedChanges, FeedKey, FeedKind, build_page
 from ordertrack.core.order import Order
 
-_COLUMNS = {
+FEED_COLUMNS = {
     FeedKind.CUSTOMER: {"party_id": "customer_id", "feed_version": "customer_feed_version"},
     FeedKind.RESTAURANT: {"party_id": "restaurant_id", "feed_version": "restaurant_feed_version"},
     FeedKind.COURIER: {"party_id": "courier_id", "feed_version": "courier_feed_version"},
@@ -35,7 +35,7 @@ class _Query(NamedTuple):
 def _queries(name: str) -> dict[FeedKind, _Query]:
     return {
         kind: _Query(*(SQL[name].format(columns=columns, **of_kind) for columns in (ORDER_COLUMNS, "orders.id")))
-        for kind, of_kind in _COLUMNS.items()
+        for kind, of_kind in FEED_COLUMNS.items()
     }
 
 

@@ -73,8 +73,15 @@ def step_row(step: Step) -> Row:
 def read_steps(connection: sqlite3.Connection, damaged: list[int]) -> dict[int, tuple[Step, ...]]:
     """Return the pending steps of all simulations by order, without orders with a damaged step: their ids are appended
     to `damaged`."""
-    steps: dict[int, tuple[Step, ...]] = {}
     causes: dict[int, Exception] = {}
+    steps = load_steps(connection, causes)
+    leave_out(causes, damaged)
+    return steps
+
+
+def load_steps(connection: sqlite3.Connection, causes: dict[int, Exception]) -> dict[int, tuple[Step, ...]]:
+    """Return the pending steps of all simulations by order. What is wrong with damaged ones is added to `causes`."""
+    steps: dict[int, tuple[Step, ...]] = {}
     for order_id, seq, status, due_at_ms, reason in connection.execute(SQL["steps"]):
         try:
             step = Step(order_id, seq, Status(status.decode()), due_at_ms, None if reason is None else reason.decode())
@@ -82,7 +89,6 @@ def read_steps(connection: sqlite3.Connection, damaged: list[int]) -> dict[int, 
             causes[order_id] = error
         else:
             steps[order_id] = (*steps.get(order_id, ()), step)
-    leave_out(causes, damaged)
     return {order_id: pending for order_id, pending in steps.items() if order_id not in causes}
 
 

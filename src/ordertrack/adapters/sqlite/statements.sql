@@ -139,3 +139,67 @@ SELECT id, order_id, created_at_ms, created_by, revoked_at_ms FROM tracking_link
 UPDATE tracking_links SET revoked_at_ms = coalesce(revoked_at_ms, :now_ms)
 WHERE id = :link_id AND order_id = :order_id
 RETURNING id, order_id, created_at_ms, created_by, revoked_at_ms;
+
+-- The rest is for `ordertrack migrate` and `ordertrack db`, and reads whole tables.
+
+-- name: set_epoch
+UPDATE meta SET value = :epoch WHERE key = 'epoch';
+
+-- name: last_link_id
+SELECT max(id) FROM tracking_links;
+
+-- name: totals
+SELECT
+    (SELECT count(*) FROM orders),
+    (SELECT total(version) FROM (SELECT max(version) AS version FROM events GROUP BY order_id)),
+    (SELECT count(*) FROM events),
+    (SELECT count(*) FROM parties),
+    (SELECT total(version) FROM (SELECT max(version) AS version FROM feed_entries GROUP BY party)),
+    (SELECT count(*) FROM departures),
+    (SELECT count(*) FROM idempotency),
+    (SELECT count(*) FROM tracking_links);
+
+-- name: every_party
+SELECT number, kind, id, (SELECT coalesce(max(version), 0) FROM feed_entries WHERE party = number) FROM parties
+ORDER BY number;
+
+-- name: ids_after
+SELECT id FROM orders WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- name: event_feeds
+SELECT order_id, customer_feed_version, restaurant_feed_version, courier_feed_version
+FROM json_each(:ids) CROSS JOIN events ON order_id = value ORDER BY order_id, version;
+
+-- name: every_departure
+SELECT number, order_id, version FROM departures JOIN parties ON kind = 'courier' AND id = courier_id;
+
+-- name: every_key
+SELECT key, fingerprint, order_id, at_ms FROM idempotency;
+
+-- name: every_link
+SELECT id, order_id, created_at_ms, created_by, revoked_at_ms, token_hash FROM tracking_links ORDER BY id;
+
+-- name: without_order
+SELECT DISTINCT order_id FROM {table} WHERE order_id NOT IN (SELECT id FROM orders) ORDER BY order_id LIMIT :limit;
+
+-- name: wrong_final_status
+SELECT id FROM orders WHERE final_status IS NOT (
+    SELECT CASE WHEN status IN ({ended}) THEN status END FROM events WHERE order_id = orders.id
+    ORDER BY version DESC LIMIT 1
+) ORDER BY id LIMIT :limit;
+
+-- name: without_feed_entry
+-- Orders whose last event is not in the feed of a party at the version that it made.
+SELECT orders.id FROM orders LEFT JOIN parties p ON p.kind = :kind AND p.id = orders.{party_id}
+WHERE orders.{party_id} IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM feed_entries f WHERE f.party = p.number AND f.order_id = orders.id AND f.version = (
+        SELECT {feed_version} FROM events WHERE order_id = orders.id ORDER BY version DESC LIMIT 1
+    )
+) ORDER BY orders.id LIMIT :limit;
+
+-- name: departures_beyond
+-- Departures at a version that the courier's feed has not reached.
+SELECT order_id FROM departures WHERE version > coalesce((
+    SELECT max(f.version) FROM parties p JOIN feed_entries f ON f.party = p.number
+    WHERE p.kind = 'courier' AND p.id = courier_id
+), 0) ORDER BY order_id LIMIT :limit;

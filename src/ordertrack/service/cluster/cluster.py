@@ -17,16 +17,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 
 from ordertrack.core.errors import TooManyPolls
-from ordertrack.core.feed import FeedChanges, FeedKey, FeedState, order_feed
+from ordertrack.core.feed import FeedKey, order_feed
 from ordertrack.core.hub import TOO_MANY_RETRY_AFTER_S, Hub
-from ordertrack.core.partition import PARTITIONS, partition_of
+from ordertrack.core.partition import PARTITIONS, feed_name, named_feed, partition_of, partition_of_name
 from ordertrack.core.places import Holding, Places
 from ordertrack.core.sequence import Sequences
 from ordertrack.core.tracking_link import Link
@@ -42,8 +42,6 @@ from ordertrack.service.cluster.messages import (
     Revoked,
     decode_message,
     encode_message,
-    feed_name,
-    named_feed,
     parts,
 )
 from ordertrack.service.cluster.partitions import Partitions
@@ -52,7 +50,7 @@ from ordertrack.service.monitoring.monitor import ClusterFigures, NodeStats
 from ordertrack.service.tracking.waiter import Waiter
 
 TICK_S = 0.1
-"""Counts of held polls are exchanged this often, when they have to be."""
+"""Counts of held polls that fell are told this often, those that rose at once."""
 BEAT_S = 1.0
 GONE_AFTER_S = 3.5
 RELEASE_EVERY_S = 10.0
@@ -98,11 +96,15 @@ class Cluster:
         self._revoked = revoked
         self._places = Places(hub.caps.per_feed, hub.capped_polls)
         hub.elsewhere = self._places.elsewhere
-        hub.crowded = set()
+        hub.parked = set()
+        hub.crowded = self._tell_soon
         self._sequences = Sequences()
         self._numbers: Counter[int] = Counter()
         self._peers: dict[str, _Peer] = {}
-        self._doubts = 0
+        self._dropped = 0
+        """Commits that were not told to other nodes."""
+        self._looked_at: set[FeedKey] = set()
+        self._telling: asyncio.Handle | None = None
         self._has_control = False
         self._restored = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -152,29 +154,36 @@ class Cluster:
 
     def committed(self, commits: Sequence[Committed]) -> None:
         """Tell the other nodes; a commit listener, called before the polls of this node are answered."""
-        news: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
+        news: defaultdict[int, dict[str, int]] = defaultdict(dict)
         for order, feeds, *_ in commits:
             feed = order_feed(order.id)
-            self._partitions.committed(feed, order)
-            news[partition_of(feed)].append((feed_name(feed), order.version))
+            name = feed_name(feed)
+            number = partition_of_name(name)
+            news[number][name] = order.version
+            self._partitions.committed(number, feed, order.version, order)
             for party, version in feeds.items():
-                self._partitions.committed(party, FeedState(party, FeedChanges(version)))
-                news[partition_of(party)].append((feed_name(party), version))
-        if self._signal is not None:
-            self._signal.publish(
-                [
-                    (channel, encode_message(News(self._node, self._next_number(channel), list(part))))
-                    for channel, entries in news.items()
-                    for part in parts(entries)
-                ]
-            )
+                name = feed_name(party)
+                number = partition_of_name(name)
+                entries = news[number]
+                entries[name] = max(version, entries.get(name, 0))
+                self._partitions.committed(number, party, version)
+        if self._signal is None or not self._peers:  # a node that joins compares all, as after a dropped message
+            self._dropped += 1
+            return
+        self._signal.publish(
+            [
+                (channel, encode_message(News(self._node, self._next_number(channel), list(part))))
+                for channel, entries in news.items()
+                for part in parts(entries.items())
+            ]
+        )
 
     def revoked(self, link: Link) -> None:
         self._publish(CONTROL, [Revoked(self._node, 0, link.order_id, link.id)])
 
     def doubtful(self) -> None:
         """The outcome of a commit is unknown: neither this node nor another one was told of it."""
-        self._doubts += 1
+        self._dropped += 1
         self._refresher.lose(range(PARTITIONS))
 
     def _publish(self, channel: int, messages: Sequence[Message]) -> None:
@@ -198,10 +207,10 @@ class Cluster:
             return
         if self._sequences.receive(message.node, channel, message.number):
             self._lose(channel)
+        if isinstance(message, News):  # nearly all are
+            self._news(channel, message.feeds)
+            return
         match message:
-            case News(_, _, feeds):
-                for name, version in feeds:
-                    self._news(named_feed(name), version)
             case Beat():
                 self._peer_beat(message)
             case HeldPolls(node, _, feeds):
@@ -214,12 +223,14 @@ class Cluster:
                 if self._peers.pop(node, None) is not None:
                     self._peer_gone(node)
 
-    def _news(self, feed: FeedKey, version: int) -> None:
-        if self._hub.is_watched(feed):
-            if not self._partitions.is_known(feed, version):
+    def _news(self, channel: int, feeds: Iterable[tuple[str, int]]) -> None:
+        is_watched, states = self._hub.is_watched, self._partitions.states(channel)
+        for name, version in feeds:
+            feed = named_feed(name)
+            if not is_watched(feed):
+                states.pop(feed, None)
+            elif (state := states.get(feed)) is None or state.version < version:
                 self._refresher.name(feed, version)
-        else:
-            self._partitions.forget_feed(feed)
 
     def _lose(self, channel: int) -> None:
         if channel == CONTROL:
@@ -242,16 +253,19 @@ class Cluster:
             log.info("a node joined", node=beat.stats.node)
             self._nodes_changed()
             self._places.repeat()
+            self._lose_all()
         elif beat.dropped != known.dropped:
             self._lose_all()
 
     def _peer_holds(self, node: str, held: Holding) -> None:
         now_s = self._clock.monotonic_s()
+        self._places.added(self._hub.parked or (), now_s)
         excess = self._places.receive(node, held, now_s, yields=self._node > node)
         if excess > 0:
             error = TooManyPolls(TOO_MANY_RETRY_AFTER_S, limit=self._hub.caps.per_feed, of=str(held.feed.kind))
             for poll in self._hub.take_newest(held.feed, excess):
                 poll.waiter.refuse(error)
+        self._tell_soon()
 
     def _peer_gone(self, node: str) -> None:
         """Compare all watched feeds: the last commits of the node may not have been told."""
@@ -261,8 +275,9 @@ class Cluster:
         self._lose_all()
 
     def _nodes_changed(self) -> None:
-        if self._places.set_nodes(1 + len(self._peers)) and self._hub.crowded is not None:
-            self._hub.crowded.update(self._hub.feeds())
+        if self._places.set_nodes(1 + len(self._peers)):
+            self._looked_at = set(self._hub.feeds())
+        self._hub.allowance = self._places.allowance
 
     def _interrupted(self) -> None:
         log.warning("the signal between nodes is interrupted: watched feeds are read every second")
@@ -282,7 +297,7 @@ class Cluster:
             if now_s >= next_beat_s:
                 next_beat_s = now_s + BEAT_S
                 numbers = dict(self._numbers)
-                dropped = self._doubts + (0 if self._signal is None else self._signal.lost)
+                dropped = self._dropped + (0 if self._signal is None else self._signal.lost)
                 self._publish(CONTROL, [Beat(self._node, 0, numbers, dropped, self._stats())])
                 for node, peer in list(self._peers.items()):
                     if now_s - peer.beat_s > GONE_AFTER_S:
@@ -292,12 +307,21 @@ class Cluster:
             if now_s >= next_release_s:
                 next_release_s = now_s + RELEASE_EVERY_S
                 self._partitions.release_unused()
-            self._tell_places(now_s)
+            self._tell_places()
             await asyncio.sleep(TICK_S)
 
-    def _tell_places(self, now_s: float) -> None:
-        crowded, self._hub.crowded = self._hub.crowded or (), set()
-        held = self._places.to_tell(crowded, now_s)
+    def _tell_soon(self) -> None:
+        """Tell counts of held polls in the next turn of the event loop."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_soon(self._tell_places)
+
+    def _tell_places(self) -> None:
+        self._telling = None
+        now_s = self._clock.monotonic_s()
+        parked, self._hub.parked = self._hub.parked or set(), set()
+        self._places.added(parked, now_s)
+        looked_at, self._looked_at = self._looked_at, set()
+        held = self._places.to_tell(parked | looked_at, now_s)
         entries = [(feed_name(feed), count, is_fresh) for feed, count, is_fresh in held]
         self._publish(CONTROL, [HeldPolls(self._node, 0, list(part)) for part in parts(entries)])
 

@@ -7,12 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.ports.signal import MAX_MESSAGE_BYTES
 from ordertrack.service.monitoring.monitor import NodeStats
-
-_KINDS = {kind.value[:2]: kind for kind in FeedKind}
-_LETTERS = {kind: letters for letters, kind in _KINDS.items()}
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", gc=False):
@@ -58,6 +54,8 @@ Message = News | Beat | HeldPolls | Revoked | Bye
 _DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _encode = msgspec.json.Encoder().encode
 _OVERHEAD_BYTES = 200
+ALWAYS_FIT = 16
+"""Entries that fit even with the longest ids: 64 characters of up to 6 bytes each."""
 
 
 def encode_message(message: Message) -> str:
@@ -69,17 +67,15 @@ def decode_message(text: str) -> Message:
     return _DECODER.decode(text)
 
 
-def feed_name(feed: FeedKey) -> str:
-    return _LETTERS[feed.kind] + feed.id
-
-
-def named_feed(name: str) -> FeedKey:
-    """Raises: KeyError."""
-    return FeedKey(_KINDS[name[:2]], name[2:])
-
-
 def parts(entries: Iterable[tuple[Any, ...]]) -> Iterable[Sequence[tuple[Any, ...]]]:
-    """Divide entries so that each part fits into one message."""
+    """Divide entries, each of a name and a few numbers, so that each part fits into one message."""
+    entries = list(entries)
+    if len(entries) <= ALWAYS_FIT:
+        return [entries] if entries else []
+    return _divided(entries)
+
+
+def _divided(entries: Iterable[tuple[Any, ...]]) -> Iterable[Sequence[tuple[Any, ...]]]:
     part: list[tuple[Any, ...]] = []
     size = 0
     for entry in entries:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from ordertrack.core.feed import FeedKey
+from ordertrack.core.feed import FeedChanges, FeedKey, FeedState
 from ordertrack.core.hub import Hub
+from ordertrack.core.order import Order
 from ordertrack.core.partition import PARTITIONS, partition_of
 from ordertrack.core.poll import State
 from ordertrack.ports.clock import Clock
@@ -76,6 +77,11 @@ class Partitions:
         """Return the feed's partition if it is subscribed."""
         return self._subscribed.get(partition_of(feed))
 
+    def states(self, number: int) -> dict[FeedKey, State]:
+        """Return the states that are remembered of a partition, to look at and to remove from."""
+        partition = self._subscribed.get(number)
+        return {} if partition is None else partition.states
+
     async def join(self, feed: FeedKey) -> Partition | None:
         """Return the feed's partition, subscribed from now on; None, and it is uncovered, when the signal cannot.
 
@@ -133,17 +139,18 @@ class Partitions:
             partition.put(feed, state, self._hub.is_watched)
         self._announced(feed, state)
 
-    def committed(self, feed: FeedKey, state: State) -> None:
-        """Remember what this node committed, for feeds that are remembered or watched.
+    def committed(self, number: int, feed: FeedKey, version: int, order: Order | None = None) -> None:
+        """Remember what this node committed, for feeds of a partition that are remembered or watched.
 
-        A read of a watched feed may be under way: its result must not be remembered after this one.
+        A read of a watched feed may be under way: its result must not be remembered after this one. `order` is None for
+        a party's feed.
         """
-        partition = self.find(feed)
-        if partition is not None:
-            known = partition.states.get(feed)
-            is_newer = self._hub.is_watched(feed) if known is None else known.version < state.version
-            if is_newer:
-                partition.put(feed, state, self._hub.is_watched)
+        partition = self._subscribed.get(number)
+        if partition is None:
+            return
+        known = partition.states.get(feed)
+        if known.version < version if known is not None else self._hub.is_watched(feed):
+            partition.put(feed, order or FeedState(feed, FeedChanges(version)), self._hub.is_watched)
 
     def forget(self, number: int) -> None:
         """Forget the states of a partition, which may be out of date after lost messages."""
