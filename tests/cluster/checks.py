@@ -195,14 +195,15 @@ def check_ordered(evidence: Evidence) -> Iterator[Violation]:
             if following.recorded_at <= one.recorded_at:
                 yield Violation("ordered", 0, f"order {order.id}: times of {one} and {following}")
     for session in _followers(evidence):
-        position = 0
-        for poll, before, after in evidence.replay(session):
+        position, shown = 0, dict[int, int]()
+        for poll in session.polls:
             if poll.http_status != 200:
                 continue
-            back = [order_id for order_id, version in after.items() if version < before.get(order_id, 0)]
+            back = [state for state in poll.states if state.version < shown.get(state.order_id, 0)]
             if back or poll.version < position:
                 yield Violation("ordered", poll.answered_s, f"{_of(session, poll)} goes back from {position}: {back}")
             position = poll.version
+            shown.update((state.order_id, state.version) for state in poll.states)
 
 
 def check_reliable(evidence: Evidence) -> Iterator[Violation]:

@@ -34,8 +34,6 @@ from cluster.starved import measure
 from cluster.workload import Board, Updater
 from servers.child import DidNotStart
 
-QUIET_S = 10.0
-"""Time after the last update and the last fault until clients are compared with the store."""
 CLOCK_MS = 4_000
 """The clocks of nodes are at most this far from the machine's."""
 UPDATERS = {"kitchen": (6, 0.4), "bulk": (2, 1.2), "courier": (2, 0.8), "creator": (1, 0.2), "simulation": (1, 4.0)}
@@ -45,7 +43,10 @@ SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run. `faults` in place of those of the seed; `followers` has the number of clients of each kind."""
+    """A run. `faults` in place of those of the seed; `followers` has the number of clients of each kind.
+
+    `quiet_s` is the time after the last update and the last fault until clients are compared with the store.
+    """
 
     seed: int
     seconds: float
@@ -53,6 +54,7 @@ class Plan:
     defect: str | None = None
     faults: Sequence[Planned] | None = None
     followers: Mapping[Way, int] = field(default_factory=lambda: COUNTS)
+    quiet_s: float = 10.0
 
     @property
     def nodes(self) -> int:
@@ -160,7 +162,7 @@ async def _load(planned: Plan, cluster: Cluster, history: History, faults: Fault
         await asyncio.sleep(ends_at_s - time.monotonic())
         board.updates_end.set()
         await asyncio.wait(updaters)
-        await asyncio.sleep(QUIET_S)
+        await asyncio.sleep(planned.quiet_s)
         for follower in followers:
             follower.cancel()
 
@@ -170,6 +172,7 @@ def run_in(folder: Path, planned: Plan, say: Callable[[str], None]) -> Report:
 
     The folder is removed, or kept with the logs when there are violations. Raises: as `run`.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     guard, keep = Guard(folder), True
     os.environ.update(guard.environment)
     try:

@@ -22,7 +22,6 @@ run_in(Path(sys.argv[1]), plan, lambda text: print(text, flush=True))
 
 def test_killed_run_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    folder.mkdir()
     env = environment({"PYTHONPATH": os.pathsep.join(sys.path)})
     run = subprocess.Popen([sys.executable, "-c", RUN, str(folder)], stdout=subprocess.PIPE, text=True, env=env)
     with run:
