@@ -32,7 +32,7 @@ from cluster.guard import Guard
 from cluster.history import History
 from cluster.starved import measure
 from cluster.workload import Board, Updater
-from servers.child import DidNotStart
+from servers.child import DidNotStart, NotInstalled
 
 CLOCK_MS = 4_000
 """The clocks of nodes are at most this far from the machine's."""
@@ -179,6 +179,9 @@ def run_in(folder: Path, planned: Plan, say: Callable[[str], None]) -> Report:
         report = asyncio.run(run(planned, folder, say))
         keep = bool(report.violations)
         return report
+    except NotInstalled:
+        keep = False
+        raise
     finally:
         for name in guard.environment:
             del os.environ[name]
