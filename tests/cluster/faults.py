@@ -1,7 +1,7 @@
 """Faults: a schedule that a seed determines, and how each is made and ended.
 
-Each kind comes once before one comes again. Between two faults there is mostly time to recover, so that the strict
-bounds of the checks apply; at times a second one comes before that.
+Each kind comes once before one comes again. At a calm pace there is mostly time to recover between two faults, so that
+the strict bounds of the checks apply. At a dense pace faults overlap.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ import signal
 import time
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from cluster.cluster import Cluster, Node, Signal
 from cluster.history import Fault, History
 
+Pace = Literal["calm", "dense"]
 FIRST_S = 4.0
 LENGTH_S = (0.5, 4.0)
-PAUSE_S = (7.0, 10.0)
-SHORT_PAUSE_S = (0.5, 3.0)
+PAUSES_S: dict[Pace, tuple[tuple[float, float], tuple[float, float]]] = {
+    "calm": ((7.0, 10.0), (0.5, 3.0)),
+    "dense": ((0.3, 1.5), (-2.5, 0.0)),
+}
+"""Bounds of most pauses, and of the others. The next fault begins before the end of one when they are negative."""
 SHORT_SHARE = 0.3
 SLOW_S = (0.05, 0.4)
 """Delay of a slow connection, in each direction."""
@@ -51,7 +55,7 @@ class Planned(NamedTuple):
         return f"{self.at_s:5.1f} s  {self.kind}{node}, {self.length_s:.1f} s{delay}"
 
 
-def plan(seed: int, seconds: float, kinds: tuple[str, ...], nodes: int) -> list[Planned]:
+def plan(seed: int, seconds: float, kinds: tuple[str, ...], nodes: int, pace: Pace = "calm") -> list[Planned]:
     """Return the faults that end before `seconds`, the same for the same arguments."""
     random = Random(f"{seed} faults")
     planned: list[Planned] = []
@@ -65,7 +69,7 @@ def plan(seed: int, seconds: float, kinds: tuple[str, ...], nodes: int) -> list[
         if at_s + length_s > seconds:
             return planned
         planned.append(fault)
-        pause_s = random.uniform(*(SHORT_PAUSE_S if random.random() < SHORT_SHARE else PAUSE_S))
+        pause_s = random.uniform(*PAUSES_S[pace][random.random() < SHORT_SHARE])
         at_s += length_s + pause_s
 
 
@@ -80,7 +84,7 @@ class Faults:
     async def run(self, schedule: list[Planned]) -> None:
         """Return when all faults have ended. Raises: TimeoutError, when a node does not start again."""
         async with asyncio.TaskGroup() as group:
-            for planned in schedule:
+            for planned in sorted(schedule):
                 await asyncio.sleep(self._begun_s + planned.at_s - time.monotonic())
                 group.create_task(self._make(planned))
 

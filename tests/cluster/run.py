@@ -25,7 +25,7 @@ from typing import get_args
 from cluster.checks import Violation, check_all
 from cluster.cluster import NODES, Cluster, Signal
 from cluster.defects import DEFECTS
-from cluster.faults import KINDS, Faults, Planned, plan
+from cluster.faults import KINDS, Faults, Pace, Planned, plan
 from cluster.final_state import read_orders
 from cluster.followers import COUNTS, Follower, Way
 from cluster.guard import Guard
@@ -51,6 +51,7 @@ class Plan:
     seed: int
     seconds: float
     signal: Signal = "redis"
+    pace: Pace = "calm"
     defect: str | None = None
     faults: Sequence[Planned] | None = None
     followers: Mapping[Way, int] = field(default_factory=lambda: COUNTS)
@@ -64,14 +65,14 @@ class Plan:
     def schedule(self) -> list[Planned]:
         if self.faults is not None:
             return list(self.faults)
-        return plan(self.seed, self.seconds, KINDS[self.signal], self.nodes)
+        return plan(self.seed, self.seconds, KINDS[self.signal], self.nodes, self.pace)
 
     @property
     def command(self) -> str:
         broken = f" --break {self.defect}" if self.defect else ""
         return (
             f"cd tests && PYTHONPATH=.. python -m cluster.run --seed {self.seed} --seconds {self.seconds:g} "
-            f"--signal {self.signal}{broken}"
+            f"--signal {self.signal} --pace {self.pace}{broken}"
         )
 
 
@@ -122,7 +123,7 @@ async def run(planned: Plan, folder: Path, say: Callable[[str], None]) -> Report
     schedule = planned.schedule
     history = History()
     cluster = Cluster(folder, planned.signal, clocks_ms, planned.defect)
-    say(f"seed {planned.seed}, {planned.signal}, clocks of nodes {clocks_ms} ms, faults:")
+    say(f"seed {planned.seed}, {planned.signal}, {planned.pace}, clocks of nodes {clocks_ms} ms, faults:")
     for fault in schedule:
         say(f"  {fault}")
     begun_s = time.monotonic()
@@ -194,14 +195,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of updates and faults")
     parser.add_argument("--minutes", type=float, default=0.0, help="run again with the next seed until then")
     parser.add_argument("--signal", choices=get_args(Signal), help="default: redis and postgresql in turns")
+    parser.add_argument("--pace", choices=get_args(Pace), help="of faults; default: calm and dense in turns")
     parser.add_argument("--break", dest="defect", choices=tuple(DEFECTS), help="a defect the checks have to find")
     options = parser.parse_args()
     seed = Random().randrange(1_000_000) if options.seed is None else options.seed
     signals: Sequence[Signal] = (options.signal,) if options.signal else ("redis", "postgresql")
+    paces: Sequence[Pace] = (options.pace,) if options.pace else ("calm", "dense")
     ends_at_s = time.monotonic() + 60 * options.minutes
     while True:
-        signal = signals[seed % len(signals)]
-        if not _run_once(Plan(seed=seed, seconds=options.seconds, signal=signal, defect=options.defect)):
+        signal, pace = signals[seed % len(signals)], paces[seed // len(signals) % len(paces)]
+        planned = Plan(seed=seed, seconds=options.seconds, signal=signal, pace=pace, defect=options.defect)
+        if not _run_once(planned):
             return 1
         if time.monotonic() >= ends_at_s:
             return 0
