@@ -20,8 +20,9 @@ import psutil
 from bench.contenders import FOLDERS, Ordertrack, Running, Skipped, ordertrack_like
 from bench.peers.process import peer_process
 from bench.peers.python import HERE, peers_python
-from ordertrack.load import OrdertrackProtocol, PollPool, fetch_statistics
+from ordertrack.load import OrdertrackProtocol, PollPool, fetch_statistics, loopback_target
 from servers.child import DidNotStart, NotInstalled, program
+from servers.node import Node
 from servers.postgres import Postgres, installed
 from servers.redis import Redis
 
@@ -97,6 +98,31 @@ def _statistics_of_node(pool: PollPool) -> dict[str, Any]:
     """Return the figures of the node that answers: those of the whole cluster are up to a second old."""
     own: dict[str, Any] = fetch_statistics(pool)["by_node"][0]
     return own
+
+
+class Workers(ClusterContender):
+    """`ordertrack serve --workers`, one worker or several on one port. All processes, the generator too, run on all
+    cores."""
+
+    def __init__(self, name: str, workers: int) -> None:
+        super().__init__(name)
+        self._workers = workers
+
+    @contextmanager
+    def nodes(self, count: int, *, hold_s: float, polls: int) -> Iterator[list[Running]]:
+        own_cores = os.sched_getaffinity(0)
+        with engines() as urls, TemporaryDirectory(prefix=FOLDERS) as folder, ExitStack() as started:
+            os.sched_setaffinity(0, psutil.Process(1).cpu_affinity() or own_cores)
+            started.callback(os.sched_setaffinity, 0, own_cores)
+            flags = ["--database-url", urls.database, "--redis-url", urls.redis, "--no-sample-orders"]
+            flags += ["--workers", str(self._workers), "--max-held-polls", str(polls + 1_000), "--log-level", "warning"]
+            node = Node(Path(folder), self.name.replace(" ", "-"), *flags, "--undo-window-s", "600")
+            started.callback(node.stop)
+            server = psutil.Process(node.pid)
+            processes = server.children() or [server]
+            target = loopback_target(node.url)
+            running = ordertrack_like(self.name, target, OrdertrackProtocol(hold_s), processes)
+            yield [replace(running, engines=urls.pids)]
 
 
 class PeerCluster(ClusterContender):

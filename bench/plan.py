@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bench.cluster import Cluster, PeerCluster
+from bench.cluster import Cluster, PeerCluster, Workers
 from bench.contenders import Contender, Ordertrack
 from bench.measures import (
     cluster,
@@ -22,6 +22,7 @@ from bench.measures import (
     wakes,
     warm,
     watchers,
+    workers,
 )
 from bench.measures.load import Figures, Size
 from bench.peers.c_loop import CLoop
@@ -31,6 +32,7 @@ from bench.peers.sse import SsePeer
 
 GATE, GATE_DURABLE, GATE_TOKENS = "ordertrack", "ordertrack, durable", "ordertrack, with tokens"
 ASGI, NCHAN, FASTAPI, FLASK = "ordertrack, ASGI route", "nchan", "FastAPI on uvicorn", "Flask, a thread a poll"
+ONE_WORKER, TWO_WORKERS = "1 worker", "2 workers"
 SSE_UVICORN, SSE_GRANIAN = "SSE on uvicorn", "SSE on granian"
 C_LOOP, C_LOOP_FDATASYNC = "C loop", "C loop, fdatasync"
 CLUSTER, CLUSTER_NOTIFY, CLUSTER_PEER = "cluster, Redis", "cluster, LISTEN/NOTIFY", "FastAPI and SQLAlchemy, Redis"
@@ -52,6 +54,8 @@ def contenders() -> dict[str, Contender]:
         CLoop(C_LOOP_FDATASYNC, fdatasync=True),
         Cluster(CLUSTER, redis=True),
         Cluster(CLUSTER_NOTIFY, redis=False),
+        Workers(ONE_WORKER, 1),
+        Workers(TWO_WORKERS, 2),
         PeerCluster(CLUSTER_PEER, most=10_000),
     ]
     return {contender.name: contender for contender in found}
@@ -124,5 +128,10 @@ MEASUREMENTS: dict[str, Measurement] = {
         cluster_idle.measure,
     ),
     "cluster-killed": Measurement("A node of three is killed with all polls", (CLUSTER,), cluster_killed.measure),
+    "workers": Measurement(
+        "Workers on one port: polls answered at once, and PUT over 32 connections",
+        (ONE_WORKER, TWO_WORKERS),
+        workers.measure,
+    ),
     "soak": Measurement("Soak test of ten minutes", (GATE_DURABLE,), soak.measure),
 }

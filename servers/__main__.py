@@ -101,7 +101,7 @@ class Demo:
         if self.redis is not None:
             pid = self.redis.child.process.pid
             lines += [
-                "  Stop Redis: updates arrive within a second or two instead of milliseconds. Let it go on:",
+                "  Stop Redis: the first updates take up to 3 s, the next up to 1 s, and none is lost. Let it go on:",
                 f"    kill -STOP {pid}",
                 f"    kill -CONT {pid}",
             ]
@@ -163,7 +163,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        with tempfile.TemporaryDirectory(prefix="ordertrack-cluster-") as folder, ExitStack() as stack:
+        with tempfile.TemporaryDirectory(prefix="ordertrack-lunch-") as folder, ExitStack() as stack:
             demo = Demo(Path(folder), stack)
             print(demo.what_to_try(), flush=True)
             asyncio.run(_run(demo))
