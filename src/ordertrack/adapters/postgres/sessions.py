@@ -20,7 +20,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import structlog
@@ -29,6 +29,7 @@ from ordertrack.adapters.postgres.statements import SQL
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.ports.store import StoreCannotOpen
 
+DEFAULT_PORT = 5432
 CONNECT_LIMIT_S = 5.0
 STATEMENT_LIMIT_S = 5.0
 """Seconds until the server ends a statement."""
@@ -41,13 +42,14 @@ DOWN_RETRY_AFTER_S = 2
 APPLICATION_NAME = "ordertrack"
 
 # A generic plan is made once for a statement and a connection: that of the write statement takes milliseconds. Every
-# statement reads indexes, also before the server knows how large the tables are.
+# statement reads ranges of indexes in their order, also before the server knows how large the tables are.
 _SESSION = {
     "application_name": APPLICATION_NAME,
     "statement_timeout": str(round(STATEMENT_LIMIT_S * 1000)),
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
 }
 _BROKEN = (
     OSError,
@@ -87,7 +89,8 @@ class Server:
     def address(self) -> str:
         """The host and the port, for messages."""
         parts = urlsplit(self._url)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}"
+        host = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["localhost"])[0]
+        return host if ":" in host else f"{host}:{DEFAULT_PORT}"
 
     async def open(self) -> None:
         """Raises: StoreCannotOpen."""
