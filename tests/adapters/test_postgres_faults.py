@@ -15,7 +15,7 @@ from servers.child import free_port
 from servers.postgres import Postgres
 from structlog.testing import capture_logs
 
-from contract.harness import CUSTOMER, NOW_MS, Listener, apply_one, assign, create_order, set_status
+from contract.harness import CUSTOMER, NOW_MS, Listener, apply_one, assign, create_order, new_order, set_status
 from ordertrack.adapters.postgres import group_commit, sessions
 from ordertrack.adapters.postgres.batch import Batch
 from ordertrack.adapters.postgres.store import PostgresStore
@@ -25,7 +25,7 @@ from ordertrack.core.event import Status
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import ChangeStatus
 from ordertrack.core.simulation import WorkflowOptions
-from ordertrack.ports.commits import Applied
+from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Idempotency
 from ordertrack.ports.order_store import OrderFilter
 from ordertrack.ports.store import StoreCannotOpen
 from support.databases import database_url, execute, own_server
@@ -346,3 +346,13 @@ async def test_a_collision_of_rows_fails_alone(store: PostgresStore, url: str) -
     outcomes = await asyncio.gather(*changes, return_exceptions=True)
     kinds = [type(outcome[0]) if isinstance(outcome, list) else type(outcome) for outcome in outcomes]
     assert kinds == [Applied, InternalError, Applied]
+
+
+async def test_expired_keys_are_deleted(store: PostgresStore, url: str) -> None:
+    day_ms = IDEMPOTENCY_KEPT_MS
+    await store.create(new_order(), NOW_MS, idempotency=Idempotency("old", "body"))
+    opened: Any = store._open
+    opened.commits._purge_s = 0.0
+    await store.create(new_order(), NOW_MS + day_ms + 1, idempotency=Idempotency("new", "body"))
+    await store.apply([], NOW_MS)  # after the deletion
+    assert [key for (key,) in execute(url, "SELECT key FROM idempotency")] == ["new"]

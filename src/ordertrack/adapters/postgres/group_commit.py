@@ -35,7 +35,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from ordertrack.adapters.postgres.batch import Batch, Facts, NotLoaded
+from ordertrack.adapters.postgres.batch import Batch, Facts, KeyUse, NotLoaded
 from ordertrack.adapters.postgres.decoding import KnownOrder
 from ordertrack.adapters.postgres.sessions import (
     DOWN_RETRY_AFTER_S,
@@ -57,7 +57,7 @@ from ordertrack.core.errors import (
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.simulation import Step
 from ordertrack.ports.clock import Clock
-from ordertrack.ports.commits import CommitMeter, Committed
+from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, CommitMeter, Committed
 
 REMEMBERED_ORDERS = 40_000
 """An order with five events takes about 2 kB."""
@@ -74,6 +74,9 @@ LOOK_EVERY_S = 1.0
 MAX_ATTEMPTS = 5
 MAX_ROUNDS = 10
 """Runs of the jobs of a batch, each after what was missing in the one before was read."""
+PURGE_EVERY_S = 60.0
+PURGED_KEYS = 10_000
+"""Idempotency keys that one statement deletes: some milliseconds."""
 SLOTS = 256
 """Rows of `status_counts` for each status."""
 BUSY_RETRY_AFTER_S = 1
@@ -145,6 +148,8 @@ class GroupCommit:
         self._unanswered: deque[_Request] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._began_s = math.inf
+        self._purge_s = 0.0
+        """The monotonic time at which expired idempotency keys are deleted again, if any was used."""
         self._wake = asyncio.Event()
         self._is_closing = False
         self._doubt: asyncio.Task[None] | None = None
@@ -201,6 +206,15 @@ class GroupCommit:
                 self._began_s = self._clock.monotonic_s()
                 await self._commit(requests)
                 self._began_s = math.inf
+                if self._tried is not None and self._tried.keys and self._clock.monotonic_s() >= self._purge_s:
+                    await self._purge(self._tried.keys.values())
+
+    async def _purge(self, uses: Collection[KeyUse]) -> None:
+        """Delete idempotency keys that have expired. A failure is that of the next commit too."""
+        self._purge_s = self._clock.monotonic_s() + PURGE_EVERY_S
+        newest_ms = max(use.at_ms for use in uses)
+        with contextlib.suppress(ConnectionLost, StoreUnavailable, asyncpg.PostgresError):
+            await self._session.fetch(SQL["purge_idempotency"], newest_ms - IDEMPOTENCY_KEPT_MS, PURGED_KEYS)
 
     def _take(self) -> list[_Request]:
         """Return waiting requests that were not given up. From here on the commit decides their results."""
@@ -328,8 +342,9 @@ class GroupCommit:
             self.in_flight = None
 
     def _report_doubt(self) -> None:
-        if self._doubt is None or self._doubt.done():
-            self._doubt = asyncio.ensure_future(self._report_doubt_when_up())
+        if self._doubt is not None:
+            self._doubt.cancel()
+        self._doubt = asyncio.ensure_future(self._report_doubt_when_up())
 
     async def _report_doubt_when_up(self) -> None:
         """Report a commit without a known outcome: as soon as it can be read, and when it can no longer be made."""
