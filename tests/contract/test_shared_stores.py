@@ -22,6 +22,7 @@ from contract.harness import (
     set_status,
     step_change,
 )
+from ordertrack.adapters.postgres import group_commit
 from ordertrack.adapters.postgres.store import PostgresStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrdertrackError, SimulationNotRunning, TooManyLinks, VersionConflict
@@ -109,8 +110,13 @@ async def test_nothing_is_decided_on_an_older_state(nodes: list[SharedStore]) ->
     assert stale.order.version == 4
 
 
-async def test_concurrent_nodes_leave_no_gap(nodes: list[SharedStore], listeners: list[Versions]) -> None:
-    """Clauses 4, 13, 20 and 21, with the same orders and parties on all nodes."""
+@pytest.mark.parametrize("most_changes", [1_000, 6])
+async def test_concurrent_nodes_leave_no_gap(
+    nodes: list[SharedStore], listeners: list[Versions], monkeypatch: pytest.MonkeyPatch, most_changes: int
+) -> None:
+    """Clauses 4, 13, 20 and 21, with the same orders and parties on all nodes. With small batches, one is decided while
+    another one is written."""
+    monkeypatch.setattr(group_commit, "MAX_BATCH_CHANGES", most_changes)
     ids = [(await create_order(nodes[0], customer_id=f"c{n % 3}")).id for n in range(6)]
     applied: Counter[int] = Counter()
 
