@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import asyncpg
@@ -25,7 +25,10 @@ from ordertrack.database_url import DatabaseUrl, parse_database_url
 from ordertrack.ports.commits import Idempotency
 from ordertrack.ports.records import RecordsUnusable
 from ordertrack.service.maintenance.copy_records import Copied
+from servers.child import NotInstalled
+from servers.pgbouncer import PgBouncer
 from servers.postgres import Postgres
+from support import missing
 
 pytestmark = pytest.mark.anyio
 
@@ -84,6 +87,17 @@ async def test_everything_is_copied(source: Path, target: DatabaseUrl) -> None:
         assert await connection.fetchval("SELECT value FROM meta WHERE key = 'epoch'") == counters.epoch
         inserted = "INSERT INTO parties (kind, id, version) VALUES ('customer', 'new', 1) RETURNING number"
         assert await connection.fetchval(inserted) == copied.totals.parties + 1
+
+
+async def test_copy_and_check_work_through_a_pooler(source: Path, target: DatabaseUrl, postgres: Postgres) -> None:
+    try:
+        pooler = PgBouncer(postgres.folder / "pgbouncer", target.dsn)
+    except NotInstalled as error:
+        missing.skip(str(error))
+    with closing(pooler):
+        pooled = parse_database_url(pooler.url)
+        await moved(source, pooled)
+        assert await findings(pooled) == []
 
 
 async def test_database_of_an_earlier_version_is_copied(

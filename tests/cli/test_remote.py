@@ -419,10 +419,12 @@ def test_every_command_prints_one_json_shape(shell: Shell) -> None:
         "courier": [order_id, "7"], "simulate": [order_id], "status": [order_id, "delivered"], "watch": [order_id],
         "token": ["--role=admin"], "secret": [], "bench": [shell.url, "--polls=2", "--orders=1"],
     }  # fmt: skip
-    with_json = {name for name, made in main.commands.items() if any(p.name == "as_json" for p in made.params)}
-    assert (
-        with_json == set(main.commands) == {*words, "serve"}
-    )  # every test that starts a server reads what `serve` prints
+    commands = {**main.commands, **{f"db {name}": made for name, made in main.commands["db"].commands.items()}}
+    del commands["db"]
+    # Every test that starts a server reads what `serve` prints, and tests/process what those of databases print.
+    elsewhere = {"serve", "migrate", "db check", "db backup", "db new-epoch"}
+    with_json = {name for name, made in commands.items() if any(p.name == "as_json" for p in made.params)}
+    assert with_json == set(commands) == {*words, *elsewhere}
     for name, arguments in words.items():
         said = shell(name, *arguments, "--json", **({"ORDERTRACK_TOKEN_SECRET": "s" * 32} if name == "token" else {}))
         (line,) = said.stdout.splitlines()

@@ -178,7 +178,12 @@ class Tracking:
         batches: dict[FeedKey, FeedBatch] = {}
         for order, feeds, previous_version, requested_at_s in commits:
             self.statistics.updates += order.version - previous_version
-            self._deliver_order(FeedKey(FeedKind.ORDER, str(order.id)), order, requested_at_s)
+            answers: dict[int, Answer] = {}  # one answer for each version, so that it is encoded once
+            feed = FeedKey(FeedKind.ORDER, str(order.id))
+            for poll in self.hub.news(feed, order.version, final=order.status.ended):
+                if poll.position not in answers:
+                    answers[poll.position] = answer_now(poll.position, order)
+                self._deliver(poll, answers[poll.position], requested_at_s)
             for feed, version in feeds.items():
                 if self.hub.is_watched(feed):
                     batch = batches.get(feed) or batches.setdefault(feed, FeedBatch(feed))
@@ -189,7 +194,8 @@ class Tracking:
     def announced(self, feed: FeedKey, state: State) -> None:
         """Answer the polls of a feed that was read and found newer: another node may have changed it."""
         if not isinstance(state, FeedState):
-            self._deliver_order(feed, state)
+            for poll in self.hub.news(feed, state.version, final=state.status.ended):
+                self._deliver(poll, answer_now(poll.position, state))
             return
         for poll in self.hub.news(feed, state.version):
             self._rejoin(poll, state.version)
@@ -269,13 +275,6 @@ class Tracking:
             self._deliver(superseded, Answer(state, Reason.SUPERSEDED, superseded.position))
 
     # Answers of held polls
-
-    def _deliver_order(self, feed: FeedKey, order: Order, requested_at_s: float | None = None) -> None:
-        answers: dict[int, Answer] = {}  # one answer for each version, so that it is encoded once
-        for poll in self.hub.news(feed, order.version, final=order.status.ended):
-            if poll.position not in answers:
-                answers[poll.position] = answer_now(poll.position, order)
-            self._deliver(poll, answers[poll.position], requested_at_s)
 
     def _deliver_batch(self, batch: FeedBatch) -> None:
         for poll in self.hub.news(batch.feed, batch.version):
