@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from servers.child import free_port
-from servers.postgres import Postgres
 from structlog.testing import capture_logs
 
 from contract.harness import CUSTOMER, NOW_MS, Listener, apply_one, assign, create_order, new_order, set_status
@@ -28,6 +26,8 @@ from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Idempotency
 from ordertrack.ports.order_store import OrderFilter
 from ordertrack.ports.store import StoreCannotOpen
+from servers.child import free_port
+from servers.postgres import Postgres
 from support.databases import database_url, execute, own_server
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers.child import NotInstalled
-from servers.pgbouncer import PgBouncer
 
 from contract.harness import (
     CUSTOMER,
@@ -27,6 +25,8 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.commits import Applied, Idempotency
 from ordertrack.ports.order_store import OrderFilter
+from servers.child import NotInstalled
+from servers.pgbouncer import PgBouncer
 from support.databases import database_url
 from support.missing import skip
 
