@@ -22,7 +22,7 @@ PLOTS = {
 HEAD = """# Figures
 
 Written by `make bench` from `bench/results/*.json`; `make bench` measures them again, here or on your machine
-(about an hour by estimate, ten minutes of it the soak: the whole has not been timed). Peers run one after another on
+(80 minutes by estimate, ten of them the soak: the whole has not been timed). Peers run one after another on
 the same core as ours, under the same load. A row beside a peer is judged only by figures of the same run.
 
 ## The usual case

@@ -209,7 +209,9 @@ class Settings:
         "",
         "Origins whose pages may call the API from a browser, separated by commas, such as https://shop.example.",
     )
-    node_name: str = _setting("", "Name of this process in the statistics; empty: host name and port.")
+    node_name: str = _setting(
+        "", "Name of this process in the statistics; empty: host name and port, or with port 0 the process id."
+    )
     log_level: str = _setting(
         "info", "Least severe level that is logged to standard error.", choices=("debug", "info", "warning", "error")
     )

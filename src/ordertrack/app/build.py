@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import socket
@@ -83,7 +84,7 @@ def build(settings: Settings) -> Service:
     )
     addresses = Addresses(parse_networks(settings.trusted_proxies))
     admission = Admission(tokens, links, _limiters(settings), addresses, clock)
-    node = settings.node_name or f"{socket.gethostname()}:{settings.port}"
+    node = settings.node_name or f"{socket.gethostname()}:{settings.port or os.getpid()}"
     monitor = Monitor(store, tracking.hub, tracking.statistics, PsutilProcess(), clock, node=node, version=__version__)
     cluster = None
     if shared is not None:
