@@ -39,6 +39,7 @@ pytestmark = pytest.mark.anyio
 
 BOUND_S = 60
 NODES = 3
+CHANGES = 40
 CUSTOMER, RESTAURANT = FeedKey(FeedKind.CUSTOMER, "c1"), FeedKey(FeedKind.RESTAURANT, "r1")
 
 
@@ -108,6 +109,26 @@ async def test_nothing_is_decided_on_an_older_state(nodes: list[SharedStore]) ->
     (stale,) = await one.apply([set_status(order, "picked_up", expected_version=3)], NOW_MS)
     assert isinstance(stale, VersionConflict)
     assert stale.order.version == 4
+
+
+async def test_no_read_returns_a_change_that_is_not_committed(nodes: list[SharedStore]) -> None:
+    """Clause 6. Two nodes decide the same version; one of them decides again, while its memory is read."""
+    order = await create_order(nodes[0])
+    seen = []
+
+    async def read(node: SharedStore) -> None:
+        while not changed.done():
+            seen.append((await node.orders_by_id([order.id]))[order.id])
+
+    async def change(node: SharedStore, name: str) -> None:
+        for n in range(CHANGES):
+            await node.apply([assign(order.id, f"{name}{n}")], NOW_MS)
+
+    changed = asyncio.gather(*(change(node, f"k{n}-") for n, node in enumerate(nodes)))
+    async with asyncio.timeout(BOUND_S):
+        await asyncio.gather(changed, *map(read, nodes))
+    timeline = (await nodes[0].order(order.id)).timeline
+    assert {len(each.timeline) for each in seen if each.timeline != timeline[: each.version]} == set()
 
 
 @pytest.mark.parametrize("most_changes", [1_000, 6])

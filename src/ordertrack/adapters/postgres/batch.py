@@ -7,7 +7,7 @@ read at once, and all jobs run again, in a new batch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -114,9 +114,19 @@ _NO_COURIER = (_Party(order_feed(0)), 0)
 
 class Batch:
     """One run of jobs. `remembered` has orders of earlier commits; `facts`, read for these jobs, are preferred.
-    `numbers` has the numbers of parties."""
+    `numbers` has the numbers of parties. `written` has the orders as the commit in flight leaves them, for a batch that
+    is decided meanwhile."""
 
-    def __init__(self, remembered: LruCache[int, KnownOrder], numbers: LruCache[FeedKey, int], facts: Facts) -> None:
+    def __init__(
+        self,
+        remembered: LruCache[int, KnownOrder],
+        numbers: LruCache[FeedKey, int],
+        facts: Facts,
+        written: Mapping[int, KnownOrder] | None = None,
+    ) -> None:
+        self.current: dict[int, KnownOrder] = {}
+        """The orders that were decided on, as this batch leaves them."""
+        self._written = written or {}
         self._numbers = numbers
         self.missing = Missing()
         self.steps: dict[int, tuple[Step, ...]] = {}
@@ -128,7 +138,6 @@ class Batch:
         self.ids_taken = 0
         self._remembered = remembered
         self._facts = facts
-        self._current: dict[int, KnownOrder] = {}
         self._decided_on: dict[int, int] = {}
         self._changed: dict[int, Status | None] = {}
         self._created: set[int] = set()
@@ -308,7 +317,7 @@ class Batch:
         """Return the first parameters of `write`: the orders and the events."""
         updated = sorted(self._changed.keys() - self._created)
         unchanged = self._decided_on.keys() - self._changed.keys()
-        known = [self._current[order_id] for order_id in updated]
+        known = [self.current[order_id] for order_id in updated]
         orders = [each.order for each in known]
         order_ids, events, customers, c, restaurants, r, couriers, d = _columns(self._happened, 8)
         return [
@@ -334,7 +343,7 @@ class Batch:
 
     def _more_parameters(self) -> list[str]:
         """Return the parameters of `write_more`."""
-        known = [self._current[order_id] for order_id in sorted(self._created)]
+        known = [self.current[order_id] for order_id in sorted(self._created)]
         orders = [each.order for each in known]
         departed = [(feed.place, id_, feed.changes - change) for (_, id_), (feed, change) in self._departed.items()]
         uses = [(key, *use) for key, use in self.keys.items()]
@@ -368,7 +377,7 @@ class Batch:
         """Return by how much the number of orders of each status changes."""
         counts: Counter[str] = Counter()
         for order_id, before in self._changed.items():
-            counts[self._current[order_id].order.status] += 1
+            counts[self.current[order_id].order.status] += 1
             if before is not None:
                 counts[before] -= 1
         return {status: change for status, change in counts.items() if change}
@@ -377,7 +386,7 @@ class Batch:
         """Return the changes to announce, after `write` has written them."""
         return [
             Committed(
-                self._current[order_id].order,
+                self.current[order_id].order,
                 {party.feed: party.version_before + change for party, change in changes},
                 self._previous_versions[order_id],
                 self._requested_at_s[order_id],
@@ -386,23 +395,23 @@ class Batch:
         ]
 
     def remember(self) -> None:
-        """Remember the orders as the commit left them."""
-        for order_id, known in self._current.items():
+        """Remember the orders as the commit left them. Not before it is certain: reads use what is remembered."""
+        for order_id, known in self.current.items():
             self._remembered.put(order_id, known)
 
     # Helpers
 
     def _find(self, order_id: int) -> KnownOrder:
         """Raises: NotLoaded, OrderNotFound, InternalError for a damaged order."""
-        known = self._current.get(order_id)
+        known = self.current.get(order_id)
         if known is None:
-            outcome = self._facts.orders.get(order_id) or self._remembered.get(order_id)
+            outcome = self._facts.orders.get(order_id) or self._written.get(order_id) or self._remembered.get(order_id)
             if outcome is None:
                 self.missing.orders.add(order_id)
                 raise NotLoaded
             if isinstance(outcome, Exception):
                 raise outcome
-            known = self._current[order_id] = outcome
+            known = self.current[order_id] = outcome
             self._decided_on[order_id] = known.revision
         return known
 
@@ -446,7 +455,7 @@ class Batch:
         id_ = order.id
         if id_ not in self._changed:
             self._changed[id_] = None if known is None else known.order.status
-        self._current[id_] = KnownOrder(order, self._decided_on.get(id_, 0) + 1, steps, feeds)
+        self.current[id_] = KnownOrder(order, self._decided_on.get(id_, 0) + 1, steps, feeds)
         if known is not None and steps != known.steps:
             self.steps[id_] = steps
 

@@ -36,7 +36,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from ordertrack.adapters.postgres.batch import Batch, Facts, KeyUse, NotLoaded
+from ordertrack.adapters.postgres.batch import Batch, Facts, KeyUse, Missing, NotLoaded
 from ordertrack.adapters.postgres.decoding import RememberedOrders
 from ordertrack.adapters.postgres.sessions import (
     DOWN_RETRY_AFTER_S,
@@ -296,7 +296,7 @@ class GroupCommit:
                 else:
                     async with self._session.transaction():
                         await self._session.fetch(SQL["lock_orders"], sorted(order_ids))
-                        decided = await self._write(await self._decide(requests))
+                        decided = await self._write(await self._decide(requests, locked=order_ids))
                 if not decided.stale:
                     return decided
             except _COLLISIONS as error:
@@ -308,19 +308,21 @@ class GroupCommit:
     async def _write(self, decided: _Decided, *, may_decide_ahead: bool = False) -> _Decided:
         """Write what was decided, or return the orders that have another revision. Raises: as `Session.fetch`."""
         batch = self._tried = decided.batch
-        batch.remember()  # for the next batch; when this one is not written, its orders are forgotten
         if batch.is_certain:
+            batch.remember()
             return decided
         self.in_flight = InFlight(batch.changed_orders, batch.feeds.keys(), self._loop.create_future())
         writing = asyncio.ensure_future(batch.write(self._session, self._slot))
         if may_decide_ahead and not self._next[0] and self._waiting_weight >= MAX_BATCH_CHANGES // 2:
             await asyncio.sleep(0)  # now it is sent
-            self._next = self._decide_ahead(self._take(), self._ids[batch.ids_taken :])
+            self._next = self._decide_ahead(self._take(), batch)
         stale: Sequence[int] | None = None
         try:
             stale = await writing
         finally:
-            if stale != ():
+            if stale == ():
+                batch.remember()
+            else:
                 self._next = (self._next[0], None)
         return decided._replace(stale=stale)
 
@@ -328,19 +330,23 @@ class GroupCommit:
     def _waiting_weight(self) -> int:
         return sum(request.weight for request in islice(self._queue, MAX_BATCH_CHANGES))
 
-    def _decide_ahead(self, requests: list[_Request], ids: list[int]) -> tuple[list[_Request], _Decided | None]:
+    def _decide_ahead(self, requests: list[_Request], written: Batch) -> tuple[list[_Request], _Decided | None]:
         """Decide the next batch while the server writes this one, on the orders as this one leaves them: it halves the
         time of large batches. A batch that needs to read something is decided later."""
-        batch = Batch(self.remembered, self._numbers, Facts(ids))
+        facts = Facts(self._ids[written.ids_taken :])
+        batch = Batch(self.remembered, self._numbers, facts, written.current)
         try:
             outcomes = [_run_job(request, batch) for request in requests]
         except Exception:  # noqa: BLE001 - it comes again, and is handled, when the batch is decided
             return requests, None
         return requests, None if batch.missing else _Decided(batch, requests, outcomes)
 
-    async def _decide(self, requests: list[_Request]) -> _Decided:
-        """Run the jobs until nothing is missing. Raises: as `Session.fetch`."""
+    async def _decide(self, requests: list[_Request], *, locked: Collection[int] = ()) -> _Decided:
+        """Run the jobs until nothing is missing. Locked orders are read: a read from before the lock may have brought
+        an older state back into memory. Raises: as `Session.fetch`."""
         facts = Facts(self._ids)
+        if locked:
+            await facts.load(self._session, Missing(orders=set(locked)))
         for _ in range(MAX_ROUNDS):
             batch = self._tried = Batch(self.remembered, self._numbers, facts)
             outcomes: list[Any] = []
@@ -350,7 +356,7 @@ class GroupCommit:
                 except Exception as error:  # noqa: BLE001 - the request fails by itself
                     self._answer([request], [_internal_error(error)])
                     requests.remove(request)
-                    return await self._decide(requests)
+                    return await self._decide(requests, locked=locked)
             if not batch.missing:
                 return _Decided(batch, requests, outcomes)
             await facts.load(self._session, batch.missing)
