@@ -356,3 +356,20 @@ async def test_expired_keys_are_deleted(store: PostgresStore, url: str) -> None:
     await store.create(new_order(), NOW_MS + day_ms + 1, idempotency=Idempotency("new", "body"))
     await store.apply([], NOW_MS)  # after the deletion
     assert [key for (key,) in execute(url, "SELECT key FROM idempotency")] == ["new"]
+
+
+async def test_a_lost_transaction_is_not_committed(url: str) -> None:
+    """The connection breaks between the last statement and COMMIT, which must not go to another connection."""
+    server = sessions.Server(url, is_pooled=False)
+    await server.open()
+    session = server.session()
+
+    async def lose_a_transaction() -> None:
+        async with session.transaction():
+            await session.fetch("INSERT INTO meta VALUES ('a', 'b')")
+            session.terminate()
+
+    with pytest.raises(sessions.ConnectionLost):
+        await lose_a_transaction()
+    assert await session.fetch("SELECT FROM meta WHERE key = 'a'") == []
+    await server.close(BOUND_S)

@@ -37,7 +37,7 @@ import msgspec
 import structlog
 
 from ordertrack.adapters.postgres.batch import Batch, Facts, KeyUse, NotLoaded
-from ordertrack.adapters.postgres.decoding import KnownOrder
+from ordertrack.adapters.postgres.decoding import RememberedOrders
 from ordertrack.adapters.postgres.sessions import (
     DOWN_RETRY_AFTER_S,
     PROBE_LIMIT_S,
@@ -136,7 +136,7 @@ class GroupCommit:
     ) -> None:
         self.waiting = 0
         self.in_flight: InFlight | None = None
-        self.remembered: LruCache[int, KnownOrder] = LruCache(REMEMBERED_ORDERS)
+        self.remembered = RememberedOrders(REMEMBERED_ORDERS)
         self._server = server
         self._session = server.session()
         self._deliver = deliver

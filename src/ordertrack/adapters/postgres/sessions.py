@@ -69,7 +69,7 @@ class ConnectionLost(Exception):
 
 
 class Server:
-    """The state that all sessions share. `recovered` is called when the server can be reached again."""
+    """The state that all sessions share: if the server can be reached."""
 
     def __init__(self, url: str, *, is_pooled: bool) -> None:
         self.is_pooled = is_pooled
@@ -156,7 +156,7 @@ class Server:
             await asyncio.sleep(pause_s)
             try:
                 await _close(await self.connect())
-            except (asyncpg.PostgresError, *_BROKEN):
+            except Exception:  # noqa: BLE001 - the cause was logged, and this task must go on
                 pause_s = min(LONGEST_PAUSE_S, pause_s * random.uniform(1.2, 2.0))
             else:
                 self._up.set()
@@ -211,23 +211,19 @@ class Session:
         self._in_transaction = True
         try:
             yield
+            await self.execute("COMMIT")
         except BaseException:
-            self._in_transaction = False
             if self.is_connected:
                 with contextlib.suppress(ConnectionLost, asyncpg.PostgresError):
                     await self.execute("ROLLBACK")
             raise
-        self._in_transaction = False
-        await self.execute("COMMIT")
+        finally:
+            self._in_transaction = False
 
     async def _fetch(self, statement: str, parameters: tuple[Any, ...], limit_s: float) -> list[asyncpg.Record]:
-        if not self.is_connected:
-            if self._in_transaction:
-                raise ConnectionLost
-            await self.connect()
-        assert self._connection is not None
+        connection = await self._connected()
         try:
-            rows: list[asyncpg.Record] = await self._connection.fetch(statement, *parameters, timeout=limit_s)
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *parameters, timeout=limit_s)
         except BaseException as error:
             self._give_up(error)
             raise
@@ -235,14 +231,20 @@ class Session:
 
     async def execute(self, statement: str, limit_s: float = ANSWER_LIMIT_S) -> None:
         """Execute one or more statements without parameters. Raises: as `fetch`."""
-        if not self.is_connected:
-            await self.connect()
-        assert self._connection is not None
+        connection = await self._connected()
         try:
-            await self._connection.execute(statement, timeout=limit_s)
+            await connection.execute(statement, timeout=limit_s)
         except BaseException as error:
             self._give_up(error)
             raise
+
+    async def _connected(self) -> asyncpg.Connection:
+        """Raises: StoreUnavailable; ConnectionLost in a transaction, which another connection knows nothing of."""
+        if not self.is_connected:
+            if self._in_transaction:
+                raise ConnectionLost
+            await self.connect()
+        return self._connection
 
     def _give_up(self, error: BaseException) -> None:
         """Terminate a connection that cannot be used again.
