@@ -18,6 +18,8 @@ NEWS_WITHIN_S = 0.25
 """A held poll is answered this soon after news was acknowledged, while nothing is disturbed."""
 RECOVERED_WITHIN_S = 5.0
 """The same after the end of a disturbance."""
+MAX_STARVED_SHARE = 0.3
+"""Share of a time without CPU from which on a request may fail: the limits of a store are exceeded then."""
 MAX_EVENTS_IN_ANSWER = 50
 REDACTED_AFTER = StoredEvent._fields.index("actor")
 """The fields of an event that a tracking link shows."""
@@ -193,14 +195,15 @@ def check_ordered(evidence: Evidence) -> Iterator[Violation]:
             if following.recorded_at <= one.recorded_at:
                 yield Violation("ordered", 0, f"order {order.id}: times of {one} and {following}")
     for session in _followers(evidence):
-        position = 0
-        for poll, before, after in evidence.replay(session):
+        position, shown = 0, dict[int, int]()
+        for poll in session.polls:
             if poll.http_status != 200:
                 continue
-            back = [order_id for order_id, version in after.items() if version < before.get(order_id, 0)]
+            back = [state for state in poll.states if state.version < shown.get(state.order_id, 0)]
             if back or poll.version < position:
                 yield Violation("ordered", poll.answered_s, f"{_of(session, poll)} goes back from {position}: {back}")
             position = poll.version
+            shown.update((state.order_id, state.version) for state in poll.states)
 
 
 def check_reliable(evidence: Evidence) -> Iterator[Violation]:
@@ -252,8 +255,8 @@ def check_prompt(evidence: Evidence) -> Iterator[Violation]:
                     continue
                 waits_since_s = max(change.acknowledged_s, poll.sent_s)
                 if evidence.is_late(waits_since_s, poll.answered_s, poll.node, change.node):
-                    late_s = poll.answered_s - waits_since_s
-                    text = f"{_of(session, poll)} {poll.reason or poll.end} {late_s:.3f} s after {change}"
+                    waited_s = poll.answered_s - waits_since_s
+                    text = f"{_of(session, poll)} {poll.reason or poll.end} {waited_s:.3f} s after {change}"
                     yield Violation("prompt", poll.answered_s, text)
                     break
 
@@ -391,7 +394,12 @@ def _final_states(session: Session) -> dict[int, OrderState]:
 
 
 def _is_unexcused(evidence: Evidence, http_status: int, sent_s: float, done_s: float, node: str | None) -> bool:
-    return http_status == 500 or not evidence.disturbances(sent_s, done_s, node)
+    """Return True for 500, and for another failure when nothing was disturbed and processes had their CPU time."""
+    if http_status == 500:
+        return True
+    starved_s = evidence.history.starvation.between(sent_s - RECOVERED_WITHIN_S, done_s)
+    is_starved = starved_s > MAX_STARVED_SHARE * (done_s - sent_s + RECOVERED_WITHIN_S)
+    return not is_starved and not evidence.disturbances(sent_s, done_s, node)
 
 
 def _name(attempt: Attempt) -> str:

@@ -48,6 +48,7 @@ class Node:
             "--drain-window-s", str(DRAIN_WINDOW_S), "--no-sample-orders", *arguments,
         ]  # fmt: skip
         self._environment = environment({"PYTHONPATH": os.pathsep.join((str(TESTS), *sys.path))})
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each start would compile all modules again
 
     async def start(self) -> None:
         """Start the node, again and again while it ends at once: its store may be unavailable. Raises: TimeoutError."""

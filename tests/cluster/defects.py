@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 
@@ -12,28 +13,36 @@ from ordertrack.service.cluster import cluster, partitions
 from ordertrack.service.cluster.subscribed_feeds import SubscribedFeeds
 
 DROPPED_SHARE = 0.3
+GAP_S = 0.1
+
+
+def end_subscriptions_at_once() -> None:
+    """End subscriptions with their last poll, so that most polls need a new one. This is slow, and no defect."""
+    partitions.LINGER_S = 0.0
+    cluster.RELEASE_EVERY_S = 0.0
 
 
 def read_before_subscribing() -> None:
     """Break "join, be subscribed, read, park": a change between the read and the subscription is not noticed.
 
-    Subscriptions end at once, so that most polls need a new one.
+    The time between the two is made longer, so that a short run finds it.
     """
 
     async def order(self: SubscribedFeeds, order_id: int) -> Order:
-        read = await self._store.order(order_id)
-        self._partitions.keep(await self._partitions.join(order_feed(order_id)), order_feed(order_id), read)
+        feed, read = order_feed(order_id), await self._store.order(order_id)
+        await asyncio.sleep(GAP_S)
+        self._partitions.keep(await self._partitions.join(feed), feed, read)
         return read
 
     async def feed_version(self: SubscribedFeeds, feed: FeedKey) -> int:
         version = await self._store.feed_version(feed)
+        await asyncio.sleep(GAP_S)
         self._partitions.keep(await self._partitions.join(feed), feed, FeedState(feed, FeedChanges(version)))
         return version
 
     SubscribedFeeds.order = order  # type: ignore[method-assign]
     SubscribedFeeds.feed_version = feed_version  # type: ignore[method-assign]
-    partitions.LINGER_S = 0.0
-    cluster.RELEASE_EVERY_S = 0.0
+    end_subscriptions_at_once()
 
 
 def drop_hints() -> None:
@@ -50,6 +59,7 @@ def drop_hints() -> None:
 
 
 DEFECTS: dict[str, Callable[[], None]] = {
+    "no-linger": end_subscriptions_at_once,
     "read-before-subscribing": read_before_subscribing,
     "drop-hints": drop_hints,
 }

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -27,15 +27,13 @@ from cluster.cluster import NODES, Cluster, Signal
 from cluster.defects import DEFECTS
 from cluster.faults import KINDS, Faults, Planned, plan
 from cluster.final_state import read_orders
-from cluster.followers import COUNTS, Follower
+from cluster.followers import COUNTS, Follower, Way
 from cluster.guard import Guard
 from cluster.history import History
 from cluster.starved import measure
 from cluster.workload import Board, Updater
-from servers.child import DidNotStart
+from servers.child import DidNotStart, NotInstalled
 
-QUIET_S = 10.0
-"""Time after the last update and the last fault until clients are compared with the store."""
 CLOCK_MS = 4_000
 """The clocks of nodes are at most this far from the machine's."""
 UPDATERS = {"kitchen": (6, 0.4), "bulk": (2, 1.2), "courier": (2, 0.8), "creator": (1, 0.2), "simulation": (1, 4.0)}
@@ -45,14 +43,18 @@ SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run. `faults` in place of those of the seed. `share` of the clients and updates take part."""
+    """A run. `faults` in place of those of the seed; `followers` has the number of clients of each kind.
+
+    `quiet_s` is the time after the last update and the last fault until clients are compared with the store.
+    """
 
     seed: int
     seconds: float
     signal: Signal = "redis"
     defect: str | None = None
     faults: Sequence[Planned] | None = None
-    share: float = 1.0
+    followers: Mapping[Way, int] = field(default_factory=lambda: COUNTS)
+    quiet_s: float = 10.0
 
     @property
     def nodes(self) -> int:
@@ -83,7 +85,7 @@ class Report:
         """Return the report for people: numbers, and the violations with the command to repeat the run."""
         history = self.history
         polls = [poll for session in history.sessions for poll in session.polls]
-        outcomes = Counter(attempt.outcome for attempt in history.attempts)
+        outcomes = Counter(f"{attempt.outcome} {attempt.http_status or ''}".strip() for attempt in history.attempts)
         reasons = Counter(poll.reason or str(poll.http_status or poll.end) for poll in polls)
         lines = [
             f"updates: {_counted(outcomes)}",
@@ -147,20 +149,20 @@ async def _load(planned: Plan, cluster: Cluster, history: History, faults: Fault
     ends_at_s = time.monotonic() + planned.seconds
     async with asyncio.TaskGroup() as group:
         updaters = [
-            group.create_task(Updater(f"{kind}-{number}", board).run(kind, every_s / planned.share))  # type: ignore[arg-type]
+            group.create_task(Updater(f"{kind}-{number}", board).run(kind, every_s))  # type: ignore[arg-type]
             for kind, (count, every_s) in UPDATERS.items()
             for number in range(count)
         ]
         followers = [
             group.create_task(Follower(number, way, board).run())
-            for way, count in COUNTS.items()
-            for number in range(round(count * planned.share))
+            for way, count in planned.followers.items()
+            for number in range(count)
         ]
         await faults.run(list(schedule))
         await asyncio.sleep(ends_at_s - time.monotonic())
         board.updates_end.set()
         await asyncio.wait(updaters)
-        await asyncio.sleep(QUIET_S)
+        await asyncio.sleep(planned.quiet_s)
         for follower in followers:
             follower.cancel()
 
@@ -170,12 +172,16 @@ def run_in(folder: Path, planned: Plan, say: Callable[[str], None]) -> Report:
 
     The folder is removed, or kept with the logs when there are violations. Raises: as `run`.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     guard, keep = Guard(folder), True
     os.environ.update(guard.environment)
     try:
         report = asyncio.run(run(planned, folder, say))
         keep = bool(report.violations)
         return report
+    except NotInstalled:
+        keep = False
+        raise
     finally:
         for name in guard.environment:
             del os.environ[name]

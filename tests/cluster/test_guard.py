@@ -15,14 +15,13 @@ RUN = """
 import sys
 from pathlib import Path
 from cluster.run import Plan, run_in
-plan = Plan(seed=1, seconds=600, signal="sqlite", faults=(), share=0.1)
+plan = Plan(seed=1, seconds=600, signal="sqlite", faults=(), followers={"cursor": 20})
 run_in(Path(sys.argv[1]), plan, lambda text: print(text, flush=True))
 """
 
 
 def test_killed_run_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    folder.mkdir()
     env = environment({"PYTHONPATH": os.pathsep.join(sys.path)})
     run = subprocess.Popen([sys.executable, "-c", RUN, str(folder)], stdout=subprocess.PIPE, text=True, env=env)
     with run:

@@ -64,8 +64,8 @@ class Client:
 
 
 class Load:
-    """`failures` has what must not happen. `drained_at_s` has the first answer of each customer that a drain gave; a
-    proxy that does not know of the drain sends some of the next polls to the same node, until the window ends."""
+    """`failures` has what must not happen. `drained_at_s` has the first answer of each customer that a drain gave: a
+    proxy that does not know of the drain sends some polls to the same node again, until the end of the window."""
 
     def __init__(self, url: str, order_ids: list[int]) -> None:
         self.failures: list[str] = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,37 @@ _folders: set[Path] = set()
 
 
 def shared_server() -> Postgres:
-    """Return the server, without the writes to the disk that survive a crash of the machine."""
+    """Return the server of all tests, without the writes to the disk that survive a crash."""
     if not _servers:
-        version = os.environ.get(VERSION)
-        if version and int(version) not in installed():
-            skip(f"PostgreSQL {version} is not installed")
-        try:
-            folder = Path(tempfile.mkdtemp(prefix="ordertrack-postgres-"))
-            _servers.append(Postgres(folder, version=int(version) if version else None, durable=False))
-        except NotInstalled as error:
-            skip(str(error))
+        _servers.append(_start(durable=False))
     return _servers[0]
+
+
+@contextlib.contextmanager
+def own_server() -> Iterator[Postgres]:
+    """Start a server for a test that stops it."""
+    server = _start(durable=True)
+    try:
+        yield server
+    finally:
+        _remove(server)
+
+
+def _start(*, durable: bool) -> Postgres:
+    """The folder is not one of pytest, which no other user may open: the server is not root."""
+    version = os.environ.get(VERSION)
+    if version and int(version) not in installed():
+        skip(f"PostgreSQL {version} is not installed")
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="ordertrack-postgres-"))
+        return Postgres(folder, version=int(version) if version else None, durable=durable)
+    except NotInstalled as error:
+        skip(str(error))
+
+
+def _remove(server: Postgres) -> None:
+    server.close()
+    shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def database_url(folder: Path) -> str:
@@ -47,10 +68,8 @@ def database_url(folder: Path) -> str:
 
 
 def close_servers() -> None:
-    for server in _servers:
-        server.close()
-        shutil.rmtree(server.folder, ignore_errors=True)
-    _servers.clear()
+    while _servers:
+        _remove(_servers.pop())
 
 
 def execute(url: str, work: Callable[[asyncpg.Connection], Coroutine[Any, Any, Any]] | str) -> Any:

@@ -7,13 +7,14 @@ InternalError, a read of many leaves it out, and the log has its id.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 import structlog
 
 from ordertrack.adapters.postgres.statements import SQL
+from ordertrack.adapters.shared.commit_cache import LruCache
 from ordertrack.core.errors import InternalError, OrderNotFound
 from ordertrack.core.event import Event
 from ordertrack.core.feed import FeedKey, party_feeds
@@ -22,6 +23,8 @@ from ordertrack.core.simulation import Step
 
 ORDER_COLUMNS = SQL["order_columns"]
 """The columns that `decode_known` decodes."""
+_REVISION = 8
+"""The position of the revision among the columns."""
 _DETAILS = msgspec.json.Decoder(Details)
 _TIMELINE = msgspec.json.Decoder(tuple[Event, ...])
 _STEPS = msgspec.json.Decoder(tuple[Step, ...])
@@ -36,6 +39,21 @@ class KnownOrder(msgspec.Struct, frozen=True, gc=False):
     revision: int
     steps: tuple[Step, ...]
     feeds: tuple[FeedKey, ...]
+
+
+class RememberedOrders(LruCache[int, KnownOrder]):
+    """Orders as they were read or as commits left them: the newest that this process knows, not the current ones."""
+
+    def decode(self, columns: Sequence[Any], damage: Damage) -> KnownOrder | None:
+        """Return the order of a row: the remembered one if it has the row's revision. None when it is damaged."""
+        order_id, revision = columns[0], columns[_REVISION]
+        known = self.get(order_id)
+        if known is not None and known.revision == revision:
+            return known
+        read = decode_known(columns, damage)
+        if read is not None and (known is None or known.revision < revision):
+            self.put(order_id, read)
+        return read
 
 
 class Damage:
@@ -92,12 +110,16 @@ def decode_steps(steps: str | None) -> tuple[Step, ...]:
         return ()
 
 
-def decode_each(order_ids: Iterable[int], rows: Iterable[Sequence[Any]]) -> dict[int, KnownOrder | Exception]:
+def decode_each(
+    order_ids: Iterable[int],
+    rows: Iterable[Sequence[Any]],
+    decode: Callable[[Sequence[Any], Damage], KnownOrder | None] = decode_known,
+) -> dict[int, KnownOrder | Exception]:
     """Return each order by its id, or why it cannot be read: OrderNotFound, InternalError."""
     damage = Damage()
     outcomes: dict[int, KnownOrder | Exception] = {order_id: OrderNotFound(order_id) for order_id in order_ids}
     for row in rows:
-        known = decode_known(row, damage)
+        known = decode(row, damage)
         if known is not None:
             outcomes[known.order.id] = known
     for order_id, cause in damage.causes.items():

@@ -6,7 +6,9 @@ Failures of a statement, and what follows:
 2. The connection breaks, or the server ends it: ConnectionLost. The next statement opens another connection.
 3. No answer within the client's limit, though the server ends each statement before: the network or the server is dead
    without a word. ConnectionLost, and all connections are given up.
-4. No connection can be opened: the server is down. Until one can be opened, tried with growing, random pauses,
+4. The server takes no changes any more, after a failover: all connections are given up, since the address leads to the
+   new primary. StoreUnavailable.
+5. No connection can be opened: the server is down. Until one can be opened, tried with growing, random pauses,
    every statement fails at once with StoreUnavailable.
 
 Behind a pooler (PgBouncer in transaction mode), consecutive transactions may be on different sessions of the server:
@@ -20,7 +22,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import structlog
@@ -29,6 +31,7 @@ from ordertrack.adapters.postgres.statements import SQL
 from ordertrack.core.errors import StoreUnavailable
 from ordertrack.ports.store import StoreCannotOpen
 
+DEFAULT_PORT = 5432
 CONNECT_LIMIT_S = 5.0
 STATEMENT_LIMIT_S = 5.0
 """Seconds until the server ends a statement."""
@@ -41,13 +44,14 @@ DOWN_RETRY_AFTER_S = 2
 APPLICATION_NAME = "ordertrack"
 
 # A generic plan is made once for a statement and a connection: that of the write statement takes milliseconds. Every
-# statement reads indexes, also before the server knows how large the tables are.
+# statement reads ranges of indexes in their order, also before the server knows how large the tables are.
 _SESSION = {
     "application_name": APPLICATION_NAME,
     "statement_timeout": str(round(STATEMENT_LIMIT_S * 1000)),
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
 }
 _BROKEN = (
     OSError,
@@ -56,8 +60,6 @@ _BROKEN = (
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # the server shuts down, or an operator ended the session
-    asyncpg.ReadOnlySQLTransactionError,  # after a failover the address leads to the new primary
-    asyncpg.TooManyConnectionsError,
 )
 log = structlog.get_logger("ordertrack.postgresql")
 
@@ -67,7 +69,7 @@ class ConnectionLost(Exception):
 
 
 class Server:
-    """The state that all sessions share. `recovered` is called when the server can be reached again."""
+    """The state that all sessions share: if the server can be reached."""
 
     def __init__(self, url: str, *, is_pooled: bool) -> None:
         self.is_pooled = is_pooled
@@ -87,7 +89,8 @@ class Server:
     def address(self) -> str:
         """The host and the port, for messages."""
         parts = urlsplit(self._url)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}"
+        host = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["localhost"])[0]
+        return host if ":" in host else f"{host}:{DEFAULT_PORT}"
 
     async def open(self) -> None:
         """Raises: StoreCannotOpen."""
@@ -136,7 +139,7 @@ class Server:
             raise OSError("it is a standby, which takes no changes")
         return connection
 
-    def mark_down(self, cause: Exception, *, of_all: bool = False) -> None:
+    def mark_down(self, cause: BaseException, *, of_all: bool = False) -> None:
         """Refuse statements until a connection can be opened. `of_all`: give up all connections."""
         if of_all:
             for session in self._sessions:
@@ -153,7 +156,7 @@ class Server:
             await asyncio.sleep(pause_s)
             try:
                 await _close(await self.connect())
-            except (asyncpg.PostgresError, *_BROKEN):
+            except Exception:  # noqa: BLE001 - the cause was logged, and this task must go on
                 pause_s = min(LONGEST_PAUSE_S, pause_s * random.uniform(1.2, 2.0))
             else:
                 self._up.set()
@@ -182,7 +185,10 @@ class Session:
         try:
             self._connection = await self._server.connect()
         except (asyncpg.PostgresError, *_BROKEN) as error:
-            self._server.mark_down(error)
+            if isinstance(error, asyncpg.TooManyConnectionsError):  # the other sessions go on
+                log.error("the database server admits no more connections: lower --database-pool", error=str(error))
+            else:
+                self._server.mark_down(error)
             raise StoreUnavailable(retry_after_s=DOWN_RETRY_AFTER_S) from error
 
     async def fetch(self, statement: str, *parameters: Any, limit_s: float = ANSWER_LIMIT_S) -> list[asyncpg.Record]:
@@ -205,23 +211,19 @@ class Session:
         self._in_transaction = True
         try:
             yield
+            await self.execute("COMMIT")
         except BaseException:
-            self._in_transaction = False
             if self.is_connected:
                 with contextlib.suppress(ConnectionLost, asyncpg.PostgresError):
                     await self.execute("ROLLBACK")
             raise
-        self._in_transaction = False
-        await self.execute("COMMIT")
+        finally:
+            self._in_transaction = False
 
     async def _fetch(self, statement: str, parameters: tuple[Any, ...], limit_s: float) -> list[asyncpg.Record]:
-        if not self.is_connected:
-            if self._in_transaction:
-                raise ConnectionLost
-            await self.connect()
-        assert self._connection is not None
+        connection = await self._connected()
         try:
-            rows: list[asyncpg.Record] = await self._connection.fetch(statement, *parameters, timeout=limit_s)
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *parameters, timeout=limit_s)
         except BaseException as error:
             self._give_up(error)
             raise
@@ -229,25 +231,37 @@ class Session:
 
     async def execute(self, statement: str, limit_s: float = ANSWER_LIMIT_S) -> None:
         """Execute one or more statements without parameters. Raises: as `fetch`."""
-        if not self.is_connected:
-            await self.connect()
-        assert self._connection is not None
+        connection = await self._connected()
         try:
-            await self._connection.execute(statement, timeout=limit_s)
+            await connection.execute(statement, timeout=limit_s)
         except BaseException as error:
             self._give_up(error)
             raise
 
+    async def _connected(self) -> asyncpg.Connection:
+        """Raises: StoreUnavailable; ConnectionLost in a transaction, which another connection knows nothing of."""
+        if not self.is_connected:
+            if self._in_transaction:
+                raise ConnectionLost
+            await self.connect()
+        return self._connection
+
     def _give_up(self, error: BaseException) -> None:
-        """Terminate a connection that cannot be used again. Raises: ConnectionLost for an error that broke it."""
+        """Terminate a connection that cannot be used again.
+
+        Raises: ConnectionLost for an error that broke it; StoreUnavailable for a server that takes no changes.
+        """
         is_lost = isinstance(error, _BROKEN) and not isinstance(error, asyncpg.QueryCanceledError | ValueError)
-        if not is_lost and isinstance(error, Exception):
+        is_read_only = isinstance(error, asyncpg.ReadOnlySQLTransactionError)
+        if isinstance(error, Exception) and not (is_lost or is_read_only):
             return
         self.terminate()
+        if is_read_only or isinstance(error, TimeoutError):
+            self._server.mark_down(error, of_all=True)
         if is_lost:
-            if isinstance(error, TimeoutError | asyncpg.ReadOnlySQLTransactionError):
-                self._server.mark_down(error, of_all=True)
             raise ConnectionLost from error
+        if is_read_only:
+            raise StoreUnavailable(retry_after_s=DOWN_RETRY_AFTER_S) from error
 
     def terminate(self) -> None:
         if self._connection is not None:

@@ -41,6 +41,7 @@ class _PostgresLink:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._connection = connection
         self._names = names
+        self._lock = asyncio.Lock()
         connection.add_termination_listener(self._end)
 
     def _end(self, _: object) -> None:
@@ -48,26 +49,27 @@ class _PostgresLink:
             self.ended.set_result("the connection was lost")
 
     async def subscribe(self, channels: Collection[int]) -> None:
-        await self._run(self._connection.execute(self._for_each("LISTEN", channels)))
+        await self._run(lambda: self._connection.execute(self._for_each("LISTEN", channels)))
 
     async def unsubscribe(self, channels: Collection[int]) -> None:
-        await self._run(self._connection.execute(self._for_each("UNLISTEN", channels)))
+        await self._run(lambda: self._connection.execute(self._for_each("UNLISTEN", channels)))
 
     async def publish(self, messages: Sequence[tuple[int, str]]) -> None:
         channels = [self._names[channel] for channel, _ in messages]
-        await self._run(self._connection.fetchval(_NOTIFY, channels, [text for _, text in messages]))
+        await self._run(lambda: self._connection.fetchval(_NOTIFY, channels, [text for _, text in messages]))
 
     async def ping(self) -> None:
-        await self._run(self._connection.execute("SELECT 1"))
+        await self._run(lambda: self._connection.execute("SELECT 1"))
 
     def _for_each(self, command: str, channels: Collection[int]) -> str:
         return ";".join(f"{command} {_quote(self._names[channel])}" for channel in channels)
 
-    async def _run(self, query: Coroutine[Any, Any, object]) -> None:
+    async def _run(self, query: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Run a query; when this is cancelled, leave it to `abort`. asyncpg would connect again to cancel it."""
-        self._query = asyncio.create_task(query)
-        self._query.add_done_callback(lambda query: query.cancelled() or query.exception())  # else asyncio logs it
-        await asyncio.shield(self._query)
+        async with self._lock:
+            self._query = asyncio.create_task(query())
+            self._query.add_done_callback(lambda query: query.cancelled() or query.exception())  # else asyncio logs it
+            await asyncio.shield(self._query)
 
     def abort(self) -> None:
         self._connection.remove_termination_listener(self._end)

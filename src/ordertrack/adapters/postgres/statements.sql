@@ -2,7 +2,8 @@
 
 -- name: begin
 -- With settings for the transaction, since behind a pooler a session may have none. `sessions.py` has them for sessions.
-BEGIN; SET LOCAL statement_timeout = {statement_ms}; SET LOCAL jit = off;
+BEGIN; SET LOCAL statement_timeout = {statement_ms}; SET LOCAL jit = off; SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
 
 -- name: migration_lock
 SELECT pg_advisory_xact_lock(7046029254386353131);

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from ordertrack.adapters.postgres.batch import Batch
 from ordertrack.adapters.postgres.batched_reads import BatchedReads, ReadKind
-from ordertrack.adapters.postgres.decoding import ORDER_COLUMNS, Damage, decode_each, decode_known, decode_steps
+from ordertrack.adapters.postgres.decoding import ORDER_COLUMNS, Damage, RememberedOrders, decode_each, decode_steps
 from ordertrack.adapters.postgres.group_commit import GroupCommit, InFlight
 from ordertrack.adapters.postgres.links import add_link, end_link, fetch_link, fetch_links
 from ordertrack.adapters.postgres.order_pages import count_by_status_now, fetch_feed_page, fetch_list, fetch_versions
@@ -47,12 +48,14 @@ T = TypeVar("T")
 log = structlog.get_logger("ordertrack.postgresql")
 
 
-async def _load_orders(session: Session, order_ids: Sequence[int]) -> Mapping[int, Order | Exception]:
-    known = decode_each(order_ids, await session.fetch(_ORDERS_BY_ID, order_ids))
+async def _load_orders(
+    remembered: RememberedOrders, session: Session, order_ids: Sequence[int]
+) -> Mapping[int, Order | Exception]:
+    rows = await session.fetch(_ORDERS_BY_ID, order_ids)
+    known = decode_each(order_ids, rows, remembered.decode)
     return {id_: each if isinstance(each, Exception) else each.order for id_, each in known.items()}
 
 
-_ORDER: ReadKind[int] = ReadKind(_load_orders, lambda in_flight, order_id: order_id in in_flight.orders)
 _VERSION: ReadKind[FeedKey] = ReadKind(fetch_versions, InFlight.changes_feed)
 
 
@@ -63,6 +66,7 @@ class _Open(NamedTuple):
     commits: GroupCommit
     reads: BatchedReads
     lists: BatchedReads
+    order: ReadKind[int]
 
 
 class PostgresStore:
@@ -143,12 +147,15 @@ class PostgresStore:
             commits,
             BatchedReads(server, self._connections - 1 - for_lists, in_flight, READ_LIMIT_S, MAX_READS_WAITING),
             BatchedReads(server, for_lists, in_flight, LIST_LIMIT_S, MAX_LISTS_WAITING),
+            ReadKind(
+                partial(_load_orders, commits.remembered), lambda in_flight, order_id: order_id in in_flight.orders
+            ),
         )
 
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
         if self._open is None:
             return
-        (server, commits, reads, lists), self._open = self._open, None
+        (server, commits, reads, lists, _), self._open = self._open, None
         ends_at_s = self._clock.monotonic_s() + limit_s
         has_ended = await commits.close(limit_s)
         for part in (reads, lists):
@@ -218,7 +225,8 @@ class PostgresStore:
         """Return None: other processes may have changed the feed."""
 
     def order(self, order_id: int) -> asyncio.Future[Order]:
-        return self._opened().reads.read(_ORDER, order_id)
+        opened = self._opened()
+        return opened.reads.read(opened.order, order_id)
 
     def feed_version(self, feed: FeedKey) -> asyncio.Future[int]:
         return self._opened().reads.read(_VERSION, feed)
@@ -264,10 +272,11 @@ class PostgresStore:
 
     async def orders_by_id(self, order_ids: Collection[int]) -> dict[int, Order]:
         damage = Damage()
+        remembered = self._opened().commits.remembered
 
         async def fetch(session: Session) -> dict[int, Order]:
             rows = await session.fetch(_ORDERS_BY_ID, list(order_ids))
-            known = [decode_known(row, damage) for row in rows]
+            known = [remembered.decode(row, damage) for row in rows]
             return {each.order.id: each.order for each in known if each is not None}
 
         orders = await self._opened().reads.run(

@@ -42,6 +42,7 @@ class _Wire(asyncio.Protocol):
         self._connection = connection
         self._ended = ended
         self._received = received
+        self._lock = asyncio.Lock()
         self._expected = 0
         self._answered: asyncio.Future[None] | None = None
         # redis-py has no public way to its transport.
@@ -50,10 +51,11 @@ class _Wire(asyncio.Protocol):
 
     async def request(self, commands: Sequence[tuple[str, ...]]) -> None:
         """Send commands, and return when each has its reply."""
-        self._expected = len(commands)
-        self._answered = asyncio.get_running_loop().create_future()
-        self._transport.write(b"".join([hiredis.pack_command(command) for command in commands]))  # type: ignore[arg-type]
-        await self._answered
+        async with self._lock:
+            self._expected = len(commands)
+            self._answered = asyncio.get_running_loop().create_future()
+            self._transport.write(b"".join([hiredis.pack_command(command) for command in commands]))  # type: ignore[arg-type]
+            await self._answered
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)

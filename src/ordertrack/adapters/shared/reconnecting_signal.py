@@ -1,7 +1,7 @@
 """A signal through a server: the queue of messages, the subscriptions, and the connection that is made again.
 
-One task serves a link at a time: it subscribes, publishes what is queued and checks that the server answers, one after
-another. Work that arrives meanwhile is done in the next round, so many messages and subscriptions share a round trip.
+Two tasks serve a link: one publishes what is queued, the other subscribes and checks that the server answers. What
+arrives during a round trip is done in the next one, so many messages and many subscriptions share it.
 A link that fails is never repaired: all subscriptions end, and a new one is made.
 """
 
@@ -99,6 +99,7 @@ class ReconnectingSignal(ABC):
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._work = asyncio.Event()
+        self._outgoing = asyncio.Event()
         self._messages: deque[tuple[int, str]] = deque()
         self._subscribed: set[int] = set()
         self._subscribing: dict[int, asyncio.Future[bool]] = {}
@@ -129,6 +130,7 @@ class ReconnectingSignal(ABC):
     async def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
         self._closing = True
         self._work.set()
+        self._outgoing.set()
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=limit_s if self._link is not None else 0)
             self._task.cancel()
@@ -141,7 +143,7 @@ class ReconnectingSignal(ABC):
         self.lost += max(0, len(messages) - room)
         if room > 0:
             self._messages.extend(messages[:room])
-            self._work.set()
+            self._outgoing.set()
 
     async def subscribe(self, channel: int) -> None:
         if channel in self._subscribed:
@@ -231,26 +233,44 @@ class ReconnectingSignal(ABC):
         await link.unsubscribe((PROBE,))
 
     async def _serve(self, link: SignalLink) -> None:
-        """Do what is to do, until the link fails or the signal closes."""
+        """Do what is to do, until the link fails or the signal closes. Messages do not wait for subscriptions."""
+        tasks = [asyncio.create_task(work) for work in (self._keep_publishing(link), self._keep_subscribed(link))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep_publishing(self, link: SignalLink) -> None:
+        while not self._closing or self._messages:
+            await self._outgoing.wait()
+            self._outgoing.clear()
+            async with asyncio.timeout(self._limits.silence_s / 3):
+                await self._publish_some(link)
+            if self._messages:
+                self._outgoing.set()
+                if self.busy_pause_s:
+                    await asyncio.sleep(self.busy_pause_s)
+
+    async def _keep_subscribed(self, link: SignalLink) -> None:
+        """Change subscriptions, and check that the server answers."""
         loop = asyncio.get_running_loop()
         # Silence begins just after an answer at worst: a third passes until the next ping, a third until its limit.
         third_s = self._limits.silence_s / 3
         ping_at_s = loop.time() + third_s
-        while not self._closing or self._messages:
+        while not self._closing:
             timer = loop.call_at(ping_at_s, self._work.set)
             await self._work.wait()
             timer.cancel()
             self._work.clear()
             async with asyncio.timeout(third_s):
                 await self._change_subscriptions(link)
-                await self._publish_some(link)
                 if loop.time() >= ping_at_s:
                     await link.ping()
                     ping_at_s = loop.time() + third_s
-            if self._messages:
-                self._work.set()
-                if self.busy_pause_s:
-                    await asyncio.sleep(self.busy_pause_s)
 
     async def _change_subscriptions(self, link: SignalLink) -> None:
         subscribing, self._subscribing = self._subscribing, {}
