@@ -718,3 +718,9 @@ class AnySchedule(RuleBasedStateMachine):
 
 TestAnySchedule = AnySchedule.TestCase
 TestAnySchedule.settings = settings(stateful_step_count=60)
+
+
+def test_the_end_of_a_poll_in_a_drain_is_drawn_from_its_rest() -> None:
+    hub = new_hub()
+    hub.drain(10.0, 20.0, lambda: 0.25)
+    assert (hub.drawn_end_s(12.0), hub.drawn_end_s(21.0)) == (14.0, 21.0)

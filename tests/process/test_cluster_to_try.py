@@ -41,8 +41,8 @@ def test_interrupt_ends_all_processes_and_removes_the_folder():
         process.send_signal(signal.SIGINT)
         assert process.wait(BOUND_S) == 0
     finally:
-        process.kill()
-        process.communicate()
+        process.send_signal(signal.SIGINT)  # when killed it would leave its processes
+        process.communicate(timeout=BOUND_S)
     assert len(started) > 5
     assert not [child for child in started if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     Path(folder).rmdir()

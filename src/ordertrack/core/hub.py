@@ -143,6 +143,7 @@ class Hub(Generic[W]):
         self.held_by_kind = dict.fromkeys(FeedKind, 0)
         self._full_retry_after_s = full_retry_after_s
         self._drained_at_s = math.inf
+        self._draw: Callable[[], float] = float
         self._held_by_client: dict[str, int] = {}
         self.joined = 0
         """Number of polls that are reading or parked."""
@@ -280,11 +281,16 @@ class Hub(Generic[W]):
         """Spread the deadlines of parked polls over the time until `until_s`. `draw` returns numbers from 0 to 1."""
         self.draining = True
         self._drained_at_s = until_s
+        self._draw = draw
         for feed in self._by_feed:
             for poll in self.polls(feed):
                 if poll.parked:
                     self._deadlines.remove(poll)
                     self._deadlines.add(poll, min(poll.ends_at_s, now_s + draw() * (until_s - now_s)))
+
+    def drawn_end_s(self, now_s: float) -> float:
+        """Return a random time in the rest of the drain, for a poll that comes during it."""
+        return now_s + self._draw() * max(0.0, self._drained_at_s - now_s)
 
     def close(self) -> list[Poll[W]]:
         """Hand back all parked polls and hold none from now on."""

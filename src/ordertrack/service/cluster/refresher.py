@@ -22,7 +22,7 @@ from ordertrack.service.tracking.waiter import Waiter
 BATCH = 1_000
 RETRY_S = 0.5
 CONFIRM_LIMIT_S = 0.75
-LATE_MS = 1_000
+LATE_MS = 2_000
 """News found at a deadline that is older than this was lost: no signal is so slow. By the clocks of two nodes."""
 
 log = structlog.get_logger("ordertrack.cluster")
@@ -43,6 +43,8 @@ class Refresher:
         self._clock = clock
         self._statistics = statistics
         self._named: dict[FeedKey, int] = {}
+        self._reading: dict[FeedKey, int] = {}
+        """Named feeds that are being read."""
         self._lost: set[int] = set()
         self._woken = asyncio.Event()
 
@@ -63,15 +65,16 @@ class Refresher:
             await self._woken.wait()
             self._woken.clear()
             lost, self._lost = self._lost, set()
-            named = dict(islice(self._named.items(), BATCH))
+            named = self._reading = dict(islice(self._named.items(), BATCH))
             for feed in named:
                 del self._named[feed]
             try:
                 await self._read(named)
-                named = {}
+                named = self._reading = {}
                 await self._compare(self._partitions.watched(lost) if lost else ())
             except OrdertrackError as error:
                 log.warning("the store could not be read, trying again", error=repr(error))
+                self._reading = {}
                 self._lost |= lost
                 for feed, version in named.items():
                     self._named[feed] = max(version, self._named.get(feed, 0))
@@ -120,7 +123,7 @@ class Refresher:
                 self._partitions.keep(partitions[feed], feed, FeedState(feed, FeedChanges(version)))
 
     def _count_if_lost(self, feed: FeedKey, order: Order) -> None:
-        is_covered = self._partitions.find(feed) is not None
-        if is_covered and self._clock.now_ms() - order.updated_at_ms > LATE_MS:
+        is_expected = feed in self._named or feed in self._reading or self._partitions.find(feed) is None
+        if not is_expected and self._clock.now_ms() - order.updated_at_ms > LATE_MS:
             self._statistics.lost_wakeups += 1
             log.error("lost wake-up", feed=feed, version=order.version)

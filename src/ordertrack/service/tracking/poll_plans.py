@@ -99,6 +99,8 @@ class PollPlans:
     def park(self, poll: WaitingPoll, hold: Hold, state: State, now_s: float, *, resuming: bool) -> Parking | None:
         """Park the poll; return None, or the reason why it is not parked. Raises: TooManyPolls, NodeFull."""
         until_s = now_s + hold.for_s
+        if self._hub.draining and not self._hub.closed:
+            until_s = min(until_s, self._hub.drawn_end_s(now_s))
         parked = self._hub.park(poll, hold.position, until_s, seen=state.version, resuming=resuming)
         if isinstance(parked, Parking):
             return parked
