@@ -358,7 +358,7 @@ async def test_expired_keys_are_deleted(store: PostgresStore, url: str) -> None:
     assert [key for (key,) in execute(url, "SELECT key FROM idempotency")] == ["new"]
 
 
-async def test_a_lost_transaction_is_not_committed(url: str) -> None:
+async def test_a_lost_transaction_is_not_committed(store: PostgresStore, url: str) -> None:
     """The connection breaks between the last statement and COMMIT, which must not go to another connection."""
     server = sessions.Server(url, is_pooled=False)
     await server.open()
