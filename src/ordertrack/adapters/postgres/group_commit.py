@@ -249,8 +249,8 @@ class GroupCommit:
                 await self._connect()
 
     async def _connect(self) -> bool:
-        """Return True when a new connection was opened. Then all is forgotten: it may lead to another server, which lacks
-        the last commits of the one before.
+        """Return True when a new connection was opened. Then all is forgotten: it may lead to another server, which
+        lacks the last commits of the one before.
 
         Raises: StoreUnavailable.
         """
@@ -299,10 +299,7 @@ class GroupCommit:
         order_ids: Collection[int] = ()
         collision: Exception | None = None
         for attempt in range(MAX_ATTEMPTS):
-            if (
-                await self._session.connect()
-            ):  # perhaps to another server, which lacks the last commits of the one before
-                self._forget(None)
+            if await self._connect():
                 decided = None
             try:
                 if attempt == 0:
