@@ -13,12 +13,22 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from contract.harness import CUSTOMER, NOW_MS, Listener, apply_one, assign, create_order, new_order, set_status
+from contract.harness import (
+    CUSTOMER,
+    NOW_MS,
+    Listener,
+    apply_one,
+    apply_refused,
+    assign,
+    create_order,
+    new_order,
+    set_status,
+)
 from ordertrack.adapters.postgres import group_commit, sessions
 from ordertrack.adapters.postgres.batch import Batch
 from ordertrack.adapters.postgres.store import PostgresStore
 from ordertrack.adapters.system.clock import SystemClock
-from ordertrack.core.errors import InternalError, OutcomeUnknown, StoreUnavailable
+from ordertrack.core.errors import InternalError, OrderNotFound, OutcomeUnknown, StoreUnavailable
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import ChangeStatus
@@ -373,3 +383,24 @@ async def test_a_lost_transaction_is_not_committed(store: PostgresStore, url: st
         await lose_a_transaction()
     assert await session.fetch("SELECT FROM meta WHERE key = 'a'") == []
     await server.close(BOUND_S)
+
+
+async def test_a_new_connection_is_not_trusted(store: PostgresStore, url: str) -> None:
+    """After a failover to a standby that was behind, orders and parties that are remembered may not exist."""
+    order = await create_order(store)
+    await apply_one(store, assign(order, "d1"))
+    execute(url, "TRUNCATE orders, events, parties, tracking_links RESTART IDENTITY")
+    opened: Any = store._open
+    opened.commits._session.terminate()
+    assert isinstance(await apply_refused(store, assign(order, "d2")), OrderNotFound)
+    again = await create_order(store)
+    assert (again.id, await store.feed_version(CUSTOMER)) == (order.id, 1)
+
+
+async def test_an_order_of_a_failed_commit_is_forgotten(store: PostgresStore, url: str) -> None:
+    execute(url, "ALTER TABLE status_counts ADD CONSTRAINT none_allowed CHECK (orders < 0)")
+    with pytest.raises(InternalError):
+        await create_order(store)
+    execute(url, "ALTER TABLE status_counts DROP CONSTRAINT none_allowed")
+    assert isinstance(await apply_refused(store, assign(1, "d1")), OrderNotFound)
+    assert (await create_order(store)).id == 1

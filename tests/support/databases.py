@@ -7,8 +7,8 @@ import contextlib
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,8 @@ def execute(url: str, work: Callable[[asyncpg.Connection], Coroutine[Any, Any, A
         finally:
             await connection.close()
 
-    outcome: list[Any] = []
-    thread = threading.Thread(target=lambda: outcome.append(asyncio.run(run())))
-    thread.start()
-    thread.join()
-    return outcome[0]
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(run())).result()
 
 
 async def _empty(connection: asyncpg.Connection) -> None:

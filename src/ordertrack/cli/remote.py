@@ -291,6 +291,24 @@ def _figures(figures: Stats) -> list[tuple[str, str]]:
         ("Simulations", f"{figures.simulations_running} running"),
         ("Process", f"{figures.memory_mb:.1f} MB, {figures.cpu_percent:.1f} % of a core"),
         ("Store", figures.store),
+        *_node_figures(figures),
+    ]
+
+
+def _node_figures(figures: Stats) -> list[tuple[str, str]]:
+    """Return a line for each node of a cluster."""
+    if len(figures.by_node) < 2 and figures.signal == "in-process":
+        return []
+    return [
+        ("Signals", figures.signal),
+        *(
+            (
+                f"Node {node.node}",
+                f"{node.active_connections} held polls, {node.updates_total} updates, up {duration_words(node.uptime_s)}"
+                + (", draining" if node.draining else ""),
+            )
+            for node in figures.by_node
+        ),
     ]
 
 

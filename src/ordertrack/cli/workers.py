@@ -110,6 +110,11 @@ class Worker:
         code = self.ended.result()
         return code if code >= 0 else EXIT_SIGNAL - code
 
+    async def end_unready(self) -> None:
+        """Wait until a worker that did not get ready has ended: it may be about to. Kill it when that takes too long."""
+        if not (await asyncio.wait([self.ended], timeout=UNREADY_STOP_S))[0]:
+            self.send_signal(signal.SIGKILL)
+
     async def _wait(self) -> int:
         code = await self._process.wait()
         await self.ready
@@ -209,7 +214,7 @@ class Supervisor:
         while not self._stopping.is_set():
             worker = place.worker
             if await worker.ready is None:
-                worker.send_signal(signal.SIGKILL)
+                await worker.end_unready()
             elif not (await asyncio.wait([worker.ended], timeout=QUICK_END_S))[0]:
                 place.quick_ends = 0
             code = await worker.ended
@@ -246,7 +251,7 @@ class Supervisor:
         """Replace a worker without a pause in between. Return False when the new one did not get ready."""
         worker = await self._start(place.number, place.listener)
         if await worker.ready is None:
-            worker.send_signal(signal.SIGKILL)
+            await worker.end_unready()
             if not self._stopping.is_set():
                 log.error("a new worker did not get ready: the old ones go on", ended=_words(await worker.ended))
             return False

@@ -278,8 +278,8 @@ class Batch:
 
     @property
     def order_ids(self) -> list[int]:
-        """The ids of the orders that were decided on."""
-        return list(self._decided_on)
+        """The ids of the orders that were decided on or created."""
+        return list(self._current)
 
     @property
     def changed_orders(self) -> Collection[int]:

@@ -138,7 +138,7 @@ class GroupCommit:
         self.in_flight: InFlight | None = None
         self.remembered = RememberedOrders(REMEMBERED_ORDERS)
         self._server = server
-        self._session = server.session()
+        self._session = server.session(reconnects=False)
         self._deliver = deliver
         self._doubtful = doubtful
         self._clock = clock
@@ -201,7 +201,7 @@ class GroupCommit:
         return not running
 
     async def _run(self) -> None:
-        while not self._is_closing:
+        while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._wake.wait()
@@ -215,6 +215,8 @@ class GroupCommit:
                 self._began_s = math.inf
                 if self._tried is not None and self._tried.keys and self._clock.monotonic_s() >= self._purge_s:
                     await self._purge(self._tried.keys.values())
+            if self._is_closing:
+                return
 
     async def _purge(self, uses: Collection[KeyUse]) -> None:
         """Delete idempotency keys that have expired. A failure is that of the next commit too."""
@@ -239,12 +241,23 @@ class GroupCommit:
 
     async def _look(self) -> None:
         """Notice that the connection broke, or that the server does not answer."""
-        if self._server.is_up:
+        with contextlib.suppress(StoreUnavailable, asyncpg.PostgresError):
             try:
+                await self._connect()
                 await self._session.fetch(SQL["answer"], limit_s=PROBE_LIMIT_S)
-            except (ConnectionLost, StoreUnavailable, asyncpg.PostgresError):
-                with contextlib.suppress(StoreUnavailable):
-                    await self._session.connect()
+            except ConnectionLost:
+                await self._connect()
+
+    async def _connect(self) -> bool:
+        """Return True when a new connection was opened. Then all is forgotten: it may lead to another server, which
+        lacks the last commits of the one before.
+
+        Raises: StoreUnavailable.
+        """
+        is_new = await self._session.connect()
+        if is_new:
+            self._forget(None)
+        return is_new
 
     async def _commit(self, requests: list[_Request], decided: _Decided | None = None) -> None:
         began_s = self._clock.monotonic_s()
@@ -254,14 +267,10 @@ class GroupCommit:
             self._forget(self._tried)
             self._answer(requests, [error] * len(requests))
         except ConnectionLost:
-            if self.in_flight is None:  # nothing was written
-                self._fail(requests, StoreUnavailable)
-            else:
-                log.error("a commit has no known outcome: the connection broke", requests=len(requests))
-                self._forget(None)
-                self._ids.clear()
-                self._fail(requests, OutcomeUnknown)
-                self._report_doubt()
+            log.error("a commit has no known outcome: the connection broke", requests=len(requests))
+            self._forget(None)
+            self._fail(requests, OutcomeUnknown)
+            self._report_doubt()
         except _COLLISIONS as error:
             if len(requests) > 1:
                 middle = len(requests) // 2
@@ -290,6 +299,8 @@ class GroupCommit:
         order_ids: Collection[int] = ()
         collision: Exception | None = None
         for attempt in range(MAX_ATTEMPTS):
+            if await self._connect():
+                decided = None
             try:
                 if attempt == 0:
                     decided = await self._write(decided or await self._decide(requests), may_decide_ahead=True)
@@ -301,8 +312,12 @@ class GroupCommit:
                     return decided
             except _COLLISIONS as error:
                 collision = error
+            except ConnectionLost:
+                if self.in_flight is not None:
+                    raise
             self._land()
             order_ids = self._forget(self._tried)
+            decided = None
         raise collision or StoreUnavailable(retry_after_s=FAILED_RETRY_AFTER_S)
 
     async def _write(self, decided: _Decided, *, may_decide_ahead: bool = False) -> _Decided:
@@ -363,9 +378,11 @@ class GroupCommit:
         raise RuntimeError(f"something is missing after {MAX_ROUNDS} rounds: {batch.missing}")
 
     def _forget(self, batch: Batch | None) -> Collection[int]:
-        """Forget what the batch was decided on, or all; return the ids of its orders."""
+        """Forget the orders of the batch, or all that is remembered; return the ids of these orders."""
         if batch is None:
             self.remembered.clear()
+            self._numbers.clear()
+            self._ids.clear()
             return ()
         for order_id in batch.order_ids:
             self.remembered.pop(order_id, None)

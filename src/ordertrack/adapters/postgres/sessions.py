@@ -114,8 +114,8 @@ class Server:
             await asyncio.wait([self._prober])
         await asyncio.gather(*(session.close(limit_s) for session in self._sessions))
 
-    def session(self) -> Session:
-        session = Session(self)
+    def session(self, *, reconnects: bool = True) -> Session:
+        session = Session(self, reconnects=reconnects)
         self._sessions.append(session)
         return session
 
@@ -165,10 +165,12 @@ class Server:
 
 
 class Session:
-    """One connection at a time, for one statement at a time. It is opened when it is needed."""
+    """One connection at a time, for one statement at a time. It is opened when it is needed, and `reconnects`, or by
+    `connect`."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, reconnects: bool) -> None:
         self._server = server
+        self._reconnects = reconnects
         self._connection: asyncpg.Connection | None = None
         self._in_transaction = False
 
@@ -176,12 +178,12 @@ class Session:
     def is_connected(self) -> bool:
         return self._connection is not None and not self._connection.is_closed()
 
-    async def connect(self) -> None:
-        """Raises: StoreUnavailable."""
+    async def connect(self) -> bool:
+        """Return True when a new connection was opened. Raises: StoreUnavailable."""
         if not self._server.is_up:
             raise StoreUnavailable(retry_after_s=DOWN_RETRY_AFTER_S)
         if self.is_connected:
-            return
+            return False
         try:
             self._connection = await self._server.connect()
         except (asyncpg.PostgresError, *_BROKEN) as error:
@@ -190,6 +192,7 @@ class Session:
             else:
                 self._server.mark_down(error)
             raise StoreUnavailable(retry_after_s=DOWN_RETRY_AFTER_S) from error
+        return True
 
     async def fetch(self, statement: str, *parameters: Any, limit_s: float = ANSWER_LIMIT_S) -> list[asyncpg.Record]:
         """Execute a statement, in a transaction of its own unless one has begun.
@@ -241,7 +244,7 @@ class Session:
     async def _connected(self) -> asyncpg.Connection:
         """Raises: StoreUnavailable; ConnectionLost in a transaction, which another connection knows nothing of."""
         if not self.is_connected:
-            if self._in_transaction:
+            if self._in_transaction or not self._reconnects:
                 raise ConnectionLost
             await self.connect()
         return self._connection
