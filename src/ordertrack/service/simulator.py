@@ -119,13 +119,17 @@ class Simulator:
 
     async def _take_over(self, store: SharedStore) -> None:
         """Adopt simulations whose next step is overdue."""
+        is_failing = False
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 overdue = await store.overdue(OVERDUE_MS, MAX_STEPS_AT_ONCE)
             except OrdertrackError as error:
-                log.warning("overdue steps could not be read, trying again", error=repr(error))
+                if not is_failing:  # once for an outage
+                    log.warning("overdue steps could not be read, trying again", error=repr(error))
+                is_failing = True
                 continue
+            is_failing = False
             for order_id, steps in overdue.items():
                 if self._next.get(order_id) != steps:
                     self.announced(order_id, steps)
