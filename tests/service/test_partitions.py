@@ -97,3 +97,13 @@ async def test_read_from_before_an_own_commit_is_not_remembered() -> None:
     remembered = node.remembered(PARTY)
     assert remembered is not None
     assert remembered.version == 2
+
+
+async def test_read_from_before_a_loss_is_not_remembered() -> None:
+    node = await Node().open()
+    node.join(PARTY)
+    partition = await node.partitions.join(PARTY)
+    node.partitions.forget(partition_of(PARTY))
+    node.partitions.keep(partition, PARTY, state_at(PARTY, 1))
+    assert node.remembered(PARTY) is None
+    assert node.announced == [(PARTY, state_at(PARTY, 1))]
