@@ -126,6 +126,9 @@ class Simulator:
             except OrdertrackError as error:
                 log.warning("overdue steps could not be read, trying again", error=repr(error))
                 continue
+            except Exception:
+                log.exception("overdue steps could not be read, trying again")
+                continue
             for order_id, steps in overdue.items():
                 if self._next.get(order_id) != steps:
                     self.announced(order_id, steps)
