@@ -6,7 +6,7 @@ numbers every second; a receiver that is still behind the report before the last
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 class Sequences:
@@ -50,6 +50,11 @@ class Sequences:
         for key in [key for key in self._last if key[0] == node]:
             del self._last[key]
         self._reported.pop(node, None)
+
+    def keep_only(self, nodes: Collection[str]) -> None:
+        """Forget all other nodes: one that has gone may still have sent messages, and one may have gone unseen."""
+        for node in {node for node, _ in self._last} - set(nodes):
+            self.forget_node(node)
 
     def clear(self) -> None:
         self._last.clear()

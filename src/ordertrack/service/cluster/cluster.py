@@ -310,6 +310,7 @@ class Cluster:
             if now_s >= next_release_s:
                 next_release_s = now_s + RELEASE_EVERY_S
                 self._partitions.release_unused()
+                self._sequences.keep_only(self._peers)
             self._tell_places()
             await asyncio.sleep(TICK_S)
 
