@@ -58,6 +58,29 @@ def test_counting_begins_with_the_first_report():
     assert sequences.receive("a", 1, 42)
 
 
+def test_a_lost_first_message_is_missed_at_the_second_report():
+    sequences = Sequences()
+    assert sequences.report("a", {}) == []
+    assert sequences.report("a", {1: 1}) == []
+    assert sequences.report("a", {1: 1}) == [1]
+
+
+def test_the_second_message_shows_that_the_first_was_lost():
+    sequences = Sequences()
+    sequences.report("a", {})
+    assert sequences.receive("a", 1, 2)
+    assert not sequences.receive("a", 1, 3)
+
+
+def test_nothing_is_kept_of_nodes_that_are_gone():
+    sequences = Sequences()
+    sequences.receive("a", 1, 1)
+    sequences.receive("b", 1, 1)
+    sequences.keep_only({"b"})
+    assert not sequences.receive("a", 1, 9)
+    assert sequences.receive("b", 1, 9)
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=30))
 def test_every_loss_is_noticed_by_two_reports(arrives):
     """Messages 1, 2, ... of which some are lost, after a first one that began the count."""

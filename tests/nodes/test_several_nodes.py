@@ -24,6 +24,21 @@ def test_a_change_is_seen_by_the_next_request_elsewhere(nodes: Nodes):
 
 
 @pytest.mark.protocol("8.1")
+@pytest.mark.parametrize("has_cursor", [False, True])
+def test_a_change_is_seen_by_the_next_poll_elsewhere(nodes: Nodes, has_cursor: bool):
+    """The other node holds a poll of the order, so it remembers the order; the poll that follows is not held."""
+    first, second, _ = nodes.apis
+    for _ in range(10):  # a signal takes as long as a request, so one attempt may see a state that is remembered
+        order_id = first.create()["id"]
+        held = second.hold(order_id, timeout=100)
+        second.until_held(1)
+        query = {"cursor": first.cursor(order_id), "timeout": 0} if has_cursor else {}
+        first.made(order_id, "preparing")
+        assert second.poll(order_id, **query).json()["data"]["version"] == 2
+        held.answer()
+
+
+@pytest.mark.protocol("8.1")
 def test_a_change_is_decided_on_the_newest_state(nodes: Nodes):
     """Each node has decided on the order before, so each remembers an older one."""
     first, second, third = nodes.apis

@@ -15,8 +15,9 @@ from ordertrack.core.order import NewOrder, Order, create
 from ordertrack.core.partition import partition_of
 from ordertrack.core.poll import State
 from ordertrack.ports.shared_store import SharedStore
-from ordertrack.service.cluster.partitions import Partitions
+from ordertrack.service.cluster.partitions import Partition, Partitions
 from ordertrack.service.cluster.refresher import Refresher
+from ordertrack.service.cluster.subscribed_feeds import SubscribedFeeds
 from ordertrack.service.monitoring.statistics import Statistics
 from ordertrack.service.tracking.waiter import Waiter, WaitingPoll
 
@@ -97,3 +98,40 @@ async def test_read_from_before_an_own_commit_is_not_remembered() -> None:
     remembered = node.remembered(PARTY)
     assert remembered is not None
     assert remembered.version == 2
+
+
+async def test_read_from_before_a_loss_is_not_remembered() -> None:
+    node = await Node().open()
+    node.join(PARTY)
+    partition = await node.partitions.join(PARTY)
+    node.partitions.forget(partition_of(PARTY))
+    node.partitions.keep(partition, PARTY, state_at(PARTY, 1))
+    assert node.remembered(PARTY) is None
+    assert node.announced == [(PARTY, state_at(PARTY, 1))]
+
+
+class ReadingStore:
+    """A store that looks at the partition of what is read, at the moment of the read."""
+
+    def __init__(self, partitions: Partitions) -> None:
+        self._partitions = partitions
+        self.found: Partition | None = None
+
+    async def order(self, order_id: int) -> Order:
+        self.found = self._partitions.find(order_feed(order_id))
+        return an_order()
+
+    async def feed_version(self, feed: FeedKey) -> int:
+        self.found = self._partitions.find(feed)
+        return 1
+
+
+@pytest.mark.parametrize("feed", [ORDER, PARTY])
+async def test_a_feed_is_read_after_it_is_subscribed(feed: FeedKey) -> None:
+    node = await Node().open()
+    node.join(feed)
+    store = ReadingStore(node.partitions)
+    feeds = SubscribedFeeds(cast(SharedStore, store), node.partitions)
+    await (feeds.order(7) if feed == ORDER else feeds.feed_version(feed))
+    assert store.found is not None
+    assert store.found is node.partitions.find(feed)

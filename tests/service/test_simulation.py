@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -24,6 +24,7 @@ from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, Chang
 from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Committed
+from ordertrack.ports.shared_store import SharedStore
 from ordertrack.service.simulator import MAX_SLEEP_S, MAX_STALE_ENTRIES, MAX_STEPS_AT_ONCE, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -443,3 +444,26 @@ async def test_more_steps_than_go_into_a_commit_are_all_taken(kitchen: Kitchen) 
         await kitchen.pass_time(40 * MINUTE_S)
         assert simulator.running == 0
     assert (await kitchen.memory.orders_by_status())[Status.DELIVERED] == len(ids)
+
+
+class FailingOnce:
+    """A shared store of which the first look for overdue steps fails."""
+
+    def __init__(self) -> None:
+        self.failures: list[Exception] = [KeyError("a fault")]
+        self.looked = asyncio.Event()
+
+    async def overdue(self, late_ms: int, limit: int) -> dict[int, tuple[Step, ...]]:
+        if self.failures:
+            raise self.failures.pop()
+        self.looked.set()
+        return {}
+
+
+async def test_a_fault_does_not_end_the_look_for_overdue_steps(clock: Clock) -> None:
+    shared = FailingOnce()
+    simulator = Simulator(MemoryStore("a1b2", clock), clock, cast(SharedStore, shared))
+    await simulator.open()
+    async with asyncio.timeout(BOUND_S):
+        await shared.looked.wait()
+    await simulator.close()

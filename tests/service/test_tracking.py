@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import pytest
 
 from ordertrack.core.deadlines import TICK_S
 from ordertrack.core.errors import NodeFull, OrderNotFound, StoreUnavailable, TooManyPolls, Unauthenticated
 from ordertrack.core.event import Status
-from ordertrack.core.feed import order_feed
+from ordertrack.core.feed import FeedKey, order_feed
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus
 from ordertrack.core.poll import NEWS, Answer, PollRequest, Reason
@@ -265,6 +265,19 @@ async def test_a_hidden_commit_is_found_at_the_deadline_and_counted(node: Node) 
         answer = await bounded(client.told)
         assert (answer.reason, [event.version for event in answer.events]) == ("changed", [2])
     assert node.statistics.lost_wakeups == 3
+
+
+async def test_in_a_cluster_polls_are_confirmed_at_their_deadline(node: Node) -> None:
+    confirmed: list[Collection[FeedKey]] = []
+
+    async def confirm(feeds: Collection[FeedKey]) -> None:
+        confirmed.append(feeds)
+
+    node.tracking.confirm = confirm
+    order_id = await node.place()
+    client, _ = await node.held(order_id, timeout_s=5.0)
+    assert (await bounded(client.told)).reason is Reason.TIMEOUT
+    assert confirmed == [{order_feed(order_id)}]
 
 
 async def test_leaving_during_the_deadline_read_is_no_lost_wake_up(node: Node) -> None:

@@ -99,7 +99,9 @@ def _existing_file(path: Path) -> Path:
     """Return the database in a data folder, or `path` itself when it is a file."""
     file = path if path.is_file() else path / FILE_NAME
     if not file.is_file():
-        raise RecordsUnusable(f"There is no database at {file}. Name the data folder of the server: the one with {FILE_NAME}.")
+        raise RecordsUnusable(
+            f"There is no database at {file}. Name the data folder of the server: the one with {FILE_NAME}."
+        )
     return file
 
 

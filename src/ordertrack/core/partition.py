@@ -20,9 +20,10 @@ def feed_name(feed: FeedKey) -> str:
     return _LETTERS[feed.kind] + feed.id
 
 
-def named_feed(name: str) -> FeedKey:
-    """Raises: KeyError."""
-    return FeedKey(_KINDS[name[:2]], name[2:])
+def named_feed(name: str) -> FeedKey | None:
+    """Return the feed; None for a kind that only nodes of another version know."""
+    kind = _KINDS.get(name[:2])
+    return None if kind is None else FeedKey(kind, name[2:])
 
 
 def partition_of_name(name: str) -> int:

@@ -6,7 +6,7 @@ numbers every second; a receiver that is still behind the report before the last
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 class Sequences:
@@ -20,6 +20,8 @@ class Sequences:
         """Record a message. Return True when messages before it were lost."""
         key = (node, channel)
         last = self._last.get(key)
+        if last is None and node in self._reported:  # it had sent none on this channel at its last report
+            last = 0
         if last is None or number > last:
             self._last[key] = number
         return last is not None and number > last + 1
@@ -28,9 +30,10 @@ class Sequences:
         """Record a report: the number of the last message of each channel. Return the channels that lost messages.
 
         Messages on different channels may overtake each other, so a message is missed only at the report after the one
-        that counts it. The first report about a channel is where counting begins.
+        that counts it. The first report of a node is where counting begins; channels that it leaves out are at 0.
         """
         last = self._last
+        begins = node not in self._reported
         missed = [
             channel
             for channel, number in self._reported.get(node, {}).items()
@@ -39,7 +42,7 @@ class Sequences:
         for channel in missed:
             last[node, channel] = self._reported[node][channel]
         for channel, number in numbers.items():
-            last.setdefault((node, channel), number)
+            last.setdefault((node, channel), number if begins else 0)
         self._reported[node] = numbers
         return missed
 
@@ -47,6 +50,11 @@ class Sequences:
         for key in [key for key in self._last if key[0] == node]:
             del self._last[key]
         self._reported.pop(node, None)
+
+    def keep_only(self, nodes: Collection[str]) -> None:
+        """Forget all other nodes: one that has gone may still have sent messages, and one may have gone unseen."""
+        for node in {node for node, _ in self._last} - set(nodes):
+            self.forget_node(node)
 
     def clear(self) -> None:
         self._last.clear()

@@ -124,9 +124,10 @@ class Simulator:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 overdue = await store.overdue(OVERDUE_MS, MAX_STEPS_AT_ONCE)
-            except OrdertrackError as error:
+            except Exception as error:  # of a fault too: this task must go on
                 if not is_failing:  # once for an outage
-                    log.warning("overdue steps could not be read, trying again", error=repr(error))
+                    is_fault = not isinstance(error, OrdertrackError)
+                    log.warning("overdue steps could not be read, trying again", error=repr(error), exc_info=is_fault)
                 is_failing = True
                 continue
             is_failing = False

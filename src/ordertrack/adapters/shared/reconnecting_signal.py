@@ -34,7 +34,8 @@ CLOSE_LIMIT_S = 2.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignalLimits:
-    connect_s: float = 8.0
+    connect_s: float = 5.0
+    """A process that cannot connect when it starts ends within 10 s."""
     subscribe_s: float = SUBSCRIBE_LIMIT_S
     silence_s: float = SILENCE_LIMIT_S
     queued: int = 50_000

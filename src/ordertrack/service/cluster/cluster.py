@@ -202,7 +202,7 @@ class Cluster:
             return
         try:
             message = decode_message(text)
-        except msgspec.MsgspecError as error:
+        except ValueError as error:
             log.warning("a message of another version was ignored", error=str(error))
             return
         if self._sequences.receive(message.node, channel, message.number):
@@ -215,7 +215,8 @@ class Cluster:
                 self._peer_beat(message)
             case HeldPolls(node, _, feeds):
                 for name, count, is_fresh in feeds:
-                    self._peer_holds(node, Holding(named_feed(name), count, is_fresh))
+                    if (feed := named_feed(name)) is not None:
+                        self._peer_holds(node, Holding(feed, count, is_fresh))
             case Revoked(_, _, order_id, link_id):
                 self._forget_links(order_id)
                 self._revoked(Link(link_id, order_id, 0, ""))
@@ -227,6 +228,8 @@ class Cluster:
         is_watched, states = self._hub.is_watched, self._partitions.states(channel)
         for name, version in feeds:
             feed = named_feed(name)
+            if feed is None:
+                continue
             if not is_watched(feed):
                 states.pop(feed, None)
             elif (state := states.get(feed)) is None or state.version < version:
@@ -307,6 +310,7 @@ class Cluster:
             if now_s >= next_release_s:
                 next_release_s = now_s + RELEASE_EVERY_S
                 self._partitions.release_unused()
+                self._sequences.keep_only(self._peers)
             self._tell_places()
             await asyncio.sleep(TICK_S)
 
@@ -340,8 +344,8 @@ class Cluster:
             if uncovered:
                 watched = {partition_of(feed) for feed in self._partitions.watched(uncovered)}
                 self._partitions.uncovered -= uncovered - watched
-                subscribed = await asyncio.gather(*map(self._partitions.subscribe, watched))
-                self._partitions.uncovered -= {each.number for each in subscribed if each is not None}
+                await asyncio.gather(*map(self._partitions.subscribe, watched))
+                self._partitions.end_cover(watched)
                 self._refresher.lose(watched)
 
     async def _subscribe_control(self) -> None:

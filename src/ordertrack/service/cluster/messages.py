@@ -63,8 +63,11 @@ def encode_message(message: Message) -> str:
 
 
 def decode_message(text: str) -> Message:
-    """Raises: msgspec.MsgspecError for a message of another version."""
-    return _DECODER.decode(text)
+    """Raises: ValueError for a message of another version."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("too many levels") from None
 
 
 def parts(entries: Iterable[tuple[Any, ...]]) -> Iterable[Sequence[tuple[Any, ...]]]:

@@ -89,7 +89,7 @@ class Partitions:
         """
         number = partition_of(feed)
         partition = self._subscribed.get(number)
-        if partition is None:
+        if partition is None and number not in self.uncovered:  # its subscription is under way: do not wait for it
             partition = await self.subscribe(number)
         if partition is not None:
             partition.used_s = self._clock.monotonic_s()
@@ -153,10 +153,13 @@ class Partitions:
             partition.put(feed, order or FeedState(feed, FeedChanges(version)), self._hub.is_watched)
 
     def forget(self, number: int) -> None:
-        """Forget the states of a partition, which may be out of date after lost messages."""
+        """Forget the states of a partition, which may be out of date after lost messages.
+
+        It is replaced, so that what a read under way returns is not remembered either.
+        """
         partition = self._subscribed.get(number)
         if partition is not None:
-            partition.states.clear()
+            self._subscribed[number] = Partition(number, partition.used_s)
 
     def forget_feed(self, feed: FeedKey) -> None:
         partition = self.find(feed)
@@ -174,6 +177,11 @@ class Partitions:
         self._interruptions += 1
         self._subscribed.clear()
         self.uncovered.update(map(partition_of, self._hub.feeds()))
+
+    def end_cover(self, numbers: Iterable[int]) -> None:
+        """Those of these partitions that are subscribed are no longer uncovered. A subscription that was confirmed may
+        have been interrupted since."""
+        self.uncovered.difference_update(number for number in numbers if number in self._subscribed)
 
     def release_unused(self) -> None:
         """End the subscriptions that no poll has needed for LINGER_S."""

@@ -72,8 +72,12 @@ class Refresher:
                 await self._read(named)
                 named = self._reading = {}
                 await self._compare(self._partitions.watched(lost) if lost else ())
-            except OrdertrackError as error:
-                log.warning("the store could not be read, trying again", error=repr(error))
+            except Exception as error:  # of a fault too: what was taken must not be forgotten
+                log.warning(
+                    "feeds could not be read, trying again",
+                    error=repr(error),
+                    exc_info=not isinstance(error, OrdertrackError),
+                )
                 self._reading = {}
                 self._lost |= lost
                 for feed, version in named.items():
@@ -90,8 +94,13 @@ class Refresher:
         try:
             async with asyncio.timeout(CONFIRM_LIMIT_S):
                 await self._compare(list(feeds), are_due=True)
-        except (OrdertrackError, TimeoutError) as error:
-            log.warning("polls end without a look at the store", polls=len(feeds), error=repr(error))
+        except Exception as error:  # of a fault too: the polls have to be answered
+            log.warning(
+                "polls end without a look at the store",
+                polls=len(feeds),
+                error=repr(error),
+                exc_info=not isinstance(error, OrdertrackError | TimeoutError),
+            )
 
     async def _compare(self, feeds: Sequence[FeedKey], *, are_due: bool = False) -> None:
         for first in range(0, len(feeds), BATCH):

@@ -118,17 +118,13 @@ class Tracking:
         check_request(request, feed)
         check_party(by, feed)
         state = self._reads.cached(feed)
-        if state is not None and self.confirm is not None and request.is_ahead_of(state):
-            state = None  # it is remembered, and no longer current
-        if state is not None and may_see(by, state):
+        if state is None or (self.confirm is not None and request.is_ahead_of(state)):
+            return self._poll_read(feed, request, waiter, by)
+        if may_see(by, state):
             outcome = self._poll_cached(feed, request, waiter, by, state)
             if outcome is not None:
                 return outcome
-        epoch = self.epoch
-        poll = self._join(feed, request, waiter, by, self._clock.monotonic_s() + self._hold_s(request, by))
-        plan = self._plan(poll, request, epoch)
-        if state is None:
-            return self._reads.read(plan, next(plan))
+        plan = self._new_plan(feed, request, waiter, by)
         try:
             return self._reads.run_cached(plan)
         except CacheMiss as miss:
@@ -138,16 +134,19 @@ class Tracking:
 
     def _poll_cached(
         self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal, state: State
-    ) -> PollOutcome | None:
+    ) -> PollOutcome | Pending[PollOutcome] | None:
         """Answer or hold a poll of a state that is cached. Return None, with nothing done, when more has to be read.
 
         The cached state is read before the poll joins. Both are in one turn of the event loop, so no commit can come
-        between them.
+        between them. In a cluster it only serves to hold polls: the signal of a change that another node has answered
+        may not have arrived.
         """
         now_s, left_s = self._clock.monotonic_s(), self._hold_s(request, by)
         decision = decide(request, state, self.epoch, left_s)
         if isinstance(decision, Answer):
-            return None if decision.lacks_changes else self._count(by, decision)
+            if decision.lacks_changes:
+                return None
+            return self._count(by, decision) if self.confirm is None else self._poll_read(feed, request, waiter, by)
         poll = self._join(feed, request, waiter, by, now_s + left_s)
         try:
             if self._plans.park(poll, decision, state, now_s, resuming=request.has_position) is None:
@@ -157,6 +156,15 @@ class Tracking:
             raise
         self.hub.leave(poll)
         return None
+
+    def _poll_read(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> Pending[PollOutcome]:
+        plan = self._new_plan(feed, request, waiter, by)
+        return self._reads.read(plan, next(plan))
+
+    def _new_plan(self, feed: FeedKey, request: PollRequest, waiter: Waiter, by: Principal) -> ReadPlan[PollOutcome]:
+        epoch = self.epoch
+        poll = self._join(feed, request, waiter, by, self._clock.monotonic_s() + self._hold_s(request, by))
+        return self._plan(poll, request, epoch)
 
     def _plan(self, poll: WaitingPoll, request: PollRequest, epoch: str) -> ReadPlan[PollOutcome]:
         by = poll.by  # a revocation replaces it
