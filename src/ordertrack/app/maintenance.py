@@ -99,9 +99,10 @@ def _existing_file(path: Path) -> Path:
     """Return the database in a data folder, or `path` itself when it is a file."""
     file = path if path.is_file() else path / FILE_NAME
     if not file.is_file():
-        raise RecordsUnusable(
-            f"There is no database at {file}. Name the data folder of the server: the one with {FILE_NAME}."
-        )
+        below = next(path.glob(f"*/{FILE_NAME}"), None)
+        if below is not None:
+            raise RecordsUnusable(f"There is no database in {path}, but in {below.parent}: name that folder.")
+        raise RecordsUnusable(f"There is no database at {file}. Name the data folder of the server.")
     return file
 
 

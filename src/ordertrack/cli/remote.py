@@ -22,7 +22,7 @@ from ordertrack.cli.output import (
 )
 from ordertrack.cli.terminal import show
 from ordertrack.cli.watch import watch
-from ordertrack.client import PROGRESSION, Applied, Item, Order, OrderPage, SimulationStep, Stats, Status
+from ordertrack.client import PROGRESSION, Applied, Item, NodeStats, Order, OrderPage, SimulationStep, Stats, Status
 
 _ITEM = re.compile(r"(\d{1,4})\s*[x×]\s*(\S.*)")
 _ORDER_ID = WholeNumber(1)
@@ -301,15 +301,13 @@ def _node_figures(figures: Stats) -> list[tuple[str, str]]:
         return []
     return [
         ("Signals", figures.signal),
-        *(
-            (
-                f"Node {node.node}",
-                f"{node.active_connections} held polls, {node.updates_total} updates, up {duration_words(node.uptime_s)}"
-                + (", draining" if node.draining else ""),
-            )
-            for node in figures.by_node
-        ),
+        *((f"Node {node.node}", _node_words(node)) for node in figures.by_node),
     ]
+
+
+def _node_words(node: NodeStats) -> str:
+    words = f"{node.active_connections} held polls, {node.updates_total} updates, up {duration_words(node.uptime_s)}"
+    return f"{words}, draining" if node.draining else words
 
 
 def _counts(counts: dict[str, int]) -> str:

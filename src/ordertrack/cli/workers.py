@@ -111,7 +111,7 @@ class Worker:
         return code if code >= 0 else EXIT_SIGNAL - code
 
     async def end_unready(self) -> None:
-        """Wait until a worker that did not get ready has ended: it may be about to. Kill it when that takes too long."""
+        """Wait until a worker that did not get ready has ended: it may be about to. Kill it if that takes too long."""
         if not (await asyncio.wait([self.ended], timeout=UNREADY_STOP_S))[0]:
             self.send_signal(signal.SIGKILL)
 

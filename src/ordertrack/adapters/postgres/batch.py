@@ -279,7 +279,7 @@ class Batch:
     @property
     def order_ids(self) -> list[int]:
         """The ids of the orders that were decided on or created."""
-        return list(self._current)
+        return list(self.current)
 
     @property
     def changed_orders(self) -> Collection[int]:

@@ -188,9 +188,7 @@ class Session:
             self._connection = await self._server.connect()
         except (asyncpg.PostgresError, *_BROKEN) as error:
             if isinstance(error, asyncpg.TooManyConnectionsError):  # the other sessions go on
-                log.error(
-                    "the database server admits no more connections: lower --database-connections", error=str(error)
-                )
+                log.error("the server admits no more connections: lower --database-connections", error=str(error))
             else:
                 self._server.mark_down(error)
             raise StoreUnavailable(retry_after_s=DOWN_RETRY_AFTER_S) from error

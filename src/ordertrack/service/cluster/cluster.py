@@ -106,6 +106,7 @@ class Cluster:
         self._looked_at: set[FeedKey] = set()
         self._telling: asyncio.Handle | None = None
         self._has_control = False
+        self._was_interrupted = False
         self._restored = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -285,6 +286,7 @@ class Cluster:
     def _interrupted(self) -> None:
         log.warning("the signal between nodes is interrupted: watched feeds are read every second")
         self._has_control = False
+        self._was_interrupted = True
         self._sequences.clear()
         self._partitions.interrupt()
         self._forget_links(None)
@@ -357,3 +359,6 @@ class Cluster:
             return
         self._has_control = True
         self._forget_links(None)
+        if self._was_interrupted:
+            self._was_interrupted = False
+            log.warning("the signal between nodes works again")

@@ -23,6 +23,9 @@ from ordertrack.service.tracking.waiter import Waiter
 
 LINGER_S = 30.0
 """A partition stays subscribed for this long after the last poll, since clients poll again."""
+JOIN_LIMIT_S = 0.25
+"""A poll that waits longer for its subscription is held without: a poll without a position waits for changes that come
+after it was sent, so the order must be read soon."""
 REMEMBERED = 40_000 // PARTITIONS
 """States of a partition; those of watched feeds beyond that."""
 
@@ -107,7 +110,11 @@ class Partitions:
         if subscribing is None:
             subscribing = self._subscribing[number] = asyncio.create_task(self._subscribe(self.signal, number))
             subscribing.add_done_callback(lambda _: self._subscribing.pop(number, None))
-        return await asyncio.shield(subscribing)
+        done, _ = await asyncio.wait((subscribing,), timeout=JOIN_LIMIT_S)
+        if not done:
+            self.uncovered.add(number)
+            return None
+        return subscribing.result()
 
     async def _subscribe(self, signal: Signal, number: int) -> Partition | None:
         interruptions = self._interruptions

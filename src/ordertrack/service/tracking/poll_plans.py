@@ -20,6 +20,8 @@ from ordertrack.service.tracking.waiter import Waiter, WaitingPoll
 REVOKED = Principal(Role.LINK, "revoked", order_id=-1)
 """The principal of a poll whose link was revoked while the poll was reading."""
 
+MAX_READS = 20
+
 log = structlog.get_logger("ordertrack.tracking")
 
 
@@ -71,7 +73,9 @@ class PollPlans:
         Raises: OrderNotFound, Unauthenticated, when the principal may not see it, or not any more.
         """
         state = yield poll.feed
-        while poll.announced > state.version:
+        for _ in range(MAX_READS):  # a store that lost commits in a failover may never have it
+            if poll.announced <= state.version:
+                break
             state = yield poll.feed
         if poll.by is REVOKED:
             raise Unauthenticated("invalid")
