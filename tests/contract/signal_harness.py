@@ -139,6 +139,7 @@ class Node:
 
     def __post_init__(self) -> None:
         self.received: list[tuple[int, str]] = []
+        self.is_interested = True
         self.calls: list[str] = []
         self._changed = asyncio.Event()
 
@@ -151,10 +152,11 @@ class Node:
         async with asyncio.timeout(BOUND_S):
             await self.signal.close()
 
-    def _receive(self, channel: int, text: str) -> None:
+    def _receive(self, channel: int, text: str) -> bool:
         assert asyncio.get_running_loop()
         self.received.append((channel, text))
         self._changed.set()
+        return self.is_interested
 
     def _call(self, name: str) -> None:
         self.calls.append(name)

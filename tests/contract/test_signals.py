@@ -90,9 +90,11 @@ async def test_message_reaches_every_subscribed_node(new_node: NewNode) -> None:
     assert a.signal.lost == b.signal.lost == 0
 
 
-async def test_messages_of_a_publisher_stay_in_order(new_node: NewNode) -> None:
-    """Clauses 2 and 3."""
+@pytest.mark.parametrize("is_interested", [True, False])
+async def test_messages_of_a_publisher_stay_in_order(new_node: NewNode, is_interested: bool) -> None:
+    """Clauses 2 to 4, also for a node that no message is of use to."""
     reader, *writers = [await new_node() for _ in range(3)]
+    reader.is_interested = is_interested
     await reader.subscribe(1, 2)
     for number in range(0, 500, 5):
         for name, writer in enumerate(writers):

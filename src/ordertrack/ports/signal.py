@@ -8,7 +8,9 @@ A signal is a hint: the store is the authority. A message may be lost, repeated 
    it is full, or when the connection is lost before a message was sent, the message is dropped and `lost` counts it.
 3. Once `subscribe` has returned, each message that any node publishes to the channel is received, until `unsubscribe`
    or an interruption. Messages of one publisher to one channel are received in order. A node may receive its own.
-4. `received` is called on the event loop for each message. It must not raise.
+4. `received` is called on the event loop for each message. It must not raise. It returns False for a message that
+   changed nothing here: after such messages alone, an adapter may wait for PAUSE_S before it reads more, since a
+   turn of the event loop costs ten times as much as a message.
 5. When messages may have been missed, because the connection broke, was silent for too long or was too slow,
    `interrupted` is called once, and no channel is subscribed any more. The adapter connects again by itself, with
    growing, random pauses, and calls `restored` when `subscribe` can succeed again. The first connection after `open`
@@ -34,8 +36,9 @@ MAX_MESSAGE_BYTES = 7_000
 SUBSCRIBE_LIMIT_S = 2.0
 SILENCE_LIMIT_S = 10.0
 
-Received = Callable[[int, str], None]
-"""Called with the channel and the message."""
+PAUSE_S = 0.005
+Received = Callable[[int, str], bool]
+"""Called with the channel and the message. Returns False when the message changed nothing here."""
 
 
 class SignalUnavailable(Exception):

@@ -27,7 +27,7 @@ from ordertrack.adapters.shared.reconnecting_signal import (
     SignalLimits,
     describe_server,
 )
-from ordertrack.ports.signal import SignalCannotOpen
+from ordertrack.ports.signal import PAUSE_S, SignalCannotOpen
 
 SCHEMES = ("redis", "rediss")
 _INCOMPLETE = object()
@@ -37,7 +37,7 @@ _MESSAGES = frozenset((b"message", b"smessage"))
 class _Wire(asyncio.Protocol):
     """One authenticated connection. Replies come in the order of the requests; messages come between them."""
 
-    def __init__(self, connection: Connection, ended: asyncio.Future[str], received: Callable[[bytes, bytes], None]):
+    def __init__(self, connection: Connection, ended: asyncio.Future[str], received: Callable[[bytes, bytes], bool]):
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
         self._connection = connection
         self._ended = ended
@@ -46,12 +46,13 @@ class _Wire(asyncio.Protocol):
         self._expected = 0
         self._answered: asyncio.Future[None] | None = None
         # redis-py has no public way to its transport.
-        self._transport = cast(asyncio.StreamWriter, connection._writer).transport
+        self._transport = cast(asyncio.Transport, cast(asyncio.StreamWriter, connection._writer).transport)
         self._transport.set_protocol(self)
 
     async def request(self, commands: Sequence[tuple[str, ...]]) -> None:
         """Send commands, and return when each has its reply."""
         async with self._lock:
+            self._transport.resume_reading()
             self._expected = len(commands)
             self._answered = asyncio.get_running_loop().create_future()
             self._transport.write(b"".join([hiredis.pack_command(command) for command in commands]))  # type: ignore[arg-type]
@@ -59,14 +60,19 @@ class _Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
+        is_of_use = False
         try:
             while (reply := self._reader.gets()) is not _INCOMPLETE:
                 if type(reply) is list and reply[0] in _MESSAGES:
-                    self._received(reply[1], reply[2])
+                    is_of_use |= self._received(reply[1], reply[2])
                 else:
                     self._answer(reply)
+                    is_of_use = True
         except hiredis.ProtocolError as error:
             self._end(str(error))
+        if not is_of_use and not self._lock.locked():  # messages that come meanwhile share a turn of the event loop
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(PAUSE_S, self._transport.resume_reading)
 
     def _answer(self, reply: object) -> None:
         if isinstance(reply, hiredis.ReplyError):
@@ -96,7 +102,7 @@ class _RedisLink:
     `home` has the position of each channel's server: one for all, or the masters of a cluster.
     """
 
-    def __init__(self, received: Callable[[bytes, bytes], None], names: Sequence[str], prefix: str) -> None:
+    def __init__(self, received: Callable[[bytes, bytes], bool], names: Sequence[str], prefix: str) -> None:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._received = received
         self._names = names
@@ -210,10 +216,9 @@ class RedisSignal(ReconnectingSignal):
             [masters.index(node) for node in nodes if node is not None],
         )
 
-    def _on_message(self, name: bytes, text: bytes) -> None:
+    def _on_message(self, name: bytes, text: bytes) -> bool:
         channel = self._channels.get(name)
-        if channel is not None:
-            self._receive(channel, text.decode(errors="replace"))
+        return channel is not None and self._receive(channel, text.decode(errors="replace"))
 
     def _cause(self, error: BaseException) -> str:
         return str(error).removesuffix(".") if isinstance(error, RedisError) else "the connection was lost"

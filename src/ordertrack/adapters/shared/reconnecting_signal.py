@@ -169,11 +169,13 @@ class ReconnectingSignal(ABC):
             self._unsubscribing.add(channel)
             self._work.set()
 
-    def _receive(self, channel: int, text: str) -> None:
+    def _receive(self, channel: int, text: str) -> bool:
+        """Return False when the message changed nothing here."""
         if channel in self._subscribed:
-            self._received(channel, text)
-        elif channel == PROBE:
+            return self._received(channel, text)
+        if channel == PROBE:
             self._probed.set()
+        return True
 
     async def _run(self, link: SignalLink) -> None:
         loop = asyncio.get_running_loop()

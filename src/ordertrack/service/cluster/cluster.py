@@ -198,19 +198,18 @@ class Cluster:
 
     # Messages of other nodes
 
-    def _received(self, channel: int, text: str) -> None:
+    def _received(self, channel: int, text: str) -> bool:
         if text.startswith(self._own, 6):
-            return
+            return False
         try:
             message = decode_message(text)
         except ValueError as error:
             log.warning("a message of another version was ignored", error=str(error))
-            return
+            return False
         if self._sequences.receive(message.node, channel, message.number):
             self._lose(channel)
         if isinstance(message, News):  # nearly all are
-            self._news(channel, message.feeds)
-            return
+            return self._news(channel, message.feeds)
         match message:
             case Beat():
                 self._peer_beat(message)
@@ -224,9 +223,12 @@ class Cluster:
             case Bye(node, _):
                 if self._peers.pop(node, None) is not None:
                     self._peer_gone(node)
+        return True
 
-    def _news(self, channel: int, feeds: Iterable[tuple[str, int]]) -> None:
+    def _news(self, channel: int, feeds: Iterable[tuple[str, int]]) -> bool:
+        """Return True when a poll waits for one of the feeds."""
         is_watched, states = self._hub.is_watched, self._partitions.states(channel)
+        is_wanted = False
         for name, version in feeds:
             feed = named_feed(name)
             if feed is None:
@@ -235,6 +237,8 @@ class Cluster:
                 states.pop(feed, None)
             elif (state := states.get(feed)) is None or state.version < version:
                 self._refresher.name(feed, version)
+                is_wanted = True
+        return is_wanted
 
     def _lose(self, channel: int) -> None:
         if channel == CONTROL:
