@@ -47,7 +47,7 @@ class DataDirLock:
             self.release()
             raise StoreCannotOpen(
                 f"The data folder {data_dir.resolve()} is in use by another ordertrack "
-                f"(process {holder or 'unknown'}). Stop that one first, or name another data folder."
+                f"(process {holder or 'unknown'}). Stop that one first, or name another data folder (serve --data-dir)."
             ) from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
