@@ -110,13 +110,13 @@ CONSTANTS = {
     "hint_us": Constant(
         "CPU of a node for an update that none of its polls waits for",
         "µs",
-        (("cluster-idle-cpu", CLUSTER, "cpu_us_subscribed"),),
+        (("cluster-idle-cpu", CLUSTER, "cpu_us_subscribed_busy"),),
         20,
     ),
     "hint_redis_us": Constant(
         "CPU of Redis for an update, two nodes subscribed",
         "µs",
-        (("cluster-idle-cpu", CLUSTER, "redis_cpu_us"),),
+        (("cluster-idle-cpu", CLUSTER, "redis_cpu_us_busy"),),
         20,
     ),
     "commits_per_s": Constant(

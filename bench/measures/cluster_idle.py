@@ -13,7 +13,7 @@ from bench.measures.nodes_pool import NodesPool, asked_directly
 from bench.progress import say
 from ordertrack.load import Schedule, UpdateDriver
 
-UPDATES_PER_S = 500
+UPDATES_PER_S, BUSY_UPDATES_PER_S = 500, 2_500
 CONNECTIONS = 32
 STEPS = 4
 """Updates of an order."""
@@ -23,30 +23,34 @@ PARTITIONS_COVERED_BY = 3_000
 
 def measure(contender: ClusterContender, size: Size) -> Figures:
     """First the second node holds no poll and is subscribed to no partition. Then it holds a poll of each of 3,000
-    orders, and is subscribed to all partitions. The updates are of other orders, at 500/s on the first node."""
+    orders, and is subscribed to all partitions. The updates are of other orders, at 500/s on the first node, and last
+    at 2,500/s: then several come with one turn of the event loop."""
     with (
         contender.nodes(2, hold_s=LONG_HOLD_S, polls=PARTITIONS_COVERED_BY) as (first, second),
         NodesPool(second, first) as pool,
     ):
         load = PollLoad(asked_directly(second), pool, [])
-        without = _cpu_us(load, size)
+        without = _cpu_us(load, size, UPDATES_PER_S)
         load.feeds.extend(new_feeds(second, pool, PARTITIONS_COVERED_BY))
         load.open(1)
-        with_polls = _cpu_us(load, size)
+        with_polls = _cpu_us(load, size, UPDATES_PER_S)
+        busy = _cpu_us(load, size, BUSY_UPDATES_PER_S)
         return {
             "updates": round(UPDATES_PER_S * size.idle_s),
             "cpu_us_not_subscribed": without["node_cpu_us"],
             "cpu_us_subscribed": with_polls["node_cpu_us"],
+            "cpu_us_subscribed_busy": busy["node_cpu_us"],
             "redis_cpu_us": with_polls["redis_cpu_us"],
+            "redis_cpu_us_busy": busy["redis_cpu_us"],
             "polls_of_other_orders": len(pool.polls),
             **load.failures(),
         }
 
 
-def _cpu_us(load: PollLoad, size: Size) -> Figures:
+def _cpu_us(load: PollLoad, size: Size, updates_per_s: int) -> Figures:
     """Return the CPU time of the node and of the engines per update; the node's less that of the same time without
     updates."""
-    schedule = Schedule(UPDATES_PER_S, size.idle_s)
+    schedule = Schedule(updates_per_s, size.idle_s)
     feeds = new_feeds(load.running, load.pool, schedule.updates // STEPS)
     load.running.connections_when_idle()
     idle_s = _cpu_s_of(load.running, lambda: load.stay_idle(size.idle_s))
