@@ -7,14 +7,16 @@ read at once, and all jobs run again, in a new batch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from ordertrack.adapters.postgres.decoding import ORDER_COLUMNS, KnownOrder, decode_each
+from ordertrack.adapters.postgres.column_texts import as_columns, json_lines, number_array, text_list, word_array
+from ordertrack.adapters.postgres.decoding import KnownOrder
+from ordertrack.adapters.postgres.facts import Facts, KeyUse, Missing, Reference
 from ordertrack.adapters.postgres.sessions import Session
 from ordertrack.adapters.postgres.statements import SQL
 from ordertrack.adapters.shared.commit_cache import LruCache
@@ -35,68 +37,14 @@ from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Created, Idempotency
 from ordertrack.ports.order_store import History
 
-_ORDERS_BY_ID = SQL["orders_by_id"].format(columns=ORDER_COLUMNS)
 _WRITE_KNOWN = SQL["write"].format(bumped=SQL["bump_known"], more="")
 _WRITE_ANY = SQL["write"].format(bumped=SQL["bump_any"], more="")
 _WRITE_MORE = SQL["write"].format(bumped=SQL["bump_any"], more=SQL["write_more"])
-_encoder = msgspec.json.Encoder()
-_encode = _encoder.encode
-Reference = tuple[str, str]
+_encode = msgspec.json.Encoder().encode
 
 
 class NotLoaded(Exception):
     """A job needs what is not known. The batch has noted it as missing."""
-
-
-class KeyUse(NamedTuple):
-    """The use of an idempotency key."""
-
-    fingerprint: str
-    order_id: int
-    at_ms: int
-
-
-@dataclass
-class Missing:
-    orders: set[int] = field(default_factory=set)
-    keys: set[str] = field(default_factory=set)
-    references: set[Reference] = field(default_factory=set)
-    ids: int = 0
-    skipped_ids: int = 0
-    """The highest id that an order was given, not by the sequence."""
-
-    def __bool__(self) -> bool:
-        return bool(self.orders or self.keys or self.references or self.ids or self.skipped_ids)
-
-
-class Facts:
-    """Everything that was read for a batch. `ids` are the ids for new orders."""
-
-    def __init__(self, ids: list[int]) -> None:
-        self.orders: dict[int, KnownOrder | Exception] = {}
-        self.keys: dict[str, KeyUse | None] = {}
-        self.references: dict[Reference, bool] = {}
-        self.skipped_ids = 0
-        self.ids = ids
-
-    async def load(self, session: Session, missing: Missing) -> None:
-        """Raises: as `Session.fetch`."""
-        if missing.orders:
-            self.orders |= decode_each(missing.orders, await session.fetch(_ORDERS_BY_ID, list(missing.orders)))
-        if missing.keys:
-            self.keys |= dict.fromkeys(missing.keys)
-            for key, *use in await session.fetch(SQL["idempotency"], list(missing.keys)):
-                self.keys[key] = KeyUse(*use)
-        if missing.references:
-            self.references |= dict.fromkeys(missing.references, False)
-            columns = zip(*missing.references, strict=True)
-            for restaurant_id, reference in await session.fetch(SQL["references"], *map(list, columns)):
-                self.references[restaurant_id, reference] = True
-        if missing.skipped_ids:
-            await session.fetch(SQL["skip_ids"], missing.skipped_ids)
-            self.skipped_ids = missing.skipped_ids
-        if missing.ids:
-            self.ids += [id_ for (id_,) in await session.fetch(SQL["next_ids"], missing.ids)]
 
 
 @dataclass(slots=True, eq=False)
@@ -295,13 +243,13 @@ class Batch:
         for place, party in enumerate(parties, 1):
             party.place = place
         known = list(map(self._numbers.get, feeds))
-        changes = _numbers([party.changes for party in parties])
+        changes = number_array([party.changes for party in parties])
         if self._created or self._departed:
             statement, more = _WRITE_MORE, [*_texts_of(feeds), changes, *self._more_parameters()]
         elif None in known:
             statement, more = _WRITE_ANY, [*_texts_of(feeds), changes]
         else:
-            statement, more = _WRITE_KNOWN, [_numbers(known), changes]
+            statement, more = _WRITE_KNOWN, [number_array(known), changes]
         rows = await session.fetch(statement, *self._parameters(), slot, *self._counts(), *more)
         ((numbers, versions, stale),) = rows
         if stale:
@@ -319,25 +267,25 @@ class Batch:
         unchanged = self._decided_on.keys() - self._changed.keys()
         known = [self.current[order_id] for order_id in updated]
         orders = [each.order for each in known]
-        order_ids, events, customers, c, restaurants, r, couriers, d = _columns(self._happened, 8)
+        order_ids, events, customers, c, restaurants, r, couriers, d = as_columns(self._happened, 8)
         return [
-            _numbers(updated),
-            _numbers([self._decided_on[order_id] for order_id in updated]),
-            _numbers(unchanged),
-            _numbers([self._decided_on[order_id] for order_id in unchanged]),
-            _numbers(order_ids),
-            _numbers([event.version for event in events]),
-            _encode_lines(events),
-            _numbers([party.place for party in customers]),
-            _numbers([party.changes - change for party, change in zip(customers, c, strict=True)]),
-            _numbers([party.place for party in restaurants]),
-            _numbers([party.changes - change for party, change in zip(restaurants, r, strict=True)]),
-            _numbers([party.place for party in couriers]),
-            _numbers([party.changes - change for party, change in zip(couriers, d, strict=True)]),
-            _words([order.status for order in orders]),
-            _words(["t" if order.status.ended else "f" for order in orders]),
-            _numbers([order.version for order in orders]),
-            _texts([order.courier_id for order in orders]),
+            number_array(updated),
+            number_array([self._decided_on[order_id] for order_id in updated]),
+            number_array(unchanged),
+            number_array([self._decided_on[order_id] for order_id in unchanged]),
+            number_array(order_ids),
+            number_array([event.version for event in events]),
+            json_lines(events),
+            number_array([party.place for party in customers]),
+            number_array([party.changes - change for party, change in zip(customers, c, strict=True)]),
+            number_array([party.place for party in restaurants]),
+            number_array([party.changes - change for party, change in zip(restaurants, r, strict=True)]),
+            number_array([party.place for party in couriers]),
+            number_array([party.changes - change for party, change in zip(couriers, d, strict=True)]),
+            word_array([order.status for order in orders]),
+            word_array(["t" if order.status.ended else "f" for order in orders]),
+            number_array([order.version for order in orders]),
+            text_list([order.courier_id for order in orders]),
             *_step_columns(known),
         ]
 
@@ -347,31 +295,31 @@ class Batch:
         orders = [each.order for each in known]
         departed = [(feed.place, id_, feed.changes - change) for (_, id_), (feed, change) in self._departed.items()]
         uses = [(key, *use) for key, use in self.keys.items()]
-        keys, fingerprints, order_ids, times = _columns(uses, 4)
+        keys, fingerprints, order_ids, times = as_columns(uses, 4)
         return [
-            _numbers([order.id for order in orders]),
-            _texts([order.reference for order in orders]),
-            _texts([order.customer_id for order in orders]),
-            _texts([order.restaurant_id for order in orders]),
-            _texts([order.courier_id for order in orders]),
-            _encode_lines([order.details for order in orders]),
-            _numbers([order.created_at_ms for order in orders]),
-            _words([order.status for order in orders]),
-            _words(["t" if order.status.ended else "f" for order in orders]),
-            _numbers([order.version for order in orders]),
+            number_array([order.id for order in orders]),
+            text_list([order.reference for order in orders]),
+            text_list([order.customer_id for order in orders]),
+            text_list([order.restaurant_id for order in orders]),
+            text_list([order.courier_id for order in orders]),
+            json_lines([order.details for order in orders]),
+            number_array([order.created_at_ms for order in orders]),
+            word_array([order.status for order in orders]),
+            word_array(["t" if order.status.ended else "f" for order in orders]),
+            number_array([order.version for order in orders]),
             *_step_columns(known),
-            *map(_numbers, _columns(departed, 3)),
-            _texts(self._expired),
-            _numbers(self._expired.values()),
-            _texts(keys),
-            _texts(fingerprints),
-            _numbers(order_ids),
-            _numbers(times),
+            *map(number_array, as_columns(departed, 3)),
+            text_list(self._expired),
+            number_array(self._expired.values()),
+            text_list(keys),
+            text_list(fingerprints),
+            number_array(order_ids),
+            number_array(times),
         ]
 
     def _counts(self) -> list[str]:
         counts = self._count_statuses()
-        return [_words(counts), _numbers(counts.values())]
+        return [word_array(counts), number_array(counts.values())]
 
     def _count_statuses(self) -> dict[str, int]:
         """Return by how much the number of orders of each status changes."""
@@ -460,36 +408,13 @@ class Batch:
             self.steps[id_] = steps
 
 
-def _columns(rows: Sequence[Sequence[Any]], width: int) -> Sequence[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
-
-
-def _numbers(values: Iterable[int | None]) -> str:
-    """Return the text of an array; None is NULL."""
-    return f"{{{str(list(values))[1:-1]}}}".replace("None", "NULL")
-
-
-def _words(values: Iterable[str]) -> str:
-    """Return the text of an array of texts without special characters."""
-    return f"{{{','.join(values)}}}"
-
-
-def _texts(values: Iterable[str | None]) -> str:
-    return _encode(list(values)).decode()
-
-
-def _encode_lines(values: Sequence[Any]) -> str:
-    """Return a line of JSON for each value, without the last line break."""
-    return _encoder.encode_lines(values)[:-1].decode()
-
-
 def _texts_of(feeds: Sequence[FeedKey]) -> list[str]:
-    return [_texts([feed.kind for feed in feeds]), _texts(feed.id for feed in feeds)]
+    return [text_list([feed.kind for feed in feeds]), text_list(feed.id for feed in feeds)]
 
 
 def _step_columns(known: Sequence[KnownOrder]) -> list[str]:
     """Return the pending steps, and when the next one is due."""
     return [
-        _texts(_encode(each.steps).decode() if each.steps else None for each in known),
-        _numbers([each.steps[0].due_at_ms if each.steps else None for each in known]),
+        text_list(_encode(each.steps).decode() if each.steps else None for each in known),
+        number_array([each.steps[0].due_at_ms if each.steps else None for each in known]),
     ]

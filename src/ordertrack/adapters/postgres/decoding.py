@@ -23,6 +23,7 @@ from ordertrack.core.simulation import Step
 
 ORDER_COLUMNS = SQL["order_columns"]
 """The columns that `decode_known` decodes."""
+ORDERS_BY_ID = SQL["orders_by_id"].format(columns=ORDER_COLUMNS)
 _REVISION = 8
 """The position of the revision among the columns."""
 _DETAILS = msgspec.json.Decoder(Details)

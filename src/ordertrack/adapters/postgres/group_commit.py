@@ -36,8 +36,9 @@ import asyncpg
 import msgspec
 import structlog
 
-from ordertrack.adapters.postgres.batch import Batch, Facts, KeyUse, Missing, NotLoaded
+from ordertrack.adapters.postgres.batch import Batch, NotLoaded
 from ordertrack.adapters.postgres.decoding import RememberedOrders
+from ordertrack.adapters.postgres.facts import Facts, KeyUse, Missing
 from ordertrack.adapters.postgres.sessions import (
     DOWN_RETRY_AFTER_S,
     PROBE_LIMIT_S,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ordertrack.adapters.postgres.decoding import ORDER_COLUMNS, KnownOrder, decode_each
+from ordertrack.adapters.postgres.decoding import ORDERS_BY_ID, KnownOrder, decode_each
 from ordertrack.adapters.postgres.sessions import Session
 from ordertrack.adapters.postgres.statements import SQL
 from ordertrack.core.errors import LinkNotFound, StoreUnavailable, TooManyLinks
@@ -13,7 +13,7 @@ REDRAW_AFTER_S = 1
 
 async def fetch_order(session: Session, order_id: int) -> KnownOrder:
     """Raises: OrderNotFound, InternalError for a damaged order."""
-    rows = await session.fetch(SQL["orders_by_id"].format(columns=ORDER_COLUMNS), [order_id])
+    rows = await session.fetch(ORDERS_BY_ID, [order_id])
     outcome = decode_each([order_id], rows)[order_id]
     if isinstance(outcome, Exception):
         raise outcome

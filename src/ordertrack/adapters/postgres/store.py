@@ -15,7 +15,7 @@ import structlog
 
 from ordertrack.adapters.postgres.batch import Batch
 from ordertrack.adapters.postgres.batched_reads import BatchedReads, ReadKind
-from ordertrack.adapters.postgres.decoding import ORDER_COLUMNS, Damage, RememberedOrders, decode_each, decode_steps
+from ordertrack.adapters.postgres.decoding import ORDERS_BY_ID, Damage, RememberedOrders, decode_each, decode_steps
 from ordertrack.adapters.postgres.group_commit import GroupCommit, InFlight
 from ordertrack.adapters.postgres.links import add_link, end_link, fetch_link, fetch_links
 from ordertrack.adapters.postgres.order_pages import count_by_status_now, fetch_feed_page, fetch_list, fetch_versions
@@ -43,7 +43,6 @@ LIST_LIMIT_S = 10.0
 MAX_READS_WAITING = 30_000
 MAX_LISTS_WAITING = 100
 CLOSE_LIMIT_S = 10.0
-_ORDERS_BY_ID = SQL["orders_by_id"].format(columns=ORDER_COLUMNS)
 T = TypeVar("T")
 log = structlog.get_logger("ordertrack.postgresql")
 
@@ -51,7 +50,7 @@ log = structlog.get_logger("ordertrack.postgresql")
 async def _load_orders(
     remembered: RememberedOrders, session: Session, order_ids: Sequence[int]
 ) -> Mapping[int, Order | Exception]:
-    rows = await session.fetch(_ORDERS_BY_ID, order_ids)
+    rows = await session.fetch(ORDERS_BY_ID, order_ids)
     known = decode_each(order_ids, rows, remembered.decode)
     return {id_: each if isinstance(each, Exception) else each.order for id_, each in known.items()}
 
@@ -275,7 +274,7 @@ class PostgresStore:
         remembered = self._opened().commits.remembered
 
         async def fetch(session: Session) -> dict[int, Order]:
-            rows = await session.fetch(_ORDERS_BY_ID, list(order_ids))
+            rows = await session.fetch(ORDERS_BY_ID, list(order_ids))
             known = [remembered.decode(row, damage) for row in rows]
             return {each.order.id: each.order for each in known if each is not None}
 
