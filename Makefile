@@ -79,7 +79,7 @@ docs: setup ## write the generated reference pages in docs/reference
 
 lock: ## pin the newest allowed versions of everything in the lock files (needs npm)
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
-	@$(VENV)-lock/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --extra dev \
+	@$(VENV)-lock/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --extra server --extra dev \
 		--python-version 3.11 --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 	@cd $(GENERATORS) && ../../$(VENV)-lock/bin/uv pip compile --quiet --universal --upgrade --generate-hashes \
 		--no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" requirements.in --output-file requirements.lock

@@ -13,7 +13,7 @@ readonly POLICY=/usr/sbin/policy-rc.d # called by Debian packages before they st
 
 # program:package. Debian's package apache2-bin has the program without the service.
 readonly PROGRAMS=(
-    nginx:nginx haproxy:haproxy apache2:apache2-bin caddy:caddy varnishd:varnish
+    nginx:nginx haproxy:haproxy apache2:apache2-bin chromium:chromium caddy:caddy varnishd:varnish
     postgres:postgresql redis-server:redis-server pgbouncer:pgbouncer
     node:nodejs npm:npm curl:curl sqlite3:sqlite3
 )
