@@ -123,6 +123,7 @@ def create(
     currency: str | None = None,
     address: str | None = None,
     note: str | None = None,
+    restaurant_name: str | None = None,
     courier_id: str | int | None = None,
     idempotency_key: str | None = None,
 ) -> Call[Order]:
@@ -142,6 +143,7 @@ def create(
         "currency": currency,
         "address": address,
         "note": note,
+        "restaurant_name": restaurant_name,
         "courier_id": courier_id,
     }
     headers = {**_JSON, "idempotency-key": idempotency_key or str(uuid4())}

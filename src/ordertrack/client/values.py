@@ -85,6 +85,7 @@ class Order(msgspec.Struct, frozen=True):
     note: str | None = None
     timeline: tuple[Event, ...] = ()
     cancellation: Cancellation | None = None
+    restaurant_name: str | None = None
 
     @property
     def ended(self) -> bool:

@@ -6,7 +6,8 @@ Links are shared, so they show the progress of the order and no personal data:
 * the courier's id is present only while the order is `picked_up`, in the timeline as well;
 * an actor is its role alone: `courier`, not `courier:7`; the client's address is removed.
 
-Statuses, times, versions, items, prices and the reasons of changes, which are written for the customer, stay.
+Statuses, times, versions, items, prices and the restaurant's name stay, and the reasons of changes, which are written
+for the customer.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def _redact_details(details: Details) -> Details:
         items=tuple(replace(item, note=None) for item in details.items),
         total=details.total,
         currency=details.currency,
+        restaurant_name=details.restaurant_name,
     )
 
 

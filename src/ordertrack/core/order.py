@@ -29,6 +29,7 @@ class Details(msgspec.Struct, frozen=True, gc=False):
     currency: str | None = None
     address: str | None = None
     note: str | None = None
+    restaurant_name: str | None = None
 
 
 class Cancellation(msgspec.Struct, frozen=True):

@@ -65,6 +65,7 @@ class OrderView(Struct, gc=False):
     updated_at: Time
     timeline: list[EventView]
     cancellation: Cancellation | None
+    restaurant_name: str | None
 
 
 class StepView(Struct):
@@ -211,6 +212,7 @@ def order_view(order: Order) -> OrderView:
         recorded_at[-1],
         list(map(event_view, timeline, recorded_at)),
         order.cancellation if order.status is Status.CANCELLED else None,
+        details.restaurant_name,
     )
 
 
