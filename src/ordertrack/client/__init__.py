@@ -36,6 +36,7 @@ from ordertrack.client.values import (
     PROGRESSION,
     Applied,
     Cancellation,
+    Eta,
     Event,
     EventLog,
     Item,
@@ -50,6 +51,7 @@ from ordertrack.client.values import (
     StatusUpdate,
     Update,
     WakeLatency,
+    Window,
 )
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "Conflict",
     "Connection",
     "ConnectionLost",
+    "Eta",
     "Event",
     "EventLog",
     "InvalidRequest",
@@ -89,4 +92,5 @@ __all__ = [
     "UnexpectedAnswer",
     "Update",
     "WakeLatency",
+    "Window",
 ]
