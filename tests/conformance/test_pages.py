@@ -44,7 +44,7 @@ def test_a_browser_gets_a_page(api: Api, paths: tuple[str, str]):
     for path in paths:
         answer = page(api, path)
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, HTML)
-        assert answer.headers["Cache-Control"] == "no-store"
+        assert (answer.headers["Cache-Control"], answer.headers["X-Robots-Tag"]) == ("no-store", "noindex")
         assert set(answer.headers["Vary"].lower().split(", ")) == VARY
         assert answer.text.startswith("<!doctype html>")
 

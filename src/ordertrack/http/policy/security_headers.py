@@ -40,7 +40,7 @@ def _pairs(headers: dict[str, str]) -> HeaderPairs:
     return tuple((name.encode(), value.encode()) for name, value in headers.items())
 
 
-PAGE = _pairs(_page(_OWN))
+PAGE = _pairs({**_page(_OWN), "x-robots-tag": "noindex"})
 """The page of an order. Sharing and the clipboard are allowed to a page of this site by default."""
 SECURE = _pairs(_ANY)
 SECURE_BY_CONTENT = {
