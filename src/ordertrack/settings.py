@@ -14,12 +14,14 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from ordertrack.core.event import Status
 from ordertrack.core.simulation import TIMINGS_S
 from ordertrack.database_url import DatabaseKind, DatabaseUrl, parse_database_url, parse_redis_url
 from ordertrack.http.policy.client_address import parse_networks
 from ordertrack.http.policy.cors import parse_origins
+from ordertrack.http.wire.negotiation import PAGE_LANGUAGES
 from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 ENV_PREFIX = "ORDERTRACK_"
@@ -228,6 +230,10 @@ class Settings:
         "",
         "Origins whose pages may call the API from a browser, separated by commas, such as https://shop.example.",
     )
+    page_language: str = _setting(
+        "en", "Language of pages for browsers that prefer none of these.", choices=PAGE_LANGUAGES
+    )
+    time_zone: str = _setting("UTC", "Time zone of the times on pages: a name of IANA's database, as Europe/Berlin.")
     node_name: str = _setting(
         "", "Name of this process in the statistics; empty: host name and port, or with port 0 the process id."
     )
@@ -247,6 +253,8 @@ class Settings:
         self._check_cluster()
         self._check_workers()
         self._check_tokens()
+        if not _is_time_zone(self.time_zone):
+            raise InvalidSetting("time_zone", f"must be a name such as Europe/Berlin; it is {self.time_zone!r}.")
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
@@ -358,6 +366,14 @@ def flag(name: str) -> str:
 
 def variable(name: str) -> str:
     return ENV_PREFIX + name.upper()
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -247,6 +247,12 @@ def order_view(order: Order) -> OrderView:
         details.restaurant_name,
         eta_view(order),
     )
+
+
+def order_fields(order: Order) -> dict[str, Any]:
+    """Return the order as its JSON is after decoding."""
+    fields: dict[str, Any] = msgspec.to_builtins(order_view(order))
+    return fields
 
 
 class _Encoded:
