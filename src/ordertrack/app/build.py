@@ -18,8 +18,11 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.adapters.system.process import PsutilProcess
 from ordertrack.app.service import Service
 from ordertrack.app.token_keys import access_control
+from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.event import Status
 from ordertrack.core.hub import FULL_RETRY_AFTER_S, Caps, Hub
 from ordertrack.core.rate import Quota, RateLimiter
+from ordertrack.core.stage_times import StageTimes
 from ordertrack.database_url import DatabaseKind, parse_database_url
 from ordertrack.http.app import HttpApp
 from ordertrack.http.policy.admission import Admission, Budget
@@ -35,6 +38,7 @@ from ordertrack.service.cluster.cluster import Cluster
 from ordertrack.service.cluster.partitions import Partitions
 from ordertrack.service.cluster.refresher import Refresher
 from ordertrack.service.cluster.subscribed_feeds import SubscribedFeeds
+from ordertrack.service.eta_timer import EtaTimer
 from ordertrack.service.links import Links, new_link_token
 from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.monitoring.monitor import Monitor
@@ -60,8 +64,9 @@ def build(settings: Settings) -> Service:
     clock = SystemClock()
     tokens = access_control(settings, clock)
     statistics = Statistics()
-    shared = _shared_store(settings, clock, statistics.commit)
-    store = shared or _store(settings, clock, statistics.commit)
+    eta_rules = _eta_rules(settings)
+    shared = _shared_store(settings, clock, statistics.commit, eta_rules)
+    store = shared or _store(settings, clock, statistics.commit, eta_rules)
     caps = Caps(
         per_feed=settings.max_connections_per_order,
         per_client=settings.max_polls_per_client,
@@ -118,8 +123,9 @@ def build(settings: Settings) -> Service:
         version=__version__,
         pages=pages(),
     )
+    eta_timer = EtaTimer(store, clock, eta_rules, nodes=None if cluster is None else cluster.nodes)
     loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
-    return Service(settings, store, clock, tracking, simulator, links, loop_lag_timer, http, tokens, cluster)
+    return Service(settings, store, clock, tracking, simulator, eta_timer, links, loop_lag_timer, http, tokens, cluster)
 
 
 def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:
@@ -138,13 +144,25 @@ def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:
     }
 
 
-def _store(settings: Settings, clock: Clock, meter: CommitMeter) -> Store:
+def _eta_rules(settings: Settings) -> EtaRules:
+    if not settings.eta:
+        return NO_ETA
+    times_s = {
+        Status.CONFIRMED: settings.eta_confirmed_s,
+        Status.PREPARING: settings.eta_preparing_s,
+        Status.READY: settings.eta_ready_s,
+        Status.PICKED_UP: settings.eta_picked_up_s,
+    }
+    return EtaRules(StageTimes(times_s), round(settings.eta_change_threshold_s * 1000))
+
+
+def _store(settings: Settings, clock: Clock, meter: CommitMeter, eta_rules: EtaRules) -> Store:
     if settings.database.kind is DatabaseKind.MEMORY:
-        return MemoryStore(secrets.token_hex(4), clock)
-    return SqliteStore(settings.database.data_dir(settings.data_dir), clock, meter)
+        return MemoryStore(secrets.token_hex(4), clock, eta_rules)
+    return SqliteStore(settings.database.data_dir(settings.data_dir), clock, meter, eta_rules)
 
 
-def _shared_store(settings: Settings, clock: Clock, meter: CommitMeter) -> SharedStore | None:
+def _shared_store(settings: Settings, clock: Clock, meter: CommitMeter, eta_rules: EtaRules) -> SharedStore | None:
     """Return the store of a cluster; None for one of a single process."""
     if not settings.is_cluster:
         return None
@@ -154,6 +172,7 @@ def _shared_store(settings: Settings, clock: Clock, meter: CommitMeter) -> Share
         meter,
         pool=settings.database_connections,
         is_pooled=settings.database_listen_url is not None,
+        eta_rules=eta_rules,
     )
 
 

@@ -39,6 +39,7 @@ from ordertrack.client.values import (
     Applied,
     AuditEntry,
     Cancellation,
+    Eta,
     Event,
     EventLog,
     FeedUpdate,
@@ -56,6 +57,7 @@ from ordertrack.client.values import (
     StatusUpdate,
     Update,
     WakeLatency,
+    Window,
 )
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "Conflict",
     "Connection",
     "ConnectionLost",
+    "Eta",
     "Event",
     "EventLog",
     "FeedUpdate",
@@ -99,4 +102,5 @@ __all__ = [
     "UnexpectedAnswer",
     "Update",
     "WakeLatency",
+    "Window",
 ]

@@ -41,12 +41,20 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str | None = None
 
 
+class Window(msgspec.Struct, frozen=True):
+    """The time in which an order is expected to arrive, both ends included."""
+
+    start: datetime = msgspec.field(name="from")
+    end: datetime = msgspec.field(name="to")
+
+
 class Event(msgspec.Struct, frozen=True):
     """One entry of an order's log. `version` counts from 1 without holes.
 
-    `type` is `created`, `status_changed`, `reverted` or `courier_assigned`; `status` is the order's status after it.
-    `at` is the time of the event, `recorded_at` the time the server recorded it. `skipped` are statuses left out;
-    `undoes` is the version of the event that a `reverted` undoes.
+    `type` is `created`, `status_changed`, `reverted`, `courier_assigned`, `eta_changed` or one that a newer server has;
+    `status` is the order's status after it. `at` is the time of the event, `recorded_at` the time the server recorded
+    it. `skipped` are statuses left out; `undoes` is the version of the event that a `reverted` undoes; `eta` is the
+    expected arrival from now on.
     """
 
     version: int
@@ -59,11 +67,21 @@ class Event(msgspec.Struct, frozen=True):
     skipped: tuple[str, ...] = ()
     courier_id: str | None = None
     undoes: int | None = None
+    eta: Window | None = None
 
 
 class Cancellation(msgspec.Struct, frozen=True):
     by: str | None = None
     reason: str | None = None
+
+
+class Eta(msgspec.Struct, frozen=True):
+    """The expected arrival. `promised` was given at creation; `current` is None once the order has ended; `late` is
+    True for an order that is, or was delivered, later than promised."""
+
+    promised: Window
+    current: Window | None = None
+    late: bool = False
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -86,6 +104,7 @@ class Order(msgspec.Struct, frozen=True):
     timeline: tuple[Event, ...] = ()
     cancellation: Cancellation | None = None
     restaurant_name: str | None = None
+    eta: Eta | None = None
 
     @property
     def ended(self) -> bool:
