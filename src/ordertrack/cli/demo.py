@@ -152,11 +152,13 @@ async def _run(
         await asyncio.wait({server, playing, ended}, return_when=asyncio.FIRST_COMPLETED)
         playing.cancel()
         ended.cancel()
-        with suppress(asyncio.CancelledError, TimeoutError):
-            await playing
-        await clients.aclose()
-        channel.close()
-        await server
+        try:
+            with suppress(asyncio.CancelledError, TimeoutError):
+                await playing
+        finally:
+            await clients.aclose()
+            channel.close()
+            await server
 
 
 class _Show(Driver):
@@ -183,7 +185,11 @@ class _Show(Driver):
         self._is_started = False
 
     async def play(self) -> None:
-        await self.run(islice(lunch_hour(self._running.seed), self._orders))
+        """Raises: OSError, when the output cannot be written."""
+        try:
+            await self.run(islice(lunch_hour(self._running.seed), self._orders))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
         self._output.finish()
 
     async def begun(self, planned: PlannedOrder, order: Order) -> None:

@@ -113,7 +113,7 @@ def _begun(order: PlannedOrder, status: Status, moves_after_s: float) -> Planned
 
 def _planned(draw: random.Random, at_s: float, course: Course) -> PlannedOrder:
     restaurant, customer = draw.choice(RESTAURANTS), draw.choice(CUSTOMERS)
-    dishes = draw.sample(restaurant.menu, draw.randint(1, 3))
+    dishes = draw.sample(restaurant.menu, draw.randint(2, 3))
     items = tuple(Item(dish.name, draw.choice((1, 1, 1, 2)), dish.price) for dish in dishes)
     note = draw.choice((None, None, None, "Please ring twice", "No onions, please", "Leave it at the door"))
     return PlannedOrder(at_s, course, restaurant, customer, items, note, _steps(draw, restaurant, course))
