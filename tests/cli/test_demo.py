@@ -7,6 +7,8 @@ import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,6 +91,14 @@ def test_it_ends_after_the_given_minutes(tmp_path: Path) -> None:
     done = run("demo", "--port", "0", "--minutes", "0.01", env={"TMPDIR": str(tmp_path)})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("Stopped. The data of the demo have been removed.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closed_output_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    script = f"set -o pipefail; {sys.executable} -m ordertrack demo --port 0 --speed 600 | head -1"
+    env = environment({"TMPDIR": str(tmp_path)})
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=env, timeout=WAIT_S, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
     assert list(tmp_path.iterdir()) == []
 
 

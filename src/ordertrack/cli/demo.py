@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import rich_click as click
 
@@ -29,7 +30,7 @@ from ordertrack.cli.terminal import end_refused, is_interactive, say
 from ordertrack.client import AsyncOrdertrackClient, Order
 from ordertrack.core.principal import ALL, Principal, Role
 from ordertrack.demo.driver import Driver
-from ordertrack.demo.lunch_hour import CityRole, PlannedOrder, PlannedStep, lunch_hour
+from ordertrack.demo.lunch_hour import STAGES_S, CityRole, PlannedOrder, PlannedStep, lunch_hour
 from ordertrack.http.listener import listen
 from ordertrack.settings import Settings, is_loopback
 
@@ -40,6 +41,8 @@ SPEED = 12.0
 """The default: an order takes about 165 s instead of 33 min."""
 MAX_ORDERS_AT_ONCE = 12
 PAGES = 3
+ETA_THRESHOLD_S = 300.0
+"""The server's default for orders in real time."""
 TOKEN_LIFETIME_S = 30 * 86_400
 DRAIN_S, GRACE_S = 0.2, 1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -104,6 +107,7 @@ def demo(
                 drain_window_s=DRAIN_S,
                 shutdown_grace_s=GRACE_S,
                 log_level="error",
+                **_eta_settings(speed),
             )
             configure_logging(settings.log_level, settings.log_format)
             url = f"http://{_in_url(shown_host)}:{bound}"
@@ -148,11 +152,13 @@ async def _run(
         await asyncio.wait({server, playing, ended}, return_when=asyncio.FIRST_COMPLETED)
         playing.cancel()
         ended.cancel()
-        with suppress(asyncio.CancelledError, TimeoutError):
-            await playing
-        await clients.aclose()
-        channel.close()
-        await server
+        try:
+            with suppress(asyncio.CancelledError, TimeoutError):
+                await playing
+        finally:
+            await clients.aclose()
+            channel.close()
+            await server
 
 
 class _Show(Driver):
@@ -179,7 +185,11 @@ class _Show(Driver):
         self._is_started = False
 
     async def play(self) -> None:
-        await self.run(islice(lunch_hour(self._running.seed), self._orders))
+        """Raises: OSError, when the output cannot be written."""
+        try:
+            await self.run(islice(lunch_hour(self._running.seed), self._orders))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
         self._output.finish()
 
     async def begun(self, planned: PlannedOrder, order: Order) -> None:
@@ -235,6 +245,12 @@ class _Clients:
                 principal = Principal(Role.COURIER, name=party_id, courier_id=party_id)
         now_s = SystemClock().now_ms() // 1000
         return sign(principal, self._key, self._rules, now_s, now_s + TOKEN_LIFETIME_S)
+
+
+def _eta_settings(speed: float) -> dict[str, Any]:
+    """Return the settings of the expected arrival for a lunch hour at this speed."""
+    usual_s = {f"eta_{status}_s": max(1.0, seconds / speed) for status, seconds in STAGES_S.items()}
+    return {**usual_s, "eta_change_threshold_s": max(1.0, ETA_THRESHOLD_S / speed)}
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

@@ -73,7 +73,8 @@ def step_words(planned: PlannedOrder, step: PlannedStep | None, order: Order) ->
     else:
         again = " again" if step.undo else ""
         by = f" by {courier}" if courier else ""
-        what = f"order {order.id} is {_plain(step.to)}{again}{by}"
+        late = ", later than planned" if order.ended and order.eta is not None and order.eta.late else ""
+        what = f"order {order.id} is {_plain(step.to)}{again}{by}{late}"
     reason = f": {step.reason}" if step is not None and step.reason else ""
     return f"{planned.restaurant.name}: {what}{reason}"
 

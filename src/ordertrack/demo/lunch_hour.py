@@ -20,8 +20,8 @@ SPREAD = 0.2
 """Standard deviation of the logarithm of a time in a status. The time is at most 1.6 times the average, and at least
 the average divided by that."""
 MAX_FACTOR = 1.6
-LATE_FACTOR = 2.5
-"""Time in the kitchen of a late order, relative to others."""
+LATE_PREPARING_S = 2.75 * STAGES_S[Status.PREPARING]
+"""Time in the kitchen of a late order: it arrives after its promised window."""
 CORRECTED_AFTER_S = 90.0
 """Time after which a restaurant undoes a step that was set by mistake, or a courier is replaced."""
 SPECIAL_SHARE = 0.3
@@ -113,7 +113,7 @@ def _begun(order: PlannedOrder, status: Status, moves_after_s: float) -> Planned
 
 def _planned(draw: random.Random, at_s: float, course: Course) -> PlannedOrder:
     restaurant, customer = draw.choice(RESTAURANTS), draw.choice(CUSTOMERS)
-    dishes = draw.sample(restaurant.menu, draw.randint(1, 3))
+    dishes = draw.sample(restaurant.menu, draw.randint(2, 3))
     items = tuple(Item(dish.name, draw.choice((1, 1, 1, 2)), dish.price) for dish in dishes)
     note = draw.choice((None, None, None, "Please ring twice", "No onions, please", "Leave it at the door"))
     return PlannedOrder(at_s, course, restaurant, customer, items, note, _steps(draw, restaurant, course))
@@ -121,7 +121,9 @@ def _planned(draw: random.Random, at_s: float, course: Course) -> PlannedOrder:
 
 def _steps(draw: random.Random, restaurant: Restaurant, course: Course) -> tuple[PlannedStep, ...]:
     times_s = {status: average_s * _factor(draw) for status, average_s in STAGES_S.items()}
-    times_s[Status.PREPARING] *= restaurant.pace * (LATE_FACTOR if course is Course.LATE else 1.0)
+    times_s[Status.PREPARING] *= restaurant.pace
+    if course is Course.LATE:
+        times_s[Status.PREPARING] = LATE_PREPARING_S
     courier, substitute = draw.sample(COURIERS, 2)
     preparing_s = times_s[Status.CONFIRMED]
     ready_s = preparing_s + times_s[Status.PREPARING]
