@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 
 from ordertrack.core.event import Status
 from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.languages import LANGUAGES
 from ordertrack.database_url import DatabaseKind, DatabaseUrl, parse_database_url, parse_redis_url
 from ordertrack.http.policy.client_address import parse_networks
 from ordertrack.http.policy.cors import parse_origins
-from ordertrack.http.wire.negotiation import PAGE_LANGUAGES
 from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 ENV_PREFIX = "ORDERTRACK_"
@@ -230,9 +230,7 @@ class Settings:
         "",
         "Origins whose pages may call the API from a browser, separated by commas, such as https://shop.example.",
     )
-    page_language: str = _setting(
-        "en", "Language of pages for browsers that prefer none of these.", choices=PAGE_LANGUAGES
-    )
+    page_language: str = _setting("en", "Language of pages for browsers that prefer none of these.", choices=LANGUAGES)
     time_zone: str = _setting("UTC", "Time zone of the times on pages: a name of IANA's database, as Europe/Berlin.")
     node_name: str = _setting(
         "", "Name of this process in the statistics; empty: host name and port, or with port 0 the process id."

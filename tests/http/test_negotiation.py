@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordertrack.http.wire.negotiation import PAGE_LANGUAGES, accepts_gzip, asks_for_page, preferred_language
+from ordertrack.core.languages import LANGUAGES
+from ordertrack.http.wire.negotiation import accepts_gzip, asks_for_page, preferred_language
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"
 
@@ -36,7 +37,7 @@ def test_a_page_is_for_clients_that_prefer_html(accept: str, page: bool) -> None
     ],
 )  # fmt: skip
 def test_the_most_preferred_language_is_chosen(accept_language: str, language: str) -> None:
-    assert preferred_language(accept_language, PAGE_LANGUAGES, "en") == language
+    assert preferred_language(accept_language, LANGUAGES, "en") == language
 
 
 @pytest.mark.parametrize(
@@ -54,4 +55,4 @@ def test_gzip_needs_a_weight_above_zero(accept_encoding: str, gzip: bool) -> Non
 def test_any_preference_gets_an_answer(text: str) -> None:
     assert isinstance(asks_for_page(text), bool)
     assert isinstance(accepts_gzip(text), bool)
-    assert preferred_language(text, PAGE_LANGUAGES, "vi") in PAGE_LANGUAGES
+    assert preferred_language(text, LANGUAGES, "vi") in LANGUAGES

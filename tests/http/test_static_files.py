@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ordertrack.http.wire.negotiation import PAGE_LANGUAGES
+from ordertrack.core.languages import LANGUAGES
 from ordertrack.web.static_files import MEDIA_TYPES, SDK_FOLDER, list_static_files
 from support.server import environment
 
@@ -24,7 +24,7 @@ def test_every_file_of_the_sdk_is_listed() -> None:
     files = {path.relative_to(SDK).as_posix() for path in SDK.rglob("*") if path.suffix in MEDIA_TYPES}
     listed = list_static_files()
     assert {name.removeprefix("/sdk/") for name in listed if name.startswith("/sdk/")} == files
-    assert {f"words/{language}.js" for language in PAGE_LANGUAGES} <= files
+    assert {f"words/{language}.js" for language in LANGUAGES} <= files
     assert {"/service-worker.js", "/pages/page.js", "/pages/manifest.webmanifest"} <= listed.keys()
     assert all(len(file.compressed.body) < len(file.plain.body) for file in listed.values() if file.compressed)
 

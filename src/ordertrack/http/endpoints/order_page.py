@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from ordertrack.core.errors import OrdertrackError, Unauthenticated
+from ordertrack.core.languages import LANGUAGES
 from ordertrack.core.order import Order
 from ordertrack.http.endpoints.incidents import incident
 from ordertrack.http.policy.admission import Caller
 from ordertrack.http.policy.security_headers import PAGE
 from ordertrack.http.wire import names
 from ordertrack.http.wire.message import Request
-from ordertrack.http.wire.negotiation import PAGE_LANGUAGES, accepts_gzip, asks_for_page, preferred_language
+from ordertrack.http.wire.negotiation import accepts_gzip, asks_for_page, preferred_language
 from ordertrack.http.wire.order_views import order_fields
 from ordertrack.http.wire.parameters import header, query_value
 from ordertrack.http.wire.paths import LinkTarget, OrderPageTarget, parse_order_id
@@ -46,7 +47,7 @@ class PageTemplates(Protocol):
 
 
 class PageDefaults(NamedTuple):
-    """`language` is for browsers that prefer none of PAGE_LANGUAGES; `time_zone` is an IANA name."""
+    """`language` is for browsers that prefer none of LANGUAGES; `time_zone` is an IANA name."""
 
     language: str = "en"
     time_zone: str = "UTC"
@@ -98,10 +99,10 @@ class OrderPageEndpoint:
     def _language(self, request: Request) -> str:
         """Return the language of the query, if there is a page in it, else the one that the browser prefers."""
         asked = query_value(request.query_string, names.LANGUAGE)
-        if asked in PAGE_LANGUAGES:
+        if asked in LANGUAGES:
             return asked
         preferred = header(request.headers, names.ACCEPT_LANGUAGE) or ""
-        return preferred_language(preferred, PAGE_LANGUAGES, self._defaults.language)
+        return preferred_language(preferred, LANGUAGES, self._defaults.language)
 
 
 def is_page_request(request: Request) -> bool:

@@ -10,11 +10,11 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.core.event import PROGRESSION, Event, Status
+from ordertrack.core.languages import LANGUAGES
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
 from ordertrack.http.wire import bodies, names
 from ordertrack.http.wire import errors as http
-from ordertrack.http.wire.negotiation import PAGE_LANGUAGES
 from ordertrack.service.links import new_link_token
 
 AT_MS = 1_795_256_100_000
@@ -113,7 +113,7 @@ LINK_TOKEN = parameter(
 )
 LANGUAGE = parameter(
     names.LANGUAGE,
-    {"enum": list(PAGE_LANGUAGES)},
+    {"enum": list(LANGUAGES)},
     "The language of the page. Default: the one that `Accept-Language` prefers.",
 )
 IF_MATCH = parameter("If-Match", {"type": "string"}, "Refuse unless the order has this ETag.", "header")

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 
 from ordertrack.http.wire import names
 
-PAGE_LANGUAGES = ("en", "de", "fr", "es", "ar", "vi")
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
 """RFC 9110, 12.4.2."""
 
