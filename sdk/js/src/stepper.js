@@ -164,7 +164,7 @@ function drawNotices(list, { notices }, format) {
 function noticeText({ key, params, reason }, { words }) {
   const labels = Object.entries(params).map(([name, status]) => [name, stepLabel(status, words)]);
   const text = fill(words.notice[key], Object.fromEntries(labels));
-  return reason ? `${text} ${fill(words.notice.reason, { reason })}` : text;
+  return reason ? `${text} ${fill(words.notice.reason, { reason: `\u2068${reason}\u2069` })}` : text;
 }
 
 /**

@@ -25,7 +25,7 @@ const CANCELLING_ROLES = ['restaurant', 'customer', 'courier'];
  */
 export function orderView(order, nowMs) {
   const status = order.status;
-  const log = readLog(order.timeline ?? []);
+  const log = readLog(order.timeline);
   const ended = status === 'delivered' || status === 'cancelled';
   const eta = arrival(order, log.reached, nowMs);
   const number = PROGRESSION.indexOf(status) + 1;

@@ -69,7 +69,8 @@ def _notice_text(notice: Mapping[str, Any], words: Mapping[str, Any]) -> str:
     text = _fill(words["notice"][notice["key"]], **statuses)
     if not notice["reason"]:
         return text
-    return f"{text} {_fill(words['notice']['reason'], reason=notice['reason'])}"
+    isolated = f"\u2068{notice['reason']}\u2069"  # a right-to-left sentence may have a left-to-right reason
+    return f"{text} {_fill(words['notice']['reason'], reason=isolated)}"
 
 
 def _fill(text: str, **values: object) -> str:

@@ -32,7 +32,7 @@ class _Log(NamedTuple):
 def customer_view(order: Json, now_ms: int) -> dict[str, Any]:
     """Return the view of an order's JSON. Unknown statuses and event types are tolerated."""
     status = order["status"]
-    log = _read_log(order.get("timeline", ()))
+    log = _read_log(order["timeline"])
     ended = status in ("delivered", "cancelled")
     eta = _arrival(order, log.reached, now_ms)
     number = PROGRESSION.index(status) + 1 if status in PROGRESSION else None

@@ -5,7 +5,7 @@ export default {
     "preparing": "Votre commande est en préparation",
     "ready": "Votre commande est prête",
     "picked_up": "Votre commande est en route",
-    "delivered": "Livrée. Bon appétit !",
+    "delivered": "Livrée. Bon appétit !",
     "cancelled": "Votre commande a été annulée",
     "unknown": "Votre commande est en cours"
   },
@@ -28,7 +28,7 @@ export default {
     "expected": "Arrivée prévue",
     "overdue": "Dernière estimation",
     "arrived": "Livrée à",
-    "planned": "Prévu initialement :"
+    "planned": "Prévu initialement :"
   },
   "notice": {
     "cancelled_restaurant": "Le restaurant a annulé cette commande.",
@@ -37,8 +37,8 @@ export default {
     "cancelled_other": "La commande ne sera pas livrée.",
     "was_picked_up": "La commande avait déjà quitté le restaurant.",
     "contact": "Pour toute question, veuillez contacter le restaurant.",
-    "reason": "Motif : {reason}",
-    "undone": "Correction : « {undone} » a été indiqué par erreur. Votre commande est de nouveau à l’étape « {to} ».",
+    "reason": "Motif : {reason}",
+    "undone": "Correction : « {undone} » a été indiqué par erreur. Votre commande est de nouveau à l’étape « {to} ».",
     "restored": "L’annulation a été retirée. Votre commande suit son cours.",
     "courier_replaced": "Un autre livreur a pris en charge votre commande.",
     "late": "Votre commande arrivera plus tard que prévu.",
@@ -71,7 +71,7 @@ export default {
   "page": {
     "reload": "Recharger",
     "noscript": "Rechargez cette page pour voir l’état le plus récent.",
-    "zone": "Fuseau horaire : {zone}"
+    "zone": "Fuseau horaire : {zone}"
   },
   "problem": {
     "gone": "Ce lien n’est plus valable",
@@ -85,7 +85,7 @@ export default {
     "busy": "Trop de requêtes",
     "busy_next": "Patientez un instant, puis rechargez cette page.",
     "down": "Impossible d’afficher votre commande pour le moment",
-    "down_next": "Rechargez cette page dans une minute : l’état de la commande sera alors à jour.",
+    "down_next": "Rechargez cette page dans une minute : l’état de la commande sera alors à jour.",
     "other": "Une erreur est survenue",
     "other_next": "Rechargez cette page. Si le problème persiste, contactez le restaurant."
   }

@@ -138,7 +138,9 @@ function setIcon(name) {
 function showOrder(order) {
   main.className = 'order';
   const names = make('div', 'names');
-  names.append(make('p', 'restaurant', nameOf(order)));
+  const restaurant = make('p', 'restaurant');
+  restaurant.append(make('bdi', '', nameOf(order)));
+  names.append(restaurant);
   if (order.restaurant_name) names.append(make('p', 'order-number', fill(words.order, { id: order.id })));
   const masthead = make('header', 'masthead');
   masthead.append(names);
@@ -155,7 +157,7 @@ function makeSummary({ items, total, currency }) {
   for (const { quantity, name, price } of items) {
     const item = make('li', 'item');
     const amount = price == null ? '' : format.money(price, currency);
-    item.append(make('span', 'quantity', `${format.number(quantity)} ×`), make('span', '', name), make('span', 'price', amount));
+    item.append(make('span', 'quantity', `${format.number(quantity)} ×`), make('bdi', '', name), make('span', 'price', amount));
     list.append(item);
   }
   const summary = make('section', 'summary');
@@ -176,7 +178,9 @@ function showProblem(problem) {
   setIcon('unknown');
   const text = make('p', 'problem-text', words.problem[`${problem}_next`]);
   text.setAttribute('role', 'status');
-  main.replaceChildren(make('h1', 'headline', title), text);
+  const sign = make('span', 'sign');
+  sign.append(makeIcon('missing'));
+  main.replaceChildren(sign, make('h1', 'headline', title), text);
 }
 
 function offerShare() {
