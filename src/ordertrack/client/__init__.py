@@ -28,7 +28,7 @@ from ordertrack.client.errors import (
     ServerUnreachable,
     UnexpectedAnswer,
 )
-from ordertrack.client.hold import Pace
+from ordertrack.client.hold import LearnedHold, Pace
 from ordertrack.client.shared import Connection
 from ordertrack.client.sync import OrdertrackClient
 from ordertrack.client.tracker import PollRequest, Step, Tracker
@@ -66,6 +66,7 @@ __all__ = [
     "EventLog",
     "InvalidRequest",
     "Item",
+    "LearnedHold",
     "Mode",
     "NodeStats",
     "NotFound",

@@ -17,7 +17,7 @@ from ordertrack.client import calls, shared
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
 from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
-from ordertrack.client.hold import Pace
+from ordertrack.client.hold import LearnedHold, Pace
 from ordertrack.client.values import Mode, Order, Update
 
 P = ParamSpec("P")
@@ -55,6 +55,7 @@ class AsyncOrdertrackClient:
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
         on_answer: shared.OnAnswer | None = None,
+        learned_hold: LearnedHold | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], Awaitable[None]] | None = None,
@@ -63,6 +64,7 @@ class AsyncOrdertrackClient:
         self._http = httpx.AsyncClient(**shared.http_options(base_url, token, headers), transport=transport)
         self._retries = retries
         self._on_answer = on_answer or shared.ignore_answer
+        self.learned_hold = learned_hold
         self._random = random
         self._closed = asyncio.Event()
         self._sleep = sleep or self._sleep_until_closed
@@ -95,7 +97,9 @@ class AsyncOrdertrackClient:
 
         `on_connection` is a plain function. When you leave the loop early, `contextlib.aclosing` ends the poll at once.
         """
-        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
+        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(
+            self._random, self.learned_hold
+        )
         report = shared.Reporter(order_id, on_connection)
         while not tracker.ended:
             request = tracker.next_request(self._monotonic())
@@ -105,6 +109,7 @@ class AsyncOrdertrackClient:
                 step = tracker.failed(error, self._monotonic())
             else:
                 step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
+            self.learned_hold = tracker.learned_hold
             report(step)
             if step.update is not None:
                 self._on_answer(answer.content)

@@ -23,7 +23,7 @@ from ordertrack.client.errors import (
     ServerBusy,
     ServerUnreachable,
 )
-from ordertrack.client.hold import Pace
+from ordertrack.client.hold import LearnedHold, Pace
 from ordertrack.client.server_url import server_url
 from ordertrack.client.tracker import PollRequest, Step, Tracker
 from ordertrack.client.values import Mode
@@ -175,7 +175,7 @@ class TrackOptions(NamedTuple):
     pace: Pace | None
     wait_for_server: bool
 
-    def tracker(self, random: Random) -> Tracker:
+    def tracker(self, random: Random, learned_hold: LearnedHold | None) -> Tracker:
         """Return a tracker with a client id, so that its polls replace one the server still holds after a loss."""
         client_id = self.client_id or secrets.token_hex(8)
         return Tracker(
@@ -185,6 +185,7 @@ class TrackOptions(NamedTuple):
             client_id=client_id,
             pace=self.pace,
             wait_for_server=self.wait_for_server,
+            learned_hold=learned_hold,
         )
 
 

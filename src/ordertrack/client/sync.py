@@ -16,7 +16,7 @@ from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
 from ordertrack.client.connections import Connections
 from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
-from ordertrack.client.hold import Pace
+from ordertrack.client.hold import LearnedHold, Pace
 from ordertrack.client.values import Mode, Order, Update
 
 P = ParamSpec("P")
@@ -44,6 +44,8 @@ class OrdertrackClient:
     * `token` is sent as a bearer token, `headers` with every request.
     * `retries`: maximum number of retries of a call, when a retry is safe (tracking retries without limit).
     * `on_answer` is called with the body of every successful answer, as the server sent it.
+    * `learned_hold`: the longest hold that the network survives, which `track` learns. The attribute of this name has
+      the newest value: pass it to a later client on the same network.
     * `transport`, `random`, `sleep` and `monotonic` can be replaced in tests.
 
     Every method can raise ServerUnreachable, UnexpectedAnswer (`base_url` is not an ordertrack server), AccessDenied,
@@ -61,6 +63,7 @@ class OrdertrackClient:
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
         on_answer: shared.OnAnswer | None = None,
+        learned_hold: LearnedHold | None = None,
         transport: httpx.BaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], object] | None = None,
@@ -69,6 +72,7 @@ class OrdertrackClient:
         self._http = httpx.Client(**shared.http_options(base_url, token, headers), transport=transport)
         self._retries = retries
         self._on_answer = on_answer or shared.ignore_answer
+        self.learned_hold = learned_hold
         self._random = random
         self._connections = Connections()
         self._sleep = sleep or self._connections.closed.wait
@@ -113,7 +117,9 @@ class OrdertrackClient:
         Raises: ServerUnreachable and UnexpectedAnswer before the first answer only; NotFound, AccessDenied and other
         refusals that a retry cannot cure; ClientClosed; errors of `on_connection`.
         """
-        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
+        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(
+            self._random, self.learned_hold
+        )
         report = shared.Reporter(order_id, on_connection)
         while not tracker.ended:
             request = tracker.next_request(self._monotonic())
@@ -123,6 +129,7 @@ class OrdertrackClient:
                 step = tracker.failed(error, self._monotonic())
             else:
                 step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
+            self.learned_hold = tracker.learned_hold
             report(step)
             if step.update is not None:
                 self._on_answer(answer.content)

@@ -11,7 +11,7 @@
 
 1. The first request has no cursor and no timeout, so the answer comes at once. Every later one has the cursor.
 2. After an answer the next request is sent at once and held by the server (`_next_live`).
-3. The hold adapts to the network path (`hold.py`): longer after each regular timeout, shorter after a loss.
+3. The hold adapts to the network path (`hold.py`): longer after regular timeouts, shorter after a loss.
 4. After a loss the next request is a *probe*, answered at once: it shows without a whole hold that the connection is
    back, and brings the missed events.
 5. An answer without news that was not held is a failure, so that no server can cause a busy loop.
@@ -39,7 +39,7 @@ from ordertrack.client.errors import (
     ServerUnreachable,
     UnexpectedAnswer,
 )
-from ordertrack.client.hold import HoldLength, Pace, seconds_text
+from ordertrack.client.hold import HoldLength, LearnedHold, Pace, seconds_text
 from ordertrack.client.values import Mode, Update
 
 MIN_SAVER_PAUSE_S, MAX_SAVER_PAUSE_S = 1.0, 600.0
@@ -79,7 +79,7 @@ class Step(msgspec.Struct, frozen=True):
 
 class Tracker:
     """Tracks one order with one request at a time, from `cursor`; None starts with a snapshot. With `wait_for_server`,
-    failures before the first answer are retried, not raised.
+    failures before the first answer are retried, not raised. `learned_hold` comes from an earlier tracker.
 
     Raises: ValueError, for an unknown mode.
     """
@@ -93,13 +93,14 @@ class Tracker:
         client_id: str | None = None,
         pace: Pace | None = None,
         wait_for_server: bool = False,
+        learned_hold: LearnedHold | None = None,
     ) -> None:
         if mode not in ("live", "saver"):
             raise ValueError(f'mode must be "live" or "saver", not {mode!r}')
         self._random = random
         self._saver = mode == "saver"
         self._pace = pace or Pace()
-        self._hold = HoldLength(self._pace)
+        self._hold = HoldLength(self._pace, learned_hold)
         self._client_id = client_id
         self._wait_for_server = wait_for_server
         self._reached = False
@@ -117,6 +118,10 @@ class Tracker:
         self._sent_at_s = 0.0
         self.ended = False
         """True when the order has ended or an error was raised."""
+
+    @property
+    def learned_hold(self) -> LearnedHold:
+        return self._hold.learned
 
     def next_request(self, now_s: float) -> PollRequest:
         """Return the poll to send now.
@@ -140,8 +145,8 @@ class Tracker:
     def received(self, status: int, headers: Mapping[str, str], body: bytes, now_s: float) -> Step:
         """Process an answer. `headers` has lower-case names or ignores case.
 
-        Raises: RequestRefused, when a retry cannot help; UnexpectedAnswer, when the first answer is not from an
-        ordertrack server. Later ones come from a proxy and are retried.
+        Raises: RequestRefused, when a retry cannot help; UnexpectedAnswer, without `wait_for_server`, when the first
+        answer is not from an ordertrack server. Later ones come from a proxy and are retried.
         """
         kind, took_s = self._end_poll(now_s)
         self._reached = True
@@ -152,10 +157,10 @@ class Tracker:
                 self.ended = True
                 raise
             if kind is _PollKind.HOLD and error.status in _PATH_CUTS_HOLDS:
-                self._hold.lost()
+                self._hold.lost(took_s)
             return self._back_off(error, retry_after_s=error.retry_after_s, probe=not isinstance(error, ServerBusy))
         except UnexpectedAnswer as error:
-            if self._version is None:
+            if self._version is None and not self._wait_for_server:
                 self.ended = True
                 raise
             return self._back_off(error, probe=True)
@@ -167,14 +172,14 @@ class Tracker:
         Raises: `error`, before the first answer and without `wait_for_server`: at once when there is no connection,
         after FIRST_TRIES when connections break.
         """
-        kind, _ = self._end_poll(now_s)
+        kind, took_s = self._end_poll(now_s)
         if not self._reached and not self._wait_for_server:
             tries = FIRST_TRIES if isinstance(error, ConnectionLost) else 1
             if self._failures + 1 >= tries:
                 self.ended = True
                 raise error
         if kind is _PollKind.HOLD and isinstance(error, ConnectionLost):
-            self._hold.lost()
+            self._hold.lost(took_s)
         return self._back_off(error, probe=True)
 
     def _end_poll(self, now_s: float) -> tuple[_PollKind, float]:
