@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from ordertrack.core.event import Status
-from ordertrack.core.simulation import TIMINGS_S
 from ordertrack.core.languages import LANGUAGES
+from ordertrack.core.simulation import TIMINGS_S
 from ordertrack.database_url import DatabaseKind, DatabaseUrl, parse_database_url, parse_redis_url
 from ordertrack.http.policy.client_address import parse_networks
 from ordertrack.http.policy.cors import parse_origins
