@@ -29,7 +29,8 @@ MAX_PAUSE_S = 30.0
 LEARNED_ORDERS = 10_000
 """Delivered orders that are read at the start."""
 LEARN_EVERY_S = 300.0
-"""Time between two reads of what other nodes delivered. Each reads one page."""
+LEARNED_EACH_TIME = 2_000
+"""Delivered orders that are read then, for those that other nodes delivered."""
 RETRY_AFTER_S = 5.0
 
 log = structlog.get_logger("ordertrack.eta")
@@ -98,7 +99,7 @@ class EtaTimer:
         if self._pages_to_learn > 0 and len(orders) == PAGE_ORDERS:
             self._learned_id = orders[-1].id
             return PAGE_PAUSE_S
-        self._learned_id = None
+        self._learned_id, self._pages_to_learn = None, LEARNED_EACH_TIME // PAGE_ORDERS
         return None if self._nodes is None else LEARN_EVERY_S
 
 
