@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,9 +47,9 @@ def after(order: Order, change: Change, now_ms: int, rules: EtaRules = RULES) ->
 
 
 def at(status: Status) -> Order:
-    """Return an order that took the usual time to its status, and the time of that."""
+    """Return an order that took the usual time to its status."""
     order, now_ms = new_order(), START_MS
-    for before, to in zip(PROGRESSION, PROGRESSION[1 : PROGRESSION.index(status) + 1], strict=False):
+    for before, to in pairwise(PROGRESSION[: PROGRESSION.index(status) + 1]):
         now_ms += round(TIMINGS_S[before] * 1000)
         order = after(order, ChangeStatus(7, to, "test"), now_ms)
     return order

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -97,7 +98,7 @@ async def test_a_silent_order_gets_a_later_window(kitchen: Kitchen) -> None:
     order = await kitchen.store.order(order_id)
     assert order.status == "confirmed"
     ends = [event.eta.window.to_ms for event in order.timeline if event.eta is not None]
-    assert all(later - end > kitchen.rules.threshold_ms for end, later in zip(ends, ends[1:], strict=False))
+    assert all(later - end > kitchen.rules.threshold_ms for end, later in pairwise(ends))
 
 
 async def test_ended_orders_keep_their_events(kitchen: Kitchen) -> None:
@@ -155,9 +156,7 @@ async def test_deliveries_are_learned_from_commits(kitchen: Kitchen) -> None:
         assert kitchen.times.learned == [delivered]
 
 
-async def test_the_newest_deliveries_are_learned_at_start(
-    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_newest_deliveries_are_learned_at_start(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eta_timer, "LEARNED_ORDERS", 2 * PAGE_ORDERS)
     ids = [await kitchen.place("delivered") for _ in range(3 * PAGE_ORDERS)]
     async with kitchen.timer():
