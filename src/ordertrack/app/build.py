@@ -123,7 +123,7 @@ def build(settings: Settings) -> Service:
         version=__version__,
         pages=pages(),
     )
-    eta_timer = EtaTimer(store, clock, eta_rules, nodes=None if cluster is None else cluster.nodes)
+    eta_timer = EtaTimer(store, clock, eta_rules, statistics, None if cluster is None else cluster.nodes)
     loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
     return Service(settings, store, clock, tracking, simulator, eta_timer, links, loop_lag_timer, http, tokens, cluster)
 

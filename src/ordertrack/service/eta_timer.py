@@ -20,6 +20,7 @@ from ordertrack.core.order_rules import MoveEta
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Committed
 from ordertrack.ports.order_store import OrderFilter, OrderStore
+from ordertrack.service.monitoring.statistics import Statistics
 
 PAGE_ORDERS = 500
 """Orders that are looked at, and changed, at once."""
@@ -40,10 +41,14 @@ class EtaTimer:
     """`nodes` returns the number of nodes that use the store; None for one that nodes do not share."""
 
     def __init__(
-        self, store: OrderStore, clock: Clock, rules: EtaRules, nodes: Callable[[], int] | None = None
+        self,
+        store: OrderStore,
+        clock: Clock,
+        rules: EtaRules,
+        statistics: Statistics,
+        nodes: Callable[[], int] | None = None,
     ) -> None:
-        self.moves = 0
-        """Windows that this node moved."""
+        self._statistics = statistics
         self._store = store
         self._clock = clock
         self._rules = rules
@@ -81,7 +86,8 @@ class EtaTimer:
         moves = [MoveEta(order.id) for order in page.due if self._rules.moved(order, now_ms) is not None]
         if moves:
             results = await self._store.apply(moves, now_ms)
-            self.moves += sum(isinstance(result, Applied) and result.event is not None for result in results)
+            moved = sum(isinstance(result, Applied) and result.event is not None for result in results)
+            self._statistics.eta_changes += moved
         self._checked_id = page.last_id or 0
         if page.last_id is not None:
             return PAGE_PAUSE_S
