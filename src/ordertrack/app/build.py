@@ -129,7 +129,7 @@ def build(settings: Settings) -> Service:
         page_defaults=PageDefaults(settings.page_language, settings.time_zone),
         handlers=[*pages(), *static_files(accepts_gzip)],
     )
-    eta_timer = EtaTimer(store, clock, eta_rules, nodes=None if cluster is None else cluster.nodes)
+    eta_timer = EtaTimer(store, clock, eta_rules, statistics, None if cluster is None else cluster.nodes)
     loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
     return Service(settings, store, clock, tracking, simulator, eta_timer, links, loop_lag_timer, http, tokens, cluster)
 
