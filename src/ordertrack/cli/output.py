@@ -140,11 +140,11 @@ def connected(
     """Provide a client. An error ends the command with one line; a signal of ENDING ends it as Ctrl-C does, so that
     the terminal is restored.
 
-    Set `retries` only where repeating the command by hand could do it twice. With `by_link` the command uses a tracking
-    link: no token is sent, since the link may be of any server.
+    Set `retries` only where repeating the command by hand could do it twice. `by_link`: the command uses a tracking
+    link, with which the client sends no token; errors are in the words of a link.
     """
     remote = Remote(url, as_json)
-    token = None if by_link else sent_token()
+    token = sent_token()
     try:
         server_url(url)
     except ValueError as error:
