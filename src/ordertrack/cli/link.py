@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import rich_click as click
 from rich import box
+from rich.console import Group
 from rich.table import Table
 
 from ordertrack.cli.hints import command
@@ -42,7 +43,7 @@ def create_link(order_id: int, with_qr: bool, url: str, as_json: bool) -> None:
         page = f"{url.rstrip('/')}{made.path}"
         say(page)
         if with_qr:
-            show(qr_code(page))
+            show(Group(*qr_code(page)))
         say(
             f"The link shows order {order_id} without an account. Send it to the customer: it is shown only once.",
             f"Open it in a browser, or watch it: {command()} watch {page}",

@@ -1,19 +1,19 @@
-"""A QR code in a terminal: two modules in each character, dark on light in every terminal with colours."""
+"""A QR code as text for a terminal."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from itertools import zip_longest
 
 import rich_click as click
-from rich.console import Group
 from rich.text import Text
 
 from ordertrack.cli.terminal import Screen
 
-_HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
-QUIET_ZONE = 4
-"""Light modules around the code (ISO/IEC 18004)."""
+QUIET_ZONE = 2
+STYLE = "#ffffff on #000000"
+"""Light modules are drawn, dark ones left out, so that the code is also right without colours on a dark terminal."""
+_BLOCKS = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+"""Two modules above each other in one character; 1 is dark."""
 
 
 def check_can_draw() -> None:
@@ -24,11 +24,14 @@ def check_can_draw() -> None:
         raise click.UsageError("--qr needs an output in UTF-8.")
 
 
-def qr_code(text: str) -> Group:
-    """Return the code, to be shown on a screen. Check `check_can_draw` first."""
-    import segno  # here: the command line does not require it
+def qr_code(text: str) -> list[Text]:
+    """Return the lines of the QR code of `text`: about 17 of 33 columns for a link."""
+    import segno  # here: the commands work without it
 
-    rows = [[bool(dark) for dark in row] for row in segno.make(text, micro=False).matrix_iter(border=QUIET_ZONE)]
-    lines = ("".join(map(_HALVES.__getitem__, zip(upper, lower, strict=True)))
-             for upper, lower in zip_longest(rows[::2], rows[1::2], fillvalue=[False] * len(rows[0])))  # fmt: skip
-    return Group(*(Text(line, "black on bright_white", no_wrap=True, overflow="ignore") for line in lines))
+    rows = [list(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=QUIET_ZONE)]
+    if len(rows) % 2:
+        rows.append([0] * len(rows[0]))
+    return [
+        Text("".join(_BLOCKS[pair] for pair in zip(upper, lower, strict=True)), STYLE, no_wrap=True)
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    ]
