@@ -206,9 +206,10 @@ class Handler(BaseHTTPRequestHandler):
             self._file(PAGE_FILES / "service-worker.js")
         elif first in ("sdk", "pages"):
             self._file((SDK_FILES if first == "sdk" else PAGE_FILES) / rest)
-        elif first == "problem":
-            page = self.site.pages.problem_page(int(rest), "sample", language=self.site.language)
-            self._answer(int(rest), "text/html; charset=utf-8", page, {"Content-Security-Policy": CSP})
+        elif first in ("problem", "orders"):
+            status = int(rest) if first == "problem" else 401
+            page = self.site.pages.problem_page(status, "sample", language=self.site.language)
+            self._answer(status, "text/html; charset=utf-8", page, {"Content-Security-Policy": CSP})
         elif path.endswith("/track"):
             self._poll(path.split("/")[-2])
         elif first == "t":

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_interval, format_skeleton, format_time, get_timezone_name
-from babel.numbers import UnknownCurrencyError, format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, is_currency
 
 LANGUAGES = ("en", "de", "fr", "es", "ar", "vi")
 
@@ -67,12 +67,10 @@ class Format:
         return f"{(_EPOCH + timedelta(milliseconds=ms)).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
     def money(self, amount: float, currency: str | None) -> str:
-        if currency is None:
-            return format_decimal(amount, "#,##0.00", self._locale)
-        try:
-            return format_currency(amount, currency, locale=self._locale, currency_digits=True)
-        except UnknownCurrencyError:
-            return f"{format_decimal(amount, '#,##0.00', self._locale)} {currency}"
+        if currency is not None and is_currency(currency):
+            return format_currency(amount, currency, locale=self._locale)
+        number = format_decimal(amount, "#,##0.00", self._locale)
+        return number if currency is None else f"{number} {currency}"
 
     def number(self, number: int) -> str:
         return format_decimal(number, locale=self._locale)
