@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from ordertrack.core.event import PROGRESSION, Status
-from ordertrack.web.words import LANGUAGES, SDK_FILES, Format, words_of
+from ordertrack.core.languages import LANGUAGES
+from ordertrack.web.static_files import SDK_FOLDER
+from ordertrack.web.words import Format, words_of
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 NOON = 1_796_036_400_000  # 2026-11-30 12:00 in Rome
@@ -22,7 +24,7 @@ def placeholders(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, l
 
 
 def test_every_language_has_a_table() -> None:
-    assert sorted(file.stem for file in (SDK_FILES / "words").iterdir()) == sorted(LANGUAGES)
+    assert sorted(file.stem for file in (SDK_FOLDER / "words").iterdir()) == sorted(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -67,5 +69,5 @@ def test_money(amount: float, currency: str | None, expected: str) -> None:
 
 
 def test_steps_are_those_of_the_progression() -> None:
-    text = (SDK_FILES / "view.js").read_text(encoding="utf-8")
+    text = (SDK_FOLDER / "view.js").read_text(encoding="utf-8")
     assert f"PROGRESSION = {[str(status) for status in PROGRESSION]};" in text

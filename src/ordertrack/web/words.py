@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,11 +12,7 @@ from babel import Locale
 from babel.dates import format_interval, format_skeleton, format_time, get_timezone_name
 from babel.numbers import format_currency, format_decimal, is_currency
 
-LANGUAGES = ("en", "de", "fr", "es", "ar", "vi")
-
-_PACKAGED = Path(__file__).parent / "static" / "sdk"
-SDK_FILES = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[3] / "sdk" / "js" / "src"
-"""The folder of the SDK's files: in an installed package, or in the repository."""
+from ordertrack.web.static_files import SDK_FOLDER
 
 _EXPORT = "export default "
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def read_table(name: str) -> dict[str, Any]:
     """Return the value of an SDK file that is JSON behind `export default`, such as `icons.js`."""
-    text = (SDK_FILES / name).read_text(encoding="utf-8")
+    text = (SDK_FOLDER / name).read_text(encoding="utf-8")
     table: dict[str, Any] = json.loads(text.removeprefix(_EXPORT).rstrip().removesuffix(";"))
     return table
 

@@ -208,8 +208,13 @@ function offerShare() {
 }
 
 async function startServiceWorker() {
-  if (!navigator.serviceWorker) return;
-  await navigator.serviceWorker.register('/service-worker.js');
+  const workers = navigator.serviceWorker;
+  if (!workers) return;
+  const hasWorker = workers.controller !== null;
+  workers.addEventListener('controllerchange', () => {
+    if (!hasWorker) document.querySelector('link[rel="manifest"]').href += '?'; // the worker adds the page as its start
+  });
+  await workers.register('/service-worker.js');
   keepPage();
 }
 
