@@ -1,4 +1,5 @@
-export { OrderTracker, OrdersTracker, TrackerError } from './tracker.js';
+export { OrderTracker, TrackerError } from './tracker.js';
+export { OrdersTracker } from './orders.js';
 
 /**
  * @typedef {import('./types.js').Order} Order

@@ -59,15 +59,12 @@ export class Machine {
     state: "idle" | "polling" | "waiting" | "paused" | "ended";
     /** @type {Connection | null} */
     connection: Connection | null;
-    /** @type {number | null} */
-    version: number | null;
+    version: number;
     hasAnswer: boolean;
     failures: number;
     isProbeNext: boolean;
-    /** @type {string | null} */
-    reason: string | null;
-    /** @type {string | null} */
-    reasonBefore: string | null;
+    reason: string;
+    reasonBefore: string;
     repetitions: number;
     isHidden: boolean;
     isOffline: boolean;
@@ -78,7 +75,7 @@ export class Machine {
     nowS: number;
     /** @type {Command[]} */
     commands: Command[];
-    /** Process an event. @param {MachineEvent} event @param {number} nowS @returns {Command[]} */
+    /** Process an event at a time of a clock that never goes back. @param {MachineEvent} event @param {number} nowS */
     handle(event: MachineEvent, nowS: number): Command[];
     /** @param {MachineEvent} event */
     _process(event: MachineEvent): void;
@@ -86,8 +83,8 @@ export class Machine {
     _do(command: Command): void;
     /** @param {Connection} state @param {number} [retryInS] */
     _connect(state: Connection, retryInS?: number): void;
-    /** @param {'ended' | 'stopped' | 'refused'} state @param {Problem} [error] */
-    _end(state: "ended" | "stopped" | "refused", error?: Problem): void;
+    /** @param {Connection} state @param {Problem} [error] */
+    _end(state: Connection, error?: Problem): void;
     /** Begin, or continue after a pause. */
     _goOn(): void;
     _pause(): void;
@@ -97,18 +94,18 @@ export class Machine {
     /** @param {boolean} [isOffline] */
     _fail(isOffline?: boolean): void;
     _endPoll(): number;
-    /** @param {number} tookS */
-    _lose(tookS: number): void;
+    /** @param {'lost' | 'worked'} how @param {number} tookS */
+    _record(how: "lost" | "worked", tookS: number): void;
     /** @param {Extract<MachineEvent, {type: 'answer'}>} event */
     _receive({ status, headers, body }: Extract<MachineEvent, {
         type: "answer";
     }>): void;
-    /** @param {Answer} update @param {number} tookS */
-    _accept(update: Answer, tookS: number): void;
-    /** @param {Answer} update */
+    /** @param {Answer} answer @param {number} tookS */
+    _accept(answer: Answer, tookS: number): void;
+    /** @param {Answer} answer */
     _nextSaver({ next_poll_interval: advisedS }: Answer): void;
-    /** @param {Answer} update @param {number} tookS @param {boolean} isNews */
-    _nextLive(update: Answer, tookS: number, isNews: boolean): void;
+    /** @param {Answer} answer @param {number} tookS @param {boolean} isNews */
+    _nextLive({ reset, reason }: Answer, tookS: number, isNews: boolean): void;
     /** @param {number} times */
     _jitterS(times: number): number;
     /** @param {{retryAfterS?: number, isProbe?: boolean, isOffline?: boolean}} how */
@@ -118,31 +115,22 @@ export class Machine {
         isOffline?: boolean;
     }): void;
 }
-/**
- * The length of a hold: doubled after holds that worked, halved after one that was lost. After the first loss 8 holds
- * must work before the next growth, after the second 64: a path that cuts at 60 s costs two polls.
- */
+/** The length of a hold: doubled after holds that worked, halved after one that was lost. */
 declare class Hold {
-    /** @param {Pace} pace @param {Learned | null | undefined} learned */
-    constructor(pace: Pace, learned: Learned | null | undefined);
+    /** @param {Pace} pace @param {Learned | null} [learned] */
+    constructor(pace: Pace, learned?: Learned | null);
     pace: Pace;
     maxS: number;
     longestS: number;
-    doubted: boolean;
+    isDoubted: boolean;
     /** @type {Learned} */
     learned: Learned;
-    /** Continue with what was learned on another network or in an earlier session. @param {Learned | null} [learned] */
-    learn(learned?: Learned | null): void;
     get lengthS(): number;
-    /** Set the server's limit. @param {unknown} maxTimeoutS */
-    allow(maxTimeoutS: unknown): void;
+    /** Set the server's limit. @param {unknown} limitS */
+    allow(limitS: unknown): void;
     /** Record a hold that ended by its timeout. @param {number} tookS */
     worked(tookS: number): void;
-    /**
-     * Record a hold that was lost after `tookS`. One that was lost earlier than others worked is no sign of a limit,
-     * unless it happens twice in a row.
-     * @param {number} tookS
-     */
+    /** Record a loss. One that came before other holds ended is no sign of a limit, unless it is the second in a row. @param {number} tookS */
     lost(tookS: number): void;
 }
 import type { Connection } from './types.js';
