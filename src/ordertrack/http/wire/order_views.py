@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ordertrack.core.cursor import Cursor
-from ordertrack.core.event import Event, EventType, Status
+from ordertrack.core.event import Eta, Event, EventType, Status, Window
 from ordertrack.core.link_view import REDACTED_ID
 from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.principal import Action, Role
@@ -31,6 +32,21 @@ Success = Annotated[bool, Meta(extra_json_schema={"const": True})]
 CursorText = Annotated[str, Meta(description="Opaque: echo it unchanged.", examples=["a1b2c3d4.3"])]
 
 
+class WindowView(Struct, gc=False):
+    """A time in which the order is expected to arrive."""
+
+    from_: Time = msgspec.field(name="from")
+    to: Time
+
+
+class EtaView(Struct, gc=False):
+    """The expected arrival."""
+
+    promised: Annotated[WindowView, Meta(description="Given at creation; never changes.")]
+    current: Annotated[WindowView | None, Meta(description="Expected now; null once the order has ended.")]
+    late: Annotated[bool, Meta(description="The order is, or was delivered, later than promised.")]
+
+
 class EventView(Struct, gc=False):
     """One entry of an order's log. `status` is the order's status after it."""
 
@@ -44,6 +60,7 @@ class EventView(Struct, gc=False):
     skipped: Annotated[list[Status], Meta(description="Statuses that were skipped.")] | UnsetType = UNSET
     courier_id: str | UnsetType = UNSET
     undoes: Annotated[int, Meta(description="The version that this event undoes.")] | UnsetType = UNSET
+    eta: Annotated[WindowView, Meta(description="The expected arrival from now on.")] | UnsetType = UNSET
 
 
 class OrderView(Struct, gc=False):
@@ -65,6 +82,8 @@ class OrderView(Struct, gc=False):
     updated_at: Time
     timeline: list[EventView]
     cancellation: Cancellation | None
+    restaurant_name: str | None
+    eta: Annotated[EtaView | None, Meta(description="Null when none was given at creation.")]
 
 
 class StepView(Struct):
@@ -181,7 +200,23 @@ def event_view(event: Event, recorded_at: str = "") -> EventView:
         list(event.skipped) if event.skipped else UNSET,
         UNSET if event.courier_id is None else event.courier_id,
         UNSET if event.undoes is None else event.undoes,
+        _window_view(event.eta.window)
+        if event.eta is not None and not event.status.ended and event.type is not EventType.COURIER_ASSIGNED
+        else UNSET,
     )
+
+
+@lru_cache(maxsize=4096)
+def _window_view(window: Window) -> WindowView:
+    """Cached, since every response about an order repeats its windows."""
+    return WindowView(format_time(window.from_ms), format_time(window.to_ms))
+
+
+def _eta_view(promised: Eta | None, current: Eta | None, *, has_ended: bool) -> EtaView | None:
+    if promised is None:
+        return None
+    shown = None if has_ended or current is None else _window_view(current.window)
+    return EtaView(_window_view(promised.window), shown, current is not None and current.late)
 
 
 def audit_entry(event: Event) -> AuditEntry:
@@ -211,7 +246,15 @@ def order_view(order: Order) -> OrderView:
         recorded_at[-1],
         list(map(event_view, timeline, recorded_at)),
         order.cancellation if order.status is Status.CANCELLED else None,
+        details.restaurant_name,
+        _eta_view(timeline[0].eta, timeline[-1].eta, has_ended=order.status.ended),
     )
+
+
+def order_fields(order: Order) -> dict[str, Any]:
+    """Return the order as its JSON is after decoding."""
+    fields: dict[str, Any] = msgspec.to_builtins(order_view(order))
+    return fields
 
 
 class _Encoded:
