@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -106,6 +105,6 @@ def run(*command: str, folder: Path = SDK, env: dict[str, str] | None = None) ->
 def node_modules() -> Path:
     """Return the folder of installed packages; skip the test without it."""
     modules = SDK / "node_modules"
-    if not os.path.exists(modules / ".installed"):
+    if not (modules / ".installed").exists():
         missing.skip("needs `make generators`, which needs npm")
     return modules
