@@ -155,7 +155,7 @@ def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event |
 
 def _move_eta(order: Order, now_ms: int, rules: EtaRules) -> Event | None:
     eta = rules.moved(order, now_ms)
-    if eta is None or order.version >= MAX_EVENTS:
+    if eta is None:
         return None
     recorded_at_ms = max(now_ms, order.updated_at_ms + 1)
     return Event(
