@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.errors import OrderConflict, OrdertrackError
 from ordertrack.core.eta_rules import ACTOR, LATE_SHARE, MAX_VERSION, NO_ETA, EtaRules
 from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, EventType, Status, Window
 from ordertrack.core.order import NewOrder, Order, create, evolve
@@ -190,3 +193,43 @@ def test_fixed_times_give_windows_around_them() -> None:
     assert window.from_ms < START_MS + 33 * MINUTE_MS < window.to_ms
     waited = StageTimes().window("r1", Status.PICKED_UP, START_MS - DAY_MS, START_MS)
     assert START_MS < waited.from_ms < waited.to_ms < START_MS + 5 * MINUTE_MS
+
+
+def moved_order() -> Order:
+    """Return an order at version 4: preparing at version 2, then two new windows."""
+    order, now_ms = after(new_order(), ChangeStatus(7, Status.PREPARING, "test"), START_MS), START_MS
+    while order.version < 4:
+        now_ms += MINUTE_MS
+        order = after(order, MoveEta(7), now_ms)
+    return order
+
+
+CONDITIONS: tuple[Callable[[int], dict[str, Any]], ...] = (
+    lambda version: {"expected_version": version},
+    lambda version: {"if_match": frozenset({version})},
+)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("change", [partial(ChangeStatus, 7, Status.READY), partial(AssignCourier, 7, "k1")])
+def test_new_windows_fail_no_condition(change: partial[Change], condition: Callable[[int], dict[str, Any]]) -> None:
+    order = moved_order()
+    for version in (2, 3, 4):
+        assert after(order, change("test", **condition(version)), order.updated_at_ms).version == 5
+    for version in (1, 5):
+        with pytest.raises(OrderConflict):
+            advance(order, change("test", **condition(version)), order.updated_at_ms)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_repeated_change_matches_across_new_windows(condition: Callable[[int], dict[str, Any]]) -> None:
+    order = moved_order()
+    for version in (1, 2, 3, 4):
+        repeated = ChangeStatus(7, Status.PREPARING, "test", **condition(version))
+        assert advance(order, repeated, order.updated_at_ms) is None
+    ready = after(order, ChangeStatus(7, Status.READY, "test"), order.updated_at_ms)
+    for version in (2, 3, 4, 5):
+        repeated = ChangeStatus(7, Status.READY, "test", **condition(version))
+        assert advance(ready, repeated, ready.updated_at_ms) is None
+    with pytest.raises(OrderConflict):
+        advance(ready, ChangeStatus(7, Status.READY, "test", **condition(1)), ready.updated_at_ms)
