@@ -36,7 +36,7 @@ LEARN_EVERY_S = 300.0
 LEARNED_EACH_TIME = 2_000
 """Delivered orders that are read then, for those that other nodes delivered."""
 OVERLAP_MS = 60_000
-"""Deliveries before the newest one of a read that are given to the estimator again, since commits overtake each other."""
+"""Deliveries so long before the newest one of a read are given to the estimator again: commits overtake each other."""
 LEARNED_AT_ONCE = 20
 LEARN_PAUSE_S = 0.05
 """Between two turns: learning is slow, and no poll should wait for it."""
