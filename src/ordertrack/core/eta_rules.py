@@ -91,6 +91,10 @@ NO_ETA = EtaRules(None)
 def _entered_at_ms(order: Order, status: Status) -> int | None:
     """Return since when the order has `status`, or had it before it left it. An undo does not count as the beginning,
     unless the status had been skipped. None when the order never had it."""
-    events = [e for e in reversed(order.timeline) if e.status is status and e.type in STATUS_EVENTS]
-    entered = [e for e in events if e.type is not EventType.REVERTED] or events
-    return entered[0].at_ms if entered else None
+    undone_at_ms: int | None = None
+    for event in reversed(order.timeline):
+        if event.status is status and event.type in STATUS_EVENTS:
+            if event.type is not EventType.REVERTED:
+                return event.at_ms
+            undone_at_ms = undone_at_ms or event.at_ms
+    return undone_at_ms
