@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 GENERATORS := tests/generated_clients
+SDK := sdk/js
 # Processes that run tests: twice the cores of a small machine, since many tests wait. One that faulthandler_timeout
 # ends is not replaced: xdist may wait for ever for the tests of its replacement.
 WORKERS ?= 4
 PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean scale
+.PHONY: help setup packages demo serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean scale eta battery
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +26,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 	@echo "Ready: $(BIN)/ordertrack --help"
+
+demo: setup ## start a server with a sample city whose orders move, and print tracking pages to open in a browser
+	@exec $(BIN)/ordertrack demo
 
 serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (ORDERTRACK_PORT=5002 make serve: elsewhere)
 	@exec $(BIN)/ordertrack serve
@@ -44,16 +48,16 @@ test: setup packages generators lint ## run the checks and all tests
 test-fast: setup ## run the tests of core, service and contract: what to run while typing
 	@$(BIN)/python -m pytest --numprocesses logical tests/core tests/service tests/contract
 
-generators: $(GENERATORS)/.venv/.installed $(GENERATORS)/node_modules/.installed ## install what the tests of generated clients use (npm is optional)
+generators: $(GENERATORS)/.venv/.installed $(GENERATORS)/node_modules/.installed $(SDK)/node_modules/.installed ## install what the tests of generated clients and of the JavaScript SDK use (npm is optional)
 
 $(GENERATORS)/.venv/.installed: $(GENERATORS)/requirements.lock
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
-$(GENERATORS)/node_modules/.installed: $(GENERATORS)/package-lock.json
-	@if command -v npm >/dev/null; then cd $(GENERATORS) && npm ci --silent && touch node_modules/.installed; \
-		else echo "No npm here: the tests of linters and of TypeScript clients will be skipped."; fi
+%/node_modules/.installed: %/package-lock.json
+	@if command -v npm >/dev/null; then cd $* && npm ci --silent && touch node_modules/.installed; \
+		else echo "No npm here: the tests that need the packages of $* will be skipped."; fi
 
 lint: setup ## ruff, mypy --strict, import-linter, plain English
 	@$(BIN)/ruff check
@@ -67,6 +71,12 @@ bench: setup ## measure, print a table, write bench/results
 
 scale: setup ## calculate what more customers need from bench/results, and write docs/scale.md
 	@$(BIN)/python -m bench.scale --write
+
+battery: setup ## record the requests of clients over an order of 33 minutes; SPEED=1: in real time
+	@$(BIN)/python -m bench.battery --write --speed $(or $(SPEED),10)
+
+eta: setup ## back-test the windows of arrival on simulated histories, and write docs/eta.md
+	@$(BIN)/python -m bench.eta --write
 
 fuzz: setup ## try mutated requests and tokens for MINUTES (10)
 	@cd tests && ../$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10)
@@ -84,6 +94,7 @@ lock: ## pin the newest allowed versions of everything in the lock files (needs 
 	@cd $(GENERATORS) && ../../$(VENV)-lock/bin/uv pip compile --quiet --universal --upgrade --generate-hashes \
 		--no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" requirements.in --output-file requirements.lock
 	@cd $(GENERATORS) && npm install --silent --package-lock-only
+	@cd $(SDK) && npm install --silent --package-lock-only
 
 clean: ## remove what setup, tests and checks made (not ./data)
-	@rm -rf $(VENV) $(VENV)-lock $(GENERATORS)/.venv $(GENERATORS)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-lock $(GENERATORS)/.venv $(GENERATORS)/node_modules $(SDK)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -5,21 +5,24 @@ Flags, `ORDERTRACK_*` variables, the TOML file and docs/reference/settings.md ar
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import select
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+from ordertrack.bounds import Bounds
 from ordertrack.core.event import Status
+from ordertrack.core.languages import LANGUAGES
 from ordertrack.core.simulation import TIMINGS_S
 from ordertrack.database_url import DatabaseKind, DatabaseUrl, parse_database_url, parse_redis_url
 from ordertrack.http.policy.client_address import parse_networks
 from ordertrack.http.policy.cors import parse_origins
+from ordertrack.loopback import is_loopback
 from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 ENV_PREFIX = "ORDERTRACK_"
@@ -34,31 +37,6 @@ class InvalidSetting(ValueError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{flag(name)} {message}")
         self.name, self.message = name, message
-
-
-class Bounds(NamedTuple):
-    """The allowed values. None means no bound; `or_zero` also allows 0."""
-
-    least: float | None = None
-    most: float | None = None
-    choices: tuple[str, ...] = ()
-    or_zero: bool = False
-
-    def __str__(self) -> str:
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        if self.least is not None and self.most is not None:
-            return f"{'0, or ' if self.or_zero else ''}from {self.least:,} to {self.most:,}"
-        return "" if self.least is None else f"{self.least:,} or more"
-
-    def allow(self, value: Any) -> bool:
-        if self.choices:
-            return value in self.choices
-        if self.or_zero and value == 0:
-            return True
-        return not (
-            (self.least is not None and not value >= self.least) or (self.most is not None and not value <= self.most)
-        )
 
 
 def _setting(
@@ -130,7 +108,7 @@ class Settings:
         "HTTP server: the built-in epoll server (`on`) or uvicorn (`off`); `auto` is `on` where epoll exists.",
         choices=("auto", "on", "off"),
     )
-    max_timeout_s: float = _setting(120.0, "Longest time a poll is held.", least=1, most=3600)
+    max_timeout_s: float = _setting(240.0, "Longest time a poll is held.", least=1, most=3600)
     edge_timeout_s: float = _setting(
         0.0,
         "Response timeout of the proxy, load balancer or CDN in front; holds end 2 s earlier. 0: unknown.",
@@ -228,6 +206,8 @@ class Settings:
         "",
         "Origins whose pages may call the API from a browser, separated by commas, such as https://shop.example.",
     )
+    page_language: str = _setting("en", "Language of pages for browsers that prefer none of these.", choices=LANGUAGES)
+    time_zone: str = _setting("UTC", "Time zone of the times on pages: a name of IANA's database, as Europe/Berlin.")
     node_name: str = _setting(
         "", "Name of this process in the statistics; empty: host name and port, or with port 0 the process id."
     )
@@ -247,6 +227,8 @@ class Settings:
         self._check_cluster()
         self._check_workers()
         self._check_tokens()
+        if not _is_time_zone(self.time_zone):
+            raise InvalidSetting("time_zone", f"must be a name such as Europe/Berlin; it is {self.time_zone!r}.")
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
@@ -360,13 +342,12 @@ def variable(name: str) -> str:
     return ENV_PREFIX + name.upper()
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _is_time_zone(name: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
         return False
+    return True
 
 
 def _is_trusted(url: str) -> bool:

@@ -18,16 +18,18 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.adapters.system.process import PsutilProcess
 from ordertrack.app.service import Service
 from ordertrack.app.token_keys import access_control
+from ordertrack.core.eta.estimator import ArrivalEstimator
 from ordertrack.core.eta_rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.hub import FULL_RETRY_AFTER_S, Caps, Hub
 from ordertrack.core.rate import Quota, RateLimiter
-from ordertrack.core.stage_times import StageTimes
 from ordertrack.database_url import DatabaseKind, parse_database_url
 from ordertrack.http.app import HttpApp
+from ordertrack.http.endpoints.order_page import PageDefaults
 from ordertrack.http.policy.admission import Admission, Budget
 from ordertrack.http.policy.client_address import Addresses, parse_networks
 from ordertrack.http.policy.cors import Cors, parse_origins
+from ordertrack.http.wire.negotiation import accepts_gzip
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import CommitMeter
 from ordertrack.ports.feed_store import FeedStore
@@ -49,6 +51,8 @@ from ordertrack.service.tracking.tracking import Tracking
 from ordertrack.service.tracking.waiter import Waiter
 from ordertrack.settings import Settings
 from ordertrack.web.pages import pages
+from ordertrack.web.static_files import static_files
+from ordertrack.web.tracking_page import Pages
 
 GUESSES_PER_FAILURE = 10
 """The budget of unknown tokens that are verified, as a multiple of the failures answered as such."""
@@ -121,7 +125,9 @@ def build(settings: Settings) -> Service:
         clock=clock,
         undo_window_ms=round(settings.undo_window_s * 1000),
         version=__version__,
-        pages=pages(),
+        templates=Pages(),
+        page_defaults=PageDefaults(settings.page_language, settings.time_zone),
+        handlers=[*pages(), *static_files(accepts_gzip)],
     )
     eta_timer = EtaTimer(store, clock, eta_rules, statistics, None if cluster is None else cluster.nodes)
     loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
@@ -153,7 +159,7 @@ def _eta_rules(settings: Settings) -> EtaRules:
         Status.READY: settings.eta_ready_s,
         Status.PICKED_UP: settings.eta_picked_up_s,
     }
-    return EtaRules(StageTimes(times_s), round(settings.eta_change_threshold_s * 1000))
+    return EtaRules(ArrivalEstimator(times_s), round(settings.eta_change_threshold_s * 1000))
 
 
 def _store(settings: Settings, clock: Clock, meter: CommitMeter, eta_rules: EtaRules) -> Store:

@@ -11,6 +11,7 @@ import msgspec
 from ordertrack.core import errors as core
 from ordertrack.core.eta_rules import EtaRules
 from ordertrack.core.event import PROGRESSION, Event, Status
+from ordertrack.core.languages import LANGUAGES
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
 from ordertrack.core.stage_times import StageTimes
@@ -53,7 +54,8 @@ class Access(StrEnum):
 
 
 class Operation(NamedTuple):
-    """`examples` are request bodies, `answer_example` is made by the core; `answer` None is plain text."""
+    """`examples` are request bodies, `answer_example` is made by the core; `answer` None is plain text. With `has_page`
+    every answer is a page for a browser."""
 
     tag: str
     method: str
@@ -72,6 +74,7 @@ class Operation(NamedTuple):
     errors: Errors = ()
     not_modified: bool = False
     access: Access = Access.TOKEN
+    has_page: bool = False
 
 
 def parameter(name: str, schema: Json, description: str, where: str = "query", **more: Any) -> Json:
@@ -112,6 +115,11 @@ LINK_TOKEN = parameter(
     "path",
     required=True,
     example=TOKEN,
+)
+LANGUAGE = parameter(
+    names.LANGUAGE,
+    {"enum": list(LANGUAGES)},
+    "The language of the page. Default: the one that `Accept-Language` prefers.",
 )
 IF_MATCH = parameter("If-Match", {"type": "string"}, "Refuse unless the order has this ETag.", "header")
 IF_NONE_MATCH = parameter("If-None-Match", {"type": "string"}, "The ETag you have: 304 when it is current.", "header")

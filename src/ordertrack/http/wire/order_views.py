@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -250,6 +250,12 @@ def order_view(order: Order) -> OrderView:
         details.restaurant_name,
         _eta_view(timeline[0].eta, timeline[-1].eta, has_ended=order.status.ended),
     )
+
+
+def order_fields(order: Order) -> dict[str, Any]:
+    """Return the order as its JSON is after decoding."""
+    fields: dict[str, Any] = msgspec.to_builtins(order_view(order))
+    return fields
 
 
 class _Encoded:

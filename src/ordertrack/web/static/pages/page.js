@@ -1,0 +1,226 @@
+/**
+ * The tracking page: follow the order and update the elements that the server rendered.
+ *
+ * A page of `/orders/{id}` may get a token as `#token=...`: a fragment is not sent to the server. Its page is then the
+ * problem page for a missing token, which becomes the page of the order.
+ */
+
+import { fill, makeFormat, problemOf } from '/sdk/format.js';
+import { announcement, drawView, make, makeIcon, makeSkeleton, setText } from '/sdk/stepper.js';
+import { OrderTracker } from '/sdk/tracker.js';
+import { orderView } from '/sdk/view.js';
+
+const REDRAW_MS = 15000;
+const COPIED_MS = 3000;
+
+const language = document.documentElement.lang;
+const { default: words } = await import(`/sdk/words/${language}.js`);
+const format = makeFormat(words, language);
+
+const main = document.querySelector('main');
+const { track } = main.dataset;
+const isLink = 'link' in main.dataset;
+const orderOfPath = location.pathname.match(/^\/orders\/([^/]+)$/)?.[1];
+const tokenKey = `ordertrack.token.${orderOfPath}`;
+const token = orderOfPath && takeToken();
+
+if (track || token) follow();
+
+function follow() {
+  const tracker = isLink
+    ? new OrderTracker({ link: location.origin + track.replace(/\/track$/, '') })
+    : new OrderTracker(main.dataset.order ?? orderOfPath, { url: location.origin, token: token ?? undefined });
+  /** The time at which the shown state was known to be current; at first that of the server's rendering. */
+  let seenMs = Number(main.dataset.seen);
+  let shownVersion = Number(main.dataset.version);
+  let wasLive = false;
+  let wasLost = false;
+  let announced = '';
+  const redraw = setInterval(draw, REDRAW_MS);
+
+  tracker.addEventListener('update', ({ detail: { order, reset } }) => {
+    if (!main.classList.contains('order')) showOrder(order);
+    const isNews = shownVersion && (order.version !== shownVersion || reset);
+    shownVersion = order.version;
+    seenMs = Date.now();
+    draw();
+    const text = announcement(orderView(order, seenMs), format, seenMs);
+    if (isNews && text !== announced) announce(text);
+    announced = text;
+    if (isNews) keepPage();
+  });
+  tracker.addEventListener('connection', ({ detail: { state } }) => {
+    const isLive = state === 'live';
+    if (isLive || wasLive) seenMs = Date.now();
+    if (state === 'offline') announce(words.connection.offline);
+    if (isLive && wasLost) announce(words.connection.back);
+    wasLost = !isLive && (wasLost || state === 'offline');
+    wasLive = isLive;
+    draw();
+  });
+  tracker.addEventListener('error', ({ detail: { error } }) => {
+    if (error.status === 401) sessionStorage.removeItem(tokenKey);
+    showProblem(problemOf(error.status, isLink));
+    keepPage();
+  });
+  tracker.addEventListener('end', () => {
+    clearInterval(redraw);
+    draw();
+  });
+  document.addEventListener('visibilitychange', draw);
+
+  if (track) {
+    localizeTimes();
+    startServiceWorker();
+  }
+  if (isLink) offerShare();
+  tracker.startTracking();
+
+  function draw() {
+    if (document.hidden || !main.classList.contains('order')) return;
+    const { order, connection } = tracker;
+    const nowMs = Date.now();
+    const view = order && orderView(order, nowMs);
+    if (view) {
+      drawView(main, view, format, nowMs);
+      document.title = `${words.headline[view.headline]} · ${nameOf(order)}`;
+      setIcon(view.headline);
+    }
+    const line = main.querySelector('.connection');
+    line.dataset.state = view?.ended ? 'ended' : connection;
+    setText(line, connectionText(connection, view, nowMs));
+  }
+
+  function connectionText(state, view, nowMs) {
+    if (view?.ended) return words.connection.ended;
+    const text = words.connection[state] ?? '';
+    if (state === 'live') return [text, view && updatedText(view.updated, nowMs)].filter(Boolean).join(' · ');
+    const ago = format.ago(seenMs, nowMs);
+    return ago ? `${text} ${fill(words.connection.checked, { ago })}` : text;
+  }
+}
+
+function updatedText(ms, nowMs) {
+  const ago = format.ago(ms, nowMs);
+  return ago ? fill(words.updated.ago, { ago }) : words.updated.now;
+}
+
+function nameOf(order) {
+  return order.restaurant_name ?? fill(words.order, { id: order.id });
+}
+
+/** Take the token out of the address bar and keep it for this tab. */
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (!token) return sessionStorage.getItem(tokenKey);
+  history.replaceState(null, '', location.pathname + location.search);
+  sessionStorage.setItem(tokenKey, token);
+  return token;
+}
+
+/** Replace the times of the restaurant's zone by those of this device. */
+function localizeTimes() {
+  const nowMs = Date.now();
+  for (const time of main.querySelectorAll('time[datetime]')) {
+    const [from, to] = [time.dateTime, time.dataset.to].map(Date.parse);
+    setText(time, to ? format.span({ from, to }, nowMs) : format.time(from, nowMs));
+  }
+  main.querySelector('.zone').remove();
+}
+
+function announce(text) {
+  setText(main.querySelector('.live'), text);
+}
+
+function setIcon(name) {
+  const link = document.querySelector('link[rel="icon"]');
+  const href = `/pages/icons/${name}.svg`;
+  if (link.getAttribute('href') !== href) link.setAttribute('href', href);
+}
+
+/** Make the elements of an order where the page has none. */
+function showOrder(order) {
+  main.className = 'order';
+  const names = make('div', 'names', make('p', 'restaurant', make('bdi', '', nameOf(order))));
+  if (order.restaurant_name) names.append(make('p', 'order-number', fill(words.order, { id: order.id })));
+  const live = make('p', 'live visually-hidden');
+  live.setAttribute('role', 'status');
+  main.replaceChildren(make('header', 'masthead', names), make('p', 'connection'), makeSkeleton(), ...makeSummary(order), live);
+}
+
+function makeSummary({ items, total, currency }) {
+  if (!items.length && total === null) return [];
+  const lines = items.map(({ quantity, name, price }) =>
+    make('li', 'item',
+      make('span', 'quantity', `${format.number(quantity)} ×`),
+      make('bdi', '', name),
+      make('span', 'price', price === null ? '' : money(price, currency))));
+  const summary = make('section', 'summary', make('h2', 'summary-title', words.summary.title), make('ul', 'items', ...lines));
+  if (total !== null) {
+    const sum = make('span', 'price', money(total, currency));
+    summary.append(make('p', 'total', make('span', '', words.summary.total), sum));
+  }
+  return [summary];
+}
+
+function money(amount, currency) {
+  if (currency && Intl.supportedValuesOf('currency').includes(currency)) {
+    return format.number(amount, { style: 'currency', currency });
+  }
+  return [format.number(amount, { minimumFractionDigits: 2 }), currency].filter(Boolean).join(' ');
+}
+
+/** Replace the order, which may not be shown any longer. */
+function showProblem(problem) {
+  main.className = 'problem';
+  document.title = words.problem[problem];
+  setIcon('unknown');
+  const text = make('p', 'problem-text', words.problem[`${problem}_next`]);
+  const title = make('h1', 'headline', words.problem[problem]);
+  main.replaceChildren(make('span', 'sign', makeIcon('missing')), title, text);
+  title.tabIndex = -1;
+  title.focus();
+}
+
+function offerShare() {
+  const button = main.querySelector('.share');
+  const label = button.querySelector('.share-text');
+  button.hidden = false;
+  button.addEventListener('click', async () => {
+    const url = location.origin + location.pathname;
+    try {
+      if (navigator.share) return await navigator.share({ title: document.title, url });
+      await navigator.clipboard.writeText(url);
+    } catch (error) {
+      if (error.name === 'AbortError') return;
+      announce(words.share.failed);
+      return;
+    }
+    setText(label, words.share.copied);
+    button.querySelector('svg').replaceWith(makeIcon('done'));
+    announce(words.share.copied);
+    setTimeout(() => {
+      setText(label, words.share.button);
+      button.querySelector('svg').replaceWith(makeIcon('share'));
+    }, COPIED_MS);
+  });
+}
+
+async function startServiceWorker() {
+  const workers = navigator.serviceWorker;
+  if (!workers) return;
+  const hasWorker = workers.controller !== null;
+  workers.addEventListener('controllerchange', () => {
+    if (!hasWorker) document.querySelector('link[rel="manifest"]').href += '?'; // the worker adds the page as its start
+  });
+  await workers.register('/service-worker.js');
+  keepPage();
+}
+
+/** Let the service worker fetch this page again, to have its latest state without a connection. */
+async function keepPage() {
+  if (!navigator.serviceWorker || !track) return;
+  const files = Array.from(document.querySelectorAll('link[href], script'), (file) => file.getAttribute('href') ?? file.src);
+  const { active } = await navigator.serviceWorker.ready;
+  active.postMessage({ page: location.pathname, files });
+}
