@@ -10,9 +10,10 @@ from typing import Protocol
 
 import msgspec
 
-from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, Eta, EventType, Status, Window
+from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, Eta, EventType, Status
 from ordertrack.core.order import Order
 from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.window import Window
 
 ACTOR = "server"
 """The actor of a new window that no change of status made."""
@@ -33,7 +34,8 @@ class Estimator(Protocol):
         (milliseconds since 1970). It never ends in the past, and is later when the status lasts longer than usual."""
 
     def learn(self, order: Order) -> None:
-        """Learn from a delivered order; once for each id, however often it is given."""
+        """Learn from a delivered order; once for each id, however often it is given. Orders come in about the order of
+        their deliveries."""
 
 
 class EtaRules(msgspec.Struct, frozen=True):
@@ -89,6 +91,10 @@ NO_ETA = EtaRules(None)
 def _entered_at_ms(order: Order, status: Status) -> int | None:
     """Return since when the order has `status`, or had it before it left it. An undo does not count as the beginning,
     unless the status had been skipped. None when the order never had it."""
-    events = [e for e in reversed(order.timeline) if e.status is status and e.type in STATUS_EVENTS]
-    entered = [e for e in events if e.type is not EventType.REVERTED] or events
-    return entered[0].at_ms if entered else None
+    undone_at_ms: int | None = None
+    for event in reversed(order.timeline):
+        if event.status is status and event.type in STATUS_EVENTS:
+            if event.type is not EventType.REVERTED:
+                return event.at_ms
+            undone_at_ms = undone_at_ms or event.at_ms
+    return undone_at_ms
