@@ -10,7 +10,7 @@ WORKERS ?= 4
 PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean scale
+.PHONY: help setup packages demo serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean scale
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 	@echo "Ready: $(BIN)/ordertrack --help"
+
+demo: setup ## start a server with a sample city whose orders move, and print tracking pages to open in a browser
+	@exec $(BIN)/ordertrack demo
 
 serve: setup ## start the server on 127.0.0.1:5001 with its data in ./data (ORDERTRACK_PORT=5002 make serve: elsewhere)
 	@exec $(BIN)/ordertrack serve

@@ -145,7 +145,7 @@ async def _watch(demo: Demo, lunch: LunchHour) -> None:
 
 async def _run(demo: Demo) -> None:
     lunch = LunchHour(demo.nginx.url)
-    tasks = [asyncio.create_task(lunch.run()), asyncio.create_task(_watch(demo, lunch))]
+    tasks = [asyncio.create_task(lunch.play()), asyncio.create_task(_watch(demo, lunch))]
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

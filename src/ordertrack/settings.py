@@ -14,7 +14,11 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+from ordertrack.core.event import Status
+from ordertrack.core.languages import LANGUAGES
+from ordertrack.core.simulation import TIMINGS_S
 from ordertrack.database_url import DatabaseKind, DatabaseUrl, parse_database_url, parse_redis_url
 from ordertrack.http.policy.client_address import parse_networks
 from ordertrack.http.policy.cors import parse_origins
@@ -66,6 +70,15 @@ def _setting(
     is_open = not secret and shown is None
     metadata = {"doc": doc, "bounds": Bounds(**bounds), "secret": secret, "shown": shown}
     return field(default=default, repr=is_open, metadata=metadata)
+
+
+def _stage_setting(status: Status) -> Any:
+    return _setting(
+        float(TIMINGS_S[status]),
+        f"Usual time of an order in `{status}`, for its expected arrival.",
+        least=1,
+        most=86_400,
+    )
 
 
 _DATA = Path("data")
@@ -139,6 +152,14 @@ class Settings:
         most=90,
     )
     undo_window_s: float = _setting(120.0, "Time in which a status change can be undone.", least=0, most=86_400)
+    eta: bool = _setting(True, "Give orders an expected arrival.")
+    eta_change_threshold_s: float = _setting(
+        300.0, "Time by which an expected arrival has to move to be told, or to count as late.", least=1, most=86_400
+    )
+    eta_confirmed_s: float = _stage_setting(Status.CONFIRMED)
+    eta_preparing_s: float = _stage_setting(Status.PREPARING)
+    eta_ready_s: float = _stage_setting(Status.READY)
+    eta_picked_up_s: float = _stage_setting(Status.PICKED_UP)
     keep_alive_s: int = _setting(
         75, "Time an idle connection is kept open; must exceed that of the proxy in front.", least=1, most=3600
     )
@@ -209,6 +230,8 @@ class Settings:
         "",
         "Origins whose pages may call the API from a browser, separated by commas, such as https://shop.example.",
     )
+    page_language: str = _setting("en", "Language of pages for browsers that prefer none of these.", choices=LANGUAGES)
+    time_zone: str = _setting("UTC", "Time zone of the times on pages: a name of IANA's database, as Europe/Berlin.")
     node_name: str = _setting(
         "", "Name of this process in the statistics; empty: host name and port, or with port 0 the process id."
     )
@@ -228,6 +251,8 @@ class Settings:
         self._check_cluster()
         self._check_workers()
         self._check_tokens()
+        if not _is_time_zone(self.time_zone):
+            raise InvalidSetting("time_zone", f"must be a name such as Europe/Berlin; it is {self.time_zone!r}.")
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
@@ -339,6 +364,14 @@ def flag(name: str) -> str:
 
 def variable(name: str) -> str:
     return ENV_PREFIX + name.upper()
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -118,6 +118,29 @@ def test_a_preflight_for_a_link_needs_no_valid_token(shop: httpx.Client, path: s
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, SHOP)
 
 
+def test_the_sdk_is_for_every_origin_and_pages_for_their_own(shop: httpx.Client) -> None:
+    for origin in (SHOP, OTHER):
+        for method in ("GET", "HEAD", "OPTIONS"):
+            answer = shop.request(method, "/sdk/index.js", headers={"Origin": origin, "Sec-Fetch-Site": "cross-site"})
+            assert answer.headers.get_list("Access-Control-Allow-Origin") == ["*"]
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    page = shop.get("/orders/101", headers={"Origin": OTHER, "Accept": "text/html"})
+    assert "Access-Control-Allow-Origin" not in page.headers
+    assert page.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_a_page_opens_from_a_link_on_another_site(shop: httpx.Client) -> None:
+    admin = bearer(token(CLAIMS["admin"]))
+    link = shop.post(f"{ORDERS}/101/links", headers=admin).json()["data"]["path"]
+    visit = {"Accept": "text/html", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    answer = shop.get(link, headers=visit)
+    assert answer.status_code == 200
+    assert "origin" in answer.headers["Vary"].lower()
+    assert "accept-language" in answer.headers["Vary"].lower()
+    refused = shop.delete("/orders/101", headers={**visit, **admin, "Origin": OTHER})
+    assert refused.status_code == 403
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_cross_site_change_without_preflight_is_refused(shop: httpx.Client, site: str) -> None:
     admin = bearer(token(CLAIMS["admin"]))

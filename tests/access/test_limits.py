@@ -163,3 +163,18 @@ def test_a_correct_client_stays_below_a_tenth_of_the_limits(start: Start) -> Non
     path = f"{ORDERS}/101/track?cursor={cursor}&timeout=0"
     answers = {client.get(path, headers=customer).status_code for _ in range(MISSION_ORDERS * (STEPS + 1) * TIMES)}
     assert answers == {200}
+
+
+@pytest.mark.protocol("9.2", "9.6")
+def test_a_page_has_the_budget_of_its_json_and_files_none(start: Start) -> None:
+    client = start("--reads-per-minute", "2")
+    browser = {"Accept": "text/html"}
+    link = client.post(f"{ORDERS}/101/links", headers=headers("admin")).json()["data"]["path"]
+    assert client.get(link, headers=browser).status_code == 200
+    assert client.get(link).status_code == 200
+    page = client.get(link, headers=browser)
+    refused(client.get(link), "reads", 2)
+    assert (page.status_code, page.headers["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert 1 <= int(page.headers["Retry-After"]) <= 60
+    assert page.headers["RateLimit-Policy"] == '"reads";q=2;w=60'
+    assert [client.get("/sdk/index.js").status_code for _ in range(3)] == [200] * 3

@@ -1,4 +1,4 @@
-"""`ordertrack watch` in a pseudo-terminal."""
+"""A command of `ordertrack` in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
 
 from client.servers import WAIT_S, RealServer
 
 pty = pytest.importorskip("pty", reason="a terminal to test with")
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+"""Hide and show the cursor."""
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -58,12 +60,13 @@ class Terminal:
 
 
 @contextmanager
-def watching(server: RealServer, order_id: int) -> Iterator[Terminal]:
+def in_terminal(*arguments: str, **variables: str) -> Iterator[Terminal]:
+    """Run a command in a terminal of 80 columns."""
     screen, side = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ordertrack", "watch", str(order_id), "--url", server.url],
+        [sys.executable, "-m", "ordertrack", *arguments],
         stdin=side, stdout=side, stderr=side, env={**os.environ, "COLUMNS": "80", "LINES": "24", "TERM": "xterm",
-                                                   "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
+                                                   "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8", **variables},
     )  # fmt: skip
     os.close(side)
     try:
@@ -72,3 +75,7 @@ def watching(server: RealServer, order_id: int) -> Iterator[Terminal]:
         process.kill()
         process.wait(WAIT_S)
         os.close(screen)
+
+
+def watching(server: RealServer, order_id: int) -> AbstractContextManager[Terminal]:
+    return in_terminal("watch", str(order_id), "--url", server.url)

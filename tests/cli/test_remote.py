@@ -89,11 +89,12 @@ def test_create_prints_the_order_and_the_next_step(shell: Shell) -> None:
 def test_create_takes_everything_a_customer_sees(shell: Shell) -> None:
     order_id = shell.create("--item", "2x Margherita", "--item", "10 × Cola", "--item", "7up", "--total=23.5",
                             "--currency=eur", "--address", "Elm Street 1", "--note=hot", "--courier-id=7",
-                            "--reference=A-17")  # fmt: skip
+                            "--restaurant-name=Aurora", "--reference=A-17")  # fmt: skip
     with OrdertrackClient(shell.url) as client:
         order = client.order(order_id)
     assert [(item.quantity, item.name) for item in order.items] == [(2, "Margherita"), (10, "Cola"), (1, "7up")]
     assert (order.total, order.currency, order.address, order.note) == (23.5, "EUR", "Elm Street 1", "hot")
+    assert order.restaurant_name == "Aurora"
     assert (order.courier_id, order.reference) == ("7", "A-17")
 
 

@@ -83,6 +83,10 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ("host", "::"),
         ("host", "192.168.1.5"),
         ("host", "example.com"),
+        ("page_language", "nl"),
+        ("time_zone", "Berlin"),
+        ("time_zone", "../etc/passwd"),
+        ("time_zone", "Europe"),
     ],
 )
 def test_value_out_of_bounds_is_refused_with_its_setting(name: str, value: str) -> None:

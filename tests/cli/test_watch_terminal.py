@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.terminals import watching
+from cli.terminals import HIDE, SHOW, watching
 from client.servers import real_server
 from ordertrack.client import OrdertrackClient
-
-HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
 
 def test_view_survives_a_restart_and_ends_with_the_order(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
-"""Both clients behind one interface, so that every test runs with each: a complete `track`, or one call."""
+"""Both clients behind one interface, so that every test runs with each: a complete `track`, the first
+updates of any tracking, or one call."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import aclosing
 from typing import Any, Protocol
 
 from ordertrack.client import AsyncOrdertrackClient, Connection, OrdertrackClient, Pace, Update
@@ -19,6 +21,8 @@ class Driver(Protocol):
 
     def track(self, url: str, order_id: int = 101, **options: Any) -> list[Update]: ...
 
+    def take(self, count: int, url: str, method: str, *args: Any, **options: Any) -> list[Any]: ...
+
     def call(self, url: str, method: str, *args: Any, **kwargs: Any) -> Any: ...
 
 
@@ -33,6 +37,11 @@ class SyncDriver:
     def track(self, url: str, order_id: int = 101, **options: Any) -> list[Update]:
         with self._client(url) as client:
             return list(client.track(order_id, on_connection=self.connections.append, **{"pace": FAST, **options}))
+
+    def take(self, count: int, url: str, method: str, *args: Any, **options: Any) -> list[Any]:
+        with self._client(url) as client:
+            updates = getattr(client, method)(*args, on_connection=self.connections.append, **{"pace": FAST, **options})
+            return list(itertools.islice(updates, count))
 
     def call(self, url: str, method: str, *args: Any, **kwargs: Any) -> Any:
         with self._client(url) as client:
@@ -55,6 +64,16 @@ class AsyncDriver:
             async with self._client(url) as client:
                 updates = client.track(order_id, on_connection=self.connections.append, **{"pace": FAST, **options})
                 return [update async for update in updates]
+
+        return asyncio.run(run())
+
+    def take(self, count: int, url: str, method: str, *args: Any, **options: Any) -> list[Any]:
+        async def run() -> list[Any]:
+            async with self._client(url) as client:
+                follow = getattr(client, method)
+                updates = follow(*args, on_connection=self.connections.append, **{"pace": FAST, **options})
+                async with aclosing(updates):
+                    return [await anext(updates) for _ in range(count)]
 
         return asyncio.run(run())
 

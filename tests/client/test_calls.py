@@ -30,6 +30,8 @@ from ordertrack.client import (
 ORDER = answers(200, {"success": True, "data": order(3)})
 APPLIED = answers(200, {"success": True, "data": order(3), "changed": False})
 STEPS = answers(202, {"success": True, "data": {"order_id": 101, "steps": [{"status": "ready", "at": TIME}]}})
+LINK = {"id": 7, "order_id": 101, "created_at": TIME, "created_by": "service:shop"}
+NEW_LINK = LINK | {"token": "otl_abc", "path": "/t/otl_abc"}
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone(timedelta(hours=2)))
 
 
@@ -57,6 +59,11 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=timezone(timedelta(hours=2)))
         (STEPS, "stop_simulation", (101,), "DELETE /api/v1/orders/101/simulate-workflow", None),
         (answers(200, {"data": {"active_connections": 4}}), "stats", (), "GET /api/v1/orders/system/stats", None),
         (answers(200, update(1)), "poll", (101,), "GET /api/v1/orders/101/track", None),
+        (answers(201, {"data": NEW_LINK}), "create_link", (101,), "POST /api/v1/orders/101/links", None),
+        (answers(200, {"data": {"links": [LINK]}}), "links", (101,), "GET /api/v1/orders/101/links", None),
+        (answers(200, {"data": LINK}), "revoke_link", (101, 7), "DELETE /api/v1/orders/101/links/7", None),
+        (answers(200, {"data": {"entries": [event(2)]}}), "audit", (101,), "GET /api/v1/orders/101/audit", None),
+        (ORDER, "order_by_link", ("otl_abc",), "GET /t/otl_abc", None),
     ],
 )  # fmt: skip
 def test_call_sends_only_the_given_arguments(
@@ -143,8 +150,9 @@ def test_safe_call_is_retried(driver: Driver, trouble: Act) -> None:
 
 @pytest.mark.parametrize(
     ("call", "arguments"),
-    [("simulate", (101,)), ("stop_simulation", (101,)), ("set_statuses", ([StatusUpdate(1, "ready")],))],
-)
+    [("simulate", (101,)), ("stop_simulation", (101,)), ("set_statuses", ([StatusUpdate(1, "ready")],)),
+     ("create_link", (101,))],
+)  # fmt: skip
 @pytest.mark.parametrize(("trouble", "error"), [(resets, ConnectionLost), (answers(504), ServerFailed)])
 def test_unsafe_call_is_not_retried_if_possibly_processed(
     driver: Driver, call: str, arguments: Any, trouble: Act, error: type[OrdertrackClientError]
@@ -234,6 +242,7 @@ def test_both_clients_have_the_same_signatures_and_docstrings() -> None:
         assert blocking[name].__doc__
         assert asynchronous[name].__doc__
     assert str(inspect.signature(OrdertrackClient.order)) == "(self, order_id: 'int') -> 'Order'"
+    assert "pace: 'Pace | None' = None" in str(inspect.signature(OrdertrackClient.track_customer))
 
 
 def test_every_good_answer_can_be_had_as_the_server_sent_it() -> None:

@@ -41,6 +41,27 @@ def update_body(version: int, reason: str = "changed", **fields: Any) -> bytes:
     return json.dumps(update(version, reason, **fields)).encode()
 
 
+def feed(position: int, reason: str = "changed", *orders: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Return the answer to a poll of a feed."""
+    news = reason in ("snapshot", "changed", "reset")
+    return {
+        "success": True,
+        "data": {"orders": list(orders)},
+        "has_update": news,
+        "next_poll_interval": 120,
+        "battery_tip": "Next poll in 120 seconds",
+        "cursor": f"e.{position}",
+        "reason": reason,
+        "reset": reason == "reset",
+        "terminal": False,
+        "events": [],
+        "left": [],
+        "more": False,
+        "max_timeout": 120,
+        "server_time": TIME,
+    } | fields
+
+
 def problem(status: int, code: str, message: str = "No.", **fields: Any) -> dict[str, Any]:
     return {
         "success": False,

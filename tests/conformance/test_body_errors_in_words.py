@@ -25,7 +25,8 @@ NEW: Json = {"customer_id": "c", "restaurant_id": "r"}
         ({"customer_id": "c"}, "restaurant_id",
          "`restaurant_id` is missing: it must be 1 to 64 characters without control characters (or an integer)."),
         ({**NEW, "` - at `$.a`b": 1}, "` - at `$.a`b", "`` - at `$.a`b` is an unknown field; the fields are "
-         "`customer_id`, `restaurant_id`, `courier_id`, `reference`, `items`, `total`, `currency`, `address`, `note`."),
+         "`customer_id`, `restaurant_id`, `courier_id`, `reference`, `items`, `total`, `currency`, `address`, `note`, "
+         "`restaurant_name`."),
         ([], "body", "The body must be a JSON object, not a list."),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ FULL: Json = {
     "currency": "EUR",
     "address": "12 Mill Lane",
     "note": "Ring twice",
+    "restaurant_name": "Trattoria Aurora",
 }
 
 
@@ -41,7 +42,7 @@ def test_details_are_returned_unchanged(api: Api):
     order = api.create(**FULL, reference=f"A-{secrets.token_hex(4)}")
     lemonade = {"name": "Lemonade", "quantity": 1, "price": None, "note": None}
     assert order["items"] == [FULL["items"][0], lemonade]
-    kept = ("customer_id", "restaurant_id", "courier_id", "total", "currency", "address", "note")
+    kept = ("customer_id", "restaurant_id", "courier_id", "total", "currency", "address", "note", "restaurant_name")
     assert {key: order[key] for key in kept} == {key: FULL[key] for key in kept}
 
 
@@ -146,6 +147,8 @@ def test_a_reference_is_unique_per_restaurant(api: Api):
         ("items", [{"name": "x", "quantity": 0}]),
         ("note", "x" * 1001),
         ("note", "a\x00b"),
+        ("restaurant_name", ""),
+        ("restaurant_name", "x" * 101),
         ("address", 12),
         ("reference", ""),
         ("reference", "x" * 65),

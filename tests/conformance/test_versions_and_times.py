@@ -14,6 +14,7 @@ TIME_KEYS = {"at", "recorded_at", "created_at", "updated_at", "server_time"}
 ORDER_KEYS = {
     "id", "reference", "customer_id", "restaurant_id", "courier_id", "status", "items", "total", "currency", "address",
     "note", "version", "created_at", "updated_at", "timeline", "cancellation",
+    "restaurant_name",
 }  # fmt: skip
 EVENT_KEYS = {"version", "type", "status", "at", "recorded_at", "actor", "reason"}
 

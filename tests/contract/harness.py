@@ -17,17 +17,20 @@ from ordertrack.adapters.sqlite import transaction as sqlite_transaction
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.eta_rules import EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.core.simulation import Step
+from ordertrack.core.stage_times import StageTimes
 from ordertrack.ports.commits import Applied, Committed
 from ordertrack.ports.store import Store
 from support.databases import database_url
 
 NOW_MS = 1_795_342_530_000
 BOUND_S = 20
+ETA_RULES = EtaRules(StageTimes())
 CUSTOMER, RESTAURANT = FeedKey(FeedKind.CUSTOMER, "c1"), FeedKey(FeedKind.RESTAURANT, "r1")
 
 
@@ -62,9 +65,9 @@ class Listener:
 
 
 STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda folder: MemoryStore("a1b2", SystemClock()),
-    "sqlite": lambda folder: SqliteStore(folder, SystemClock()),
-    "postgresql": lambda folder: PostgresStore(database_url(folder), SystemClock()),
+    "memory": lambda folder: MemoryStore("a1b2", SystemClock(), ETA_RULES),
+    "sqlite": lambda folder: SqliteStore(folder, SystemClock(), eta_rules=ETA_RULES),
+    "postgresql": lambda folder: PostgresStore(database_url(folder), SystemClock(), eta_rules=ETA_RULES),
 }
 """Every store: the contract runs over all of them, and compares them with each other."""
 

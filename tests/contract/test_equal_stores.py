@@ -38,7 +38,7 @@ from ordertrack.core.errors import (
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order
-from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
+from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus, MoveEta
 from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Idempotency
 from ordertrack.ports.order_store import OrderFilter
@@ -64,6 +64,7 @@ class EqualStores(RuleBasedStateMachine):
             origin=st.none() | st.just("203.0.113.9"),
         ),
         st.builds(AssignCourier, ids, couriers, st.just("test")),
+        st.builds(MoveEta, ids),
     )
     tokens = st.integers(0, 30)
 
@@ -101,7 +102,7 @@ class EqualStores(RuleBasedStateMachine):
             assert comparable(first) == comparable(other)
         return first
 
-    @rule(by_ms=st.sampled_from([1, 0, 60_000, -5, IDEMPOTENCY_KEPT_MS // 2 + 1]))
+    @rule(by_ms=st.sampled_from([1, 0, 60_000, 3_000_000, -5, IDEMPOTENCY_KEPT_MS // 2 + 1]))
     def time_passes(self, by_ms: int) -> None:
         self.now_ms += by_ms
 
@@ -173,6 +174,10 @@ class EqualStores(RuleBasedStateMachine):
         version = self.all(lambda store: store.feed_version(feed))
         assert changes.version == version or (changes.more and changes.version < version)
         assert {store.peek_feed_version(feed) for store in self.cached_stores} == {version}
+
+    @rule(after_id=st.just(0) | ids, limit=st.integers(1, 7))
+    def read_etas_to_check(self, after_id: int, limit: int) -> None:
+        self.all(lambda store: store.etas_to_check(self.now_ms, after_id, limit))
 
     @rule(order_id=ids)
     def read_an_order(self, order_id: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.harness import NOW_MS, assign, hash_of, set_status, step_change
+from contract.harness import ETA_RULES, NOW_MS, assign, hash_of, set_status, step_change
 from contract.test_equal_stores import EqualStores, comparable
 from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.adapters.postgres.store import PostgresStore
@@ -79,6 +79,7 @@ def reads() -> Iterator[Operation]:
     """Yield every read of everything that a history may have."""
     yield lambda store, now_ms: store.simulations()
     yield lambda store, now_ms: store.orders_by_status()
+    yield lambda store, now_ms: store.etas_to_check(now_ms, 0, 100)
     for order_id in IDS:
         yield lambda store, now_ms, order_id=order_id: store.order(order_id)
         yield lambda store, now_ms, order_id=order_id: store.links(order_id)
@@ -122,7 +123,10 @@ async def compare(memory: Store, other: Store, operations: Iterable[Operation], 
 
 async def move_and_compare(history: Sequence[Operation], folder: Path, url: str) -> None:
     target = parse_database_url(url)
-    memory, sqlite = MemoryStore("a1b2", SystemClock()), SqliteStore(folder, SystemClock())
+    memory, sqlite = (
+        MemoryStore("a1b2", SystemClock(), ETA_RULES),
+        SqliteStore(folder, SystemClock(), eta_rules=ETA_RULES),
+    )
     await memory.open()
     await sqlite.open()
     for age_s, operation in enumerate((*FIRST, *history)):
@@ -130,7 +134,7 @@ async def move_and_compare(history: Sequence[Operation], folder: Path, url: str)
     await sqlite.close()
     await move(folder, target, ignore, skip_damaged=False)
     assert [finding async for finding in check_database(target, folder, ignore)] == []
-    moved = PostgresStore(target.dsn, SystemClock())
+    moved = PostgresStore(target.dsn, SystemClock(), eta_rules=ETA_RULES)
     await moved.open()
     assert moved.epoch == sqlite.epoch
     for operations in (reads(), later_changes(), reads()):

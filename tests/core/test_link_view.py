@@ -17,7 +17,7 @@ SECRETS = ("c-secret", "A-secret", "Elm-secret", "note-secret", "item-secret", "
 
 
 def order(status: Status, courier_id: str | None = "k-secret") -> Order:
-    details = Details((Item("Pizza", 2, 9.5, "item-secret"),), 19, "EUR", "Elm-secret", "note-secret")
+    details = Details((Item("Pizza", 2, 9.5, "item-secret"),), 19, "EUR", "Elm-secret", "note-secret", "Aurora")
     new = NewOrder("c-secret", "r1", courier_id, "A-secret", details, "service:name-secret", "addr-secret")
     made = create(7, new, 1_000)
     for to in PROGRESSION[1 : PROGRESSION.index(status) + 1]:
@@ -36,6 +36,7 @@ def test_private_data_is_removed(status: Status) -> None:
     text = msgspec.json.encode(redact_for_link(order(status))).decode()
     assert [secret for secret in SECRETS if secret in text] == []
     assert ("k-secret" in text) is (status is Status.PICKED_UP)
+    assert "Aurora" in text
 
 
 def test_only_the_current_courier_is_shown_after_pick_up() -> None:

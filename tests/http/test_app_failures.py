@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from ordertrack.app.build import build
 from ordertrack.app.service import Service
 from ordertrack.core.poll import Reason
+from ordertrack.core.principal import Principal, Role
 from ordertrack.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -27,10 +28,10 @@ async def service() -> AsyncIterator[Service]:
     await service.close()
 
 
-async def get(service: Service, path: str) -> httpx.Response:
+async def get(service: Service, path: str, accept: str = "*/*") -> httpx.Response:
     transport = httpx.ASGITransport(service.asgi)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.get(path)
+        return await client.get(path, headers={"Accept": accept})
 
 
 def broken(*_: object) -> None:
@@ -45,6 +46,28 @@ async def test_a_bug_on_a_link_logs_no_token(service: Service, monkeypatch: pyte
     assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
     assert [entry["event"] for entry in logs] == ["internal error"]
     assert TOKEN not in str(logs)
+
+
+@pytest.mark.parametrize("path", [f"/t/{TOKEN}", "/orders/101"])
+@pytest.mark.parametrize("target", ["ordertrack.http.app.Admission.now", "ordertrack.service.orders.Orders.get"])
+async def test_a_bug_on_a_page_is_a_page(
+    service: Service, monkeypatch: pytest.MonkeyPatch, path: str, target: str
+) -> None:
+    link = Principal(Role.LINK, "1", order_id=101)
+    monkeypatch.setattr(service.links, "peek", lambda token: link)
+    monkeypatch.setattr(target, broken)
+    with capture_logs() as logs:
+        answer = await get(service, path, "text/html")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert [entry["event"] for entry in logs] == ["internal error"]
+    assert TOKEN not in str(logs)
+
+
+async def test_a_page_without_a_store_is_503(tmp_path: Path) -> None:
+    service = build(Settings(data_dir=tmp_path))  # not opened
+    answer = await get(service, "/orders/101", "text/html")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert int(answer.headers["retry-after"]) >= 1
 
 
 @pytest.mark.parametrize("path", ["/api/v1/orders/101/track", "/api/v1/orders/101", "/healthz"])

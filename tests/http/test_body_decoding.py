@@ -23,7 +23,7 @@ VALID: dict[type[bodies.RequestBody], dict[str, Any]] = {
     bodies.BulkStatusBody: {"updates": [{"order_id": 1, "status": "ready"}, {"order_id": 2, "status": "ready"}]},
     bodies.CreateOrderBody: {
         "customer_id": "1", "restaurant_id": 1, "courier_id": None, "reference": "A", "items": ["a", {"name": "b"}],
-        "total": 1, "currency": "EUR", "address": "", "note": "",
+        "total": 1, "currency": "EUR", "address": "", "note": "", "restaurant_name": "Aurora",
     },
     bodies.SimulationBody: {"speed": 1, "timings": {"ready": 5}, "cancel_at": "ready"},
 }  # fmt: skip

@@ -8,7 +8,15 @@ from ordertrack.core.errors import InvalidInput, OrderNotFound
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.http.wire.errors import MalformedRequest
 from ordertrack.http.wire.message import is_host, parse_target, percent_decode
-from ordertrack.http.wire.paths import LinkTarget, OtherTarget, PollTarget, StatusTarget, match_path
+from ordertrack.http.wire.paths import (
+    Content,
+    LinkTarget,
+    OrderPageTarget,
+    OtherTarget,
+    PollTarget,
+    StatusTarget,
+    match_path,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,7 @@ def test_a_poll_path_names_a_feed(path: str, kind: str, id_: str) -> None:
         "/api/v1/shops/c1/track",
         "/t/",
         "/t/a/b",
+        "/orders/1/2",
     ],
 )
 def test_other_paths_go_to_the_framework(path: str) -> None:
@@ -57,6 +66,7 @@ def test_other_paths_go_to_the_framework(path: str) -> None:
 def test_a_link_and_its_poll_are_told_apart() -> None:
     assert match_path("/t/abc") == LinkTarget("abc", False)
     assert match_path("/t/abc/track") == LinkTarget("abc", True)
+    assert match_path("/t/abc%20).") == LinkTarget("abc%20).", False)
 
 
 def test_a_status_path_keeps_its_id_encoded() -> None:
@@ -64,11 +74,31 @@ def test_a_status_path_keeps_its_id_encoded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "is_page"),
-    [("/", True), ("/apidocs", True), ("/apidocs/x.js", True), ("/healthz", False), ("/readyz", False)],
+    ("path", "content"),
+    [
+        ("/", "apidocs"), ("/apidocs", "apidocs"), ("/apidocs/x.js", "apidocs"), ("/healthz", "data"),
+        ("/readyz", "data"), ("/openapi.json", "data"), ("/sdk/index.js", "sdk"), ("/sdk/words/de.js", "sdk"),
+        ("/sdk/..%2Fx", "sdk"), ("/pages/page.js", "page_file"), ("/service-worker.js", "page_file"),
+    ],
+)  # fmt: skip
+def test_public_paths_need_no_caller(path: str, content: str) -> None:
+    assert match_path(path) == OtherTarget(path, True, Content(content))
+
+
+@pytest.mark.parametrize(
+    "path", ["/sdk", "/pages", "/service-worker.js/x", "/x/service-worker.js", "/orders", "/orders/"]
 )
-def test_public_paths_need_no_caller(path: str, is_page: bool) -> None:
-    assert match_path(path) == OtherTarget(path, True, is_page)
+def test_paths_beside_public_ones_need_a_caller(path: str) -> None:
+    assert match_path(path) == OtherTarget(path)
+
+
+def test_an_order_and_a_link_have_a_page() -> None:
+    assert [match_path(path) for path in ("/orders/101", "/orders/x%2Fy")] == [
+        OrderPageTarget("101"),
+        OrderPageTarget("x%2Fy"),
+    ]
+    has_page = {path: match_path(path).has_page for path in ("/orders/101", "/t/abc", "/t/abc/track", "/sdk/x.js")}
+    assert has_page == {"/orders/101": True, "/t/abc": True, "/t/abc/track": False, "/sdk/x.js": False}
 
 
 def test_an_encoded_slash_never_separates_segments() -> None:

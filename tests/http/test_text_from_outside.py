@@ -79,7 +79,7 @@ def checked(body: type[RequestBody], name: str, value: str) -> None:
 def test_the_text_fields_are_found() -> None:
     assert {name for name, _ in TEXTS} == {
         "customer_id", "restaurant_id", "courier_id", "reference", "name", "note", "address", "currency", "reason",
-        "occurred_at",
+        "occurred_at", "restaurant_name",
     }  # fmt: skip
 
 

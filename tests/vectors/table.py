@@ -48,7 +48,8 @@ PATHS = (
     "/apidocs/swagger-ui.css", "/apidocs/no", "/", "/nowhere", API, UNUSED,
     f"{UNUSED}/track?timeout=0", f"{UNUSED}/status", f"{ORDERS}/abc", f"{ORDERS}/abc/track",
     f"{ORDERS}/1%30%31/tr%61ck?timeout=0", f"{ORDER}%2Ftrack", f"{ORDERS}/%F0%9F%8D%95/status", f"{ORDER}/track/",
-    "/api/v1/../v1/orders", "/%2e%2e/", "/favicon.ico",
+    "/api/v1/../v1/orders", "/%2e%2e/", "/favicon.ico", "/orders/101", "/orders/x", "/t/x%20y", "/sdk/index.js",
+    "/sdk/..%2Findex.js", "/pages/page.js", "/pages/no", "/service-worker.js",
 )  # fmt: skip
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW", "get")
 EVERYWHERE = [Row(method, path) for path in PATHS for method in METHODS]
@@ -177,10 +178,14 @@ READS_AND_PAGES = [
     *(Row("GET", f"{ORDER}/events?{query}") for query in ("after=0", "after=1", "after=-1", "after=x", "before=1")),
     *(
         Row("GET", path, fields)
-        for path in ("/openapi.json", "/apidocs/", "/apidocs/swagger-ui.css", "/")
+        for path in (
+            "/openapi.json", "/apidocs/", "/apidocs/swagger-ui.css", "/", "/orders/101", "/orders/999", LINK,
+            "/sdk/index.js", "/pages/page.js", "/service-worker.js",
+        )
         for fields in (
             {"Range": "bytes=0-10"}, {"If-None-Match": "*"}, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"},
             {"Accept-Encoding": "gzip, br"}, {"Accept": "application/xml"},
+            {"Accept": "text/html", "Accept-Language": "de"}, {"Accept": "text/html", "Accept-Encoding": "gzip"},
         )
     ),
 ]  # fmt: skip

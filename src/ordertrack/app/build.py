@@ -18,13 +18,18 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.adapters.system.process import PsutilProcess
 from ordertrack.app.service import Service
 from ordertrack.app.token_keys import access_control
+from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.event import Status
 from ordertrack.core.hub import FULL_RETRY_AFTER_S, Caps, Hub
 from ordertrack.core.rate import Quota, RateLimiter
+from ordertrack.core.stage_times import StageTimes
 from ordertrack.database_url import DatabaseKind, parse_database_url
 from ordertrack.http.app import HttpApp
+from ordertrack.http.endpoints.order_page import PageDefaults
 from ordertrack.http.policy.admission import Admission, Budget
 from ordertrack.http.policy.client_address import Addresses, parse_networks
 from ordertrack.http.policy.cors import Cors, parse_origins
+from ordertrack.http.wire.negotiation import accepts_gzip
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import CommitMeter
 from ordertrack.ports.feed_store import FeedStore
@@ -35,6 +40,7 @@ from ordertrack.service.cluster.cluster import Cluster
 from ordertrack.service.cluster.partitions import Partitions
 from ordertrack.service.cluster.refresher import Refresher
 from ordertrack.service.cluster.subscribed_feeds import SubscribedFeeds
+from ordertrack.service.eta_timer import EtaTimer
 from ordertrack.service.links import Links, new_link_token
 from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.monitoring.monitor import Monitor
@@ -45,6 +51,8 @@ from ordertrack.service.tracking.tracking import Tracking
 from ordertrack.service.tracking.waiter import Waiter
 from ordertrack.settings import Settings
 from ordertrack.web.pages import pages
+from ordertrack.web.static_files import static_files
+from ordertrack.web.tracking_page import Pages
 
 GUESSES_PER_FAILURE = 10
 """The budget of unknown tokens that are verified, as a multiple of the failures answered as such."""
@@ -60,8 +68,9 @@ def build(settings: Settings) -> Service:
     clock = SystemClock()
     tokens = access_control(settings, clock)
     statistics = Statistics()
-    shared = _shared_store(settings, clock, statistics.commit)
-    store = shared or _store(settings, clock, statistics.commit)
+    eta_rules = _eta_rules(settings)
+    shared = _shared_store(settings, clock, statistics.commit, eta_rules)
+    store = shared or _store(settings, clock, statistics.commit, eta_rules)
     caps = Caps(
         per_feed=settings.max_connections_per_order,
         per_client=settings.max_polls_per_client,
@@ -116,10 +125,13 @@ def build(settings: Settings) -> Service:
         clock=clock,
         undo_window_ms=round(settings.undo_window_s * 1000),
         version=__version__,
-        pages=pages(),
+        templates=Pages(),
+        page_defaults=PageDefaults(settings.page_language, settings.time_zone),
+        handlers=[*pages(), *static_files(accepts_gzip)],
     )
+    eta_timer = EtaTimer(store, clock, eta_rules, nodes=None if cluster is None else cluster.nodes)
     loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
-    return Service(settings, store, clock, tracking, simulator, links, loop_lag_timer, http, tokens, cluster)
+    return Service(settings, store, clock, tracking, simulator, eta_timer, links, loop_lag_timer, http, tokens, cluster)
 
 
 def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:
@@ -138,13 +150,25 @@ def _limiters(settings: Settings) -> dict[Budget, RateLimiter]:
     }
 
 
-def _store(settings: Settings, clock: Clock, meter: CommitMeter) -> Store:
+def _eta_rules(settings: Settings) -> EtaRules:
+    if not settings.eta:
+        return NO_ETA
+    times_s = {
+        Status.CONFIRMED: settings.eta_confirmed_s,
+        Status.PREPARING: settings.eta_preparing_s,
+        Status.READY: settings.eta_ready_s,
+        Status.PICKED_UP: settings.eta_picked_up_s,
+    }
+    return EtaRules(StageTimes(times_s), round(settings.eta_change_threshold_s * 1000))
+
+
+def _store(settings: Settings, clock: Clock, meter: CommitMeter, eta_rules: EtaRules) -> Store:
     if settings.database.kind is DatabaseKind.MEMORY:
-        return MemoryStore(secrets.token_hex(4), clock)
-    return SqliteStore(settings.database.data_dir(settings.data_dir), clock, meter)
+        return MemoryStore(secrets.token_hex(4), clock, eta_rules)
+    return SqliteStore(settings.database.data_dir(settings.data_dir), clock, meter, eta_rules)
 
 
-def _shared_store(settings: Settings, clock: Clock, meter: CommitMeter) -> SharedStore | None:
+def _shared_store(settings: Settings, clock: Clock, meter: CommitMeter, eta_rules: EtaRules) -> SharedStore | None:
     """Return the store of a cluster; None for one of a single process."""
     if not settings.is_cluster:
         return None
@@ -154,6 +178,7 @@ def _shared_store(settings: Settings, clock: Clock, meter: CommitMeter) -> Share
         meter,
         pool=settings.database_connections,
         is_pooled=settings.database_listen_url is not None,
+        eta_rules=eta_rules,
     )
 
 

@@ -17,6 +17,7 @@ from ordertrack.ports.clock import Clock
 from ordertrack.ports.store import Store
 from ordertrack.ports.tokens import Tokens
 from ordertrack.service.cluster.cluster import Cluster
+from ordertrack.service.eta_timer import EtaTimer
 from ordertrack.service.links import Links
 from ordertrack.service.monitoring.loop_lag import LoopLagTimer
 from ordertrack.service.samples import load_samples
@@ -41,6 +42,7 @@ class Service:
     clock: Clock
     tracking: Tracking
     simulator: Simulator
+    eta_timer: EtaTimer
     links: Links
     loop_lag_timer: LoopLagTimer
     http: HttpApp
@@ -58,6 +60,7 @@ class Service:
             *([] if self.cluster is None else [self.cluster.committed]),  # first: it remembers what polls are told
             self.tracking.committed,
             self.links.committed,
+            self.eta_timer.committed,
             simulations=self.simulator.announced,
             is_watched=self.tracking.hub.is_watched,
         )
@@ -66,6 +69,7 @@ class Service:
         if self.settings.sample_orders:
             self.samples_loaded = await load_samples(self.store, self.clock)
         await self.simulator.open()
+        self.eta_timer.open()
         self.loop_lag_timer.start()
 
     def gate(self, listener: socket.socket) -> Gate | None:
@@ -104,6 +108,7 @@ class Service:
         limit_s = max(MIN_CLOSE_S, exit_by_s - now_s)
         steps: tuple[tuple[str, Callable[[float], Coroutine[None, None, None]]], ...] = (
             ("simulations", lambda limit_s: self.simulator.close()),
+            ("expected arrivals", lambda limit_s: self.eta_timer.close()),
             ("polls", lambda limit_s: self.tracking.drain()),
             ("tokens", lambda limit_s: self.tokens.close() if self.tokens is not None else asyncio.sleep(0)),
             ("store", self.store.close),

@@ -7,6 +7,7 @@ import rich_click as click
 from ordertrack import __version__
 from ordertrack.cli.bench import bench
 from ordertrack.cli.db import copy_store, database
+from ordertrack.cli.demo import demo
 from ordertrack.cli.remote import COMMANDS
 from ordertrack.cli.serve import config, serve
 from ordertrack.cli.terminal import Program
@@ -19,5 +20,5 @@ def main() -> None:
     """Live order tracking over plain HTTP: a request is held until the order changes."""
 
 
-for command in (serve, config, secret, token, *COMMANDS, bench, copy_store, database):
+for command in (demo, serve, config, secret, token, *COMMANDS, bench, copy_store, database):
     main.add_command(command)

@@ -32,7 +32,7 @@ from ordertrack.cli.terminal import (
     print_json,
     say,
 )
-from ordertrack.client import OrdertrackClient, OrdertrackClientError, Status
+from ordertrack.client import OrdertrackClient, OrdertrackClientError, Status, Window
 from ordertrack.client.server_url import server_url
 
 F = Callable[..., Any]
@@ -217,6 +217,13 @@ def clock_time(moment: datetime, now: datetime) -> str:
     """Return the local time, with the date when that is not today."""
     local, today = moment.astimezone(), now.astimezone().date()
     return local.strftime("%H:%M:%S" if local.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def arrival_words(window: Window, now: datetime, *, late: bool = False) -> str:
+    """Return `Arrives 12:40-12:55` in local time, with the date when that is not today."""
+    start, end, today = window.start.astimezone(), window.end.astimezone(), now.astimezone().date()
+    date = "" if start.date() == today else f"{start:%Y-%m-%d} "
+    return f"Arrives {date}{start:%H:%M}-{end:%H:%M}{', later than planned' if late else ''}"
 
 
 def duration_words(seconds: float) -> str:

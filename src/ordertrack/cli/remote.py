@@ -110,6 +110,7 @@ class _Item(click.ParamType[Item]):
 @click.option("--currency", help="Currency code of three letters, such as EUR.")
 @click.option("--address", help="Delivery address.")
 @click.option("--note", help="Note for the restaurant.")
+@click.option("--restaurant-name", help="Name of the restaurant, shown to the customer.")
 @click.option("--courier-id", help="Id of the courier.")
 @remote_options
 def create(
@@ -121,6 +122,7 @@ def create(
     currency: str | None,
     address: str | None,
     note: str | None,
+    restaurant_name: str | None,
     courier_id: str | None,
     url: str,
     as_json: bool,
@@ -136,6 +138,7 @@ def create(
             currency=currency and currency.upper(),
             address=address,
             note=note,
+            restaurant_name=restaurant_name,
             courier_id=courier_id,
         )
         remote.print_answer()

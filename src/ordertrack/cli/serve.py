@@ -61,7 +61,7 @@ def serve(as_json: bool, as_worker: tuple[int, int, int] | None, **values: Any) 
     if settings.workers > 1:
         _supervise(settings, as_json)
         return
-    with _refusing_to_listen(settings, as_json):
+    with refusing_to_listen(settings.host, settings.port, as_json):
         listener = listen(settings.host, settings.port)
     _run(settings, listener, partial(_announce, as_json=as_json), as_json)
     if not as_json:
@@ -69,7 +69,7 @@ def serve(as_json: bool, as_worker: tuple[int, int, int] | None, **values: Any) 
 
 
 def _supervise(settings: Settings, as_json: bool) -> None:
-    with _refusing_to_listen(settings, as_json):
+    with refusing_to_listen(settings.host, settings.port, as_json):
         supervisor = Supervisor(settings.host, settings.port, settings.workers)
     code = asyncio.run(supervisor.run(partial(_announce, as_json=as_json)))
     if code == 0 and not as_json:
@@ -88,11 +88,12 @@ def _work(settings: Settings, number: int, listener_fd: int, channel_fd: int, as
 
 
 @contextmanager
-def _refusing_to_listen(settings: Settings, as_json: bool) -> Iterator[None]:
+def refusing_to_listen(host: str, port: int, as_json: bool) -> Iterator[None]:
+    """End the command with a message when it cannot listen."""
     try:
         yield
     except OSError as error:
-        why = f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}."
+        why = f"Cannot listen on {host}:{port}: {error.strerror or error}."
         todo = "If another server uses the port, choose another one with --port."
         end_refused("cannot_listen", f"{why} {todo}", as_json)
 
@@ -105,24 +106,34 @@ def _run(
     supervisor: socket.socket | None = None,
 ) -> None:
     """Serve until the end. `announce` gets the ready message."""
-    with listener:
-        try:
-            with usage_errors():
-                asyncio.run(_serve(settings, listener, announce, supervisor))
-        except StoreCannotOpen as error:
-            end_refused("store_cannot_open", str(error), as_json)
-        except SignalCannotOpen as error:
-            end_refused("signal_cannot_open", str(error), as_json)
-        except StoreUnavailable:
-            end_refused("store_unavailable", "The orders cannot be read: see the log above.", as_json)
+    with listener, refusing_to_start(as_json):
+        asyncio.run(run_server(settings, listener, announce, supervisor))
 
 
-async def _serve(
+@contextmanager
+def refusing_to_start(as_json: bool) -> Iterator[None]:
+    """End the command with a message when `run_server` raises."""
+    try:
+        with usage_errors():
+            yield
+    except StoreCannotOpen as error:
+        end_refused("store_cannot_open", str(error), as_json)
+    except SignalCannotOpen as error:
+        end_refused("signal_cannot_open", str(error), as_json)
+    except StoreUnavailable:
+        end_refused("store_unavailable", "The orders cannot be read: see the log above.", as_json)
+
+
+async def run_server(
     settings: Settings,
     listener: socket.socket,
     announce: Callable[[Ready], None],
     supervisor: socket.socket | None,
 ) -> None:
+    """Serve until a signal, or until the other end of `supervisor` is closed. `announce` gets the ready message.
+
+    Raises: InvalidSetting, StoreCannotOpen, SignalCannotOpen, StoreUnavailable.
+    """
     from ordertrack.app.build import build
     from ordertrack.http.server import run_gate, run_uvicorn
 

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ordertrack.cli.output import COLOURS, Symbols, clock_time, duration_words, status_words
+from ordertrack.cli.output import COLOURS, Symbols, arrival_words, clock_time, duration_words, status_words
 from ordertrack.client import PROGRESSION, Connection, Event, Order, Status
 
 _STEP_NAMES = frozenset({"created", "status_changed", "reverted"})
@@ -22,8 +22,8 @@ def stepper(
     order: Order, connection: Connection, now: datetime, symbols: Symbols, next_try_at: datetime | None = None
 ) -> RenderableType:
     """Return the view for a terminal, at most 80 columns wide and about 12 lines high."""
-    return Group(_title(order, symbols), Text(), _steps(order, now, symbols), *_details(order, symbols), Text(),
-                 _line(order, connection, now, symbols, next_try_at))  # fmt: skip
+    return Group(_title(order, symbols), Text(), _steps(order, now, symbols), *_details(order, symbols),
+                 *_arrival(order, now), Text(), _line(order, connection, now, symbols, next_try_at))  # fmt: skip
 
 
 def connecting(connection: Connection, now: datetime, next_try_at: datetime | None) -> RenderableType:
@@ -41,15 +41,17 @@ def reconnecting(connection: Connection, now: datetime, next_try_at: datetime | 
 
 def event_line(order: Order, event: Event, now: datetime) -> str:
     """Return one line: time, order, event, actor, reason."""
-    return f"{clock_time(event.at, now)}  order {order.id}  {what_happened(event)}{_by(event)}"
+    return f"{clock_time(event.at, now)}  order {order.id}  {what_happened(event, now)}{_by(event)}"
 
 
-def what_happened(event: Event) -> str:
+def what_happened(event: Event, now: datetime) -> str:
     match event.type:
         case "courier_assigned":
             return f"courier {event.courier_id} assigned"
         case "reverted":
             return f"back to {event.status}"
+        case "eta_changed" if event.eta is not None:
+            return arrival_words(event.eta, now).lower()
         case _:
             skipped = f" (skipped: {', '.join(event.skipped)})" if event.skipped else ""
             return f"{event.status}{skipped}"
@@ -141,6 +143,19 @@ def _details(order: Order, symbols: Symbols) -> list[Text]:
     if not parts:
         return []
     return [Text(), Text(f" {symbols.dot} ".join(parts), no_wrap=True, overflow="ellipsis")]
+
+
+def _arrival(order: Order, now: datetime) -> list[Text]:
+    """Return the expected arrival; whether the order was late, once it has ended."""
+    if order.eta is None:
+        return []
+    if order.eta.current is not None:
+        words = arrival_words(order.eta.current, now, late=order.eta.late)
+    elif order.eta.late:
+        words = "Later than planned"
+    else:
+        return []
+    return [Text(), Text(words, "yellow" if order.eta.late else "")]
 
 
 def _line(order: Order, connection: Connection, now: datetime, symbols: Symbols, next_try_at: datetime | None) -> Text:

@@ -8,9 +8,11 @@
             if update.order.status == Status.READY:
                 client.assign_courier(101, "7")
 
-`AsyncOrdertrackClient` is the same for asyncio. `Tracker` is the logic of `track` without I/O, for use with another
-HTTP library. Names that end in `_s` hold seconds as floats; times are aware datetimes in UTC. All errors derive from
-`OrdertrackClientError` (see the tree in `ordertrack.client.errors`). Depends on httpx and msgspec, not on the server.
+`track_customer`, `track_restaurant` and `track_courier` follow all their orders, `track_link` the order of a tracking
+link. `AsyncOrdertrackClient` is the same for asyncio. `Tracker` is the logic of `track` without I/O, for use with
+another HTTP library. Names that end in `_s` hold seconds as floats; times are aware datetimes in UTC. All errors derive
+from `OrdertrackClientError` (see the tree in `ordertrack.client.errors`). Depends on httpx and msgspec, not on the
+server.
 """
 
 from ordertrack.client.asynchronous import AsyncOrdertrackClient
@@ -28,18 +30,23 @@ from ordertrack.client.errors import (
     ServerUnreachable,
     UnexpectedAnswer,
 )
-from ordertrack.client.hold import Pace
-from ordertrack.client.shared import Connection
+from ordertrack.client.hold import LearnedHold, Pace
 from ordertrack.client.sync import OrdertrackClient
 from ordertrack.client.tracker import PollRequest, Step, Tracker
+from ordertrack.client.tracking import Connection
 from ordertrack.client.values import (
     PROGRESSION,
     Applied,
+    AuditEntry,
     Cancellation,
+    Eta,
     Event,
     EventLog,
+    FeedUpdate,
     Item,
+    Link,
     Mode,
+    NewLink,
     NodeStats,
     Order,
     OrderPage,
@@ -50,6 +57,7 @@ from ordertrack.client.values import (
     StatusUpdate,
     Update,
     WakeLatency,
+    Window,
 )
 
 __all__ = [
@@ -57,16 +65,22 @@ __all__ = [
     "AccessDenied",
     "Applied",
     "AsyncOrdertrackClient",
+    "AuditEntry",
     "Cancellation",
     "ClientClosed",
     "Conflict",
     "Connection",
     "ConnectionLost",
+    "Eta",
     "Event",
     "EventLog",
+    "FeedUpdate",
     "InvalidRequest",
     "Item",
+    "LearnedHold",
+    "Link",
     "Mode",
+    "NewLink",
     "NodeStats",
     "NotFound",
     "Order",
@@ -89,4 +103,5 @@ __all__ = [
     "UnexpectedAnswer",
     "Update",
     "WakeLatency",
+    "Window",
 ]

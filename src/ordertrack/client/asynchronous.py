@@ -13,12 +13,15 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from ordertrack.client import calls, shared
+from ordertrack.client import calls, shared, tracking
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
 from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
-from ordertrack.client.hold import Pace
-from ordertrack.client.values import Mode, Order, Update
+from ordertrack.client.hold import LearnedHold
+from ordertrack.client.link_url import check_server
+from ordertrack.client.tracker import U
+from ordertrack.client.tracking import Tracking
+from ordertrack.client.values import Order
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +34,20 @@ def _method(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncOrdertrackC
     async def method(self: AsyncOrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._call(make(*args, **kwargs))
 
-    shared.sign_as_method(method, make)
+    shared.sign_as_method(method, make, shared.returned_by(make))
+    return method
+
+
+def _tracking(
+    make: Callable[P, Tracking[U]],
+) -> Callable[Concatenate[AsyncOrdertrackClient, P], AsyncGenerator[U, None]]:
+    """Return the method that follows the tracking of `make`."""
+
+    @functools.wraps(make)
+    def method(self: AsyncOrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[U, None]:
+        return self._follow(make(*args, **kwargs))
+
+    shared.sign_as_method(method, make, f"AsyncGenerator[{shared.returned_by(make)}, None]")
     return method
 
 
@@ -42,9 +58,9 @@ class AsyncOrdertrackClient:
             async for update in client.track(101):
                 print(update.order.status)
 
-    Options, methods and errors are those of `OrdertrackClient`; every method is a coroutine, `track` and `all_orders`
-    are asynchronous iterators. One client can track any number of orders at once, each in its own task; cancel the task
-    to stop early.
+    Options, methods and errors are those of `OrdertrackClient`; every method is a coroutine, the `track` methods and
+    `all_orders` are asynchronous iterators. One client can track any number of orders at once, each in its own task;
+    cancel the task to stop early.
     """
 
     def __init__(
@@ -55,6 +71,7 @@ class AsyncOrdertrackClient:
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
         on_answer: shared.OnAnswer | None = None,
+        learned_hold: LearnedHold | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], Awaitable[None]] | None = None,
@@ -63,6 +80,7 @@ class AsyncOrdertrackClient:
         self._http = httpx.AsyncClient(**shared.http_options(base_url, token, headers), transport=transport)
         self._retries = retries
         self._on_answer = on_answer or shared.ignore_answer
+        self.learned_hold = learned_hold
         self._random = random
         self._closed = asyncio.Event()
         self._sleep = sleep or self._sleep_until_closed
@@ -75,42 +93,21 @@ class AsyncOrdertrackClient:
     set_statuses = _method(calls.set_statuses)
     assign_courier = _method(calls.assign_courier)
     events = _method(calls.events)
+    audit = _method(calls.audit)
+    create_link = _method(calls.create_link)
+    links = _method(calls.links)
+    revoke_link = _method(calls.revoke_link)
+    order_by_link = _method(calls.order_by_link)
     simulate = _method(calls.simulate)
     stop_simulation = _method(calls.stop_simulation)
     stats = _method(calls.stats)
     poll = _method(calls.poll)
 
-    async def track(
-        self,
-        order_id: int,
-        *,
-        cursor: str | None = None,
-        mode: Mode = "live",
-        client_id: str | None = None,
-        on_connection: shared.OnConnection | None = None,
-        pace: Pace | None = None,
-        wait_for_server: bool = False,
-    ) -> AsyncGenerator[Update, None]:
-        """Follow an order as `OrdertrackClient.track` does: yield its state at once, then every change until the end.
-
-        `on_connection` is a plain function. When you leave the loop early, `contextlib.aclosing` ends the poll at once.
-        """
-        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
-        report = shared.Reporter(order_id, on_connection)
-        while not tracker.ended:
-            request = tracker.next_request(self._monotonic())
-            try:
-                answer = await self._request(shared.poll_arguments(order_id, request))
-            except ServerUnreachable as error:
-                step = tracker.failed(error, self._monotonic())
-            else:
-                step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
-            report(step)
-            if step.update is not None:
-                self._on_answer(answer.content)
-                yield step.update
-            if step.wait_s > 0:
-                await self._sleep(step.wait_s)
+    track = _tracking(tracking.track)
+    track_link = _tracking(tracking.track_link)
+    track_customer = _tracking(tracking.track_customer)
+    track_restaurant = _tracking(tracking.track_restaurant)
+    track_courier = _tracking(tracking.track_courier)
 
     async def all_orders(
         self,
@@ -151,6 +148,25 @@ class AsyncOrdertrackClient:
     ) -> None:
         await self.aclose()
 
+    async def _follow(self, tracked: Tracking[U]) -> AsyncGenerator[U, None]:
+        tracker = tracked.tracker(self._random, self.learned_hold)
+        report = shared.Reporter(tracked.subject, tracked.on_connection)
+        while not tracker.ended:
+            request = tracker.next_request(self._monotonic())
+            try:
+                answer = await self._request(shared.poll_arguments(tracked.path, request))
+            except ServerUnreachable as error:
+                step = tracker.failed(error, self._monotonic())
+            else:
+                step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
+            self.learned_hold = tracker.learned_hold
+            report(step)
+            if step.update is not None:
+                self._on_answer(answer.content)
+                yield step.update
+            if step.wait_s > 0:
+                await self._sleep(step.wait_s)
+
     async def _call(self, call: Call[T]) -> T:
         tried = 0
         while True:
@@ -170,7 +186,8 @@ class AsyncOrdertrackClient:
         return result
 
     async def _request(self, arguments: shared.RequestArguments) -> httpx.Response:
-        """Raises: ServerUnreachable, ClientClosed."""
+        """Raises: ServerUnreachable, ClientClosed; ValueError, for a link of another server."""
+        check_server(self._http.base_url, arguments["url"])
         if self._closed.is_set():
             raise ClientClosed
         try:

@@ -15,11 +15,15 @@ import msgspec
 
 from ordertrack.client.answers import read
 from ordertrack.client.hold import seconds_text
+from ordertrack.client.link_url import link_path
 from ordertrack.client.values import (
     Applied,
+    AuditEntry,
     Envelope,
     EventLog,
     Item,
+    Link,
+    NewLink,
     Order,
     OrderPage,
     SimulationStep,
@@ -71,12 +75,24 @@ class _Results(msgspec.Struct):
     results: list[StatusResult]
 
 
+class _Links(msgspec.Struct):
+    links: list[Link]
+
+
+class _Audit(msgspec.Struct):
+    entries: list[AuditEntry]
+
+
 _ORDER = _reader(Envelope[Order], lambda answer: answer.data)
 _PAGE = _reader(Envelope[OrderPage], lambda answer: answer.data)
 _LOG = _reader(Envelope[EventLog], lambda answer: answer.data)
 _STATS = _reader(Envelope[Stats], lambda answer: answer.data)
 _STEPS = _reader(Envelope[_Steps], lambda answer: answer.data.steps)
 _RESULTS = _reader(Envelope[_Results], lambda answer: answer.data.results)
+_NEW_LINK = _reader(Envelope[NewLink], lambda answer: answer.data)
+_LINK = _reader(Envelope[Link], lambda answer: answer.data)
+_LINKS = _reader(Envelope[_Links], lambda answer: answer.data.links)
+_AUDIT = _reader(Envelope[_Audit], lambda answer: answer.data.entries)
 _APPLIED = _reader(Applied, lambda answer: answer)
 _UPDATE = _reader(Update, lambda answer: answer)
 
@@ -123,6 +139,7 @@ def create(
     currency: str | None = None,
     address: str | None = None,
     note: str | None = None,
+    restaurant_name: str | None = None,
     courier_id: str | int | None = None,
     idempotency_key: str | None = None,
 ) -> Call[Order]:
@@ -142,6 +159,7 @@ def create(
         "currency": currency,
         "address": address,
         "note": note,
+        "restaurant_name": restaurant_name,
         "courier_id": courier_id,
     }
     headers = {**_JSON, "idempotency-key": idempotency_key or str(uuid4())}
@@ -200,6 +218,53 @@ def events(order_id: int, *, after: int = 0) -> Call[EventLog]:
     """
     path = f"{order_path(order_id)}/events"
     return Call(method="GET", path=path, params=_query([("after", after)]), result=_LOG)
+
+
+def audit(order_id: int) -> Call[list[AuditEntry]]:
+    """Return the order's log with the network address of each change, oldest first. For administrators.
+
+    Raises: NotFound, AccessDenied.
+    """
+    return Call(method="GET", path=f"{order_path(order_id)}/audit", result=_AUDIT)
+
+
+def create_link(order_id: int) -> Call[NewLink]:
+    """Create a tracking link, which shows this order without an account and without personal data.
+
+    The server shows the token of the link only in this answer. Not retried after a lost answer: that would create a
+    second link.
+
+    Raises: NotFound; AccessDenied; Conflict, when the order has as many valid links as allowed.
+    """
+    return Call(method="POST", path=_links_path(order_id), repeatable=False, result=_NEW_LINK)
+
+
+def links(order_id: int) -> Call[list[Link]]:
+    """Return all tracking links of an order, revoked ones too, oldest first, without their tokens.
+
+    Raises: NotFound, AccessDenied.
+    """
+    return Call(method="GET", path=_links_path(order_id), result=_LINKS)
+
+
+def revoke_link(order_id: int, link_id: int) -> Call[Link]:
+    """Revoke a tracking link, and end the polls that its holders have. Revoking it again changes nothing.
+
+    Raises: NotFound, AccessDenied.
+    """
+    path = f"{_links_path(order_id)}/{quote(str(link_id), safe='')}"
+    return Call(method="DELETE", path=path, result=_LINK)
+
+
+def order_by_link(link: str) -> Call[Order]:
+    """Return the order of a tracking link in its current state. `link` is the URL of its page, or only its token.
+
+    The client's own token is not sent. The holder of a link is not shown the customer, the address and notes.
+
+    Raises: NotFound or AccessDenied, when the link is unknown, revoked or too old; ValueError, when it is no link or
+    one of another server.
+    """
+    return Call(method="GET", path=link_path(link), result=_ORDER)
 
 
 def simulate(
@@ -262,6 +327,14 @@ def order_path(order_id: int) -> str:
 
 def track_path(order_id: int) -> str:
     return f"{order_path(order_id)}/track"
+
+
+def feed_path(party: str, party_id: str | int) -> str:
+    return f"/api/v1/{party}s/{quote(str(party_id), safe='')}"
+
+
+def _links_path(order_id: int) -> str:
+    return f"{order_path(order_id)}/links"
 
 
 _JSON = {"content-type": "application/json"}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import inspect
 import logging
-import secrets
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, fields
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import httpx
-import msgspec
 
 from ordertrack.client.backoff import Random, backoff_s
-from ordertrack.client.calls import Call, track_path
+from ordertrack.client.calls import Call
 from ordertrack.client.errors import (
     ConnectionLost,
     OrdertrackClientError,
@@ -24,9 +23,10 @@ from ordertrack.client.errors import (
     ServerUnreachable,
 )
 from ordertrack.client.hold import Pace
+from ordertrack.client.link_url import hide_tokens_in_log, is_link
 from ordertrack.client.server_url import server_url
-from ordertrack.client.tracker import PollRequest, Step, Tracker
-from ordertrack.client.values import Mode
+from ordertrack.client.tracker import PollRequest, Step
+from ordertrack.client.tracking import Connection, OnConnection, Tracking
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_RETRY_WAIT_S = 30.0
@@ -35,20 +35,6 @@ log = logging.getLogger("ordertrack.client")
 _GATEWAY_ERRORS = frozenset({502, 504})
 
 
-class Connection(msgspec.Struct, frozen=True):
-    """The state of a `track`, passed to `on_connection` at every failure and when the connection is back.
-
-    While `online` is False, `attempts` counts the failures in a row, the next try is in `wait_s` seconds, and `error`
-    is the last failure.
-    """
-
-    online: bool
-    attempts: int = 0
-    wait_s: float = 0.0
-    error: OrdertrackClientError | None = None
-
-
-OnConnection = Callable[[Connection], None]
 OnAnswer = Callable[[bytes], None]
 
 
@@ -59,6 +45,7 @@ def ignore_answer(body: bytes) -> None:
 class HttpOptions(TypedDict):
     base_url: str
     headers: dict[str, str]
+    auth: Callable[[httpx.Request], httpx.Request] | None
     timeout: httpx.Timeout
     limits: httpx.Limits
 
@@ -72,12 +59,17 @@ def http_options(base_url: str, token: str | None, headers: Mapping[str, str] | 
         server_url(base_url)
     except ValueError as error:
         raise ValueError(f"base_url {base_url!r} {error}") from None
+    hide_tokens_in_log()
     own = {"user-agent": f"ordertrack-python/{_version()}", "accept": "application/json"}
-    if token is not None:
-        own["authorization"] = f"Bearer {token}"
+
+    def authorized(request: httpx.Request) -> httpx.Request:
+        request.headers.setdefault("authorization", f"Bearer {token}")
+        return request
+
     return {
         "base_url": base_url.rstrip("/"),
         "headers": {**own, **(headers or {})},
+        "auth": None if token is None else authorized,
         "timeout": httpx.Timeout(CONNECT_TIMEOUT_S),
         # Every tracked order occupies a connection: with httpx's limit of 100, the 101st would wait without end.
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=100),
@@ -90,6 +82,7 @@ class RequestArguments(TypedDict):
     params: httpx.QueryParams
     content: bytes | None
     headers: dict[str, str]
+    auth: Any
     timeout: httpx.Timeout
 
 
@@ -100,19 +93,26 @@ def call_arguments(call: Call[Any]) -> RequestArguments:
         "params": httpx.QueryParams(call.params),
         "content": call.content,
         "headers": call.headers,
+        "auth": _auth(call.path),
         "timeout": httpx.Timeout(CONNECT_TIMEOUT_S, read=call.read_timeout_s),
     }
 
 
-def poll_arguments(order_id: int, request: PollRequest) -> RequestArguments:
+def poll_arguments(path: str, request: PollRequest) -> RequestArguments:
     return {
         "method": "GET",
-        "url": track_path(order_id),
+        "url": path,
         "params": httpx.QueryParams(request.params),
         "content": None,
         "headers": {},
+        "auth": _auth(path),
         "timeout": httpx.Timeout(CONNECT_TIMEOUT_S, read=request.read_timeout_s),
     }
+
+
+def _auth(path: str) -> Any:
+    """Return httpx's option that sends the client's own token, or None for a tracking link."""
+    return None if is_link(path) else httpx.USE_CLIENT_DEFAULT
 
 
 def connection_error(error: httpx.RequestError, base_url: object) -> ServerUnreachable:
@@ -168,56 +168,46 @@ def retry_wait_s(
     return backoff_s(tried, random, base_s=pace.backoff_base_s, cap_s=pace.backoff_cap_s, retry_after_s=retry_after_s)
 
 
-class TrackOptions(NamedTuple):
-    cursor: str | None
-    mode: Mode
-    client_id: str | None
-    pace: Pace | None
-    wait_for_server: bool
-
-    def tracker(self, random: Random) -> Tracker:
-        """Return a tracker with a client id, so that its polls replace one the server still holds after a loss."""
-        client_id = self.client_id or secrets.token_hex(8)
-        return Tracker(
-            random=random,
-            mode=self.mode,
-            cursor=self.cursor,
-            client_id=client_id,
-            pace=self.pace,
-            wait_for_server=self.wait_for_server,
-        )
-
-
 class Reporter:
     """Report each failure, and the recovery, to `on_connection` and the log `ordertrack.client`."""
 
-    def __init__(self, order_id: int, listener: OnConnection | None) -> None:
-        self._order_id = order_id
+    def __init__(self, subject: str, listener: OnConnection | None) -> None:
+        self._subject = subject
         self._listener = listener
         self._online = True
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: Step[Any]) -> None:
         online = step.error is None
         if not online:
             log.warning(
-                "Tracking order %s: %s. Trying again in %.1f s (failures in a row: %d).",
-                self._order_id, str(step.error).removesuffix("."), step.wait_s, step.failures,
+                "Tracking %s: %s. Trying again in %.1f s (failures in a row: %d).",
+                self._subject, str(step.error).removesuffix("."), step.wait_s, step.failures,
             )  # fmt: skip
         elif not self._online:
-            log.info("Tracking order %s: the server answers again.", self._order_id)
+            log.info("Tracking %s: the server answers again.", self._subject)
         if self._listener is not None and not (online and self._online):
             self._listener(Connection(online, step.failures, step.wait_s, step.error))
         self._online = online
 
 
-def sign_as_method(method: Callable[..., object], make: Callable[..., Call[Any]]) -> None:
-    """Give `method` the signature of `make` for `help()`, with `self` and without `Call[...]`."""
-    signature = inspect.signature(make)
-    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    returned = str(signature.return_annotation).removeprefix("Call[").removesuffix("]")
-    vars(method)["__signature__"] = signature.replace(
-        parameters=[own, *signature.parameters.values()], return_annotation=returned
-    )
+def sign_as_method(method: Callable[..., object], make: Callable[..., object], returned: str) -> None:
+    """Give `method` the signature of `make` for `help()`, with `self`, each option by name, and what it returns."""
+    parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    for parameter in inspect.signature(make).parameters.values():
+        parameters += _TRACK_OPTIONS if parameter.kind is inspect.Parameter.VAR_KEYWORD else [parameter]
+    vars(method)["__signature__"] = inspect.Signature(parameters, return_annotation=returned)
+
+
+_TRACK_OPTIONS = [
+    inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type)
+    for option in fields(Tracking)
+    if option.default is not MISSING
+]
+
+
+def returned_by(make: Callable[..., object]) -> str:
+    """Return `Order` for a function that returns a `Call[Order]`."""
+    return str(inspect.signature(make).return_annotation).partition("[")[2].removesuffix("]")
 
 
 def _version() -> str:

@@ -11,13 +11,16 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from ordertrack.client import calls, shared
+from ordertrack.client import calls, shared, tracking
 from ordertrack.client.backoff import Random
 from ordertrack.client.calls import Call
 from ordertrack.client.connections import Connections
 from ordertrack.client.errors import ClientClosed, OrdertrackClientError, ServerUnreachable
-from ordertrack.client.hold import Pace
-from ordertrack.client.values import Mode, Order, Update
+from ordertrack.client.hold import LearnedHold
+from ordertrack.client.link_url import check_server
+from ordertrack.client.tracker import U
+from ordertrack.client.tracking import Tracking
+from ordertrack.client.values import Order
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +33,18 @@ def _method(make: Callable[P, Call[T]]) -> Callable[Concatenate[OrdertrackClient
     def method(self: OrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._call(make(*args, **kwargs))
 
-    shared.sign_as_method(method, make)
+    shared.sign_as_method(method, make, shared.returned_by(make))
+    return method
+
+
+def _tracking(make: Callable[P, Tracking[U]]) -> Callable[Concatenate[OrdertrackClient, P], Generator[U, None, None]]:
+    """Return the method that follows the tracking of `make`."""
+
+    @functools.wraps(make)
+    def method(self: OrdertrackClient, /, *args: P.args, **kwargs: P.kwargs) -> Generator[U, None, None]:
+        return self._follow(make(*args, **kwargs))
+
+    shared.sign_as_method(method, make, f"Generator[{shared.returned_by(make)}, None, None]")
     return method
 
 
@@ -44,6 +58,8 @@ class OrdertrackClient:
     * `token` is sent as a bearer token, `headers` with every request.
     * `retries`: maximum number of retries of a call, when a retry is safe (tracking retries without limit).
     * `on_answer` is called with the body of every successful answer, as the server sent it.
+    * `learned_hold`: the longest hold that the network survives, which `track` learns. The attribute of this name has
+      the newest value: pass it to a later client on the same network.
     * `transport`, `random`, `sleep` and `monotonic` can be replaced in tests.
 
     Every method can raise ServerUnreachable, UnexpectedAnswer (`base_url` is not an ordertrack server), AccessDenied,
@@ -61,6 +77,7 @@ class OrdertrackClient:
         headers: Mapping[str, str] | None = None,
         retries: int = 2,
         on_answer: shared.OnAnswer | None = None,
+        learned_hold: LearnedHold | None = None,
         transport: httpx.BaseTransport | None = None,
         random: Random = system_random.random,
         sleep: Callable[[float], object] | None = None,
@@ -69,6 +86,7 @@ class OrdertrackClient:
         self._http = httpx.Client(**shared.http_options(base_url, token, headers), transport=transport)
         self._retries = retries
         self._on_answer = on_answer or shared.ignore_answer
+        self.learned_hold = learned_hold
         self._random = random
         self._connections = Connections()
         self._sleep = sleep or self._connections.closed.wait
@@ -81,54 +99,21 @@ class OrdertrackClient:
     set_statuses = _method(calls.set_statuses)
     assign_courier = _method(calls.assign_courier)
     events = _method(calls.events)
+    audit = _method(calls.audit)
+    create_link = _method(calls.create_link)
+    links = _method(calls.links)
+    revoke_link = _method(calls.revoke_link)
+    order_by_link = _method(calls.order_by_link)
     simulate = _method(calls.simulate)
     stop_simulation = _method(calls.stop_simulation)
     stats = _method(calls.stats)
     poll = _method(calls.poll)
 
-    def track(
-        self,
-        order_id: int,
-        *,
-        cursor: str | None = None,
-        mode: Mode = "live",
-        client_id: str | None = None,
-        on_connection: shared.OnConnection | None = None,
-        pace: Pace | None = None,
-        wait_for_server: bool = False,
-    ) -> Generator[Update, None, None]:
-        """Follow an order: yield its state at once, then every change when it happens, until the order has ended.
-
-        After the first answer it survives restarts of the server and loss of the network: it retries without limit and
-        continues from the last cursor, without a gap. Each retry is logged (`ordertrack.client`, a warning) and passed
-        to `on_connection`.
-
-        * `cursor`: continue from the cursor of an earlier update. The first update still comes at once.
-        * `mode`: "live" delivers changes within milliseconds; "saver" polls every 30 to 120 seconds, as the server
-          advises.
-        * `client_id`: at most 64 characters; a poll ends an older one with the same id. Random by default.
-        * `pace`: the durations of live tracking, to replace the defaults.
-        * `wait_for_server`: retry even before the first answer, instead of raising ServerUnreachable.
-
-        Raises: ServerUnreachable and UnexpectedAnswer before the first answer only; NotFound, AccessDenied and other
-        refusals that a retry cannot cure; ClientClosed; errors of `on_connection`.
-        """
-        tracker = shared.TrackOptions(cursor, mode, client_id, pace, wait_for_server).tracker(self._random)
-        report = shared.Reporter(order_id, on_connection)
-        while not tracker.ended:
-            request = tracker.next_request(self._monotonic())
-            try:
-                answer = self._request(shared.poll_arguments(order_id, request))
-            except ServerUnreachable as error:
-                step = tracker.failed(error, self._monotonic())
-            else:
-                step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
-            report(step)
-            if step.update is not None:
-                self._on_answer(answer.content)
-                yield step.update
-            if step.wait_s > 0:
-                self._sleep(step.wait_s)
+    track = _tracking(tracking.track)
+    track_link = _tracking(tracking.track_link)
+    track_customer = _tracking(tracking.track_customer)
+    track_restaurant = _tracking(tracking.track_restaurant)
+    track_courier = _tracking(tracking.track_courier)
 
     def all_orders(
         self,
@@ -168,6 +153,25 @@ class OrdertrackClient:
     ) -> None:
         self.close()
 
+    def _follow(self, tracked: Tracking[U]) -> Generator[U, None, None]:
+        tracker = tracked.tracker(self._random, self.learned_hold)
+        report = shared.Reporter(tracked.subject, tracked.on_connection)
+        while not tracker.ended:
+            request = tracker.next_request(self._monotonic())
+            try:
+                answer = self._request(shared.poll_arguments(tracked.path, request))
+            except ServerUnreachable as error:
+                step = tracker.failed(error, self._monotonic())
+            else:
+                step = tracker.received(answer.status_code, answer.headers, answer.content, self._monotonic())
+            self.learned_hold = tracker.learned_hold
+            report(step)
+            if step.update is not None:
+                self._on_answer(answer.content)
+                yield step.update
+            if step.wait_s > 0:
+                self._sleep(step.wait_s)
+
     def _call(self, call: Call[T]) -> T:
         tried = 0
         while True:
@@ -187,7 +191,8 @@ class OrdertrackClient:
         return result
 
     def _request(self, arguments: shared.RequestArguments) -> httpx.Response:
-        """Raises: ServerUnreachable, ClientClosed."""
+        """Raises: ServerUnreachable, ClientClosed; ValueError, for a link of another server."""
+        check_server(self._http.base_url, arguments["url"])
         if self._connections.closed.is_set():
             raise ClientClosed
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -41,12 +41,20 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str | None = None
 
 
+class Window(msgspec.Struct, frozen=True):
+    """The time in which an order is expected to arrive, both ends included."""
+
+    start: datetime = msgspec.field(name="from")
+    end: datetime = msgspec.field(name="to")
+
+
 class Event(msgspec.Struct, frozen=True):
     """One entry of an order's log. `version` counts from 1 without holes.
 
-    `type` is `created`, `status_changed`, `reverted` or `courier_assigned`; `status` is the order's status after it.
-    `at` is the time of the event, `recorded_at` the time the server recorded it. `skipped` are statuses left out;
-    `undoes` is the version of the event that a `reverted` undoes.
+    `type` is `created`, `status_changed`, `reverted`, `courier_assigned`, `eta_changed` or one that a newer server has;
+    `status` is the order's status after it. `at` is the time of the event, `recorded_at` the time the server recorded
+    it. `skipped` are statuses left out; `undoes` is the version of the event that a `reverted` undoes; `eta` is the
+    expected arrival from now on.
     """
 
     version: int
@@ -59,11 +67,21 @@ class Event(msgspec.Struct, frozen=True):
     skipped: tuple[str, ...] = ()
     courier_id: str | None = None
     undoes: int | None = None
+    eta: Window | None = None
 
 
 class Cancellation(msgspec.Struct, frozen=True):
     by: str | None = None
     reason: str | None = None
+
+
+class Eta(msgspec.Struct, frozen=True):
+    """The expected arrival. `promised` was given at creation; `current` is None once the order has ended; `late` is
+    True for an order that is, or was delivered, later than promised."""
+
+    promised: Window
+    current: Window | None = None
+    late: bool = False
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -85,6 +103,8 @@ class Order(msgspec.Struct, frozen=True):
     note: str | None = None
     timeline: tuple[Event, ...] = ()
     cancellation: Cancellation | None = None
+    restaurant_name: str | None = None
+    eta: Eta | None = None
 
     @property
     def ended(self) -> bool:
@@ -116,6 +136,47 @@ class Update(msgspec.Struct, frozen=True):
     next_poll_interval_s: float | None = msgspec.field(default=None, name="next_poll_interval")
     max_timeout_s: float | None = msgspec.field(default=None, name="max_timeout")
     server_time: datetime | None = None
+    more: ClassVar[bool] = False
+
+    def version_after(self, latest: int | None) -> int:
+        """Return the version of this answer; `latest` is that of the answer before."""
+        return self.order.version
+
+
+class _FeedOrders(msgspec.Struct, frozen=True):
+    orders: tuple[Order, ...] = ()
+
+
+class FeedUpdate(msgspec.Struct, frozen=True):
+    """The answer to one poll of a feed: all orders of a customer, a restaurant or a courier.
+
+    * `orders`: complete orders in their current state. In a `snapshot` or a `reset` those that have not ended, by id;
+      later those that changed, ended ones included, the oldest change first.
+    * `left`: ids of the orders that another courier has now.
+    * `more`: the answer is one page of several. The next update follows at once.
+    * `reason`, `cursor`, `reset`, `next_poll_interval_s` and `max_timeout_s` are those of `Update`. A feed never ends.
+      With `reset` discard all orders that you have: the complete state follows from this update on.
+    """
+
+    data: _FeedOrders
+    cursor: str
+    has_update: bool = False
+    left: tuple[int, ...] = ()
+    more: bool = False
+    reason: str = ""
+    reset: bool = False
+    next_poll_interval_s: float | None = msgspec.field(default=None, name="next_poll_interval")
+    max_timeout_s: float | None = msgspec.field(default=None, name="max_timeout")
+    server_time: datetime | None = None
+    terminal: ClassVar[bool] = False
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        return self.data.orders
+
+    def version_after(self, latest: int | None) -> int:
+        """Return the number of answers with changes so far: a feed's own version is only in its opaque cursor."""
+        return (latest or 0) + self.has_update
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -139,6 +200,36 @@ class EventLog(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
     version: int
     cursor: str | None = None
+
+
+class NewLink(msgspec.Struct, frozen=True):
+    """A new tracking link. The server shows its token only this once.
+
+    `path` is the path of the page for people: the link to share is the server's URL and this path.
+    """
+
+    id: int
+    order_id: int
+    token: str
+    path: str
+    created_at: datetime
+    created_by: str | None = None
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A tracking link without its token. `revoked_at` is None while it is valid."""
+
+    id: int
+    order_id: int
+    created_at: datetime
+    created_by: str | None = None
+    revoked_at: datetime | None = None
+
+
+class AuditEntry(Event, frozen=True):
+    """An event with the network address it came from: None for a change by the server itself."""
+
+    origin: str | None = None
 
 
 class StatusUpdate(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ordertrack.core.enum_members import plain_members
 from ordertrack.core.errors import Forbidden, IllegalTransition, InvalidInput, OrderNotFound
-from ordertrack.core.event import PROGRESSION, Event, EventType, Status
+from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, Event, Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import Change, ChangeStatus, undone_event
@@ -241,7 +241,7 @@ def _undone_events(order: Order, to: Status) -> tuple[Event, ...]:
         first = undone_event(order, to)
     except IllegalTransition:
         return ()
-    return tuple(e for e in order.timeline[first.version - 1 :] if e.type is not EventType.COURIER_ASSIGNED)
+    return tuple(e for e in order.timeline[first.version - 1 :] if e.type in STATUS_EVENTS)
 
 
 def _undoes_own_steps(principal: Principal, order: Order, change: ChangeStatus, undone: tuple[Event, ...]) -> bool:

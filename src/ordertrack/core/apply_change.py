@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from ordertrack.core.access import check_change
 from ordertrack.core.errors import SimulationNotRunning
+from ordertrack.core.eta_rules import NO_ETA, EtaRules
 from ordertrack.core.event import Event
 from ordertrack.core.order import Order
-from ordertrack.core.order_rules import Change, ChangeStatus, advance
+from ordertrack.core.order_rules import Change, ChangeStatus, MoveEta, advance
 from ordertrack.core.simulation import Step
 
 
 def advance_simulated(
-    order: Order, pending: tuple[Step, ...], change: Change, now_ms: int
+    order: Order, pending: tuple[Step, ...], change: Change, now_ms: int, rules: EtaRules = NO_ETA
 ) -> tuple[Event | None, tuple[Step, ...]]:
     """Authorize and decide a change; return its event and the pending simulation steps after it.
 
@@ -23,8 +24,9 @@ def advance_simulated(
     simulated = change.simulated if isinstance(change, ChangeStatus) else None
     if simulated is not None and (not pending or simulated != (pending[0].seq, pending[0].due_at_ms)):
         raise SimulationNotRunning(order.id)
-    check_change(change.by, order, change)
-    event = advance(order, change, now_ms)
+    if not isinstance(change, MoveEta):
+        check_change(change.by, order, change)
+    event = advance(order, change, now_ms, rules)
     if simulated is not None:
         return event, pending[1:]
     if event is not None and event.status is not order.status:

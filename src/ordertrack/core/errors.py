@@ -62,7 +62,10 @@ class InvalidInput(OrdertrackError):
 
 @dataclass(eq=False)
 class Unauthenticated(OrdertrackError):
+    """`is_gone` is True for the token of a link that was valid once."""
+
     why: WhyUnauthenticated
+    is_gone: bool = False
 
 
 @dataclass(eq=False)

@@ -41,12 +41,37 @@ class EventType(StrEnum):
     STATUS_CHANGED = "status_changed"
     REVERTED = "reverted"
     COURIER_ASSIGNED = "courier_assigned"
+    ETA_CHANGED = "eta_changed"
+
+
+STATUS_EVENTS = frozenset((EventType.CREATED, EventType.STATUS_CHANGED, EventType.REVERTED))
+"""The types of events that set the status. The others keep it."""
+
+
+class Window(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The time in which an order is expected to arrive, in milliseconds since 1970."""
+
+    from_ms: int
+    to_ms: int
+
+
+class Eta(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The expected arrival after an event. For a delivery, `window` is its time.
+
+    `late` is True when the window ends later than was promised. Without a later event, the window has to be checked
+    from `check_at_ms` on (milliseconds since 1970).
+    """
+
+    window: Window
+    late: bool
+    check_at_ms: int
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One entry of an order's log.
 
-    `status` is the order's status *after* the event, for every type. `at_ms` is when it happened according to its
+    `status` and `eta` are those of the order *after* the event, for every type. `eta` is None for a cancelled order,
+    and when none was given. `at_ms` is when it happened according to its
     actor; `recorded_at_ms` is when it was recorded, strictly increasing per order. Both are milliseconds since 1970.
     `origin` is the client's address, for the audit trail only. A store may keep or read an event as a JSON array.
     """
@@ -62,3 +87,4 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     undoes: int | None = None
     origin: str | None = None
     skipped: tuple[Status, ...] = ()
+    eta: Eta | None = None

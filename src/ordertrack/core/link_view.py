@@ -6,13 +6,15 @@ Links are shared, so they show the progress of the order and no personal data:
 * the courier's id is present only while the order is `picked_up`, in the timeline as well;
 * an actor is its role alone: `courier`, not `courier:7`; the client's address is removed.
 
-Statuses, times, versions, items, prices and the reasons of changes, which are written for the customer, stay.
+Statuses, times, versions, the expected arrival, items, prices and the restaurant's name stay, and the reasons of
+changes, which are written for the customer.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
+from ordertrack.core.eta_rules import ACTOR as ETA_ACTOR
 from ordertrack.core.event import Event, Status
 from ordertrack.core.order import Details, Order
 from ordertrack.core.principal import role_of
@@ -43,6 +45,7 @@ def _redact_details(details: Details) -> Details:
         items=tuple(replace(item, note=None) for item in details.items),
         total=details.total,
         currency=details.currency,
+        restaurant_name=details.restaurant_name,
     )
 
 
@@ -59,4 +62,4 @@ def _redact_actor(actor: str) -> str:
     role = role_of(actor)
     if role is not None:
         return role.value
-    return SIMULATOR if actor == SIMULATOR else ANONYMOUS_ACTOR
+    return actor if actor in (SIMULATOR, ETA_ACTOR) else ANONYMOUS_ACTOR

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ordertrack.core.event import Event, EventType, Status
+from ordertrack.core.event import Eta, Event, EventType, Status, Window
 from ordertrack.core.transitions import FORWARD_MOVES, TRANSITIONS
 
 
@@ -29,6 +29,7 @@ class Details(msgspec.Struct, frozen=True, gc=False):
     currency: str | None = None
     address: str | None = None
     note: str | None = None
+    restaurant_name: str | None = None
 
 
 class Cancellation(msgspec.Struct, frozen=True):
@@ -70,6 +71,17 @@ class Order(msgspec.Struct, frozen=True, gc=False):
         cancelled = next(e for e in reversed(self.timeline) if e.type is EventType.STATUS_CHANGED)
         return Cancellation(by=cancelled.actor, reason=cancelled.reason)
 
+    @property
+    def promised(self) -> Window | None:
+        """The window that was given at creation."""
+        eta = self.timeline[0].eta
+        return None if eta is None else eta.window
+
+    @property
+    def eta(self) -> Eta | None:
+        """The expected arrival now; the arrival of a delivered order."""
+        return self.timeline[-1].eta
+
     def events_after(self, version: int) -> tuple[Event, ...]:
         """Return the events with a higher version, oldest first: a slice, since versions are 1, 2, 3, …"""
         return self.timeline[max(version, 0) :]
@@ -79,11 +91,11 @@ class Order(msgspec.Struct, frozen=True, gc=False):
         return tuple(to for to in Status if TRANSITIONS[self.status, to] in FORWARD_MOVES)
 
 
-def create(order_id: int, new: NewOrder, now_ms: int) -> Order:
-    """Return the order at version 1."""
+def create(order_id: int, new: NewOrder, now_ms: int, eta: Eta | None = None) -> Order:
+    """Return the order at version 1. The window of `eta` is the promised one."""
     status = Status.CONFIRMED
     created = Event(
-        1, EventType.CREATED, status, now_ms, now_ms, new.actor, courier_id=new.courier_id, origin=new.origin
+        1, EventType.CREATED, status, now_ms, now_ms, new.actor, courier_id=new.courier_id, origin=new.origin, eta=eta
     )
     return Order(
         id=order_id,

@@ -13,7 +13,9 @@ from ordertrack.core.errors import (
     UndoWindowPassed,
     VersionConflict,
 )
-from ordertrack.core.event import PROGRESSION, Event, EventType, Status
+from ordertrack.core.eta_rules import ACTOR as ETA_ACTOR
+from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, Event, EventType, Status
 from ordertrack.core.order import Order
 from ordertrack.core.principal import ANYONE, Principal
 from ordertrack.core.transitions import FORWARD_MOVES, TRANSITIONS, Move
@@ -53,16 +55,24 @@ class AssignCourier(msgspec.Struct, frozen=True):
     origin: str | None = None
 
 
-Change = ChangeStatus | AssignCourier
+class MoveEta(msgspec.Struct, frozen=True):
+    """A request of the server to give a new window, if the current one does not hold any more."""
+
+    order_id: int
 
 
-def advance(order: Order, change: Change, now_ms: int) -> Event | None:
+Change = ChangeStatus | AssignCourier | MoveEta
+
+
+def advance(order: Order, change: Change, now_ms: int, rules: EtaRules = NO_ETA) -> Event | None:
     """Return the event that `change` makes, or None when the order already has the requested value.
 
     Raises: an `OrderConflict` when the rules do not allow it.
     """
     if isinstance(change, AssignCourier):
         return _assign_courier(order, change, now_ms)
+    if isinstance(change, MoveEta):
+        return _move_eta(order, now_ms, rules)
     move = TRANSITIONS[order.status, change.to]
     is_repeated = move is Move.SAME
     if change.if_match is not None or change.expected_version is not None:
@@ -94,6 +104,7 @@ def advance(order: Order, change: Change, now_ms: int) -> Event | None:
         skipped=skipped,
         undoes=undone.version if undone else None,
         origin=change.origin,
+        eta=rules.after_status(order, change.to, at_ms, recorded_at_ms, is_undo=change.undo),
     )
 
 
@@ -138,6 +149,17 @@ def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event |
         actor=change.actor,
         courier_id=change.courier_id,
         origin=change.origin,
+        eta=order.eta,
+    )
+
+
+def _move_eta(order: Order, now_ms: int, rules: EtaRules) -> Event | None:
+    eta = rules.moved(order, now_ms)
+    if eta is None or order.version >= MAX_EVENTS:
+        return None
+    recorded_at_ms = max(now_ms, order.updated_at_ms + 1)
+    return Event(
+        order.version + 1, EventType.ETA_CHANGED, order.status, recorded_at_ms, recorded_at_ms, ETA_ACTOR, eta=eta
     )
 
 
@@ -151,7 +173,7 @@ def undone_event(order: Order, to: Status) -> Event:
     Raises: IllegalTransition when `to` is not the status before the cancellation.
     """
     if order.status is Status.CANCELLED:
-        *before, last = [e for e in order.timeline if e.type is not EventType.COURIER_ASSIGNED]
+        *before, last = [e for e in order.timeline if e.type in STATUS_EVENTS]
         if before[-1].status is not to:
             raise IllegalTransition(order, to, undo=True)
         return last
@@ -159,12 +181,12 @@ def undone_event(order: Order, to: Status) -> Event:
     for event in reversed(order.timeline):
         if event.status is not Status.CANCELLED and PROGRESSION.index(event.status) <= PROGRESSION.index(to):
             break
-        if event.type is not EventType.COURIER_ASSIGNED:
+        if event.type in STATUS_EVENTS:
             undone = event
     return undone
 
 
-def _check_condition(order: Order, change: Change, *, is_repeated: bool) -> None:
+def _check_condition(order: Order, change: ChangeStatus | AssignCourier, *, is_repeated: bool) -> None:
     """RFC 9110, 13.1.1: a condition that fails only because this change was made before does not count as failed.
 
     Raises: PreconditionFailed, VersionConflict.

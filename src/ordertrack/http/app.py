@@ -4,7 +4,8 @@ The gate calls it with the requests that it reads from connections, `asgi/transp
 through `begin`, which needs only the head, and `respond`, which needs the body too:
 
     begin:   message rules ─► path ─► loop throttle ─► cross-site check ─► admission
-    respond: the long poll | the status update | a new order | any other path: the framework routes it
+    respond: the long poll | the status update | a new order | the page of an order | any other path: the framework
+             routes it
 
 Both return their result if nothing has to be waited for, and an awaitable of it otherwise.
 """
@@ -26,11 +27,18 @@ from ordertrack.http.endpoints import poll, status_update
 from ordertrack.http.endpoints.framework import FrameworkEndpoint
 from ordertrack.http.endpoints.incidents import incident
 from ordertrack.http.endpoints.order_creation import OrderCreationEndpoint
+from ordertrack.http.endpoints.order_page import (
+    VARY,
+    OrderPageEndpoint,
+    PageDefaults,
+    PageTemplates,
+    is_page_request,
+)
 from ordertrack.http.endpoints.outcome import Channel, Outcomes
 from ordertrack.http.endpoints.poll import PollEndpoint
 from ordertrack.http.endpoints.status_update import StatusEndpoint
 from ordertrack.http.policy.admission import Admission, Budget, Caller
-from ordertrack.http.policy.cors import SEC_FETCH_SITE, Cors
+from ordertrack.http.policy.cors import ANY_ORIGIN, SEC_FETCH_SITE, Cors
 from ordertrack.http.policy.loop_throttle import PollThrottle, path_key, pause_s
 from ordertrack.http.routes.description import openapi_router
 from ordertrack.http.routes.error_handlers import Failures
@@ -39,10 +47,13 @@ from ordertrack.http.routes.orders import orders_router
 from ordertrack.http.routes.simulations import simulations_router
 from ordertrack.http.routes.system import system_router
 from ordertrack.http.routes.updates import changes_router
+from ordertrack.http.wire import names
 from ordertrack.http.wire.errors import BodyTooLarge
 from ordertrack.http.wire.message import CONTENT_LENGTH, METHODS, Request, check_message
 from ordertrack.http.wire.paths import (
+    Content,
     LinkTarget,
+    OrderPageTarget,
     OrdersTarget,
     OtherTarget,
     PollTarget,
@@ -87,7 +98,9 @@ class HttpApp:
         clock: Clock,
         undo_window_ms: int,
         version: str,
-        pages: Sequence[ControllerRouterHandler] = (),
+        templates: PageTemplates,
+        page_defaults: PageDefaults,
+        handlers: Sequence[ControllerRouterHandler] = (),
     ) -> None:
         self.tracking = tracking
         self.clock = clock
@@ -97,6 +110,7 @@ class HttpApp:
         self._poll = PollEndpoint(tracking, clock, self.refusals)
         self._status = StatusEndpoint(orders, undo_window_ms)
         self._creation = OrderCreationEndpoint(orders)
+        self._page = OrderPageEndpoint(orders, templates, page_defaults, clock, self.refusals)
         self.framework = FrameworkEndpoint(
             Litestar(
                 route_handlers=[
@@ -106,7 +120,7 @@ class HttpApp:
                     links_router(links),
                     system_router(monitor, simulator),
                     openapi_router(version),
-                    *pages,
+                    *handlers,
                 ],
                 exception_handlers=Failures(self.refusals).handlers(),
                 openapi_config=None,
@@ -125,6 +139,10 @@ class HttpApp:
         try:
             check_message(request)
             target = match_path(request.path)
+            if target.has_page:
+                channel.headers = (*channel.headers, VARY)
+            elif isinstance(target, OtherTarget) and target.content is Content.SDK:
+                channel.headers = ANY_ORIGIN
             length = request.headers.get(CONTENT_LENGTH)
             if length is not None and (len(length) > _MAX_DIGITS or int(length) > target.max_body_bytes):
                 raise BodyTooLarge(target.max_body_bytes)  # before any of it is read
@@ -201,11 +219,14 @@ class HttpApp:
                 return self._creation.respond(request, caller, body, channel)
         except Exception as error:  # noqa: BLE001 - `problem` logs what is not known
             return self.problem(request, error)
-        path, is_page = request.path, isinstance(target, OtherTarget) and target.is_page
-        if isinstance(target, LinkTarget):
-            # OPTIONS has no caller, and all orders have the same methods.
-            path = target.order_path(caller.principal.order_id if caller else 1)
-        return self.framework.respond(request, path, caller, body, is_page=is_page)
+        if isinstance(target, OtherTarget):
+            return self.framework.respond(request, request.path, caller, body, target.content)
+        path = request.path
+        if isinstance(target, LinkTarget | OrderPageTarget):
+            if caller is not None and is_page_request(request):
+                return self._page.respond(request, target, caller)
+            path = f"{names.ORDERS}/{_order_id(target, caller)}"
+        return self.framework.respond(request, path, caller, body)
 
     def poll_order(self, request: Request, feed: FeedKey, poll: PollRequest, channel: Channel) -> Outcomes | None:
         """Do what `begin` and `respond` do, for a valid poll of an order that is parsed already and has no body.
@@ -234,12 +255,21 @@ class HttpApp:
             throttle = channel.throttle or PollThrottle()
             throttle.record(path_key(request.path), self.clock.monotonic_s())
             channel.throttle = throttle
+        if isinstance(target, LinkTarget | OrderPageTarget) and target.has_page and is_page_request(request):
+            return self._page.problem(request, target, error)
         return self.problem(request, error)
 
     def problem(self, request: Request, error: Exception) -> Response:
         """Return an error as a response. An unknown error is a bug: it is logged under an incident id."""
         known = error if isinstance(error, OrdertrackError) else incident(request.method, request.path, error)
         return self.refuse(known)
+
+
+def _order_id(target: LinkTarget | OrderPageTarget, caller: Caller | None) -> object:
+    """Return the id as in the path of the order's JSON."""
+    if isinstance(target, OrderPageTarget):
+        return target.id
+    return caller.principal.order_id if caller else 1  # OPTIONS has no caller, and all orders have the same methods
 
 
 def _admitted_by_link(request: Request, target: LinkTarget, caller: Caller) -> Admitted:

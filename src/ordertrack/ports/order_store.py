@@ -35,6 +35,13 @@ class OrderFilter(msgspec.Struct, frozen=True):
     before_id: int | None = None
 
 
+class EtaPage(NamedTuple):
+    """`due` are orders whose window has to be checked. The next page is the one after `last_id`; None: the last."""
+
+    due: Sequence[Order]
+    last_id: int | None
+
+
 class OrderReader(Protocol):
     def order(self, order_id: int) -> Awaitable[Order]:
         """Return the order, or raise OrderNotFound, when awaited. Reads of one order at the same time are one read."""
@@ -58,5 +65,8 @@ class OrderStore(OrderReader, OrderWriter, Protocol):
         """Raises: ReferenceTaken, IdempotencyKeyReused."""
 
     async def orders(self, order_filter: OrderFilter) -> list[Order]: ...
+
+    async def etas_to_check(self, now_ms: int, after_id: int, limit: int) -> EtaPage:
+        """Look at the first `limit` orders that have not ended with ids above `after_id`."""
 
     async def orders_by_status(self) -> dict[Status, int]: ...

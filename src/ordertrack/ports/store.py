@@ -1,7 +1,7 @@
 """The store port: the authority on orders, their feeds, links and simulations.
 
 `tests/contract` holds every adapter to the numbered clauses. A use case takes the narrow port that it needs: OrderStore
-(clauses 1 to 3 and 7), FeedStore (4, 12, 13), LinkStore (14, 15), SimulationStore (8, 17). The others hold for all.
+(clauses 1 to 3, 7 and 25), FeedStore (4, 12, 13), LinkStore (14, 15), SimulationStore (8, 17). The others hold for all.
 
  1. A method that changes something returns after its change is durable, as durable as the adapter promises to be.
  2. A change is wholly kept or wholly refused. A batch is one commit; each change in it succeeds or fails on its own, in
@@ -35,6 +35,9 @@
     commit that changed them, in commit order and before the change returns. () says that the simulation is over.
 18. `trouble` is None, or says in words that complete "This node is" why changes or reads would be refused now. It is
     found within a few seconds, also without a request.
+25. `etas_to_check` gives, page by page in the order of ids, all orders that have not ended and whose last event says
+    that its window has to be checked by then. It costs little for the other orders.
+26. Every event has the ETA that the rules given to the store decide, on the state that the event is decided on.
 """
 
 from __future__ import annotations

@@ -152,14 +152,14 @@ class Links:
             revocations = self._revocations
             link = await self._store.find_link(token_hash)
             if link is None or link.revoked_at_ms is not None:
-                raise Unauthenticated("invalid")
+                raise Unauthenticated("invalid", is_gone=link is not None)
             order = await self._store.order(link.order_id)
             order = self._store.peek(order.id) or order  # with changes announced during the read
             if revocations == self._revocations:
                 break
         principal = Principal(Role.LINK, str(link.id), order_id=link.order_id, expires_at_s=self._expires_at_s(order))
         if self._has_expired(principal):
-            raise Unauthenticated("expired")
+            raise Unauthenticated("expired", is_gone=True)
         self._cache(token_hash, principal)
         return principal
 

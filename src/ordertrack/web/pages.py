@@ -1,4 +1,4 @@
-"""Web pages from the package's files: nothing is loaded from another host."""
+"""The pages of the API's documentation, from the package's files: nothing is loaded from another host."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ import type { paths } from "./generated/schema.js";
 declare const process: { env: Record<string, string | undefined> };
 
 const baseUrl = process.env.ORDERTRACK_URL!;
-const guest = createClient<paths>({ baseUrl });
-const client = createClient<paths>({
+type Json = "application/json" | "application/problem+json"; // some paths have a page too, for browsers
+const guest = createClient<paths, Json>({ baseUrl });
+const client = createClient<paths, Json>({
   baseUrl,
   headers: { Authorization: `Bearer ${process.env.ORDERTRACK_TOKEN}` },
 });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from ordertrack.core.errors import (
     StoreUnavailable,
     TooManyLinks,
 )
+from ordertrack.core.eta_rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, build_page, party_feeds, touched_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
@@ -33,7 +34,7 @@ from ordertrack.core.simulation import Step, WorkflowOptions, plan_steps
 from ordertrack.core.tracking_link import MAX_LINKS, Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, CommitListener, Committed, Created, Idempotency
-from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.order_store import EtaPage, History, OrderFilter
 from ordertrack.ports.simulation_store import SimulationListener
 
 log = structlog.get_logger("ordertrack.memory")
@@ -48,9 +49,10 @@ class MemoryStore:
     left_out = 0
     trouble = None
 
-    def __init__(self, epoch: str, clock: Clock) -> None:
+    def __init__(self, epoch: str, clock: Clock, eta_rules: EtaRules = NO_ETA) -> None:
         self.epoch = epoch
         self._clock = clock
+        self._eta_rules = eta_rules
         self._orders: dict[int, Order] = {}
         self._last_id = 0
         self._references: dict[tuple[str, str], int] = {}
@@ -106,7 +108,7 @@ class MemoryStore:
             if (new.restaurant_id, new.reference) in self._references:
                 raise ReferenceTaken(new.reference, new.restaurant_id)
             self._references[new.restaurant_id, new.reference] = 0
-        order = create(self._last_id + 1, new, now_ms)
+        order = create(self._last_id + 1, new, now_ms, self._eta_rules.promise(new.restaurant_id, now_ms))
         if idempotency is not None:
             self._idempotency[idempotency.key] = (idempotency.fingerprint, order.id, now_ms)
         self._announce([self._store(None, order)])
@@ -117,10 +119,11 @@ class MemoryStore:
             return False
         committed: list[Committed] = []
         for order_id, new, created_at_ms, changes in histories:
-            order = create(order_id, new, created_at_ms)
+            promised = self._eta_rules.promise(new.restaurant_id, created_at_ms)
+            order = create(order_id, new, created_at_ms, promised)
             feeds = {**self._store(None, order).feeds}
             for change, at_ms in changes:
-                event = advance(order, change, at_ms)
+                event = advance(order, change, at_ms, self._eta_rules)
                 if event is not None:
                     before, order = order, evolve(order, event)
                     feeds |= self._store(before, order).feeds
@@ -148,7 +151,7 @@ class MemoryStore:
             try:
                 before = self._find(change.order_id)
                 pending = self._steps.get(before.id, ())
-                event, steps = advance_simulated(before, pending, change, now_ms)
+                event, steps = advance_simulated(before, pending, change, now_ms, self._eta_rules)
             except OrdertrackError as error:
                 results.append(error)
                 continue
@@ -239,6 +242,12 @@ class MemoryStore:
         changed.sort(key=itemgetter(0))
         entries = chain(((since, order) for order in active), changed)
         return build_page(current, entries, limit=limit, snapshot=since if is_snapshot else 0)
+
+    async def etas_to_check(self, now_ms: int, after_id: int, limit: int) -> EtaPage:
+        following = (order for id_, order in sorted(self._orders.items()) if id_ > after_id and not order.status.ended)
+        active = list(islice(following, limit))
+        due = [order for order in active if order.eta is not None and order.eta.check_at_ms <= now_ms]
+        return EtaPage(due, active[-1].id if len(active) == limit else None)
 
     async def orders_by_status(self) -> dict[Status, int]:
         counts = Counter(order.status for order in self._orders.values())

@@ -29,6 +29,7 @@ from ordertrack.core.errors import (
     SimulationNotRunning,
     SimulationRunning,
 )
+from ordertrack.core.eta_rules import EtaRules
 from ordertrack.core.event import Event, Status
 from ordertrack.core.feed import FeedKey, order_feed, party_feeds, touched_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
@@ -70,6 +71,7 @@ class Batch:
         remembered: LruCache[int, KnownOrder],
         numbers: LruCache[FeedKey, int],
         facts: Facts,
+        eta_rules: EtaRules,
         written: Mapping[int, KnownOrder] | None = None,
     ) -> None:
         self.current: dict[int, KnownOrder] = {}
@@ -86,6 +88,7 @@ class Batch:
         self.ids_taken = 0
         self._remembered = remembered
         self._facts = facts
+        self._eta_rules = eta_rules
         self._decided_on: dict[int, int] = {}
         self._changed: dict[int, Status | None] = {}
         self._created: set[int] = set()
@@ -188,7 +191,7 @@ class Batch:
         order_id = change.order_id
         known = self._find(order_id)
         try:
-            event, steps = advance_simulated(known.order, known.steps, change, now_ms)
+            event, steps = advance_simulated(known.order, known.steps, change, now_ms, self._eta_rules)
         except OrderNotFound:  # another party's order: it must take as long as one that does not exist
             if order_id not in self._facts.orders and order_id not in self._changed:
                 self.missing.orders.add(order_id)
@@ -364,7 +367,7 @@ class Batch:
         return known
 
     def _create(self, order_id: int, new: NewOrder, now_ms: int) -> Order:
-        order = create(order_id, new, now_ms)
+        order = create(order_id, new, now_ms, self._eta_rules.promise(new.restaurant_id, now_ms))
         self._created.add(order_id)
         self._record(None, order, order.timeline[0], ())
         return order

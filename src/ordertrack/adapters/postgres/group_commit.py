@@ -56,6 +56,7 @@ from ordertrack.core.errors import (
     StoreBusy,
     StoreUnavailable,
 )
+from ordertrack.core.eta_rules import EtaRules
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.simulation import Step
 from ordertrack.ports.clock import Clock
@@ -133,7 +134,13 @@ class GroupCommit:
     """`deliver` is called with the changes of each commit, before its requests get their results."""
 
     def __init__(
-        self, server: Server, deliver: Deliver, doubtful: Callable[[], None], clock: Clock, meter: CommitMeter
+        self,
+        server: Server,
+        deliver: Deliver,
+        doubtful: Callable[[], None],
+        clock: Clock,
+        meter: CommitMeter,
+        eta_rules: EtaRules,
     ) -> None:
         self.waiting = 0
         self.in_flight: InFlight | None = None
@@ -144,6 +151,7 @@ class GroupCommit:
         self._doubtful = doubtful
         self._clock = clock
         self._meter = meter
+        self._eta_rules = eta_rules
         self._loop = asyncio.get_running_loop()
         self._slot = random.randrange(SLOTS)
         self._ids: list[int] = []
@@ -350,7 +358,7 @@ class GroupCommit:
         """Decide the next batch while the server writes this one, on the orders as this one leaves them: it halves the
         time of large batches. A batch that needs to read something is decided later."""
         facts = Facts(self._ids[written.ids_taken :])
-        batch = Batch(self.remembered, self._numbers, facts, written.current)
+        batch = Batch(self.remembered, self._numbers, facts, self._eta_rules, written.current)
         try:
             outcomes = [_run_job(request, batch) for request in requests]
         except Exception:  # noqa: BLE001 - it comes again, and is handled, when the batch is decided
@@ -364,7 +372,7 @@ class GroupCommit:
         if locked:
             await facts.load(self._session, Missing(orders=set(locked)))
         for _ in range(MAX_ROUNDS):
-            batch = self._tried = Batch(self.remembered, self._numbers, facts)
+            batch = self._tried = Batch(self.remembered, self._numbers, facts, self._eta_rules)
             outcomes: list[Any] = []
             for request in requests:
                 try:

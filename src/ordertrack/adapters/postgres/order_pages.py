@@ -8,13 +8,13 @@ from typing import Any
 import asyncpg
 from msgspec.structs import replace
 
-from ordertrack.adapters.postgres.decoding import ORDER_COLUMNS, Damage, decode_known
+from ordertrack.adapters.postgres.decoding import ORDER_COLUMNS, ORDERS_BY_ID, Damage, decode_known
 from ordertrack.adapters.postgres.sessions import Session
 from ordertrack.adapters.postgres.statements import SQL
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_BYTES, FeedChanges, FeedKey, FeedKind, build_page
 from ordertrack.core.order import Order
-from ordertrack.ports.order_store import OrderFilter
+from ordertrack.ports.order_store import EtaPage, OrderFilter
 
 MAX_ESCAPE_BYTES = 6
 """Bytes of JSON for one byte of text, at most: as in \\u0000."""
@@ -79,6 +79,14 @@ async def count_by_status_now(session: Session) -> dict[Status, int]:
     for status, orders in await session.fetch(SQL["orders_by_status"]):
         counts[Status(status)] = orders
     return counts
+
+
+async def fetch_etas_to_check(session: Session, now_ms: int, after_id: int, limit: int, damage: Damage) -> EtaPage:
+    """Read a page without damaged orders."""
+    rows = await session.fetch(SQL["etas_to_check"], now_ms, after_id, limit)
+    due_ids = [order_id for order_id, is_due in rows if is_due]
+    known = [decode_known(row, damage) for row in (await session.fetch(ORDERS_BY_ID, due_ids) if due_ids else ())]
+    return EtaPage([each.order for each in known if each is not None], rows[-1][0] if len(rows) == limit else None)
 
 
 async def fetch_list(session: Session, order_filter: OrderFilter, damage: Damage) -> list[Order]:

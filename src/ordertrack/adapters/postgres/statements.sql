@@ -183,6 +183,13 @@ ORDER BY orders.id DESC;
 -- name: ids
 SELECT id FROM orders WHERE {where};
 
+-- name: etas_to_check
+-- The ids of a page of active orders, each with true when its window has to be checked. `event` ends with the ETA, which
+-- ends with the time of the check; by a pattern, since a damaged event must not fail the read of the others.
+SELECT orders.id, substring(event FROM '\],(?:true|false),([0-9]{1,15})\]\]$')::bigint <= $1
+FROM orders JOIN events ON order_id = orders.id AND events.version = orders.version
+WHERE final_status = '' AND orders.id > $2 ORDER BY orders.id LIMIT $3;
+
 -- name: orders_by_status
 SELECT status, sum(orders)::bigint FROM status_counts GROUP BY status;
 

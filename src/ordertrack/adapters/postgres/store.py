@@ -18,12 +18,19 @@ from ordertrack.adapters.postgres.batched_reads import BatchedReads, ReadKind
 from ordertrack.adapters.postgres.decoding import ORDERS_BY_ID, Damage, RememberedOrders, decode_each, decode_steps
 from ordertrack.adapters.postgres.group_commit import GroupCommit, InFlight
 from ordertrack.adapters.postgres.links import add_link, end_link, fetch_link, fetch_links
-from ordertrack.adapters.postgres.order_pages import count_by_status_now, fetch_feed_page, fetch_list, fetch_versions
+from ordertrack.adapters.postgres.order_pages import (
+    count_by_status_now,
+    fetch_etas_to_check,
+    fetch_feed_page,
+    fetch_list,
+    fetch_versions,
+)
 from ordertrack.adapters.postgres.schema import prepare_schema
 from ordertrack.adapters.postgres.sessions import DOWN_RETRY_AFTER_S, Server, Session
 from ordertrack.adapters.postgres.statements import SQL
 from ordertrack.adapters.shared.memory_estimate import estimate_bytes
 from ordertrack.core.errors import OrdertrackError, StoreUnavailable
+from ordertrack.core.eta_rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
 from ordertrack.core.order import NewOrder, Order
@@ -32,7 +39,7 @@ from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, CommitMeter, Committed, Created, Idempotency
-from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.order_store import EtaPage, History, OrderFilter
 from ordertrack.ports.simulation_store import SimulationListener
 
 MIN_CONNECTIONS = 3
@@ -82,12 +89,14 @@ class PostgresStore:
         *,
         pool: int = 10,
         is_pooled: bool = False,
+        eta_rules: EtaRules = NO_ETA,
     ) -> None:
         self.doubtful: Callable[[], None] = lambda: None
         self.left_out = 0
         self._url = url
         self._clock = clock
         self._meter = meter
+        self._eta_rules = eta_rules
         self._connections = max(pool, MIN_CONNECTIONS)
         self._is_pooled = is_pooled
         self._epoch: str | None = None
@@ -135,7 +144,7 @@ class PostgresStore:
         except BaseException:
             await server.close(0)
             raise
-        commits = GroupCommit(server, self._deliver, self._report_doubt, self._clock, self._meter)
+        commits = GroupCommit(server, self._deliver, self._report_doubt, self._clock, self._meter, self._eta_rules)
         for_lists = max(1, self._connections // 4)
 
         def in_flight() -> InFlight | None:
@@ -243,6 +252,14 @@ class PostgresStore:
         page = await self._opened().reads.run(
             lambda session: fetch_feed_page(session, feed, after, after_id, limit, damage),
             may_see=lambda in_flight: in_flight.changes_feed(feed),
+        )
+        self.left_out += damage.report()
+        return page
+
+    async def etas_to_check(self, now_ms: int, after_id: int, limit: int) -> EtaPage:
+        damage = Damage()
+        page = await self._opened().lists.run(
+            lambda session: fetch_etas_to_check(session, now_ms, after_id, limit, damage)
         )
         self.left_out += damage.report()
         return page

@@ -18,7 +18,7 @@ from ordertrack.adapters.sqlite.rows import read_undamaged
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import Order
-from ordertrack.ports.order_store import OrderFilter
+from ordertrack.ports.order_store import EtaPage, OrderFilter
 
 PARTIES = {"customer_id": FeedKind.CUSTOMER, "restaurant_id": FeedKind.RESTAURANT, "courier_id": FeedKind.COURIER}
 BY_STATUS = SQL["orders_by_status"].format(last_status=SQL["last_status"])
@@ -27,6 +27,16 @@ BY_STATUS = SQL["orders_by_status"].format(last_status=SQL["last_status"])
 def count_by_status(connection: sqlite3.Connection) -> dict[Status, int]:
     """Raises: ValueError for an unknown status."""
     return {Status(status): count for status, count in connection.execute(BY_STATUS)}
+
+
+def read_etas_to_check(
+    connection: sqlite3.Connection, now_ms: int, after_id: int, limit: int, damaged: list[int]
+) -> EtaPage:
+    """Read a page without damaged orders: their ids are appended to `damaged`."""
+    parameters = {"now_ms": now_ms, "after": after_id, "limit": limit}
+    rows = connection.execute(SQL["etas_to_check"], parameters).fetchall()
+    due = read_undamaged(connection, [order_id for order_id, is_due in rows if is_due], damaged)
+    return EtaPage(due, rows[-1][0] if len(rows) == limit else None)
 
 
 def read_orders(connection: sqlite3.Connection, order_filter: OrderFilter, damaged: list[int]) -> list[Order]:

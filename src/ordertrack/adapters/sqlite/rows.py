@@ -29,6 +29,7 @@ ORDER_COLUMNS = SQL["order_columns"].format(event_fields=SQL["event_fields"])
 _ORDERS_BY_ID = SQL["orders_by_id"].format(columns=ORDER_COLUMNS)
 _DETAILS = msgspec.json.Decoder(Details)
 _TIMELINE = msgspec.json.Decoder(tuple[Event, ...])
+_NO_ETA = (None,) * 4
 _TEXT: dict[str, str] = {text: text.value for enum in (EventType, Status) for text in enum}
 """Plain strings, since SQLite's driver searches for an adapter each time it gets an enum member."""
 
@@ -47,6 +48,7 @@ def order_row(order: Order) -> Row:
 
 def event_row(order_id: int, event: Event, feed_versions: Sequence[int]) -> Row:
     """`feed_versions` are those after the event, of the customer's, the restaurant's and the courier's feed."""
+    eta = event.eta
     return (
         order_id,
         event.version,
@@ -63,6 +65,7 @@ def event_row(order_id: int, event: Event, feed_versions: Sequence[int]) -> Row:
         feed_versions[1],
         feed_versions[2] if len(feed_versions) > 2 else 0,
         event.origin,
+        *(_NO_ETA if eta is None else (eta.window.from_ms, eta.window.to_ms, eta.late, eta.check_at_ms)),
     )
 
 

@@ -26,8 +26,9 @@ UPDATE orders SET final_status = ? WHERE id = ?;
 -- name: insert_event
 INSERT INTO events (
     order_id, version, type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes,
-    customer_feed_version, restaurant_feed_version, courier_feed_version, origin
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    customer_feed_version, restaurant_feed_version, courier_feed_version, origin,
+    eta_from_ms, eta_to_ms, eta_late, eta_check_at_ms
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: order_columns
 -- One row for an order, its events as JSON: a row for each event takes three times as long. Bytes are decoded order by
@@ -35,13 +36,20 @@ INSERT INTO events (
 orders.id, reference, orders.customer_id, orders.restaurant_id, orders.courier_id, CAST(details AS BLOB), created_at_ms,
 CAST((
     SELECT json_group_array(
-        CASE WHEN e.skipped IS NULL THEN json_array({event_fields})
-        ELSE json_array({event_fields}, json('[' || replace(json_quote(e.skipped), ',', '","') || ']')) END
+        CASE WHEN e.skipped IS NULL AND e.eta_from_ms IS NULL THEN json_array({event_fields})
+        ELSE json_array(
+            {event_fields},
+            CASE WHEN e.skipped IS NULL THEN json_array()
+            ELSE json('[' || replace(json_quote(e.skipped), ',', '","') || ']') END,
+            CASE WHEN e.eta_from_ms IS NOT NULL THEN json_array(
+                json_array(e.eta_from_ms, e.eta_to_ms), json(iif(e.eta_late, 'true', 'false')), e.eta_check_at_ms
+            ) END
+        ) END
     ) FROM events e WHERE e.order_id = orders.id
 ) AS BLOB);
 
 -- name: event_fields
--- The fields of `Event` in its order, but the last, which is `skipped`.
+-- The fields of `Event` in its order, but the last two, which are `skipped` and `eta`.
 e.version, e.type, e.status, e.at_ms, e.recorded_at_ms, e.actor, e.reason, e.courier_id, e.undoes, e.origin;
 
 -- name: orders_by_id
@@ -58,6 +66,12 @@ ORDER BY id DESC LIMIT :limit;
 -- name: last_status
 -- A subquery for an order of the enclosing statement.
 (SELECT status FROM events WHERE order_id = orders.id ORDER BY version DESC LIMIT 1);
+
+-- name: etas_to_check
+-- The ids of a page of active orders, each with 1 when its window has to be checked.
+SELECT id, (
+    SELECT eta_check_at_ms <= :now_ms FROM events WHERE order_id = orders.id ORDER BY version DESC LIMIT 1
+) FROM orders WHERE final_status IS NULL AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: orders_by_status
 SELECT final_status, count(*) FROM orders WHERE final_status IS NOT NULL GROUP BY final_status

@@ -23,12 +23,13 @@ from ordertrack.adapters.shared.commit_cache import CommitCache
 from ordertrack.adapters.sqlite.database import FILE_NAME, SQL, DataDirLock, connect, migrate
 from ordertrack.adapters.sqlite.feeds import read_changes, read_feed_versions
 from ordertrack.adapters.sqlite.links import find_link, read_links
-from ordertrack.adapters.sqlite.lists import count_by_status, read_orders
+from ordertrack.adapters.sqlite.lists import count_by_status, read_etas_to_check, read_orders
 from ordertrack.adapters.sqlite.readers import Load, Readers, Waiting
 from ordertrack.adapters.sqlite.rows import read_each_order, read_steps
 from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS, Changed, Transaction
 from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Writer
 from ordertrack.core.errors import OrdertrackError, StoreUnavailable
+from ordertrack.core.eta_rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, order_feed
 from ordertrack.core.order import NewOrder, Order
@@ -37,7 +38,7 @@ from ordertrack.core.simulation import Step, WorkflowOptions
 from ordertrack.core.tracking_link import Link
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, CommitListener, CommitMeter, Created, Idempotency
-from ordertrack.ports.order_store import History, OrderFilter
+from ordertrack.ports.order_store import EtaPage, History, OrderFilter
 from ordertrack.ports.simulation_store import SimulationListener
 from ordertrack.ports.store import StoreCannotOpen
 
@@ -67,13 +68,20 @@ class _Open(NamedTuple):
 class SqliteStore:
     name = "sqlite"
 
-    def __init__(self, data_dir: Path, clock: Clock, meter: CommitMeter = lambda requests, took_s: None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        clock: Clock,
+        meter: CommitMeter = lambda requests, took_s: None,
+        eta_rules: EtaRules = NO_ETA,
+    ) -> None:
         self.path = data_dir / FILE_NAME
         self._epoch: str | None = None
         self.left_out = 0
         self._data_dir = data_dir
         self._clock = clock
         self._meter = meter
+        self._eta_rules = eta_rules
         self._orders: CommitCache[int, Order] = CommitCache(CACHED_ORDERS)
         self._feed_versions: CommitCache[FeedKey, int] = CommitCache(CACHED_FEEDS)
         self._begin_order_read = partial(self._begin_read, read_each_order)
@@ -130,7 +138,7 @@ class SqliteStore:
             connections = [connect(self.path, read_only=True, check_same_thread=False) for _ in range(1 + READERS)]
             for connection in connections:
                 undo.callback(connection.close)
-            writer = Writer(self.path, self._deliver, self._clock, self._meter)
+            writer = Writer(self.path, self._deliver, self._clock, self._meter, self._eta_rules)
             self._open = _Open(
                 lock,
                 writer,
@@ -276,6 +284,14 @@ class SqliteStore:
         changes = await self._read(lambda connection: read_changes(connection, feed, after, after_id, limit, damaged))
         self.left_out += len(damaged)
         return changes
+
+    async def etas_to_check(self, now_ms: int, after_id: int, limit: int) -> EtaPage:
+        damaged: list[int] = []
+        page = await self._read(
+            lambda connection: read_etas_to_check(connection, now_ms, after_id, limit, damaged), of_many=True
+        )
+        self.left_out += len(damaged)
+        return page
 
     async def orders_by_status(self) -> dict[Status, int]:
         return {status: self._counts[status] for status in Status}

@@ -31,6 +31,7 @@ from ordertrack.core.errors import (
     SimulationNotRunning,
     SimulationRunning,
 )
+from ordertrack.core.eta_rules import EtaRules
 from ordertrack.core.event import Event, Status
 from ordertrack.core.feed import FeedKey, FeedKind, party_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve
@@ -83,8 +84,9 @@ class _Commit(msgspec.Struct, eq=False):
 class Transaction:
     """Any method raises sqlite3.Error when the medium fails; the writer then rolls back and calls `forget`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, eta_rules: EtaRules) -> None:
         self._connection = connection
+        self._eta_rules = eta_rules
         self._orders: LruCache[int, Order] = LruCache(CACHED_ORDERS)
         self._feeds: dict[FeedKey, _Feed] = {}
         self._feeds_of: dict[int, tuple[_Feed, ...]] = {}
@@ -103,7 +105,8 @@ class Transaction:
                 return Created(as_created(known), replayed=True)
         if new.reference is not None:
             self._claim_reference(new.restaurant_id, new.reference)
-        order = create(order_id or self._last_id + 1, new, now_ms)
+        promised = self._eta_rules.promise(new.restaurant_id, now_ms)
+        order = create(order_id or self._last_id + 1, new, now_ms, promised)
         self._last_id = max(order.id, self._last_id)
         self._commit.created.append(order_row(order))
         self._stage(None, order, order.timeline[0])
@@ -155,7 +158,7 @@ class Transaction:
         before = self._order(change.order_id)
         pending = self._steps.get(before.id, ())
         try:
-            event, steps = advance_simulated(before, pending, change, now_ms)
+            event, steps = advance_simulated(before, pending, change, now_ms, self._eta_rules)
         except OrderNotFound:  # another party's order: it must take as long as one that does not exist
             read_order(self._connection, NONEXISTENT_ID)
             raise

@@ -40,6 +40,7 @@ from ordertrack.adapters.sqlite.database import SQL, connect
 from ordertrack.adapters.sqlite.rows import is_medium_failure
 from ordertrack.adapters.sqlite.transaction import Changed, Transaction
 from ordertrack.core.errors import InternalError, OrdertrackError, OutcomeUnknown, StoreBusy, StoreUnavailable
+from ordertrack.core.eta_rules import EtaRules
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import CommitMeter
 
@@ -75,7 +76,14 @@ class _Waiting(msgspec.Struct, eq=False):
 class Writer:
     """`deliver` is called on the event loop with the changes of each commit, before its requests get their results."""
 
-    def __init__(self, path: Path, deliver: Callable[[Changed], None], clock: Clock, meter: CommitMeter) -> None:
+    def __init__(
+        self,
+        path: Path,
+        deliver: Callable[[Changed], None],
+        clock: Clock,
+        meter: CommitMeter,
+        eta_rules: EtaRules,
+    ) -> None:
         """Raises: sqlite3.Error, OSError when the file cannot be opened."""
         self.announcing = threading.Lock()
         self.waiting = 0
@@ -85,7 +93,7 @@ class Writer:
         self._connection = connect(path, check_same_thread=False)
         self._connection.execute(SQL["epoch"]).fetchall()  # a connection makes its log when it first reads
         self._identities = _file_identities(path)
-        self._transaction = Transaction(self._connection)
+        self._transaction = Transaction(self._connection, eta_rules)
         self._checkpoints = Checkpoints(path, self._connection)
         self._deliver = deliver
         self._clock = clock

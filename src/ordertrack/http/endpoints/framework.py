@@ -11,9 +11,10 @@ from typing import Any
 from litestar import Litestar
 
 from ordertrack.http.policy.admission import CALLER, Caller
-from ordertrack.http.policy.security_headers import SECURE, SECURE_PAGE
+from ordertrack.http.policy.security_headers import SECURE_BY_CONTENT
 from ordertrack.http.wire.errors import NoSuchPage
 from ordertrack.http.wire.message import CONTENT_LENGTH, WHICH_METHODS, Request, percent_decode
+from ordertrack.http.wire.paths import Content
 from ordertrack.http.wire.responses import Response
 
 
@@ -22,14 +23,14 @@ class FrameworkEndpoint:
         self.app = app
 
     async def respond(
-        self, request: Request, path: str, caller: Caller | None, body: bytes, *, is_page: bool = False
+        self, request: Request, path: str, caller: Caller | None, body: bytes, content: Content = Content.DATA
     ) -> Response:
         """Answer the request as if it were for this normalized path.
 
         Raises: NoSuchPage for a path with doubled slashes or one at its end. The framework would serve it as another
         path, which a rule of a proxy may keep from clients.
         """
-        if "//" in path or (path.endswith("/") and not is_page):
+        if "//" in path or (path.endswith("/") and content is not Content.APIDOCS):
             raise NoSuchPage(path)
         method = {"HEAD": "GET", "OPTIONS": WHICH_METHODS}.get(request.method, request.method)
         scope: dict[str, Any] = {
@@ -51,7 +52,7 @@ class FrameworkEndpoint:
         exchange = _Exchange(body)
         await self.app(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
         headers = tuple(pair for pair in exchange.headers if pair[0] != CONTENT_LENGTH)  # the transport counts
-        return Response(exchange.status, (*headers, *(SECURE_PAGE if is_page else SECURE)), bytes(exchange.body))
+        return Response(exchange.status, (*headers, *SECURE_BY_CONTENT[content]), bytes(exchange.body))
 
 
 class _Exchange:

@@ -36,6 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
                 "currency": "EUR",
                 "address": "12 Mill Lane",
                 "note": "Ring twice",
+                "restaurant_name": "Trattoria Aurora",
             },
         },
         parameters=(_IDEMPOTENCY_KEY,),

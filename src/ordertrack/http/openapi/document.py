@@ -105,6 +105,8 @@ def _operation(operation: Operation) -> Json:
         "responses": {str(operation.status): _success(operation), **_failures(operation)},
     }
     described["security"] = [{_BEARER: []}] if operation.access is Access.TOKEN else []
+    if operation.has_page:
+        _add_pages(described["responses"], operation.access)
     if operation.not_modified:
         described["responses"]["304"] = {"description": "Not modified since the ETag of the request."}
     if operation.body is not None:
@@ -112,6 +114,14 @@ def _operation(operation: Operation) -> Json:
         content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
         described["requestBody"] = {"required": operation.body_required, "content": {names.JSON: content}}
     return described
+
+
+def _add_pages(responses: Json, access: Access) -> None:
+    """Describe the pages, which have the status of the JSON. Only the page of an invalid link has another one."""
+    if access is Access.LINK:
+        responses["410"] = {"description": "The link was revoked or has expired. (In JSON this is 401.)", "content": {}}
+    for response in responses.values():
+        response["content"][names.HTML] = {"schema": {"type": "string"}}
 
 
 def _success(operation: Operation) -> Json:

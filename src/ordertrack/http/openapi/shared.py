@@ -10,6 +10,7 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.core.event import PROGRESSION, Event, Status
+from ordertrack.core.languages import LANGUAGES
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
 from ordertrack.http.wire import bodies, names
@@ -50,7 +51,8 @@ class Access(StrEnum):
 
 
 class Operation(NamedTuple):
-    """`examples` are request bodies, `answer_example` is made by the core; `answer` None is plain text."""
+    """`examples` are request bodies, `answer_example` is made by the core; `answer` None is plain text. With `has_page`
+    every answer is a page for a browser."""
 
     tag: str
     method: str
@@ -69,6 +71,7 @@ class Operation(NamedTuple):
     errors: Errors = ()
     not_modified: bool = False
     access: Access = Access.TOKEN
+    has_page: bool = False
 
 
 def parameter(name: str, schema: Json, description: str, where: str = "query", **more: Any) -> Json:
@@ -107,6 +110,11 @@ LINK_TOKEN = parameter(
     "path",
     required=True,
     example=TOKEN,
+)
+LANGUAGE = parameter(
+    names.LANGUAGE,
+    {"enum": list(LANGUAGES)},
+    "The language of the page. Default: the one that `Accept-Language` prefers.",
 )
 IF_MATCH = parameter("If-Match", {"type": "string"}, "Refuse unless the order has this ETag.", "header")
 IF_NONE_MATCH = parameter("If-None-Match", {"type": "string"}, "The ETag you have: 304 when it is current.", "header")

@@ -86,13 +86,11 @@ class Admission:
             # Behind a trusted proxy, clients are told apart by their addresses.
             is_direct = not self._addresses.trusted or address == self._addresses.client(peer, Headers())
             return Caller(ANYONE if is_direct else anyone_at(address), address)
-        if self._tokens is None or is_link_token(token):
-            principal = self._links.peek(token)
-        else:
-            principal = self._tokens.peek(token)
+        tokens = None if link is not None or is_link_token(token) else self._tokens
+        principal = self._links.peek(token) if tokens is None else tokens.peek(token)
         if principal is None:
             self._check_guesses(address)
-            principal = self._verify_now(token, address)
+            principal = None if tokens is None else self._verify_now(tokens, token, address)
         return None if principal is None else self._admitted(budget, principal, address)
 
     async def later(self, budget: Budget, headers: Headers, peer: str | None, link: str | None = None) -> Caller:
@@ -105,7 +103,7 @@ class Admission:
             return known
         token, address = link or self._token(headers), self._addresses.client(peer, headers)
         assert token is not None
-        if self._tokens is None or is_link_token(token):
+        if self._tokens is None or link is not None or is_link_token(token):
             verification: Awaitable[Principal] = self._links.resolve(token)
         else:
             verification = self._tokens.verify(token)
@@ -116,15 +114,13 @@ class Admission:
             raise
         return self._admitted(budget, principal, address)
 
-    def _verify_now(self, token: str, address: str) -> Principal | None:
-        """Return None for a link, and for a token whose key is not known.
+    def _verify_now(self, tokens: Tokens, token: str, address: str) -> Principal | None:
+        """Return None for a token whose key is not known.
 
         Raises: Unauthenticated, RateLimited.
         """
-        if self._tokens is None or is_link_token(token):
-            return None
         try:
-            return self._tokens.verify_now(token)
+            return tokens.verify_now(token)
         except Unauthenticated as error:
             self._charge_failure(error, address)
             raise

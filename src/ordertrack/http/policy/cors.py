@@ -16,6 +16,8 @@ from ordertrack.http.wire.responses import HeaderPairs
 PREFLIGHT_KEPT_S = 7_200
 """The longest time that browsers cache the answer to a preflight (Chromium's limit)."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+ANY_ORIGIN: HeaderPairs = ((names.ALLOW_ORIGIN.encode(), b"*"),)
+"""For files of the SDK, which the pages of every shop may load."""
 SEC_FETCH_SITE = names.SEC_FETCH_SITE.encode()
 _METHODS = "GET, HEAD, POST, PUT, DELETE"
 _REQUEST_HEADERS = ", ".join(

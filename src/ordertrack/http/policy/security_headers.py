@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+from ordertrack.http.wire.paths import Content
+from ordertrack.http.wire.responses import HeaderPairs
+
 _ANY = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
-_CONTENT = {
+_OWN = {
     "default-src": "'none'",
     "script-src": "'self'",
-    "style-src": "'self' 'unsafe-inline'",  # Swagger UI sets style attributes
-    "img-src": "'self' data:",
+    "style-src": "'self'",
+    "img-src": "'self'",
     "connect-src": "'self'",
+    "manifest-src": "'self'",
+    "worker-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",
     "frame-ancestors": "'none'",
 }
-_PAGE = {
-    **_ANY,
-    "content-security-policy": "; ".join(f"{name} {value}" for name, value in _CONTENT.items()),
-    "x-frame-options": "DENY",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-}
+_SWAGGER_UI = {**_OWN, "style-src": "'self' 'unsafe-inline'", "img-src": "'self' data:"}
+"""Swagger UI sets style attributes and has images in its style sheet."""
 
-SECURE = [(name.encode(), value.encode()) for name, value in _ANY.items()]
-SECURE_PAGE = [(name.encode(), value.encode()) for name, value in _PAGE.items()]
+
+def _page(content: dict[str, str]) -> dict[str, str]:
+    return {
+        **_ANY,
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in content.items()),
+        "cross-origin-opener-policy": "same-origin",
+        "x-frame-options": "DENY",
+        "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    }
+
+
+def _pairs(headers: dict[str, str]) -> HeaderPairs:
+    return tuple((name.encode(), value.encode()) for name, value in headers.items())
+
+
+PAGE = _pairs({**_page(_OWN), "x-robots-tag": "noindex"})
+"""The page of an order. Sharing and the clipboard are allowed to a page of this site by default."""
+SECURE = _pairs(_ANY)
+SECURE_BY_CONTENT = {
+    Content.DATA: SECURE,
+    Content.APIDOCS: _pairs(_page(_SWAGGER_UI)),
+    Content.PAGE_FILE: PAGE,  # also the policy of the service worker
+    Content.SDK: _pairs({**_page(_OWN), "cross-origin-resource-policy": "cross-origin"}),
+}

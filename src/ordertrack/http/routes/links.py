@@ -79,14 +79,15 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{names.LINKS}/{{token}}",
         "getLinkedOrder",
         "Read the order of a tracking link",
-        "Without personal data. Never held.",
+        "Without personal data. Never held. A page for clients that prefer HTML, such as browsers.",
         order_views.OrderAnswer,
         answer_example=order_views.OrderAnswer(data=order_views.order_view(redact_for_link(shared.PREPARING))),
-        parameters=(shared.LINK_TOKEN, shared.IF_NONE_MATCH),
+        parameters=(shared.LINK_TOKEN, shared.LANGUAGE, shared.IF_NONE_MATCH),
         headers=("ETag",),
         errors=(http.NoSuchPage, core.OrderNotFound, core.StoreUnavailable),
         not_modified=True,
         access=Access.LINK,
+        has_page=True,
     ),
 )
 

@@ -25,7 +25,7 @@ from ordertrack.http.wire.patterns import whole
 
 MAX_BULK_UPDATES = 1_000
 MAX_ITEMS, MAX_QUANTITY, MAX_MONEY = 100, 1_000, 10**9
-MAX_ID, MAX_LINE, MAX_NOTE, MAX_ADDRESS, MAX_REASON = 64, 200, 1_000, 500, 500
+MAX_ID, MAX_NAME, MAX_LINE, MAX_NOTE, MAX_ADDRESS, MAX_REASON = 64, 100, 200, 1_000, 500, 500
 
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID, pattern=whole(LINE))]
 _IntId = Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64)]
@@ -34,6 +34,7 @@ PartyId = Annotated[
     Meta(description="1 to 64 characters; an integer is accepted and turned into a string.", examples=["7"]),
 ]
 _Line = Annotated[str, Meta(min_length=1, max_length=MAX_LINE, pattern=whole(LINE))]
+_Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=whole(LINE))]
 _Note = Annotated[str, Meta(max_length=MAX_NOTE, pattern=whole(LINES))]
 _Address = Annotated[str, Meta(max_length=MAX_ADDRESS, pattern=whole(LINES))]
 _Reason = Annotated[
@@ -77,6 +78,7 @@ class CreateOrderBody(RequestBody):
     currency: Annotated[str, Meta(pattern=whole("[A-Z]{3}"), description="ISO 4217.", examples=["EUR"])] | None = None
     address: _Address | None = None
     note: _Note | None = None
+    restaurant_name: Annotated[_Name, Meta(description="Shown to the holder of a tracking link.")] | None = None
 
     def new_order(self, by: Principal, origin: str) -> NewOrder:
         items = tuple(
@@ -88,7 +90,7 @@ class CreateOrderBody(RequestBody):
             restaurant_id=str(self.restaurant_id),
             courier_id=None if self.courier_id is None else str(self.courier_id),
             reference=self.reference,
-            details=Details(items, self.total, self.currency, self.address, self.note),
+            details=Details(items, self.total, self.currency, self.address, self.note, self.restaurant_name),
             actor=by.actor,
             origin=origin,
         )

@@ -50,6 +50,7 @@ ALLOWED: dict[str, str] = {
     "currency": "three capital letters such as EUR",
     "address": _LINES.format(bodies.MAX_ADDRESS),
     "note": _LINES.format(bodies.MAX_NOTE),
+    "restaurant_name": f"1 to {bodies.MAX_NAME} characters without control characters",
     "status": f"one of {', '.join(Status)}",
     "reason": _LINE.format(bodies.MAX_REASON),
     "occurred_at": "an ISO 8601 time such as 2026-11-22T10:15:30Z",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ordertrack.core.cursor import Cursor
-from ordertrack.core.event import Event, EventType, Status
+from ordertrack.core.event import Event, EventType, Status, Window
 from ordertrack.core.link_view import REDACTED_ID
 from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.principal import Action, Role
@@ -31,6 +31,21 @@ Success = Annotated[bool, Meta(extra_json_schema={"const": True})]
 CursorText = Annotated[str, Meta(description="Opaque: echo it unchanged.", examples=["a1b2c3d4.3"])]
 
 
+class WindowView(Struct, gc=False):
+    """A time in which the order is expected to arrive."""
+
+    from_: Time = msgspec.field(name="from")
+    to: Time
+
+
+class EtaView(Struct, gc=False):
+    """The expected arrival."""
+
+    promised: Annotated[WindowView, Meta(description="Given at creation; never changes.")]
+    current: Annotated[WindowView | None, Meta(description="Expected now; null once the order has ended.")]
+    late: Annotated[bool, Meta(description="The order is, or was delivered, later than promised.")]
+
+
 class EventView(Struct, gc=False):
     """One entry of an order's log. `status` is the order's status after it."""
 
@@ -44,6 +59,7 @@ class EventView(Struct, gc=False):
     skipped: Annotated[list[Status], Meta(description="Statuses that were skipped.")] | UnsetType = UNSET
     courier_id: str | UnsetType = UNSET
     undoes: Annotated[int, Meta(description="The version that this event undoes.")] | UnsetType = UNSET
+    eta: Annotated[WindowView, Meta(description="The expected arrival from now on.")] | UnsetType = UNSET
 
 
 class OrderView(Struct, gc=False):
@@ -65,6 +81,8 @@ class OrderView(Struct, gc=False):
     updated_at: Time
     timeline: list[EventView]
     cancellation: Cancellation | None
+    restaurant_name: str | None
+    eta: Annotated[EtaView | None, Meta(description="Null when none was given at creation.")]
 
 
 class StepView(Struct):
@@ -181,7 +199,22 @@ def event_view(event: Event, recorded_at: str = "") -> EventView:
         list(event.skipped) if event.skipped else UNSET,
         UNSET if event.courier_id is None else event.courier_id,
         UNSET if event.undoes is None else event.undoes,
+        _window_view(event.eta.window)
+        if event.eta is not None and not event.status.ended and event.type is not EventType.COURIER_ASSIGNED
+        else UNSET,
     )
+
+
+def _window_view(window: Window) -> WindowView:
+    return WindowView(format_time(window.from_ms), format_time(window.to_ms))
+
+
+def eta_view(order: Order) -> EtaView | None:
+    promised, eta = order.promised, order.eta
+    if promised is None:
+        return None
+    current = None if eta is None or order.status.ended else _window_view(eta.window)
+    return EtaView(_window_view(promised), current, eta is not None and eta.late)
 
 
 def audit_entry(event: Event) -> AuditEntry:
@@ -211,7 +244,15 @@ def order_view(order: Order) -> OrderView:
         recorded_at[-1],
         list(map(event_view, timeline, recorded_at)),
         order.cancellation if order.status is Status.CANCELLED else None,
+        details.restaurant_name,
+        eta_view(order),
     )
+
+
+def order_fields(order: Order) -> dict[str, Any]:
+    """Return the order as its JSON is after decoding."""
+    fields: dict[str, Any] = msgspec.to_builtins(order_view(order))
+    return fields
 
 
 class _Encoded:

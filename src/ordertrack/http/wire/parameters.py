@@ -75,6 +75,14 @@ def single(query: Mapping[str, list[str]], name: str) -> str | None:
     return values[0]
 
 
+def query_value(query_string: bytes, name: str) -> str | None:
+    """Return the value of a parameter that is ignored when it is malformed or repeated."""
+    try:
+        return single(parse_query(query_string), name)
+    except InvalidInput:
+        return None
+
+
 def parse_poll(query_string: bytes, headers: Headers) -> PollRequest:
     """Parse a poll's query and headers. Unknown parameters are ignored: apps add their own to bypass caches.
 

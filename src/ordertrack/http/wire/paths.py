@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import ClassVar
 from urllib.parse import unquote
 
@@ -26,8 +27,11 @@ _PARTIES = {
 _PATH = re.compile(
     rf"{names.ORDERS}/(?P<order>[^/]+)(?P<what>{names.TRACK_SUFFIX}|{names.STATUS_SUFFIX})"
     rf"|(?P<party>{'|'.join(_PARTIES)})/(?P<id>.*){names.TRACK_SUFFIX}"
-    rf"|{names.LINKS}/(?P<token>[A-Za-z0-9_-]{{1,64}})(?P<track>{names.TRACK_SUFFIX})?"
-    rf"|(?P<public>(?P<page>/|{names.APIDOCS}(?:/.*)?)|{names.HEALTH}|{names.READY}|{names.OPENAPI})",
+    rf"|{names.LINKS}/(?P<token>[^/]+)(?P<track>{names.TRACK_SUFFIX})?"
+    rf"|{names.ORDER_PAGES}/(?P<order_page>[^/]+)"
+    rf"|(?P<apidocs>/|{names.APIDOCS}(?:/.*)?)|(?P<sdk>{names.SDK}/.*)"
+    rf"|(?P<page_file>{names.PAGE_FILES}/.*|{names.SERVICE_WORKER})"
+    rf"|(?P<data>{names.HEALTH}|{names.READY}|{names.OPENAPI})",
     re.DOTALL,
 )
 _LINK_START = re.compile(rf"{names.LINKS}/[^/]+")
@@ -37,9 +41,20 @@ _PRINTABLE = re.compile(LINE)
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 
 
+class Content(StrEnum):
+    """The kind of a response, which decides its security headers. The groups of `_PATH` have these names."""
+
+    DATA = "data"
+    APIDOCS = "apidocs"
+    PAGE_FILE = "page_file"
+    SDK = "sdk"
+
+
 class _Target(msgspec.Struct, frozen=True, gc=False):
     max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
     polls: ClassVar[bool] = False
+    has_page: ClassVar[bool] = False
+    """The order is shown as a page or as JSON, as `Accept` prefers."""
 
 
 class PollTarget(_Target, frozen=True, gc=False):
@@ -79,9 +94,24 @@ class LinkTarget(_Target, frozen=True, gc=False):
     token: str
     polls: bool  # type: ignore[misc]  # a link leads to its order as well
 
-    def order_path(self, order_id: int | None) -> str:
-        """Return the path of the order that the link is for."""
-        return f"{names.ORDERS}/{order_id}"
+    @property
+    def has_page(self) -> bool:  # type: ignore[override]
+        return not self.polls
+
+    @property
+    def track_path(self) -> str:
+        return f"{names.LINKS}/{self.token}{names.TRACK_SUFFIX}"
+
+
+class OrderPageTarget(_Target, frozen=True, gc=False):
+    """An order. `id` is percent-encoded and not checked yet."""
+
+    has_page: ClassVar[bool] = True
+    id: str
+
+    @property
+    def track_path(self) -> str:
+        return f"{names.ORDERS}/{self.id}{names.TRACK_SUFFIX}"
 
 
 class OtherTarget(_Target, frozen=True, gc=False):
@@ -90,11 +120,11 @@ class OtherTarget(_Target, frozen=True, gc=False):
     path: str
     is_public: bool = False
     """Needs no caller: nothing of any order is in the response."""
-    is_page: bool = False
+    content: Content = Content.DATA
     max_body_bytes: int = MAX_BODY_BYTES  # type: ignore[misc]  # one path has its own
 
 
-Target = PollTarget | StatusTarget | OrdersTarget | LinkTarget | OtherTarget
+Target = PollTarget | StatusTarget | OrdersTarget | LinkTarget | OrderPageTarget | OtherTarget
 
 
 def match_path(path: str) -> Target:
@@ -104,14 +134,16 @@ def match_path(path: str) -> Target:
         if path == names.ORDERS:
             return OrdersTarget()
         return OtherTarget(path, max_body_bytes=MAX_BULK_BODY_BYTES if path == names.BULK else MAX_BODY_BYTES)
-    order, what, party, id_, token, track, public, page = match.groups()
+    order, what, party, id_, token, track, order_page = match.groups()[:7]
     if order is not None:
         return PollTarget(FeedKind.ORDER, order) if what == names.TRACK_SUFFIX else StatusTarget(order)
     if party is not None:
         return PollTarget(_PARTIES[party], id_)
     if token is not None:
         return LinkTarget(token, track is not None)
-    return OtherTarget(path, public is not None, page is not None)
+    if order_page is not None:
+        return OrderPageTarget(order_page)
+    return OtherTarget(path, True, Content(match.lastgroup or ""))
 
 
 def without_token(path: str) -> str:

@@ -143,9 +143,13 @@ class Cluster:
         """Return the figures of the other nodes."""
         return [peer.stats for peer in self._peers.values()]
 
+    def nodes(self) -> int:
+        """Return the number of nodes, this one included."""
+        return 1 + len(self._peers)
+
     def figures(self) -> ClusterFigures:
         return ClusterFigures(
-            nodes=1 + len(self._peers),
+            nodes=self.nodes(),
             signal_in_trouble=self._signal is None or self._signal.trouble is not None,
             messages_dropped=0 if self._signal is None else self._signal.lost,
             partitions=self._partitions.subscribed,
@@ -283,7 +287,7 @@ class Cluster:
         self._lose_all()
 
     def _nodes_changed(self) -> None:
-        if self._places.set_nodes(1 + len(self._peers)):
+        if self._places.set_nodes(self.nodes()):
             self._looked_at = set(self._hub.feeds())
         self._hub.allowance = self._places.allowance
 

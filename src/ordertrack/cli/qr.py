@@ -1,0 +1,23 @@
+"""A QR code as text for a terminal."""
+
+from __future__ import annotations
+
+import segno
+from rich.text import Text
+
+QUIET_ZONE = 2
+STYLE = "#ffffff on #000000"
+"""Light modules are drawn, dark ones left out, so that the code is also right without colours on a dark terminal."""
+_BLOCKS = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+"""Two modules above each other in one character; 1 is dark."""
+
+
+def qr_code(text: str) -> list[Text]:
+    """Return the lines of the QR code of `text`: about 17 of 33 columns for a link."""
+    rows = [list(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=QUIET_ZONE)]
+    if len(rows) % 2:
+        rows.append([0] * len(rows[0]))
+    return [
+        Text("".join(_BLOCKS[pair] for pair in zip(upper, lower, strict=True)), STYLE, no_wrap=True)
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    ]

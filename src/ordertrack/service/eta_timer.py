@@ -1,0 +1,120 @@
+"""New windows for orders that nothing is heard of, and the history that the estimator learns from.
+
+The timer goes through all orders that have not ended, page by page, and asks the store to move the windows that do not
+hold any more. It keeps nothing about orders, so a restart or the end of another node needs no care: the store decides,
+and a window that another node has moved is not moved again. With several nodes each goes round more rarely.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import structlog
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.eta_rules import Estimator, EtaRules
+from ordertrack.core.event import Status
+from ordertrack.core.order_rules import MoveEta
+from ordertrack.ports.clock import Clock
+from ordertrack.ports.commits import Applied, Committed
+from ordertrack.ports.order_store import OrderFilter, OrderStore
+
+PAGE_ORDERS = 500
+"""Orders that are looked at, and changed, at once."""
+PAGE_PAUSE_S = 0.2
+MAX_PAUSE_S = 30.0
+"""The pause after the last page, or a tenth of the threshold if that is less."""
+LEARNED_ORDERS = 10_000
+"""Delivered orders that are read at the start."""
+LEARN_EVERY_S = 300.0
+"""Time between two reads of what other nodes delivered. Each reads one page."""
+RETRY_AFTER_S = 5.0
+
+log = structlog.get_logger("ordertrack.eta")
+
+
+class EtaTimer:
+    """`nodes` returns the number of nodes that use the store; None for one that nodes do not share."""
+
+    def __init__(
+        self, store: OrderStore, clock: Clock, rules: EtaRules, nodes: Callable[[], int] | None = None
+    ) -> None:
+        self.moves = 0
+        """Windows that this node moved."""
+        self._store = store
+        self._clock = clock
+        self._rules = rules
+        self._nodes = nodes
+        self._checked_id = 0
+        self._learned_id: int | None = None
+        self._pages_to_learn = LEARNED_ORDERS // PAGE_ORDERS
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def open(self) -> None:
+        estimator = self._rules.estimator
+        if estimator is not None:
+            self._tasks = [
+                asyncio.create_task(_repeat("windows could not be checked, trying again", self._check_page)),
+                asyncio.create_task(
+                    _repeat("deliveries could not be read, trying again", partial(self._learn_page, estimator))
+                ),
+            ]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def committed(self, commits: Sequence[Committed]) -> None:
+        """Learn from deliveries; a commit listener of the store."""
+        for order, *_ in commits:
+            if order.status is Status.DELIVERED and self._rules.estimator is not None:
+                self._rules.estimator.learn(order)
+
+    async def _check_page(self) -> float:
+        """Move the windows of a page of orders that do not hold any more. Return the seconds until the next page."""
+        now_ms = self._clock.now_ms()
+        page = await self._store.etas_to_check(now_ms, self._checked_id, PAGE_ORDERS)
+        moves = [MoveEta(order.id) for order in page.due if self._rules.moved(order, now_ms) is not None]
+        if moves:
+            results = await self._store.apply(moves, now_ms)
+            self.moves += sum(isinstance(result, Applied) and result.event is not None for result in results)
+        self._checked_id = page.last_id or 0
+        if page.last_id is not None:
+            return PAGE_PAUSE_S
+        nodes = 1 if self._nodes is None else self._nodes()
+        return nodes * min(MAX_PAUSE_S, self._rules.threshold_ms / 10_000)
+
+    async def _learn_page(self, estimator: Estimator) -> float | None:
+        """Learn from a page of delivered orders, the newest first. Return the seconds until the next page; None when
+        this node has learned all that other nodes delivered."""
+        delivered = OrderFilter(PAGE_ORDERS, statuses=(Status.DELIVERED,), before_id=self._learned_id)
+        orders = await self._store.orders(delivered)
+        for order in orders:
+            estimator.learn(order)
+        self._pages_to_learn -= 1
+        if self._pages_to_learn > 0 and len(orders) == PAGE_ORDERS:
+            self._learned_id = orders[-1].id
+            return PAGE_PAUSE_S
+        self._learned_id = None
+        return None if self._nodes is None else LEARN_EVERY_S
+
+
+async def _repeat(failure: str, work: Callable[[], Awaitable[float | None]]) -> None:
+    """Call `work` again and again, after the seconds that it returns, until it returns None. Log a failure once for an
+    outage."""
+    is_failing = False
+    pause_s: float | None = 0.0
+    while pause_s is not None:
+        await asyncio.sleep(pause_s)
+        try:
+            pause_s = await work()
+            is_failing = False
+        except Exception as error:  # of a fault too: the task must go on
+            if not is_failing:
+                is_fault = not isinstance(error, OrdertrackError)
+                log.warning(failure, error=repr(error), exc_info=is_fault)
+            is_failing = True
+            pause_s = RETRY_AFTER_S

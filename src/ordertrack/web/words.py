@@ -1,0 +1,87 @@
+"""Texts for pages: the tables of words that the SDK has as well, and times and money through Babel."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_interval, format_skeleton, format_time, get_timezone_name
+from babel.numbers import UnknownCurrencyError, format_currency, format_decimal
+
+LANGUAGES = ("en", "de", "fr", "es", "ar", "vi")
+
+_PACKAGED = Path(__file__).parent / "static" / "sdk"
+SDK_FILES = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[3] / "sdk" / "js" / "src"
+"""The folder of the SDK's files: in an installed package, or in the repository."""
+
+_EXPORT = "export default "
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_table(name: str) -> dict[str, Any]:
+    """Return the value of an SDK file that is JSON behind `export default`, such as `icons.js`."""
+    text = (SDK_FILES / name).read_text(encoding="utf-8")
+    table: dict[str, Any] = json.loads(text.removeprefix(_EXPORT).rstrip().removesuffix(";"))
+    return table
+
+
+@cache
+def words_of(language: str) -> dict[str, Any]:
+    return read_table(f"words/{language}.js")
+
+
+class Format:
+    """Write times, numbers and money of one language, times in one zone and relative to one moment."""
+
+    def __init__(self, language: str, time_zone: str, now_ms: int) -> None:
+        self.words = words_of(language)
+        self._locale = Locale.parse(language)
+        self._zone = ZoneInfo(time_zone)
+        self._now = self._local(now_ms)
+
+    @property
+    def zone_name(self) -> str:
+        return get_timezone_name(self._now, locale=self._locale)
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if self._locale.character_order == "right-to-left" else "ltr"
+
+    def time(self, ms: int) -> str:
+        at = self._local(ms)
+        time = format_time(at, "short", self._zone, self._locale)
+        return time if self._is_today(at) else f"{self._day(at)}, {time}"
+
+    def span(self, span: dict[str, int]) -> str:
+        start, end = self._local(span["from"]), self._local(span["to"])
+        hour = "h" if "h" in self._locale.time_formats["short"].pattern else "H"
+        times = format_interval(start, end, f"{hour}m", self._zone, locale=self._locale)
+        return times if self._is_today(start) else f"{self._day(start)}, {times}"
+
+    def iso(self, ms: int) -> str:
+        return f"{(_EPOCH + timedelta(milliseconds=ms)).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+    def money(self, amount: float, currency: str | None) -> str:
+        if currency is None:
+            return format_decimal(amount, "#,##0.00", self._locale)
+        try:
+            return format_currency(amount, currency, locale=self._locale, currency_digits=True)
+        except UnknownCurrencyError:
+            return f"{format_decimal(amount, '#,##0.00', self._locale)} {currency}"
+
+    def number(self, number: int) -> str:
+        return format_decimal(number, locale=self._locale)
+
+    def _local(self, ms: int) -> datetime:
+        return (_EPOCH + timedelta(milliseconds=ms)).astimezone(self._zone)
+
+    def _is_today(self, at: datetime) -> bool:
+        return at.date() == self._now.date()
+
+    def _day(self, at: datetime) -> str:
+        return format_skeleton("MMMEd", at, self._zone, locale=self._locale)
