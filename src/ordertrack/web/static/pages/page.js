@@ -42,7 +42,10 @@ function follow() {
     shownVersion = order.version;
     draw();
     const text = announcement(orderView(order, Date.now()), format, Date.now());
-    if (isNews && text !== announced) announce(text);
+    if (isNews && text !== announced) {
+      announce(wasLost ? `${words.connection.back} ${text}` : text);
+      wasLost = false;
+    }
     announced = text;
     if (isNews) keepPage();
   });
