@@ -10,7 +10,7 @@ WORKERS ?= 4
 PARALLEL := --numprocesses $(WORKERS) --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean scale
+.PHONY: help setup packages demo serve cluster test test-fast generators conformance lint bench fuzz soak docs lock clean scale eta battery
 
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,12 @@ bench: setup ## measure, print a table, write bench/results
 
 scale: setup ## calculate what more customers need from bench/results, and write docs/scale.md
 	@$(BIN)/python -m bench.scale --write
+
+battery: setup ## record the requests of clients over an order of 33 minutes; SPEED=1: in real time
+	@$(BIN)/python -m bench.battery --write --speed $(or $(SPEED),10)
+
+eta: setup ## back-test the windows of arrival on simulated histories, and write docs/eta.md
+	@$(BIN)/python -m bench.eta --write
 
 fuzz: setup ## try mutated requests and tokens for MINUTES (10)
 	@cd tests && ../$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10)

@@ -228,6 +228,8 @@ def stop(server: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+    if server.stdout is not None:
+        server.stdout.close()
 
 
 def product() -> list[str]:

@@ -36,6 +36,8 @@ ONE_WORKER, TWO_WORKERS = "1 worker", "2 workers"
 SSE_UVICORN, SSE_GRANIAN = "SSE on uvicorn", "SSE on granian"
 C_LOOP, C_LOOP_FDATASYNC = "C loop", "C loop, fdatasync"
 CLUSTER, CLUSTER_NOTIFY, CLUSTER_PEER = "cluster, Redis", "cluster, LISTEN/NOTIFY", "FastAPI and SQLAlchemy, Redis"
+ETA = "eta"
+"""A measurement of its own program, `bench.eta`, which needs no server."""
 
 
 def contenders() -> dict[str, Contender]:

@@ -18,6 +18,7 @@ from bench.plan import (
     CLUSTER,
     CLUSTER_NOTIFY,
     CLUSTER_PEER,
+    ETA,
     GATE,
     GATE_DURABLE,
     GATE_TOKENS,
@@ -259,6 +260,20 @@ OTHERS = (
         tuple(("soak", GATE_DURABLE, key) for key in ("lost_by_the_server", "late", "missing", "wrong")),
         _nothing_lost,
         lambda lost, late, missing, wrong: f"lost {lost}, late {late}, missing {missing}, wrong {sum(wrong.values())}",
+    ),
+    Requirement(
+        "Orders that arrive in their 80 % window, on simulated histories (docs/eta.md)",
+        "78 to 84 %",
+        ((ETA, GATE, "least_covered_percent"), (ETA, GATE, "most_covered_percent")),
+        lambda least, most: least >= 78 and most <= 84,
+        lambda least, most: f"{least:.1f} to {most:.1f} %, by seed",
+    ),
+    Requirement(
+        "Width of that window, beside fixed stage times of the same coverage",
+        "≥ 25 % narrower",
+        ((ETA, GATE, "narrower_percent"), (ETA, GATE, "narrower_than_narrowest_percent")),
+        lambda ours, _: ours >= 25,
+        lambda ours, narrowest: f"{ours:.1f} %; {narrowest:.1f} % than the narrowest",
     ),
 )
 """Ten polls per order, and what has no polls."""

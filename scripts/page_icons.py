@@ -5,11 +5,10 @@ python scripts/page_icons.py
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from ordertrack.web.static_files import PAGES_FOLDER
 from ordertrack.web.words import read_table
 
-FOLDER = Path(__file__).parent.parent / "src/ordertrack/web/static/pages/icons"
+FOLDER = PAGES_FOLDER / "icons"
 STATUSES = ("confirmed", "preparing", "ready", "picked_up", "delivered", "cancelled", "unknown")
 GREEN, RED, CREAM = "#1f6a4c", "#9c2a1f", "#fffdf9"
 PNG_SIZES = (192, 512)

@@ -22,12 +22,11 @@ from typing import Any, NamedTuple
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ordertrack.core.timestamps import format_time
+from ordertrack.web.static_files import PAGES_FOLDER, SDK_FOLDER
 from ordertrack.web.tracking_page import Pages
-from ordertrack.web.words import SDK_FILES
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PAGE_FILES = Path(__file__).parent.parent / "src/ordertrack/web/static/pages"
 IMAGE = Path(__file__).parent.parent / "docs/images/tracking-page.png"
 ZONE = "Europe/Rome"
 MINUTE = 60_000
@@ -203,12 +202,13 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/shop":
             self._answer(200, "text/html; charset=utf-8", SHOP.encode(), {})
         elif path == "/service-worker.js":
-            self._file(PAGE_FILES / "service-worker.js")
+            self._file(PAGES_FOLDER / "service-worker.js")
         elif first in ("sdk", "pages"):
-            self._file((SDK_FILES if first == "sdk" else PAGE_FILES) / rest)
-        elif first == "problem":
-            page = self.site.pages.problem_page(int(rest), "sample", language=self.site.language)
-            self._answer(int(rest), "text/html; charset=utf-8", page, {"Content-Security-Policy": CSP})
+            self._file((SDK_FOLDER if first == "sdk" else PAGES_FOLDER) / rest)
+        elif first in ("problem", "orders"):
+            status = int(rest) if first == "problem" else 401
+            page = self.site.pages.problem_page(status, "sample", language=self.site.language)
+            self._answer(status, "text/html; charset=utf-8", page, {"Content-Security-Policy": CSP})
         elif path.endswith("/track"):
             self._poll(path.split("/")[-2])
         elif first == "t":
@@ -237,7 +237,8 @@ class Handler(BaseHTTPRequestHandler):
         order, now_ms = self.site.state(state)
         answer = {
             "success": True, "data": order, "has_update": True, "next_poll_interval": 30, "battery_tip": "",
-            "cursor": f"sample.{order['version']}", "reason": "snapshot", "reset": False, "terminal": False,
+            "cursor": f"sample.{order['version']}", "reason": "snapshot", "reset": False,
+            "terminal": order["status"] in ("delivered", "cancelled"),
             "events": [], "events_truncated": False, "max_timeout": 120, "server_time": format_time(now_ms),
         }  # fmt: skip
         self._answer(200, "application/json", json.dumps(answer).encode(), {})

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+
+Passes = Callable[[int, bool, bytes], bool]
+"""Gets each piece before it is forwarded: the number of the connection, True when the client sent it, and the bytes,
+which are empty at the end of the direction. Return False to drop it."""
 
 ANSWER_S = 10.0
 CHUNK_BYTES = 65_536
@@ -17,11 +22,14 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of 0 seconds: close sends
 class FaultProxy:
     """Forwards connections from 127.0.0.1:`port` to 127.0.0.1:`target_port`, on a thread of its own.
 
-    The methods may be called from any thread. They return when the change is in effect.
+    The methods may be called from any thread. They return when the change is in effect. `passes` is called on the
+    proxy's thread.
     """
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, passes: Passes = lambda connection, is_sent, data: True) -> None:
         self.target_port = target_port
+        self._passes = passes
+        self._connections = itertools.count()
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._refusing = False
@@ -107,20 +115,27 @@ class FaultProxy:
             self._writers.add(server)
             if client not in self._writers:  # cut while the connection was made
                 self._reset(server)
-            await asyncio.gather(self._forward(reader, server), self._forward(server_reader, client))
+            number = next(self._connections)
+            await asyncio.gather(
+                self._forward(reader, server, number, True), self._forward(server_reader, client, number, False)
+            )
         self._reset(client)
         self._reset(server)
 
-    async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, connection: int, is_sent: bool
+    ) -> None:
         """Forward one direction until its end, and pass the end on: FIN as FIN, RST as RST."""
         try:
             while data := await source.read(CHUNK_BYTES):
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
                 await self._forwarding.wait()
-                target.write(data)
-                await target.drain()
+                if self._passes(connection, is_sent, data):
+                    target.write(data)
+                    await target.drain()
             await self._forwarding.wait()
-            target.write_eof()
+            if self._passes(connection, is_sent, b""):
+                target.write_eof()
         except OSError:
             self._reset(target)

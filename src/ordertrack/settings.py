@@ -5,23 +5,24 @@ Flags, `ORDERTRACK_*` variables, the TOML file and docs/reference/settings.md ar
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import select
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from ordertrack.bounds import Bounds
 from ordertrack.core.event import Status
 from ordertrack.core.languages import LANGUAGES
 from ordertrack.core.simulation import TIMINGS_S
 from ordertrack.database_url import DatabaseKind, DatabaseUrl, parse_database_url, parse_redis_url
 from ordertrack.http.policy.client_address import parse_networks
 from ordertrack.http.policy.cors import parse_origins
+from ordertrack.loopback import is_loopback
 from ordertrack.ports.tokens import MIN_SECRET_BYTES
 
 ENV_PREFIX = "ORDERTRACK_"
@@ -36,31 +37,6 @@ class InvalidSetting(ValueError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{flag(name)} {message}")
         self.name, self.message = name, message
-
-
-class Bounds(NamedTuple):
-    """The allowed values. None means no bound; `or_zero` also allows 0."""
-
-    least: float | None = None
-    most: float | None = None
-    choices: tuple[str, ...] = ()
-    or_zero: bool = False
-
-    def __str__(self) -> str:
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        if self.least is not None and self.most is not None:
-            return f"{'0, or ' if self.or_zero else ''}from {self.least:,} to {self.most:,}"
-        return "" if self.least is None else f"{self.least:,} or more"
-
-    def allow(self, value: Any) -> bool:
-        if self.choices:
-            return value in self.choices
-        if self.or_zero and value == 0:
-            return True
-        return not (
-            (self.least is not None and not value >= self.least) or (self.most is not None and not value <= self.most)
-        )
 
 
 def _setting(
@@ -372,15 +348,6 @@ def _is_time_zone(name: str) -> bool:
     except (ValueError, OSError, KeyError):
         return False
     return True
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_trusted(url: str) -> bool:

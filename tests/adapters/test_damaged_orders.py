@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ DAMAGES = {
     "reference": "UPDATE orders SET reference = CAST(x'ff' AS TEXT) WHERE id = 3",
     "actor": "UPDATE events SET actor = CAST(x'ff' AS TEXT) WHERE order_id = 3",
     "skipped": "UPDATE events SET skipped = '\"],[' WHERE order_id = 3",
+    "eta": "UPDATE events SET eta_from_ms = 1 WHERE order_id = 3",
     "gap": "UPDATE events SET version = 9 WHERE order_id = 3",
     "no events": "DELETE FROM events WHERE order_id = 3 AND version < 9",
 }
@@ -68,7 +69,7 @@ def writer_of(store: SqliteStore) -> Writer:
     return store._open.writer
 
 
-def ids(orders: list[Order] | tuple[Order, ...]) -> list[int]:
+def ids(orders: Sequence[Order]) -> list[int]:
     return [order.id for order in orders]
 
 
@@ -131,6 +132,14 @@ async def test_pages_leave_out_only_damaged_orders(store: SqliteStore, limit: in
     assert changes.version == 5, "the feed's own version"
 
 
+async def test_orders_to_check_leave_out_a_damaged_one(store: SqliteStore) -> None:
+    damage(store, "UPDATE events SET eta_from_ms = 1, eta_to_ms = 2, eta_late = 0, eta_check_at_ms = 3")
+    damage(store, DAMAGES["actor"])
+    page = await store.etas_to_check(NOW_MS, 0, 10)
+    assert (ids(page.due), page.last_id) == ([1, 2, 4, 5], None)
+    assert store.left_out == 1
+
+
 async def test_damaged_steps_end_one_simulation(store: SqliteStore) -> None:
     for order_id in (3, 4):
         await store.start_simulation(order_id, WorkflowOptions(), NOW_MS)
@@ -169,6 +178,7 @@ async def test_a_collision_in_the_file_is_read_and_passed(store: SqliteStore) ->
     for order_id in (1, 3):
         await store.apply([AssignCourier(order_id, "d2", "test")], NOW_MS)
     columns = "type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes, 0, 0, 0, origin"
+    columns += ", NULL, NULL, NULL, NULL"
     damage(store, f"INSERT INTO events SELECT 3, 3, {columns} FROM events WHERE order_id = 1 AND version = 2")
     changes = [store.apply([AssignCourier(order_id, "d9", "test")], NOW_MS) for order_id in (1, 2, 3, 4)]
     results = [result for (result,) in await asyncio.gather(*changes)]

@@ -322,6 +322,17 @@ async def test_only_the_damaged_order_fails(store: PostgresStore, url: str, what
     assert [type(result) for result in results] == [Applied, Applied, InternalError, Applied, Applied]
 
 
+@pytest.mark.parametrize("what", DAMAGES)
+async def test_orders_to_check_leave_out_a_damaged_one(store: PostgresStore, url: str, what: str) -> None:
+    """Clauses 16 and 25."""
+    for _ in range(5):
+        await create_order(store)
+    execute(url, "UPDATE events SET event = replace(event, ',[],null]', ',[],[[1,2],false,3]]')")
+    execute(url, DAMAGES[what])
+    page = await store.etas_to_check(NOW_MS, 0, 10)
+    assert [order.id for order in page.due] == [1, 2, 4, 5]
+
+
 async def test_damaged_steps_end_one_simulation(store: PostgresStore, url: str) -> None:
     """Clause 16."""
     for _ in range(2):

@@ -92,3 +92,7 @@ def test_a_feed_page_reads_ranges_of_indexes(url: str, kind: FeedKind, after: in
 
 def test_overdue_steps_are_found_by_an_index(url: str) -> None:
     check(explain(url, SQL["overdue"], 0, 10), 10)
+
+
+def test_orders_to_check_are_a_range_of_an_index(url: str) -> None:
+    check(explain(url, SQL["etas_to_check"], NOW_MS, 0, 10), 10)

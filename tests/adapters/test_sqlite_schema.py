@@ -315,6 +315,13 @@ def test_counts_do_not_read_final_orders(plan_of: PlanOf) -> None:
     assert "SCAN" not in plan
 
 
+def test_orders_to_check_are_a_range_of_an_index(plan_of: PlanOf) -> None:
+    plan = plan_of(SQL["etas_to_check"])
+    assert plan.startswith("SEARCH orders USING COVERING INDEX orders_final_status (final_status=? AND rowid>?)")
+    assert "SCAN" not in plan
+    assert "TEMP B-TREE" not in plan
+
+
 def every_filter() -> Iterator[tuple[OrderFilter, tuple[str, ...]]]:
     """Yield each combination of statuses, parties and a position, with each of the parties as the rarest."""
     for bits in range(1 << len(Status)):

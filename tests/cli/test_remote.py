@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from client.servers import RealServer
 from ordertrack.cli.hints import command, url_option_here
-from ordertrack.cli.main import main
+from ordertrack.cli.main import loaded_commands, main
 from ordertrack.cli.output import clock_time
 from ordertrack.cli.remote import _figures
 from ordertrack.client import OrdertrackClient, Pace
@@ -358,7 +358,7 @@ def test_a_refusal_names_the_option_that_helps(shell: Shell) -> None:
     [
         (["orders", "--limit=0"], "'--limit': must be a whole number from 1 to 100; it is '0'."),
         (["orders", "--limit=some"], "'--limit': must be a whole number from 1 to 100; it is 'some'."),
-        (["watch", "0"], "'ORDER_ID': must be a whole number, 1 or more; it is '0'."),
+        (["watch", "0"], "'ORDER_ID|LINK': must be a whole number, 1 or more; it is '0'."),
         (["simulate", "1", "--speed=fast"], "'--speed': must be a number; it is 'fast'."),
         (
             ["create", "--customer-id=1", "--restaurant-id=1", "--total=nan"],
@@ -418,16 +418,19 @@ def test_every_command_prints_one_json_shape(shell: Shell) -> None:
     words = {
         "orders": ["--limit=1"], "create": ["--customer-id=1", "--restaurant-id=2"], "stats": [], "config": [],
         "courier": [order_id, "7"], "simulate": [order_id], "status": [order_id, "delivered"], "watch": [order_id],
+        "audit": [order_id], "link create": [order_id], "link list": [order_id],
         "token": ["--role=admin"], "secret": [], "bench": [shell.url, "--polls=2", "--orders=1"],
     }  # fmt: skip
-    commands = {**main.commands, **{f"db {name}": made for name, made in main.commands["db"].commands.items()}}
-    del commands["db"]
-    # Every test that starts a server reads what `serve` prints, and tests/process what those of databases print.
-    elsewhere = {"serve", "migrate", "db check", "db backup", "db new-epoch"}
+    commands = loaded_commands()
+    # Every test that starts a server reads what `serve` prints, tests/process what those of databases print, and
+    # test_feeds_and_links.py the other two.
+    elsewhere = {"serve", "migrate", "db check", "db backup", "db new-epoch", "feed", "link revoke"}
     with_json = {name for name, made in commands.items() if any(p.name == "as_json" for p in made.params)}
     assert with_json == set(commands) == {*words, *elsewhere}
     for name, arguments in words.items():
-        said = shell(name, *arguments, "--json", **({"ORDERTRACK_TOKEN_SECRET": "s" * 32} if name == "token" else {}))
+        said = shell(
+            *name.split(), *arguments, "--json", **({"ORDERTRACK_TOKEN_SECRET": "s" * 32} if name == "token" else {})
+        )
         (line,) = said.stdout.splitlines()
         answer = json.loads(line)
         assert list(answer)[:1] == ["success"]

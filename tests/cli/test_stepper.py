@@ -10,10 +10,11 @@ from rich.console import Console
 
 from ordertrack.cli.output import ASCII, UNICODE, Symbols, duration_words
 from ordertrack.cli.stepper import event_line, stepper
-from ordertrack.client import Connection, Event, Item, Order, ServerUnreachable
+from ordertrack.client import Connection, Eta, Event, Item, Order, ServerUnreachable, Window
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 ONLINE = Connection(online=True)
+LUNCH = Window(*(NOW.astimezone().replace(hour=12, minute=minute) for minute in (40, 55)))
 
 
 def event(version: int, status: str, **fields: object) -> Event:
@@ -101,6 +102,22 @@ def test_a_courier_does_not_move_the_stepper() -> None:
     assert "courier 7" in picture(shown)
 
 
+@pytest.mark.parametrize(
+    ("eta", "line"),
+    [
+        (Eta(LUNCH, LUNCH), "Arrives 12:40-12:55"),
+        (Eta(LUNCH, LUNCH, late=True), "Arrives 12:40-12:55, later than planned"),
+        (Eta(LUNCH, None, late=True), "Later than planned"),
+        (Eta(LUNCH, None), "delivered"),
+        (None, "delivered"),
+    ],
+)
+def test_the_expected_arrival_is_one_line(eta: Eta | None, line: str) -> None:
+    status = "delivered" if eta is None or eta.current is None else "preparing"
+    lines = picture(order(event(2, status), eta=eta))
+    assert [each for each in lines if "rrives" in each or "planned" in each] == ([] if line == "delivered" else [line])
+
+
 def test_items_fit_on_one_line() -> None:
     lines = picture(order(items=(Item("Margherita", 2), Item("Quattro stagioni " * 9)), total=23.5, currency="EUR"))
     assert lines[-2].startswith("2x Margherita, 1x Quattro")
@@ -129,6 +146,7 @@ def test_unknown_status_is_displayed() -> None:
         ({"status": "ready", "actor": "cook", "skipped": ("preparing",)}, "ready (skipped: preparing), by cook"),
         ({"status": "ready", "type": "reverted", "reason": "oops"}, "back to ready: oops"),
         ({"status": "ready", "type": "courier_assigned", "courier_id": "7"}, "courier 7 assigned"),
+        ({"status": "ready", "type": "eta_changed", "eta": LUNCH, "actor": "server"}, "arrives 12:40-12:55, by server"),
     ],
 )
 def test_an_event_is_one_line(fields: dict[str, object], words: str) -> None:

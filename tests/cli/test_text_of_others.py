@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,10 +22,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.terminals import watching
-from client.servers import RealServer, real_server
+from client.servers import WAIT_S, RealServer, lines_of, real_server
 from ordertrack.cli.main import main
 from ordertrack.cli.terminal import Screen, print_json, say
 from ordertrack.client import OrdertrackClient
+from support.forked import Forked
+from support.server import environment
 
 BAD = "[bold]x[/bold]\x1b]0;owned\x07\x1b[2J\x9b31m\r\x7f\n23:59:59  order 1  forged"
 SHOWN = r"[bold]x[/bold]\x1b]0;owned\x07\x1b[2J\x9b31m\r\x7f\n23:59:59  order 1  forged"
@@ -44,12 +47,14 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
                 order = client.create(customer_id="c", restaurant_id="r", reference=None, items=[], courier_id="d")
                 client.set_status(order.id, "preparing", reason="why")
             client.set_status(order.id, "delivered", reason="why")
+            client.create_link(1)
         server.stop()
         details = json.dumps({"items": [{"name": BAD}], "total": 5, "currency": BAD, "address": BAD, "note": BAD})
         with closing(sqlite3.connect(folder / "ordertrack.sqlite3")) as database, database:
             database.execute("UPDATE events SET actor = ?, reason = ?, courier_id = ?", (BAD, BAD, BAD))
             database.execute("UPDATE orders SET courier_id = ?, details = ?", (BAD, details))
             database.execute("UPDATE orders SET reference = ? || id", (BAD,))
+            database.execute("UPDATE tracking_links SET created_by = ?", (BAD,))
         server.start()
         yield server
 
@@ -57,14 +62,15 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
 @pytest.mark.parametrize(
     "words",
     [["orders"], ["orders", "--all"], ["watch", "2"], ["status", "2", "delivered"], ["status", "2", "preparing"],
-     ["status", "1", "preparing"], ["courier", "2", "x"], ["stats"], ["simulate", "2"]],
+     ["status", "1", "preparing"], ["courier", "2", "x"], ["stats"], ["simulate", "2"],
+     ["audit", "2"], ["link", "list", "1"]],
     ids=" ".join,
 )  # fmt: skip
 @pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
 def test_old_text_is_printed_escaped(old: RealServer, words: list[str], more: list[str]) -> None:
     result = CliRunner(env={"ORDERTRACK_URL": old.url, "COLUMNS": "4000"}).invoke(main, [*words, *more])
     assert is_safe(result.output)
-    if words[0] in ("orders", "watch"):
+    if words[0] in ("orders", "watch", "audit", "link"):
         assert (json.dumps(BAD)[1:-1] if more else SHOWN) in result.stdout
     if more:
         assert len(result.stdout.splitlines()) == 1
@@ -77,6 +83,15 @@ def test_watch_in_a_pipe_prints_one_line_an_event(old: RealServer) -> None:
         "order 2  confirmed", "order 2  preparing", "order 2  delivered (skipped: ready, picked_up)", ""
     ]  # fmt: skip
     assert lines[1].endswith(f", by {SHOWN}: {SHOWN}")
+
+
+def test_feed_prints_text_escaped(old: RealServer) -> None:
+    feed = Forked(["feed", "customer", "c", "--url", old.url], environment())
+    assert next(lines_of(feed)).endswith(f"order 1  preparing, by {SHOWN}: {SHOWN}")
+    feed.send_signal(signal.SIGINT)
+    assert feed.wait(WAIT_S) == 130
+    feed.stdout.close()
+    feed.stderr.close()
 
 
 def test_watch_in_a_terminal_escapes_control_sequences(old: RealServer) -> None:

@@ -90,7 +90,11 @@ def main() -> None:
     """Fork for each request. A fork leaves this function with the end of its command."""
     from ordertrack.cli.main import main as command
 
-    for module in ("ordertrack.app.build", "ordertrack.http.server"):  # what the command imports when it serves
+    for module in (
+        "ordertrack.cli.serve",
+        "ordertrack.app.build",
+        "ordertrack.http.server",
+    ):  # what the command imports when it serves
         importlib.import_module(module)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

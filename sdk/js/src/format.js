@@ -1,93 +1,48 @@
-/** Texts of one language: the table of words, and times, durations and money through `Intl`. */
+/** Texts of one language: its table of words, and times, durations and money through `Intl`. */
 
-export const LANGUAGES = ['en', 'de', 'fr', 'es', 'ar', 'vi'];
+const LANGUAGES = ['en', 'de', 'fr', 'es', 'ar', 'vi'];
+const PROBLEMS = /** @type {Record<number, string>} */ ({ 401: 'token', 403: 'foreign', 404: 'unknown', 410: 'gone', 429: 'busy' });
 
-/**
- * @param {string|undefined|null} tag a language tag, `de-AT`
- * @returns {string} the language of the table for it
- */
+/** Return the language of the table for a tag such as `de-AT`. @param {string | null} [tag] */
 export function supportedLanguage(tag) {
   const language = (tag ?? '').toLowerCase().split('-')[0];
   return LANGUAGES.includes(language) ? language : 'en';
 }
 
-/**
- * @param {string} text with placeholders, `Step {number} of {of}`
- * @param {Record<string, string|number>} values
- */
-export function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (placeholder, name) => String(values[name] ?? placeholder));
+/** Replace placeholders, as in `Step {number} of {of}`. @param {string} text @param {Record<string, string>} values */
+export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+/** Return the key of the texts for a refusal. @param {number} status of HTTP @param {boolean} isLink */
+export function problemOf(status, isLink) {
+  if (isLink && [401, 403, 404].includes(status)) return 'gone';
+  return PROBLEMS[status] ?? (status >= 500 ? 'down' : 'other');
 }
 
-/**
- * @param {any} words a table of `words/`
- * @param {string} language its language
- */
+/** @param {any} words the table of a language @param {string} language */
 export function makeFormat(words, language) {
-  const locale = navigator.languages?.find((tag) => supportedLanguage(tag) === language && tag.startsWith(language));
-  const tag = locale ?? language;
-  /** @type {Intl.DateTimeFormatOptions} */
-  const clock = { hour: 'numeric', minute: '2-digit' };
-  const time = new Intl.DateTimeFormat(tag, clock);
-  const dayAndTime = new Intl.DateTimeFormat(tag, { ...clock, weekday: 'short', day: 'numeric', month: 'short' });
-  const relative = new Intl.RelativeTimeFormat(tag, { style: 'short', numeric: 'always' });
-  /**
-   * @param {number} ms
-   * @param {number} nowMs
-   */
-  const formatOf = (ms, nowMs) =>
-    new Date(ms).toDateString() === new Date(nowMs).toDateString() ? time : dayAndTime;
+  const tag = navigator.languages.find((known) => known.startsWith(language)) ?? language;
+  /** @param {Intl.DateTimeFormatOptions} [day] */
+  const clock = (day) => new Intl.DateTimeFormat(tag, { hour: 'numeric', minute: '2-digit', ...day });
+  const time = clock();
+  const dayAndTime = clock({ weekday: 'short', day: 'numeric', month: 'short' });
+  const relative = new Intl.RelativeTimeFormat(tag, { style: 'short' });
+  /** @param {number} ms @param {number} nowMs */
+  const clockAt = (ms, nowMs) => (new Date(ms).toDateString() === new Date(nowMs).toDateString() ? time : dayAndTime);
   return {
     words,
-    /**
-     * @param {number} ms
-     * @param {number} nowMs
-     */
-    time: (ms, nowMs) => formatOf(ms, nowMs).format(ms),
-    /**
-     * @param {{from: number, to: number}} span
-     * @param {number} nowMs
-     */
-    span: ({ from, to }, nowMs) => formatOf(from, nowMs).formatRange(from, to),
-    /**
-     * @param {number} ms
-     * @param {number} nowMs
-     * @returns {string} `2 min ago`; empty below one minute
-     */
+    /** @param {number} ms @param {number} nowMs */
+    time: (ms, nowMs) => clockAt(ms, nowMs).format(ms),
+    /** @param {import('./view-types.js').Span} span @param {number} nowMs */
+    span: ({ from, to }, nowMs) => clockAt(from, nowMs).formatRange(from, to),
+    /** Return `2 min ago`; nothing below one minute. @param {number} ms @param {number} nowMs */
     ago(ms, nowMs) {
       const minutes = Math.floor((nowMs - ms) / 60000);
       if (minutes < 1) return '';
       if (minutes < 60) return relative.format(-minutes, 'minute');
-      return minutes < 1440
-        ? relative.format(-Math.floor(minutes / 60), 'hour')
-        : relative.format(-Math.floor(minutes / 1440), 'day');
+      const hours = Math.floor(minutes / 60);
+      return hours < 24 ? relative.format(-hours, 'hour') : relative.format(-Math.floor(hours / 24), 'day');
     },
-    /**
-     * @param {number} amount
-     * @param {string|null} currency
-     */
-    money(amount, currency) {
-      try {
-        return new Intl.NumberFormat(tag, { style: 'currency', currency: currency ?? '' }).format(amount);
-      } catch {
-        const number = new Intl.NumberFormat(tag, { minimumFractionDigits: 2 }).format(amount);
-        return currency ? `${number} ${currency}` : number;
-      }
-    },
-    /** @param {number} number */
-    number: (number) => new Intl.NumberFormat(tag).format(number),
+    /** @param {number} number @param {Intl.NumberFormatOptions} [options] */
+    number: (number, options) => new Intl.NumberFormat(tag, options).format(number),
   };
 }
-
-/**
- * @param {number} status
- * @param {boolean} isLink
- * @returns {string} the key of the texts for a refusal
- */
-export function problemOf(status, isLink) {
-  if (status === 410 || (isLink && [401, 403, 404].includes(status))) return 'gone';
-  const problems = /** @type {Record<number, string>} */ ({ 401: 'token', 403: 'foreign', 404: 'unknown', 429: 'busy' });
-  return problems[status] ?? (status >= 500 ? 'down' : 'other');
-}
-
-/** @typedef {ReturnType<typeof makeFormat>} Format */

@@ -5,40 +5,36 @@
  * `token`; `customer` (id: the widgets of one customer share one poll); `lang`; `theme` (`light`, `dark`, `auto`; by
  * default that of the page). Events: those of `OrderTracker`. Colours: the custom properties of `ordertrack.css`.
  */
-
 import { fill, makeFormat, problemOf, supportedLanguage } from './format.js';
 import { announcement, drawView, make, makeSkeleton, setText } from './stepper.js';
 import { OrderTracker } from './tracker.js';
 import { orderView } from './view.js';
 
+/** @import {Format} from './view-types.js' */
+
 const REDRAW_MS = 15000;
-const RIGHT_TO_LEFT = ['ar'];
 
 export class OrderTrackerElement extends HTMLElement {
   static observedAttributes = ['order', 'link', 'src', 'token', 'customer', 'lang'];
 
-  /** @type {OrderTracker|null} the tracker of an element in a page */
+  /** @type {OrderTracker | null} the tracker while the element is in a page */
   tracker = null;
-  #restarting = false;
-  /** @type {import('./format.js').Format|null} */
-  #format = null;
-  /** @type {ReturnType<typeof setInterval>|undefined} */
+  /** @type {Format | undefined} */
+  #format;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
   #redraw;
   #announced = '';
-  /** Counts starts, so that a start that waits for its words notices a later one. */
+  /** Counts starts: a start that waits for its words notices a later one. */
   #starts = 0;
 
   constructor() {
     super();
-    const style = make('link', '');
-    style.rel = 'stylesheet';
-    style.href = new URL('./ordertrack.css', import.meta.url).href;
-    const card = make('article', 'widget');
-    card.hidden = true;
-    style.onload = style.onerror = () => (card.hidden = false);
+    const style = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: new URL('./ordertrack.css', import.meta.url) });
     const live = make('p', 'live visually-hidden');
     live.setAttribute('role', 'status');
-    card.append(makeSkeleton(), make('p', 'connection'), live);
+    const card = make('article', 'widget', makeSkeleton(), make('p', 'connection'), live);
+    card.hidden = true;
+    style.onload = style.onerror = () => { card.hidden = false; };
     this.attachShadow({ mode: 'open' }).append(style, card);
   }
 
@@ -47,103 +43,87 @@ export class OrderTrackerElement extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#stop();
+    this.#restart();
   }
 
   attributeChangedCallback() {
     this.#restart();
   }
 
-  /** Start again after the current task, once for all attributes that changed in it. */
-  #restart() {
-    if (this.#restarting) return;
-    this.#restarting = true;
-    queueMicrotask(() => {
-      this.#restarting = false;
-      this.#stop();
-      if (this.isConnected) this.#start();
-    });
-  }
-
-  #stop() {
-    this.#starts += 1;
+  /** Stop, and start after the current task: once for all attributes that change in it. */
+  async #restart() {
+    const start = ++this.#starts;
     const { tracker } = this;
     this.tracker = null;
     tracker?.stopTracking();
     clearInterval(this.#redraw);
-  }
-
-  async #start() {
-    const start = this.#starts;
-    const order = this.getAttribute('order');
-    const link = this.getAttribute('link');
-    if (!order && !link) return;
-    const language = supportedLanguage(this.lang || this.closest('[lang]')?.getAttribute('lang'));
+    await null;
+    const [order, link, src, token, customer] = ['order', 'link', 'src', 'token', 'customer'].map((name) => this.getAttribute(name) ?? undefined);
+    const language = supportedLanguage(this.closest('[lang]')?.getAttribute('lang'));
+    if (start !== this.#starts || !this.isConnected || !(order || link)) return;
     const { default: words } = await import(`./words/${language}.js`);
     if (start !== this.#starts) return;
     this.#format = makeFormat(words, language);
     this.#announced = '';
     const card = this.#part('widget');
     card.lang = language;
-    card.dir = RIGHT_TO_LEFT.includes(language) ? 'rtl' : 'ltr';
-    const tracker = link
-      ? new OrderTracker({ link })
-      : new OrderTracker(order, {
-          url: this.getAttribute('src') ?? new URL(import.meta.url).origin,
-          token: this.getAttribute('token') ?? undefined,
-          customer: this.getAttribute('customer') ?? undefined,
-        });
+    card.dir = language === 'ar' ? 'rtl' : 'ltr';
+    this.#part('now').hidden = true;
+    this.#follow(link ? new OrderTracker({ link })
+      : new OrderTracker(String(order), { url: src ?? new URL(import.meta.url).origin, token, customer }));
+  }
+
+  /** @param {OrderTracker} tracker */
+  #follow(tracker) {
     this.tracker = tracker;
-    for (const type of ['update', 'connection', 'end', 'error']) {
+    for (const type of /** @type {const} */ (['update', 'connection', 'end', 'error'])) {
       tracker.addEventListener(type, (event) => {
         if (this.tracker !== tracker) return;
-        const { detail } = /** @type {CustomEvent} */ (event);
-        if (type === 'error') this.#drawRefusal(detail.error);
+        const { detail } = /** @type {CustomEvent<any>} */ (event);
+        if (type === 'error') this.#refuse(detail.error.status);
         else if (!detail.error) this.#draw();
         this.dispatchEvent(new CustomEvent(type, { detail }));
       });
     }
     this.#redraw = setInterval(() => this.#draw(), REDRAW_MS);
-    this.#draw();
     tracker.startTracking();
   }
 
   #draw() {
-    const { tracker } = this;
     const format = this.#format;
-    if (!tracker || !format) return;
+    if (!this.tracker || !format) return;
     const { words } = format;
-    const card = this.#part('widget');
+    const { order, connection } = this.tracker;
     const nowMs = Date.now();
-    const order = tracker.order;
-    this.#part('now').hidden = !order;
-    let status = words.connection[tracker.connection] ?? '';
+    const line = [words.connection[connection]];
     if (order) {
       const view = orderView(order, nowMs);
-      drawView(card, view, format, nowMs);
-      card.dataset.status = view.status;
+      this.#part('now').hidden = false;
+      drawView(this.#part('widget'), view, format, nowMs);
       const ago = format.ago(view.updated, nowMs);
-      const updated = ago ? fill(words.updated.ago, { ago }) : words.updated.now;
-      status = view.ended ? words.connection.ended : [status, updated].join(' · ');
+      line.push(ago ? fill(words.updated.ago, { ago }) : words.updated.now);
+      if (view.ended) line.splice(0, 2, words.connection.ended);
       const text = announcement(view, format, nowMs);
       if (this.#announced && this.#announced !== text) setText(this.#part('live'), text);
       this.#announced = text;
     }
-    const connection = this.#part('connection');
-    connection.dataset.state = tracker.connection;
-    setText(connection, status);
+    this.#say(connection, line.filter(Boolean).join(' · '));
   }
 
-  /** @param {{status?: number}} error */
-  #drawRefusal({ status }) {
-    const words = this.#format?.words;
-    if (!words) return;
-    const problem = problemOf(status ?? 0, Boolean(this.getAttribute('link')));
-    this.#part('now').hidden = true;
-    const connection = this.#part('connection');
-    connection.dataset.state = 'refused';
-    setText(connection, `${words.problem[problem]}. ${words.problem[`${problem}_next`]}`);
+  /** @param {number} status */
+  #refuse(status) {
     clearInterval(this.#redraw);
+    const texts = this.#format?.words.problem;
+    const problem = problemOf(status, this.hasAttribute('link'));
+    this.#part('now').hidden = true;
+    this.#say('refused', `${texts[problem]}. ${texts[`${problem}_next`]}`);
+  }
+
+  /** @param {string} state @param {string} text */
+  #say(state, text) {
+    const line = this.#part('connection');
+    line.dataset.state = state;
+    setText(line, text);
   }
 
   /** @param {string} className */

@@ -18,11 +18,11 @@ from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.adapters.system.process import PsutilProcess
 from ordertrack.app.service import Service
 from ordertrack.app.token_keys import access_control
+from ordertrack.core.eta.estimator import ArrivalEstimator
 from ordertrack.core.eta_rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.hub import FULL_RETRY_AFTER_S, Caps, Hub
 from ordertrack.core.rate import Quota, RateLimiter
-from ordertrack.core.stage_times import StageTimes
 from ordertrack.database_url import DatabaseKind, parse_database_url
 from ordertrack.http.app import HttpApp
 from ordertrack.http.endpoints.order_page import PageDefaults
@@ -129,7 +129,7 @@ def build(settings: Settings) -> Service:
         page_defaults=PageDefaults(settings.page_language, settings.time_zone),
         handlers=[*pages(), *static_files(accepts_gzip)],
     )
-    eta_timer = EtaTimer(store, clock, eta_rules, nodes=None if cluster is None else cluster.nodes)
+    eta_timer = EtaTimer(store, clock, eta_rules, statistics, None if cluster is None else cluster.nodes)
     loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
     return Service(settings, store, clock, tracking, simulator, eta_timer, links, loop_lag_timer, http, tokens, cluster)
 
@@ -159,7 +159,7 @@ def _eta_rules(settings: Settings) -> EtaRules:
         Status.READY: settings.eta_ready_s,
         Status.PICKED_UP: settings.eta_picked_up_s,
     }
-    return EtaRules(StageTimes(times_s), round(settings.eta_change_threshold_s * 1000))
+    return EtaRules(ArrivalEstimator(times_s), round(settings.eta_change_threshold_s * 1000))
 
 
 def _store(settings: Settings, clock: Clock, meter: CommitMeter, eta_rules: EtaRules) -> Store:

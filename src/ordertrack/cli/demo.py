@@ -32,7 +32,8 @@ from ordertrack.core.principal import ALL, Principal, Role
 from ordertrack.demo.driver import Driver
 from ordertrack.demo.lunch_hour import STAGES_S, CityRole, PlannedOrder, PlannedStep, lunch_hour
 from ordertrack.http.listener import listen
-from ordertrack.settings import Settings, is_loopback
+from ordertrack.loopback import is_loopback
+from ordertrack.settings import Settings
 
 LOCAL, EVERY_ADDRESS = "127.0.0.1", ("0.0.0.0", "::")
 FIRST_PORT, PORTS = 5001, 20

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import click
 
 from ordertrack.client import OrdertrackClientError
-from ordertrack.settings import is_loopback
+from ordertrack.loopback import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:5001"
 URL_VARIABLE = "ORDERTRACK_URL"
@@ -48,15 +48,19 @@ def url_option_here(url: str) -> str:
 def error_message(error: OrdertrackClientError, url: str) -> str:
     """Return one line that says what was wrong and what to type instead."""
     context = click.get_current_context()
-    order_id, message = context.params.get("order_id"), str(error)
+    order_id, message = context.params.get("order_id") or context.params.get("order"), str(error)
     state = str(error.problem.get("current_status")).replace("_", " ")
     match error.code:
         case "unreachable" | "tls_failed":
             return f"{message}. {_reach(url)}"
         case "unknown_host":
             return f"{message}. Set --url to the address of a server, such as {DEFAULT_URL}."
-        case "order_not_found":
-            return f"There is no order {order_id} at {url}. List them: {command()} orders{url_option_here(url)}"
+        case "order_not_found" | "link_not_found" as code:
+            is_link = code == "link_not_found"
+            no_link = f"Order {order_id} has no link {context.params.get('link_id')}"
+            no_such = no_link if is_link else f"There is no order {order_id} at {url}"
+            listed = f"link list {order_id}" if is_link else "orders"
+            return f"{no_such}. List them: {command()} {listed}{url_option_here(url)}"
         case "simulation_running":
             stop = f"{command()} simulate {order_id} --stop{url_option_here(url)}"
             return f"A simulation of order {order_id} is running. Stop it first: {stop}"
@@ -79,6 +83,13 @@ def error_message(error: OrdertrackClientError, url: str) -> str:
             return f"{message.removesuffix('.')}. Check that an ordertrack server runs at {url}."
         case _:
             return message
+
+
+def link_error_message(error: OrdertrackClientError, url: str) -> str:
+    """Return the line for a command that uses a tracking link."""
+    if error.code in ("unauthenticated", "order_not_found"):
+        return "The link is not valid: it was revoked, is too old or incomplete. Ask the sender for a new one."
+    return error_message(error, url)
 
 
 def _reach(url: str) -> str:

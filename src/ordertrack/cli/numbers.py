@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import rich_click as click
 
-from ordertrack.settings import Bounds
+from ordertrack.bounds import Bounds
 
 
 class _RangeInWords(click.ParamType[Any]):

@@ -17,10 +17,11 @@ from typing import Any
 import rich_click as click
 from click.core import ParameterSource
 
+from ordertrack.bounds import Bounds
 from ordertrack.cli.hints import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ordertrack.cli.numbers import Number, WholeNumber
 from ordertrack.cli.terminal import say
-from ordertrack.settings import ENV_PREFIX, KEY_SETTINGS, Bounds, InvalidSetting, Settings, declared, flag, variable
+from ordertrack.settings import ENV_PREFIX, KEY_SETTINGS, InvalidSetting, Settings, declared, flag, variable
 
 MISSPELT_CUTOFF = 0.7
 """`TIMEOUT` counts as a misspelt `MAX_TIMEOUT_S`; variables Kubernetes sets for a service named ordertrack do not."""

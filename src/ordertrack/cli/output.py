@@ -21,6 +21,7 @@ from ordertrack.cli.hints import (
     URL_VARIABLE,
     command,
     error_message,
+    link_error_message,
     url_option_here,
 )
 from ordertrack.cli.terminal import (
@@ -133,11 +134,14 @@ def token_options(command: F) -> F:
 
 
 @contextmanager
-def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[OrdertrackClient, Remote]]:
+def connected(
+    url: str, as_json: bool, *, retries: int = 0, by_link: bool = False
+) -> Iterator[tuple[OrdertrackClient, Remote]]:
     """Provide a client. An error ends the command with one line; a signal of ENDING ends it as Ctrl-C does, so that
     the terminal is restored.
 
-    Set `retries` only where repeating the command by hand could do it twice.
+    Set `retries` only where repeating the command by hand could do it twice. `by_link`: the command uses a tracking
+    link, with which the client sends no token; errors are in the words of a link.
     """
     remote = Remote(url, as_json)
     token = sent_token()
@@ -155,7 +159,8 @@ def connected(url: str, as_json: bool, *, retries: int = 0) -> Iterator[tuple[Or
         if as_json:
             print_json(error.problem)
         else:
-            say(f"Error: {error_message(error, url)}", err=True)
+            message = link_error_message(error, url) if by_link else error_message(error, url)
+            say(f"Error: {message}", err=True)
         raise SystemExit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import segno
+from importlib.util import find_spec
+
+import rich_click as click
 from rich.text import Text
+
+from ordertrack.cli.terminal import Screen
 
 QUIET_ZONE = 2
 STYLE = "#ffffff on #000000"
@@ -12,8 +16,18 @@ _BLOCKS = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
 """Two modules above each other in one character; 1 is dark."""
 
 
+def check_can_draw() -> None:
+    """Raises: click.UsageError."""
+    if find_spec("segno") is None:
+        raise click.UsageError("--qr needs a library: pip install segno")
+    if Screen().options.ascii_only:
+        raise click.UsageError("--qr needs an output in UTF-8.")
+
+
 def qr_code(text: str) -> list[Text]:
     """Return the lines of the QR code of `text`: about 17 of 33 columns for a link."""
+    import segno  # here: the commands work without it
+
     rows = [list(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=QUIET_ZONE)]
     if len(rows) % 2:
         rows.append([0] * len(rows[0]))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
 
 import rich_click as click
 
-from ordertrack.cli.main import main as ordertrack
+from ordertrack.cli.main import loaded_commands
 from ordertrack.cli.numbers import Number, WholeNumber
 from ordertrack.cli.options import flags, value_words
 from ordertrack.cli.terminal import say
@@ -92,17 +91,22 @@ def access_page() -> str:
 _JSON = """\
 With `--json` every command prints one line of ASCII on standard output: `{"success": true, "data": ...}`. For a command
 that calls a server it is the answer of the API (an update has more keys beside `data`). An error, also of `serve` when
-it cannot start, is `{"success": false, "error": "...", "message": "...", ...}` with exit status 1. `watch --json`
-prints a line for each update.
+it cannot start, is `{"success": false, "error": "...", "message": "...", ...}` with exit status 1. `watch --json` and
+`feed --json` print a line for each update.
 
 Exit status: 0 success; 1 refused, unreachable, or the output could not be written; 2 wrong arguments or settings (text
 on standard error, also with `--json`); 128 plus the number of a signal: 130 interrupted, 143 terminated.
 """
 
 
+_INSTALLED = """\
+Without the extra `server` there are only the commands that call a server.
+"""
+
+
 def commands_page() -> str:
-    lines = ["# Commands\n", _MADE_BY, _JSON]
-    for name, command in sorted(_commands(ordertrack)):
+    lines = ["# Commands\n", _MADE_BY, _INSTALLED, _JSON]
+    for name, command in sorted(loaded_commands().items()):
         lines.append(f"\n## ordertrack {name}\n\n{cleandoc(command.help or '')}\n")
         arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
         lines.append(f"```\nordertrack {' '.join((name, *arguments))} [OPTIONS]\n```\n")
@@ -116,14 +120,6 @@ def commands_page() -> str:
         lines.append("| option | allowed | default | description |\n|---|---|---|---|")
         lines.extend(map(_option_row, options))
     return "\n".join(lines) + "\n"
-
-
-def _commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from _commands(command, f"{prefix}{name} ")
-        else:
-            yield f"{prefix}{name}", command
 
 
 def _option_row(option: click.Option) -> str:

@@ -20,8 +20,8 @@ from ordertrack.cli.output import (
     remote_options,
     status_words,
 )
+from ordertrack.cli.stepper import what_happened
 from ordertrack.cli.terminal import show
-from ordertrack.cli.watch import watch
 from ordertrack.client import PROGRESSION, Applied, Item, NodeStats, Order, OrderPage, SimulationStep, Stats, Status
 
 _ITEM = re.compile(r"(\d{1,4})\s*[x×]\s*(\S.*)")
@@ -326,5 +326,25 @@ def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f} ms"
 
 
-COMMANDS: list[click.Command] = [watch, orders, create, status, courier, simulate, stats]
+@click.command()
+@click.argument("order_id", type=_ORDER_ID)
+@remote_options
+def audit(order_id: int, url: str, as_json: bool) -> None:
+    """Show every change of an order with its author and network address. For administrators."""
+    with connected(url, as_json) as (client, remote):
+        entries = client.audit(order_id)
+        remote.print_answer()
+        if as_json:
+            return
+        table, now = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False), datetime.now(UTC)
+        for name in ("Version", "Recorded", "Event", "By", "Address", "Reason"):
+            table.add_column(name, overflow="fold")
+        for entry in entries:
+            recorded = clock_time(entry.recorded_at or entry.at, now)
+            by, address, reason = entry.actor or "", entry.origin or "", entry.reason or ""
+            table.add_row(str(entry.version), recorded, what_happened(entry, now), by, address, reason)
+        show(table)
+
+
+COMMANDS: list[click.Command] = [orders, create, status, courier, simulate, stats, audit]
 """The commands of this module, for the group in `cli/main.py`."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import NamedTuple
 
 import rich_click as click
 from rich.console import RenderableType
@@ -13,61 +15,90 @@ from ordertrack.cli.numbers import WholeNumber
 from ordertrack.cli.output import Remote, connected, remote_options, symbols_for
 from ordertrack.cli.stepper import connecting, event_line, reconnecting, stepper
 from ordertrack.cli.terminal import Screen, is_interactive, say
-from ordertrack.client import Connection, Order, OrdertrackClient, Pace
+from ordertrack.client import Connection, Order, Pace, Update
+from ordertrack.client.link_url import split_link
 
 REDRAWS_PER_SECOND = 2
 PACE = Pace(backoff_cap_s=5.0)
 """A shorter backoff than the default, so that the view is current soon after the server is back."""
 
 
+class _Link(NamedTuple):
+    """A tracking link. `server` is empty when only its token was given."""
+
+    server: str
+    token: str
+
+
+class _OrderOrLink(click.ParamType[int | _Link]):
+    """The number of an order, or a tracking link."""
+
+    name = "order"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | _Link:
+        text = str(value)
+        if not text.startswith("otl_") and "/" not in text:
+            return int(WholeNumber(1).convert(text, param, ctx))
+        try:
+            return _Link(*split_link(text))
+        except ValueError as error:
+            self.fail(f"is not a tracking link: it {error}.", param, ctx)
+
+
 @click.command()
-@click.argument("order_id", type=WholeNumber(1))
+@click.argument("order", type=_OrderOrLink(), metavar="ORDER_ID|LINK")
 @remote_options
-def watch(order_id: int, url: str, as_json: bool) -> None:
-    """Follow an order until it has ended.
+def watch(order: int | _Link, url: str, as_json: bool) -> None:
+    """Follow an order until it has ended. LINK is the URL of a tracking link, which needs no token.
 
     In a terminal it shows the steps of the order; in a pipe it prints one line per event, with `--json` one object per
     update. It reconnects after restarts of the server and loss of the network.
     """
-    with connected(url, as_json) as (client, remote):
+    link = order if isinstance(order, _Link) else None
+    with connected((link and link.server) or url, as_json, by_link=link is not None) as (client, remote):
+        track = partial(client.track, order) if isinstance(order, int) else partial(client.track_link, order.token)
         if as_json:
-            _as_json(client, order_id, remote)
+            _as_json(track, remote)
         elif is_interactive():
-            _in_terminal(client, order_id, Screen())
+            _in_terminal(track, Screen())
         else:
-            _as_lines(client, order_id)
+            _as_lines(track)
 
 
-class _ConnectionState:
+class ConnectionState:
     """The state of the connection, as reported by `track`."""
 
-    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self) -> None:
         self.connection = Connection(online=True)
         self.next_try_at: datetime | None = None
-        self._changed = changed
 
     def __call__(self, connection: Connection) -> None:
-        before, self.connection = self.connection, connection
+        self.connection = connection
         self.next_try_at = datetime.now(UTC) + timedelta(seconds=connection.wait_s)
-        if before.online is not connection.online:
-            self._changed()
+
+    def say_changes(self, connection: Connection) -> None:
+        """Print a line on standard error when the connection is lost, and when it is back."""
+        before = self.connection
+        self(connection)
+        if before.online is connection.online:
+            return
+        words = reconnecting(connection, datetime.now(UTC), self.next_try_at)
+        say("Back online." if connection.online else f"{connection.error}. {words}", err=True)
 
 
-def _as_json(client: OrdertrackClient, order_id: int, remote: Remote) -> None:
-    for _ in client.track(order_id, pace=PACE):
+Track = Callable[..., Iterator[Update]]
+
+
+def _as_json(track: Track, remote: Remote) -> None:
+    for _ in track(pace=PACE):
         remote.print_answer()
 
 
-def _as_lines(client: OrdertrackClient, order_id: int) -> None:
-    def changed() -> None:
-        words = reconnecting(state.connection, datetime.now(UTC), state.next_try_at)
-        say("Back online." if state.connection.online else f"{state.connection.error}. {words}", err=True)
-
-    state = _ConnectionState(changed)
+def _as_lines(track: Track) -> None:
     shown = 0
-    for update in client.track(order_id, on_connection=state, pace=PACE):
+    for update in track(on_connection=ConnectionState().say_changes, pace=PACE):
         if update.reset:
-            say(f"The server's history of order {order_id} has been replaced:", err=True)
+            say(f"The server's history of order {update.order.id} has been replaced:", err=True)
             shown = 0
         for event in update.order.timeline or update.events:
             if event.version > shown:
@@ -75,9 +106,9 @@ def _as_lines(client: OrdertrackClient, order_id: int) -> None:
         shown = update.order.version
 
 
-def _in_terminal(client: OrdertrackClient, order_id: int, screen: Screen) -> None:
+def _in_terminal(track: Track, screen: Screen) -> None:
     symbols = symbols_for(screen)
-    state = _ConnectionState()
+    state = ConnectionState()
     order: Order | None = None
 
     def picture() -> RenderableType:
@@ -88,6 +119,6 @@ def _in_terminal(client: OrdertrackClient, order_id: int, screen: Screen) -> Non
 
     options = {"console": screen, "refresh_per_second": REDRAWS_PER_SECOND}
     with Live(get_renderable=picture, transient=True, **options) as live:  # type: ignore[arg-type]
-        for update in client.track(order_id, on_connection=state, pace=PACE):
+        for update in track(on_connection=state, pace=PACE):
             order, live.transient = update.order, False
             live.refresh()

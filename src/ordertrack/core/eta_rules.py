@@ -47,7 +47,7 @@ class EtaRules(msgspec.Struct, frozen=True):
         if self.estimator is None:
             return None
         window = self.estimator.window(restaurant_id, Status.CONFIRMED, now_ms, now_ms)
-        return self._eta(window, window, Status.CONFIRMED, now_ms)
+        return self._eta(window, window, now_ms, STAGE_SHARES[Status.CONFIRMED])
 
     def after_status(self, order: Order, to: Status, at_ms: int, now_ms: int, *, is_undo: bool) -> Eta | None:
         """Return the ETA after a change of status that happened at `at_ms`."""
@@ -60,7 +60,7 @@ class EtaRules(msgspec.Struct, frozen=True):
         if is_undo:
             since_ms = _entered_at_ms(order, to) or at_ms
         window = self.estimator.window(order.restaurant_id, to, since_ms, now_ms)
-        return self._eta(window, promised, to, now_ms)
+        return self._eta(window, promised, now_ms, STAGE_SHARES[to])
 
     def moved(self, order: Order, now_ms: int) -> Eta | None:
         """Return the ETA that takes the place of the current one; None while that holds, and for an ended order."""
@@ -69,18 +69,17 @@ class EtaRules(msgspec.Struct, frozen=True):
             return None
         since_ms = _entered_at_ms(order, status) or order.updated_at_ms
         window = self.estimator.window(order.restaurant_id, status, since_ms, now_ms)
-        least_move_ms = self._least_move_ms(promised, now_ms)
-        if window.to_ms - current.window.to_ms <= least_move_ms:
+        if window.to_ms - current.window.to_ms <= self._least_move_ms(promised, now_ms):
             return None
-        window = Window(max(window.from_ms, current.window.from_ms), window.to_ms)
-        return Eta(window, window.to_ms > promised.to_ms + self.threshold_ms, now_ms + least_move_ms)
+        return self._eta(Window(max(window.from_ms, current.window.from_ms), window.to_ms), promised, now_ms)
 
-    def _eta(self, window: Window, promised: Window, status: Status, now_ms: int) -> Eta:
-        stage_ms = round((window.from_ms - now_ms) * STAGE_SHARES[status])
-        check_at_ms = now_ms + stage_ms + self._least_move_ms(promised, now_ms)
+    def _eta(self, window: Window, promised: Window, now_ms: int, stage_share: float = 0.0) -> Eta:
+        """`stage_share` is the part of the time until the window in which no news are expected."""
+        check_at_ms = now_ms + round((window.from_ms - now_ms) * stage_share) + self._least_move_ms(promised, now_ms)
         return Eta(window, window.to_ms > promised.to_ms + self.threshold_ms, check_at_ms)
 
     def _least_move_ms(self, promised: Window, now_ms: int) -> int:
+        """Return by how much a window has to move later to be told."""
         return max(self.threshold_ms, (now_ms - promised.to_ms) // LATE_SHARE)
 
 

@@ -20,6 +20,7 @@ from ordertrack.core.order_rules import MoveEta
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Committed
 from ordertrack.ports.order_store import OrderFilter, OrderStore
+from ordertrack.service.monitoring.statistics import Statistics
 
 PAGE_ORDERS = 500
 """Orders that are looked at, and changed, at once."""
@@ -29,7 +30,8 @@ MAX_PAUSE_S = 30.0
 LEARNED_ORDERS = 10_000
 """Delivered orders that are read at the start."""
 LEARN_EVERY_S = 300.0
-"""Time between two reads of what other nodes delivered. Each reads one page."""
+LEARNED_EACH_TIME = 2_000
+"""Delivered orders that are read then, for those that other nodes delivered."""
 RETRY_AFTER_S = 5.0
 
 log = structlog.get_logger("ordertrack.eta")
@@ -39,10 +41,14 @@ class EtaTimer:
     """`nodes` returns the number of nodes that use the store; None for one that nodes do not share."""
 
     def __init__(
-        self, store: OrderStore, clock: Clock, rules: EtaRules, nodes: Callable[[], int] | None = None
+        self,
+        store: OrderStore,
+        clock: Clock,
+        rules: EtaRules,
+        statistics: Statistics,
+        nodes: Callable[[], int] | None = None,
     ) -> None:
-        self.moves = 0
-        """Windows that this node moved."""
+        self._statistics = statistics
         self._store = store
         self._clock = clock
         self._rules = rules
@@ -80,7 +86,8 @@ class EtaTimer:
         moves = [MoveEta(order.id) for order in page.due if self._rules.moved(order, now_ms) is not None]
         if moves:
             results = await self._store.apply(moves, now_ms)
-            self.moves += sum(isinstance(result, Applied) and result.event is not None for result in results)
+            moved = sum(isinstance(result, Applied) and result.event is not None for result in results)
+            self._statistics.eta_changes += moved
         self._checked_id = page.last_id or 0
         if page.last_id is not None:
             return PAGE_PAUSE_S
@@ -98,7 +105,7 @@ class EtaTimer:
         if self._pages_to_learn > 0 and len(orders) == PAGE_ORDERS:
             self._learned_id = orders[-1].id
             return PAGE_PAUSE_S
-        self._learned_id = None
+        self._learned_id, self._pages_to_learn = None, LEARNED_EACH_TIME // PAGE_ORDERS
         return None if self._nodes is None else LEARN_EVERY_S
 
 

@@ -24,7 +24,7 @@ class _Log(NamedTuple):
     status, `before` the status before it; `couriers` counts the known assignments."""
 
     reached: dict[str, int]
-    last: Json | None
+    last: Json
     before: str
     couriers: int
 
@@ -51,14 +51,14 @@ def customer_view(order: Json, now_ms: int) -> dict[str, Any]:
 
 def _read_log(events: list[Json]) -> _Log:
     reached: dict[str, int] = {}
-    last: Json | None = None
+    last: Json = {}
     before, couriers = "", 0
     for event in events:
         if event["type"] == "courier_assigned" or (event["type"] == "created" and event.get("courier_id")):
             couriers += 1
         if event["type"] not in _SETS_STATUS:
             continue
-        before, last = last["status"] if last else "", event
+        before, last = last.get("status", ""), event
         status = event["status"]
         if event["type"] == "reverted":
             reached.pop("cancelled", None)
@@ -96,8 +96,7 @@ def _arrival(order: Json, reached: dict[str, int], now_ms: int) -> dict[str, Any
         return None
     promised, late = _read_span(eta["promised"]), eta["late"]
     if order["status"] == "delivered":
-        at = reached.get("delivered", _ms(order["updated_at"]))
-        return {"state": "arrived", "span": None, "at": at, "planned": promised, "late": late}
+        return {"state": "arrived", "span": None, "at": reached["delivered"], "planned": promised, "late": late}
     span = _read_span(eta["current"] or eta["promised"])
     state = "overdue" if now_ms > span["to"] else "expected"
     planned = None if _minutes(span) == _minutes(promised) else promised
@@ -123,14 +122,13 @@ def _notices(order: Json, log: _Log, eta: Json | None, ended: bool) -> list[dict
         found.append({"key": key, "params": params, "reason": reason or None})
 
     if order["status"] == "cancelled":
-        cancellation = order.get("cancellation") or {}
-        role = str(cancellation.get("by", "")).partition(":")[0]
-        add(f"cancelled_{role if role in _CANCELLING_ROLES else 'other'}", cancellation.get("reason"))
+        role = order["cancellation"]["by"].partition(":")[0]
+        add(f"cancelled_{role if role in _CANCELLING_ROLES else 'other'}", order["cancellation"]["reason"])
         if "picked_up" in log.reached:
             add("was_picked_up")
         if role != "customer":
             add("contact")
-    if log.last and log.last["type"] == "reverted":
+    if log.last["type"] == "reverted":
         if log.before == "cancelled":
             add("restored", log.last["reason"])
         else:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_interval, format_skeleton, format_time, get_timezone_name
-from babel.numbers import UnknownCurrencyError, format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, is_currency
 
-LANGUAGES = ("en", "de", "fr", "es", "ar", "vi")
-
-_PACKAGED = Path(__file__).parent / "static" / "sdk"
-SDK_FILES = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[3] / "sdk" / "js" / "src"
-"""The folder of the SDK's files: in an installed package, or in the repository."""
+from ordertrack.web.static_files import SDK_FOLDER
 
 _EXPORT = "export default "
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def read_table(name: str) -> dict[str, Any]:
     """Return the value of an SDK file that is JSON behind `export default`, such as `icons.js`."""
-    text = (SDK_FILES / name).read_text(encoding="utf-8")
+    text = (SDK_FOLDER / name).read_text(encoding="utf-8")
     table: dict[str, Any] = json.loads(text.removeprefix(_EXPORT).rstrip().removesuffix(";"))
     return table
 
@@ -67,12 +62,10 @@ class Format:
         return f"{(_EPOCH + timedelta(milliseconds=ms)).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
     def money(self, amount: float, currency: str | None) -> str:
-        if currency is None:
-            return format_decimal(amount, "#,##0.00", self._locale)
-        try:
-            return format_currency(amount, currency, locale=self._locale, currency_digits=True)
-        except UnknownCurrencyError:
-            return f"{format_decimal(amount, '#,##0.00', self._locale)} {currency}"
+        if currency is not None and is_currency(currency):
+            return format_currency(amount, currency, locale=self._locale)
+        number = format_decimal(amount, "#,##0.00", self._locale)
+        return number if currency is None else f"{number} {currency}"
 
     def number(self, number: int) -> str:
         return format_decimal(number, locale=self._locale)

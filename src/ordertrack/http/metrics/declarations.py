@@ -143,6 +143,12 @@ METRICS: tuple[Metric, ...] = (
         lambda f: f.simulations_running,
     ),
     Metric(
+        "ordertrack_eta_changes_total",
+        COUNTER,
+        "Expected arrivals that this node moved because nothing was heard of the order.",
+        lambda f: f.statistics.eta_changes,
+    ),
+    Metric(
         "ordertrack_commit_latency_seconds",
         HISTOGRAM,
         "Time from the begin of a transaction until it is durable, without the wait before it.",

@@ -47,5 +47,5 @@ SECURE_BY_CONTENT = {
     Content.DATA: SECURE,
     Content.APIDOCS: _pairs(_page(_SWAGGER_UI)),
     Content.PAGE_FILE: PAGE,  # also the policy of the service worker
-    Content.SDK: _pairs({**_page(_OWN), "cross-origin-resource-policy": "cross-origin"}),
+    Content.SDK: _pairs({**_ANY, "cross-origin-resource-policy": "cross-origin"}),  # no documents: the policy is the page's
 }

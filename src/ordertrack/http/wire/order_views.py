@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ordertrack.core.cursor import Cursor
-from ordertrack.core.event import Event, EventType, Status, Window
+from ordertrack.core.event import Eta, Event, EventType, Status, Window
 from ordertrack.core.link_view import REDACTED_ID
 from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.principal import Action, Role
@@ -205,16 +206,17 @@ def event_view(event: Event, recorded_at: str = "") -> EventView:
     )
 
 
+@lru_cache(maxsize=4096)
 def _window_view(window: Window) -> WindowView:
+    """Cached, since every response about an order repeats its windows."""
     return WindowView(format_time(window.from_ms), format_time(window.to_ms))
 
 
-def eta_view(order: Order) -> EtaView | None:
-    promised, eta = order.promised, order.eta
+def _eta_view(promised: Eta | None, current: Eta | None, *, has_ended: bool) -> EtaView | None:
     if promised is None:
         return None
-    current = None if eta is None or order.status.ended else _window_view(eta.window)
-    return EtaView(_window_view(promised), current, eta is not None and eta.late)
+    shown = None if has_ended or current is None else _window_view(current.window)
+    return EtaView(_window_view(promised.window), shown, current is not None and current.late)
 
 
 def audit_entry(event: Event) -> AuditEntry:
@@ -245,7 +247,7 @@ def order_view(order: Order) -> OrderView:
         list(map(event_view, timeline, recorded_at)),
         order.cancellation if order.status is Status.CANCELLED else None,
         details.restaurant_name,
-        eta_view(order),
+        _eta_view(timeline[0].eta, timeline[-1].eta, has_ended=order.status.ended),
     )
 
 

@@ -84,6 +84,8 @@ class Statistics:
         """Requests answered with an error, by its code."""
         self.updates = 0
         self.lost_wakeups = 0
+        self.eta_changes = 0
+        """Windows that moved without a change of status."""
         self.wake_s = Histogram(WAKE_BOUNDS_S)
         self.commit_s = Histogram(COMMIT_BOUNDS_S)
         self.commit_requests = Histogram(COMMIT_BOUNDS_REQUESTS)

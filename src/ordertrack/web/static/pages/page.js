@@ -21,27 +21,30 @@ const main = document.querySelector('main');
 const { track } = main.dataset;
 const isLink = 'link' in main.dataset;
 const orderOfPath = location.pathname.match(/^\/orders\/([^/]+)$/)?.[1];
-const token = orderOfPath && takeToken(`ordertrack.token.${orderOfPath}`);
+const tokenKey = `ordertrack.token.${orderOfPath}`;
+const token = orderOfPath && takeToken();
 
 if (track || token) follow();
 
 function follow() {
   const tracker = isLink
     ? new OrderTracker({ link: location.origin + track.replace(/\/track$/, '') })
-    : new OrderTracker(main.dataset.order ?? orderOfPath, { url: location.origin, token: token || undefined });
-  /** The time of the last state that is known to be current; of the server's rendering at first. */
-  let seenMs = Number(main.dataset.seen) || Date.now();
-  let shownVersion = Number(main.dataset.version) || 0;
-  let announced = '';
+    : new OrderTracker(main.dataset.order ?? orderOfPath, { url: location.origin, token: token ?? undefined });
+  /** The time at which the shown state was known to be current; at first that of the server's rendering. */
+  let seenMs = Number(main.dataset.seen);
+  let shownVersion = Number(main.dataset.version);
+  let wasLive = false;
   let wasLost = false;
+  let announced = '';
+  const redraw = setInterval(draw, REDRAW_MS);
 
-  tracker.addEventListener('update', ({ detail: { order } }) => {
+  tracker.addEventListener('update', ({ detail: { order, reset } }) => {
     if (!main.classList.contains('order')) showOrder(order);
-    seenMs = Date.now();
-    const isNews = order.version !== shownVersion && shownVersion > 0;
+    const isNews = shownVersion && (order.version !== shownVersion || reset);
     shownVersion = order.version;
+    seenMs = Date.now();
     draw();
-    const text = announcement(orderView(order, Date.now()), format, Date.now());
+    const text = announcement(orderView(order, seenMs), format, seenMs);
     if (isNews && text !== announced) {
       announce(wasLost ? `${words.connection.back} ${text}` : text);
       wasLost = false;
@@ -50,16 +53,16 @@ function follow() {
     if (isNews) keepPage();
   });
   tracker.addEventListener('connection', ({ detail: { state } }) => {
-    if (state === 'live' || wasLive) seenMs = Date.now();
-    wasLive = state === 'live';
+    const isLive = state === 'live';
+    if (isLive || wasLive) seenMs = Date.now();
     if (state === 'offline') announce(words.connection.offline);
-    if (state === 'live' && wasLost) announce(words.connection.back);
-    wasLost = state === 'offline' || (wasLost && state !== 'live');
+    if (isLive && wasLost) announce(words.connection.back);
+    wasLost = !isLive && (wasLost || state === 'offline');
+    wasLive = isLive;
     draw();
   });
   tracker.addEventListener('error', ({ detail: { error } }) => {
-    clearInterval(redraw);
-    if (token && error.status === 401) sessionStorage.removeItem(`ordertrack.token.${orderOfPath}`);
+    if (error.status === 401) sessionStorage.removeItem(tokenKey);
     showProblem(problemOf(error.status, isLink));
     keepPage();
   });
@@ -67,36 +70,36 @@ function follow() {
     clearInterval(redraw);
     draw();
   });
-  let wasLive = false;
-  const redraw = setInterval(() => document.hidden || draw(), REDRAW_MS);
-  document.addEventListener('visibilitychange', () => document.hidden || draw());
-  localizeTimes();
+  document.addEventListener('visibilitychange', draw);
+
+  if (track) {
+    localizeTimes();
+    startServiceWorker();
+  }
   if (isLink) offerShare();
-  if (track) startServiceWorker();
   tracker.startTracking();
 
   function draw() {
-    const nowMs = Date.now();
-    if (!main.classList.contains('order')) return;
+    if (document.hidden || !main.classList.contains('order')) return;
     const { order, connection } = tracker;
+    const nowMs = Date.now();
     const view = order && orderView(order, nowMs);
     if (view) {
       drawView(main, view, format, nowMs);
       document.title = `${words.headline[view.headline]} · ${nameOf(order)}`;
       setIcon(view.headline);
     }
-    drawConnection(connection, view, nowMs);
+    const line = main.querySelector('.connection');
+    line.dataset.state = connection;
+    setText(line, connectionText(connection, view, nowMs));
   }
 
-  function drawConnection(state, view, nowMs) {
-    const line = main.querySelector('.connection');
-    const age = format.ago(seenMs, nowMs);
-    const parts = [words.connection[state] ?? ''];
-    if (view?.ended) parts[0] = words.connection.ended;
-    else if (state === 'live' && view) parts.push(updatedText(view.updated, nowMs));
-    else if (age) parts.push(fill(words.connection.checked, { ago: age }));
-    line.dataset.state = view?.ended ? 'ended' : state;
-    setText(line, parts.filter(Boolean).join(state === 'live' ? ' · ' : ' '));
+  function connectionText(state, view, nowMs) {
+    if (view?.ended) return words.connection.ended;
+    const text = words.connection[state] ?? '';
+    if (state === 'live') return [text, view && updatedText(view.updated, nowMs)].filter(Boolean).join(' · ');
+    const ago = format.ago(seenMs, nowMs);
+    return ago ? `${text} ${fill(words.connection.checked, { ago })}` : text;
   }
 }
 
@@ -110,21 +113,22 @@ function nameOf(order) {
 }
 
 /** Take the token out of the address bar and keep it for this tab. */
-function takeToken(key) {
+function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (!token) return sessionStorage.getItem(key);
+  if (!token) return sessionStorage.getItem(tokenKey);
   history.replaceState(null, '', location.pathname + location.search);
-  sessionStorage.setItem(key, token);
+  sessionStorage.setItem(tokenKey, token);
   return token;
 }
 
 /** Replace the times of the restaurant's zone by those of this device. */
 function localizeTimes() {
   const nowMs = Date.now();
-  for (const time of main.querySelectorAll('.steps time[datetime]')) {
-    setText(time, format.time(Date.parse(time.dateTime), nowMs));
+  for (const time of main.querySelectorAll('time[datetime]')) {
+    const [from, to] = [time.dateTime, time.dataset.to].map(Date.parse);
+    setText(time, to ? format.span({ from, to }, nowMs) : format.time(from, nowMs));
   }
-  main.querySelector('.zone')?.remove();
+  main.querySelector('.zone').remove();
 }
 
 function announce(text) {
@@ -140,50 +144,46 @@ function setIcon(name) {
 /** Make the elements of an order where the page has none. */
 function showOrder(order) {
   main.className = 'order';
-  const names = make('div', 'names');
-  const restaurant = make('p', 'restaurant');
-  restaurant.append(make('bdi', '', nameOf(order)));
-  names.append(restaurant);
+  const names = make('div', 'names', make('p', 'restaurant', make('bdi', '', nameOf(order))));
   if (order.restaurant_name) names.append(make('p', 'order-number', fill(words.order, { id: order.id })));
-  const masthead = make('header', 'masthead');
-  masthead.append(names);
-  const statusLine = make('footer', 'status-line');
-  statusLine.append(make('p', 'connection'));
+  const statusLine = make('footer', 'status-line', make('p', 'connection'));
   const live = make('p', 'live visually-hidden');
   live.setAttribute('role', 'status');
-  main.replaceChildren(masthead, makeSkeleton(), ...makeSummary(order), statusLine, live);
+  main.replaceChildren(make('header', 'masthead', names), makeSkeleton(), ...makeSummary(order), statusLine, live);
 }
 
 function makeSummary({ items, total, currency }) {
   if (!items.length && total === null) return [];
-  const list = make('ul', 'items');
-  for (const { quantity, name, price } of items) {
-    const item = make('li', 'item');
-    const amount = price == null ? '' : format.money(price, currency);
-    item.append(make('span', 'quantity', `${format.number(quantity)} ×`), make('bdi', '', name), make('span', 'price', amount));
-    list.append(item);
-  }
-  const summary = make('section', 'summary');
-  summary.append(make('h2', 'summary-title', words.summary.title), list);
+  const lines = items.map(({ quantity, name, price }) =>
+    make('li', 'item',
+      make('span', 'quantity', `${format.number(quantity)} ×`),
+      make('bdi', '', name),
+      make('span', 'price', price === null ? '' : money(price, currency))));
+  const summary = make('section', 'summary', make('h2', 'summary-title', words.summary.title), make('ul', 'items', ...lines));
   if (total !== null) {
-    const line = make('p', 'total');
-    line.append(make('span', '', words.summary.total), make('span', 'price', format.money(total, currency)));
-    summary.append(line);
+    const sum = make('span', 'price', money(total, currency));
+    summary.append(make('p', 'total', make('span', '', words.summary.total), sum));
   }
   return [summary];
+}
+
+function money(amount, currency) {
+  if (currency && Intl.supportedValuesOf('currency').includes(currency)) {
+    return format.number(amount, { style: 'currency', currency });
+  }
+  return [format.number(amount, { minimumFractionDigits: 2 }), currency].filter(Boolean).join(' ');
 }
 
 /** Replace the order, which may not be shown any longer. */
 function showProblem(problem) {
   main.className = 'problem';
-  const title = words.problem[problem];
-  document.title = title;
+  document.title = words.problem[problem];
   setIcon('unknown');
   const text = make('p', 'problem-text', words.problem[`${problem}_next`]);
-  text.setAttribute('role', 'status');
-  const sign = make('span', 'sign');
-  sign.append(makeIcon('missing'));
-  main.replaceChildren(sign, make('h1', 'headline', title), text);
+  const title = make('h1', 'headline', words.problem[problem]);
+  main.replaceChildren(make('span', 'sign', makeIcon('missing')), title, text);
+  title.tabIndex = -1;
+  title.focus();
 }
 
 function offerShare() {
@@ -211,15 +211,20 @@ function offerShare() {
 }
 
 async function startServiceWorker() {
-  if (!('serviceWorker' in navigator)) return;
-  await navigator.serviceWorker.register('/service-worker.js');
+  const workers = navigator.serviceWorker;
+  if (!workers) return;
+  const hasWorker = workers.controller !== null;
+  workers.addEventListener('controllerchange', () => {
+    if (!hasWorker) document.querySelector('link[rel="manifest"]').href += '?'; // the worker adds the page as its start
+  });
+  await workers.register('/service-worker.js');
   keepPage();
 }
 
 /** Let the service worker fetch this page again, to have its latest state without a connection. */
 async function keepPage() {
-  if (!('serviceWorker' in navigator) || !track) return;
-  const files = performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname);
+  if (!navigator.serviceWorker || !track) return;
+  const files = Array.from(document.querySelectorAll('link[href], script'), (file) => file.getAttribute('href') ?? file.src);
   const { active } = await navigator.serviceWorker.ready;
-  active.postMessage({ page: location.pathname, files: files.filter((file) => /^\/(sdk|pages)\//.test(file)) });
+  active.postMessage({ page: location.pathname, files });
 }

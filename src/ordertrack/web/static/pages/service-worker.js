@@ -6,6 +6,7 @@
 const VERSION = 1;
 const FILES = `ordertrack-files-${VERSION}`;
 const PAGES = `ordertrack-pages-${VERSION}`;
+const MANIFEST = '/pages/manifest.webmanifest';
 const MAX_PAGES = 20;
 const DEADLINE_MS = 3000;
 const REFUSALS = [401, 403, 404, 410];
@@ -25,7 +26,8 @@ self.addEventListener('activate', (event) => {
 
 self.addEventListener('fetch', (event) => {
   const name = cacheOf(event.request);
-  if (name) event.respondWith(answer(event, name));
+  if (new URL(event.request.url).pathname === MANIFEST) event.respondWith(manifest(event));
+  else if (name) event.respondWith(answer(event, name));
 });
 
 /** A page asks for itself and its files: the first visit loads them before this worker runs. */
@@ -54,6 +56,14 @@ async function answer(event, name) {
   const kept = await (await caches.open(name)).match(event.request, { ignoreVary: true });
   if (!kept) return loading;
   return Promise.race([loading.catch(() => kept), after(DEADLINE_MS, kept)]);
+}
+
+/** The manifest with the page that loads it as the start, so that the installed page opens the same order. */
+async function manifest(event) {
+  const response = await answer(event, FILES);
+  const client = await self.clients.get(event.clientId);
+  if (!client || !response.ok) return response;
+  return Response.json({ ...(await response.json()), start_url: new URL(client.url).pathname }, { headers: response.headers });
 }
 
 async function load(request, name) {

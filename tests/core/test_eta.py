@@ -1,0 +1,176 @@
+"""Expected arrivals: which window each event carries, and when a window is given up (PROTOCOL.md 1.14 to 1.18)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordertrack.core.errors import OrdertrackError
+from ordertrack.core.eta_rules import ACTOR, LATE_SHARE, NO_ETA, EtaRules
+from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, EventType, Status, Window
+from ordertrack.core.order import NewOrder, Order, create, evolve
+from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, MoveEta, advance
+from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.stage_times import StageTimes
+
+START_MS = 1_795_342_530_000
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
+RULES = EtaRules(StageTimes())
+
+changes = st.one_of(
+    st.builds(
+        ChangeStatus,
+        st.just(7),
+        st.sampled_from(Status),
+        st.just("test"),
+        reason=st.just("why"),
+        occurred_at_ms=st.none() | st.integers(START_MS - DAY_MS, START_MS),
+        undo=st.booleans(),
+    ),
+    st.just(AssignCourier(7, "k1", "test")),
+    st.just(MoveEta(7)),
+)
+steps = st.lists(st.tuples(changes, st.integers(0, 40 * MINUTE_MS)), max_size=20)
+
+
+def new_order(rules: EtaRules = RULES) -> Order:
+    return create(7, NewOrder("c1", "r1"), START_MS, rules.promise("r1", START_MS))
+
+
+def after(order: Order, change: Change, now_ms: int, rules: EtaRules = RULES) -> Order:
+    event = advance(order, change, now_ms, rules)
+    return order if event is None else evolve(order, event)
+
+
+def at(status: Status) -> Order:
+    """Return an order that took the usual time to its status."""
+    order, now_ms = new_order(), START_MS
+    for before, to in pairwise(PROGRESSION[: PROGRESSION.index(status) + 1]):
+        now_ms += round(TIMINGS_S[before] * 1000)
+        order = after(order, ChangeStatus(7, to, "test"), now_ms)
+    return order
+
+
+@given(steps=steps)
+def test_every_event_carries_the_window_after_it(steps: list[tuple[Change, int]]) -> None:
+    order, now_ms = new_order(), START_MS
+    promised = order.promised
+    assert promised is not None
+    for change, later_ms in steps:
+        before, now_ms = order, now_ms + later_ms
+        try:
+            order = after(order, change, now_ms)
+        except OrdertrackError:
+            continue
+        event = order.timeline[-1]
+        assert order.promised == promised
+        assert order.eta == event.eta
+        if order.status is Status.CANCELLED:
+            assert order.eta is None
+            continue
+        assert order.eta is not None
+        assert order.eta.late is (order.eta.window.to_ms > promised.to_ms + RULES.threshold_ms)
+        if order is before or event.type is EventType.COURIER_ASSIGNED:
+            assert order.eta == before.eta
+        elif order.status is Status.DELIVERED:
+            assert order.eta.window == Window(event.at_ms, event.at_ms)
+        else:
+            assert event.recorded_at_ms <= order.eta.window.from_ms <= order.eta.window.to_ms
+
+
+@given(steps=steps)
+def test_a_window_moves_later_once_per_threshold(steps: list[tuple[Change, int]]) -> None:
+    order, now_ms = new_order(), START_MS
+    for change, later_ms in steps:
+        before, now_ms = order, now_ms + later_ms
+        try:
+            order = after(order, change, now_ms)
+        except OrdertrackError:
+            continue
+        moved = after(order, MoveEta(7), now_ms)
+        if moved is not order:
+            assert before.eta is not None
+            assert order.eta is not None
+            assert moved.eta is not None
+            assert moved.eta.window.to_ms - order.eta.window.to_ms > RULES.threshold_ms
+            assert moved.eta.window.from_ms >= order.eta.window.from_ms
+            assert (moved.status, moved.timeline[-1].actor) == (order.status, ACTOR)
+            assert after(moved, MoveEta(7), now_ms) is moved
+            assert after(moved, MoveEta(7), now_ms + RULES.threshold_ms // 2) is moved
+
+
+@pytest.mark.parametrize("status", PROGRESSION[:-1])
+def test_a_window_is_checked_before_it_moves(status: Status) -> None:
+    order = at(status)
+    assert order.eta is not None
+    moves_at_ms = next(t for t in range(order.updated_at_ms, START_MS + DAY_MS, 5_000) if RULES.moved(order, t))
+    assert order.updated_at_ms + RULES.threshold_ms < order.eta.check_at_ms <= moves_at_ms
+
+
+def test_a_forgotten_order_has_few_windows() -> None:
+    order = new_order()
+    for now_ms in range(START_MS, START_MS + 14 * DAY_MS, MINUTE_MS):
+        order = after(order, MoveEta(7), now_ms)
+    assert order.eta is not None
+    assert order.eta.late
+    assert 5 < order.version < 50
+    assert order.eta.check_at_ms - order.updated_at_ms > DAY_MS // LATE_SHARE
+
+
+def test_an_order_is_late_beyond_the_threshold() -> None:
+    order = at(Status.PICKED_UP)
+    promised = order.promised
+    assert promised is not None
+    for late_ms, late in ((RULES.threshold_ms, False), (RULES.threshold_ms + 1, True)):
+        delivered = after(order, ChangeStatus(7, Status.DELIVERED, "test"), promised.to_ms + late_ms)
+        assert delivered.eta is not None
+        assert delivered.eta.late is late
+
+
+def test_an_undone_step_keeps_the_time_of_its_status() -> None:
+    """A delivery that was recorded by mistake does not start the ride again."""
+    order = at(Status.PICKED_UP)
+    entered_ms = order.updated_at_ms
+    delivered = after(order, ChangeStatus(7, Status.DELIVERED, "test"), entered_ms + 8 * MINUTE_MS)
+    undone_ms = entered_ms + 9 * MINUTE_MS
+    undone = after(delivered, ChangeStatus(7, Status.PICKED_UP, "test", undo=True), undone_ms)
+    assert undone.eta is not None
+    assert undone.eta.window == StageTimes().window("r1", Status.PICKED_UP, entered_ms, undone_ms)
+
+
+def test_a_moved_window_is_no_step_to_undo() -> None:
+    order = at(Status.READY)
+    late_ms = order.updated_at_ms + 60 * MINUTE_MS
+    moved = after(order, MoveEta(7), late_ms)
+    assert moved.timeline[-1].type is EventType.ETA_CHANGED
+    undone = advance(moved, ChangeStatus(7, Status.PREPARING, "test", undo=True), late_ms, RULES)
+    assert undone is not None
+    assert undone.undoes == order.version
+    assert undone.type in STATUS_EVENTS
+
+
+def test_a_full_log_gets_no_more_windows() -> None:
+    order = new_order()
+    for n in range(MAX_EVENTS - 1):
+        order = after(order, AssignCourier(7, f"k{n}", "test"), START_MS)
+    assert RULES.moved(order, START_MS + DAY_MS) is not None
+    assert advance(order, MoveEta(7), START_MS + DAY_MS, RULES) is None
+
+
+@pytest.mark.parametrize("rules", [NO_ETA, RULES])
+def test_an_order_without_a_promise_gets_no_window(rules: EtaRules) -> None:
+    order = new_order(NO_ETA)
+    ready = after(order, ChangeStatus(7, Status.READY, "test"), START_MS, rules)
+    assert (ready.eta, ready.promised) == (None, None)
+    assert after(ready, MoveEta(7), START_MS + DAY_MS, rules) is ready
+
+
+def test_fixed_times_give_windows_around_them() -> None:
+    window = StageTimes().window("r1", Status.CONFIRMED, START_MS, START_MS)
+    assert window.from_ms < START_MS + 33 * MINUTE_MS < window.to_ms
+    waited = StageTimes().window("r1", Status.PICKED_UP, START_MS - DAY_MS, START_MS)
+    assert START_MS < waited.from_ms < waited.to_ms < START_MS + 5 * MINUTE_MS
