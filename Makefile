@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 GENERATORS := tests/generated_clients
+SDK := sdk/js
 # Processes that run tests: twice the cores of a small machine, since many tests wait. One that faulthandler_timeout
 # ends is not replaced: xdist may wait for ever for the tests of its replacement.
 WORKERS ?= 4
@@ -47,16 +48,16 @@ test: setup packages generators lint ## run the checks and all tests
 test-fast: setup ## run the tests of core, service and contract: what to run while typing
 	@$(BIN)/python -m pytest --numprocesses logical tests/core tests/service tests/contract
 
-generators: $(GENERATORS)/.venv/.installed $(GENERATORS)/node_modules/.installed ## install what the tests of generated clients use (npm is optional)
+generators: $(GENERATORS)/.venv/.installed $(GENERATORS)/node_modules/.installed $(SDK)/node_modules/.installed ## install what the tests of generated clients and of the JavaScript SDK use (npm is optional)
 
 $(GENERATORS)/.venv/.installed: $(GENERATORS)/requirements.lock
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
-$(GENERATORS)/node_modules/.installed: $(GENERATORS)/package-lock.json
-	@if command -v npm >/dev/null; then cd $(GENERATORS) && npm ci --silent && touch node_modules/.installed; \
-		else echo "No npm here: the tests of linters and of TypeScript clients will be skipped."; fi
+%/node_modules/.installed: %/package-lock.json
+	@if command -v npm >/dev/null; then cd $* && npm ci --silent && touch node_modules/.installed; \
+		else echo "No npm here: the tests that need the packages of $* will be skipped."; fi
 
 lint: setup ## ruff, mypy --strict, import-linter, plain English
 	@$(BIN)/ruff check
@@ -93,6 +94,7 @@ lock: ## pin the newest allowed versions of everything in the lock files (needs 
 	@cd $(GENERATORS) && ../../$(VENV)-lock/bin/uv pip compile --quiet --universal --upgrade --generate-hashes \
 		--no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" requirements.in --output-file requirements.lock
 	@cd $(GENERATORS) && npm install --silent --package-lock-only
+	@cd $(SDK) && npm install --silent --package-lock-only
 
 clean: ## remove what setup, tests and checks made (not ./data)
-	@rm -rf $(VENV) $(VENV)-lock $(GENERATORS)/.venv $(GENERATORS)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-lock $(GENERATORS)/.venv $(GENERATORS)/node_modules $(SDK)/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

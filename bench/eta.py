@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -16,6 +17,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import msgspec
 import rich_click as click
 
 from bench import svg
@@ -38,6 +40,7 @@ SEEDS = (11, 12, 13, 14, 15)
 TUNING_SEEDS = (1, 2, 3)
 """The constants of the estimator were chosen with these."""
 FIRST_ORDERS = 20
+RESTAURANTS_IN_MEMORY = 20
 KIND_ROW = "restaurants: "
 PARTS = {
     "without the factor of the hour": Tuning(hour_effect=(0.0,) * len(STAGES)),
@@ -146,6 +149,20 @@ SUMMARY_HEAD = {
 }
 
 
+def bytes_per_restaurant(orders: Sequence[Order]) -> float:
+    """Return the memory of a restaurant with a full history."""
+    name = f"usual/{max(ORDERS_PER_DAY)}"
+    history = [order for order in orders if order.restaurant_id == name and order.status is Status.DELIVERED][:100]
+    estimator = ArrivalEstimator()
+    tracemalloc.start()
+    for number in range(RESTAURANTS_IN_MEMORY):
+        for order in history:
+            estimator.learn(msgspec.structs.replace(order, restaurant_id=f"{number}"))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return used / RESTAURANTS_IN_MEMORY
+
+
 def _markdown(rows: Sequence[dict[str, Any]], head: dict[str, str]) -> str:
     return markdown_table(tuple(head.values()), [tuple(_shown(row[key]) for key in head) for row in rows])
 
@@ -180,6 +197,7 @@ def figures_of(seeds: Sequence[int]) -> dict[str, Any]:
             "narrower_percent": fmean(row["narrower"] for row in by_seed),
             "narrower_than_narrowest_percent": fmean(row["narrower_than_narrowest"] for row in by_seed),
             **call_times(orders),
+            "restaurant_kb": bytes_per_restaurant(orders) / 1000,
         },
     }
 

@@ -12,7 +12,7 @@ backend ordertrack {
     .host = "127.0.0.1";
     .port = "5001";
     .connect_timeout = 5s;
-    .first_byte_timeout = 130s;     # longer than max_timeout_s of the server (120 s)
+    .first_byte_timeout = 250s;     # longer than max_timeout_s of the server (240 s)
     .between_bytes_timeout = 30s;
     # Idle connections: backend_idle_timeout is 60 s, shorter than keep_alive_s of the server (75 s).
 }

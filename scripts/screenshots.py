@@ -3,7 +3,7 @@
     python scripts/screenshots.py FOLDER [PART-OF-A-NAME]
 
 A small server renders the pages and answers their polls from fixed orders, at a fixed time: so a screenshot changes
-only when the looks change. `docs/images/tracking-page.png` is `on-its-way` on the phone.
+only when the looks change. The README's image: `python scripts/screenshots.py docs/images tracking-page`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from ordertrack.web.tracking_page import Pages
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-IMAGE = Path(__file__).parent.parent / "docs/images/tracking-page.png"
 ZONE = "Europe/Rome"
 MINUTE = 60_000
 NOON = 1_796_036_400_000  # 2026-11-30 12:00 in Rome
@@ -166,6 +165,7 @@ SHOTS = (
         Shot(f"{state}-desktop", state, **DESKTOP)
         for state in ("preparing", "on-its-way", "delivered", "cancelled", "late")
     ),
+    Shot("tracking-page", "on-its-way"),
     Shot("dark-phone", "on-its-way", dark=True),
     Shot("dark-late-phone", "late", dark=True),
     Shot("dark-cancelled-phone", "cancelled", dark=True),

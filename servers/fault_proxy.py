@@ -32,6 +32,7 @@ class FaultProxy:
         self._connections = itertools.count()
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
         self._refusing = False
         self._delay_s = 0.0
         self._forwarding = asyncio.Event()
@@ -45,6 +46,10 @@ class FaultProxy:
     def cut(self) -> None:
         """Close all connections with RST. New ones are forwarded."""
         self._run(self._cut)
+
+    def answer(self, response: bytes) -> None:
+        """Send `response` to all clients, as if the server had, and close their connections. New ones are forwarded."""
+        self._run(lambda: self._answer(response))
 
     def hold(self) -> None:
         """Stop forwarding in both directions and close nothing, as half-open connections do. New ones are held too."""
@@ -95,8 +100,14 @@ class FaultProxy:
         for writer in tuple(self._writers):
             self._reset(writer)
 
+    def _answer(self, response: bytes) -> None:
+        for client in tuple(self._clients):
+            client.write(response)
+            client.close()
+
     def _reset(self, writer: asyncio.StreamWriter) -> None:
         self._writers.discard(writer)
+        self._clients.discard(writer)
         if not writer.transport.is_closing():
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         writer.transport.abort()
@@ -106,6 +117,7 @@ class FaultProxy:
             self._reset(client)
             return
         self._writers.add(client)
+        self._clients.add(client)
         with suppress(asyncio.CancelledError):  # of `close`; asyncio would print it
             try:
                 server_reader, server = await asyncio.open_connection("127.0.0.1", self.target_port)

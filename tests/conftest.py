@@ -63,7 +63,7 @@ def database_url(postgres: Postgres) -> str:
 
 SLOWEST_FIRST = (
     "cluster", "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client",
-    "gate",
+    "sdk", "gate",
 )  # fmt: skip
 """Folders. In a parallel run the last to start should be short."""
 

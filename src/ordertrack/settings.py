@@ -108,7 +108,7 @@ class Settings:
         "HTTP server: the built-in epoll server (`on`) or uvicorn (`off`); `auto` is `on` where epoll exists.",
         choices=("auto", "on", "off"),
     )
-    max_timeout_s: float = _setting(120.0, "Longest time a poll is held.", least=1, most=3600)
+    max_timeout_s: float = _setting(240.0, "Longest time a poll is held.", least=1, most=3600)
     edge_timeout_s: float = _setting(
         0.0,
         "Response timeout of the proxy, load balancer or CDN in front; holds end 2 s earlier. 0: unknown.",

@@ -33,6 +33,7 @@ def test_without_a_token_every_order_has_the_same_page(caller: Make, order_id: i
     pages = [page(anonymous, f"/orders/{id_}") for id_ in (order_id, MISSING, "x", "0", "%2F", "9" * 30)]
     assert pages[0].status_code == 401
     assert pages[0].headers["WWW-Authenticate"] == "Bearer"
+    assert 'src="/pages/page.js"' in pages[0].text, "the script can take a token from the fragment"
     assert [told(each) for each in pages[1:]] == [told(pages[0])] * 5
     assert caller(None).ask("GET", f"/orders/{order_id}").json()["error"] == "unauthenticated"
 

@@ -177,8 +177,9 @@ async def test_a_collision_in_the_file_is_read_and_passed(store: SqliteStore) ->
     """The writer's cached order is wrong: it is read again, and all requests of the commit succeed."""
     for order_id in (1, 3):
         await store.apply([AssignCourier(order_id, "d2", "test")], NOW_MS)
-    columns = "type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes, 0, 0, 0, origin"
-    columns += ", NULL, NULL, NULL, NULL"
+    columns = "type, status, at_ms, recorded_at_ms, actor, reason, skipped, courier_id, undoes, 0, 0, 0, origin, " + (
+        "eta_from_ms, eta_to_ms, eta_late, eta_check_at_ms"
+    )
     damage(store, f"INSERT INTO events SELECT 3, 3, {columns} FROM events WHERE order_id = 1 AND version = 2")
     changes = [store.apply([AssignCourier(order_id, "d9", "test")], NOW_MS) for order_id in (1, 2, 3, 4)]
     results = [result for (result,) in await asyncio.gather(*changes)]

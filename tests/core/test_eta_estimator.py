@@ -124,6 +124,16 @@ def test_order_that_waits_longer_than_all_others_gets_an_end():
     assert 110 <= end <= 130
 
 
+def test_order_that_waits_is_compared_with_longer_ones():
+    estimator = learned(*(delivered(number, (3, 15, 5, 60 if number % 10 == 0 else 5)) for number in range(40)))
+    ends = [
+        minutes_of(estimator.window("r1", Status.PICKED_UP, START_MS, START_MS + waited * MINUTE_MS))[1]
+        for waited in (0, 20)
+    ]
+    assert ends[0] < 40
+    assert 55 <= ends[1] <= 65
+
+
 def test_old_orders_are_forgotten():
     old = [delivered(number, (9, 60, 15, 30)) for number in range(50)]
     new = [delivered(number) for number in range(50, 62)]

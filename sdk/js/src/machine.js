@@ -96,6 +96,7 @@ export class Machine {
     this.id = 0;
     this.isHold = false;
     this.sentAtS = 0;
+    this.restS = 0; // from the check of a hold to its deadline
     this.nowS = 0;
     /** @type {Command[]} */
     this.commands = [];
@@ -125,7 +126,11 @@ export class Machine {
         break;
       case 'timer':
         if (state === 'waiting') this._send();
-        else if (isPolling) {
+        else if (isPolling && this.restS > 0) {
+          this._connect('live'); // the server has not refused to hold
+          this._do({ do: 'wait', seconds: this.restS });
+          this.restS = 0;
+        } else if (isPolling) {
           this._do({ do: 'cancel' });
           this._fail();
         }
@@ -214,7 +219,11 @@ export class Machine {
     this.isProbeNext = false;
     this.sentAtS = this.nowS;
     this.state = 'polling';
-    this._do({ do: 'send', id: ++this.id, query, deadlineS: timeoutS + this.pace.marginS });
+    const deadlineS = timeoutS + this.pace.marginS;
+    this._do({ do: 'send', id: ++this.id, query, deadlineS });
+    const checkS = 3 * this.pace.quickS;
+    this.restS = this.isHold && this.connection !== 'live' ? deadlineS - checkS : 0;
+    if (this.restS > 0) this._do({ do: 'check', seconds: checkS });
   }
 
   /** @param {boolean} [isOffline] */
@@ -247,7 +256,8 @@ export class Machine {
       return this._end('refused', { status, code: String(code), message: String(message) });
     }
     if (this.isHold && [502, 504, 524].includes(status)) this._record('lost', tookS);
-    this._backOff({ retryAfterS: retryAfterS(headers), isProbe: status !== 429 && status !== 503 });
+    const isBusy = (status === 429 || status === 503) && typeof value?.error === 'string'; // it would answer a probe
+    this._backOff({ retryAfterS: retryAfterS(headers), isProbe: !isBusy });
   }
 
   /** @param {Answer} answer @param {number} tookS */

@@ -18,7 +18,7 @@ export function make(tag, className, ...children) {
 /** Make the empty elements that `drawView` fills. */
 export const makeSkeleton = () =>
   make('section', 'now',
-    make('h1', 'headline'),
+    make('span', 'sign'), make('h1', 'headline'),
     make('div', 'arrival', make('p', 'arrival-label'), make('p', 'arrival-time'), make('p', 'planned')),
     make('ul', 'notices'), make('p', 'progress'), make('ol', 'steps'));
 
@@ -47,6 +47,9 @@ export function drawView(root, view, format, nowMs) {
     element.hidden = !isShown;
     return element;
   };
+  const sign = part('sign', true);
+  if (sign.dataset.status !== view.status) sign.replaceChildren(makeIcon(view.status));
+  sign.dataset.status = view.status;
   setText(part('headline', true), words.headline[view.headline]);
   const arrival = part('arrival', eta);
   const planned = part('planned', eta?.planned);

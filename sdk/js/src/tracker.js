@@ -106,6 +106,7 @@ class Poll {
         this._send(command);
         break;
       case 'wait':
+      case 'check':
         this._timer(command.seconds);
         break;
       case 'cancel':

@@ -30,9 +30,10 @@
  *   | {type: 'network', learned?: Learned | null}
  *   | {type: 'mode', mode: Mode}} MachineEvent
  *
- * `send` and `wait` replace the timer: `timer` must follow after their seconds. `cancel` ends the request and the timer.
+ * `send`, `wait` and `check` replace the timer: `timer` must follow after their seconds. `cancel` ends the request and
+ * the timer.
  * @typedef {{do: 'send', id: number, query: Record<string, string>, deadlineS: number}
- *   | {do: 'wait', seconds: number}
+ *   | {do: 'wait' | 'check', seconds: number}
  *   | {do: 'cancel'}
  *   | {do: 'deliver', answer: Answer}
  *   | {do: 'connection', state: Connection, retryInS?: number}

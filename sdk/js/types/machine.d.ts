@@ -72,6 +72,7 @@ export class Machine {
     id: number;
     isHold: boolean;
     sentAtS: number;
+    restS: number;
     nowS: number;
     /** @type {Command[]} */
     commands: Command[];

@@ -74,7 +74,8 @@ export type Problem = {
     message: string;
 };
 /**
- * `send` and `wait` replace the timer: `timer` must follow after their seconds. `cancel` ends the request and the timer.
+ * `send`, `wait` and `check` replace the timer: `timer` must follow after their seconds. `cancel` ends the request and
+ * the timer.
  */
 export type MachineEvent = {
     type: "start" | "timer" | "hidden" | "visible" | "offline" | "online" | "stop";
@@ -107,7 +108,7 @@ export type Command = {
     query: Record<string, string>;
     deadlineS: number;
 } | {
-    do: "wait";
+    do: "wait" | "check";
     seconds: number;
 } | {
     do: "cancel";

@@ -164,7 +164,9 @@ class Tracker(Generic[U]):
                 raise
             if kind is _PollKind.HOLD and error.status in _PATH_CUTS_HOLDS:
                 self._hold.lost(took_s)
-            return self._back_off(error, retry_after_s=error.retry_after_s, probe=not isinstance(error, ServerBusy))
+            # The server itself refused to hold; it would answer a probe.
+            busy = isinstance(error, ServerBusy) and error.code != f"http_{error.status}"
+            return self._back_off(error, retry_after_s=error.retry_after_s, probe=not busy)
         except UnexpectedAnswer as error:
             if self._version is None and not self._wait_for_server:
                 self.ended = True

@@ -5,7 +5,7 @@ export default {
     "preparing": "Ihre Bestellung wird zubereitet",
     "ready": "Ihre Bestellung ist fertig",
     "picked_up": "Ihre Bestellung ist unterwegs",
-    "delivered": "Geliefert. Guten Appetit!",
+    "delivered": "Geliefert. Guten Appetit!",
     "cancelled": "Ihre Bestellung wurde storniert",
     "unknown": "Ihre Bestellung ist in Arbeit"
   },

@@ -5,7 +5,7 @@ export default {
     "preparing": "Your order is being prepared",
     "ready": "Your order is ready",
     "picked_up": "Your order is on its way",
-    "delivered": "Delivered. Enjoy your meal!",
+    "delivered": "Delivered. Enjoy!",
     "cancelled": "Your order was cancelled",
     "unknown": "Your order is in progress"
   },

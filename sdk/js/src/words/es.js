@@ -5,7 +5,7 @@ export default {
     "preparing": "Estamos preparando tu pedido",
     "ready": "Tu pedido está listo",
     "picked_up": "Tu pedido está en camino",
-    "delivered": "Entregado. ¡Buen provecho!",
+    "delivered": "Entregado. ¡Buen provecho!",
     "cancelled": "Tu pedido se ha cancelado",
     "unknown": "Tu pedido está en curso"
   },

@@ -5,7 +5,7 @@ export default {
     "preparing": "Votre commande est en préparation",
     "ready": "Votre commande est prête",
     "picked_up": "Votre commande est en route",
-    "delivered": "Livrée. Bon appétit !",
+    "delivered": "Livrée. Bon appétit !",
     "cancelled": "Votre commande a été annulée",
     "unknown": "Votre commande est en cours"
   },

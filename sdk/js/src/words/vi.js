@@ -5,7 +5,7 @@ export default {
     "preparing": "Nhà hàng đang chuẩn bị món",
     "ready": "Món của bạn đã sẵn sàng",
     "picked_up": "Đơn hàng đang trên đường giao",
-    "delivered": "Đã giao. Chúc bạn ngon miệng!",
+    "delivered": "Đã giao. Chúc ngon miệng!",
     "cancelled": "Đơn hàng đã bị hủy",
     "unknown": "Đơn hàng đang được xử lý"
   },

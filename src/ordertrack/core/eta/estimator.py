@@ -16,13 +16,12 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 
 import msgspec
 
-from ordertrack.core.eta.remaining import ATOMS, Distribution, logistic_atoms
+from ordertrack.core.eta.remaining import ATOMS, Distribution, NumberedValues, logistic_atoms
 from ordertrack.core.eta.stages import entered_at_ms
 from ordertrack.core.event import PROGRESSION, Status, Window
 from ordertrack.core.order import Order
@@ -74,18 +73,17 @@ TUNED = Tuning()
 class _Restaurant:
     """The state of one restaurant: the result of adding its orders one after another.
 
-    `samples` has the (status, value) of each kept order by its id, oldest first, and `ordered` for each status the
-    (value, number of the order) in ascending order. A value is the logarithm of the remaining milliseconds without the
-    factor of the hour; a status is its place in `STAGES`. `misses` has the corrected shares before and after the window
-    by status, `hour_sums` and `hour_counts` the deviations of orders by hour of their creation.
+    `values` has the logarithms of the remaining milliseconds by status, without the factor of the hour. `order_ids` are
+    those of the kept orders, oldest first; `added` counts all orders. `misses` has the corrected shares before and
+    after the window by status. `hour_sums` and `hour_counts` have the deviations of orders by hour of their creation.
     """
 
-    __slots__ = ("added", "distributions", "hour_counts", "hour_sums", "misses", "ordered", "samples")
+    __slots__ = ("added", "distributions", "hour_counts", "hour_sums", "misses", "order_ids", "values")
 
-    def __init__(self, miss: float) -> None:
+    def __init__(self, miss: float, max_orders: int) -> None:
         self.added = 0
-        self.samples: dict[int, list[tuple[int, float]]] = {}
-        self.ordered: list[list[tuple[float, int]]] = [[] for _ in STAGES]
+        self.order_ids: deque[int] = deque(maxlen=max_orders)
+        self.values = [NumberedValues() for _ in STAGES]
         self.distributions: list[Distribution] = []
         self.misses = [[miss, miss] for _ in STAGES]
         self.hour_sums = [0.0] * 24
@@ -105,7 +103,7 @@ class ArrivalEstimator:
         spread: float = 0.5,
         *,
         max_orders: int = 60,
-        max_restaurants: int = 10_000,
+        max_restaurants: int = 5_000,
         tuning: Tuning = TUNED,
     ) -> None:
         self._tuning = tuning
@@ -146,11 +144,11 @@ class ArrivalEstimator:
                 self._restaurants.popitem(last=False)
         else:
             self._restaurants.move_to_end(order.restaurant_id)
-        if order.id not in restaurant.samples:
+        if order.id not in restaurant.order_ids:
             self._add(restaurant, order)
 
     def _new_restaurant(self) -> _Restaurant:
-        restaurant = _Restaurant(self._tuning.miss)
+        restaurant = _Restaurant(self._tuning.miss, self._max_orders)
         self._refit(restaurant)
         return restaurant
 
@@ -177,28 +175,22 @@ class ArrivalEstimator:
     def _add(self, restaurant: _Restaurant, order: Order) -> None:
         entered = entered_at_ms(order)
         delivered_ms = entered.pop(Status.DELIVERED)
-        samples: list[tuple[int, float]] = []
+        added: list[tuple[int, float]] = []
         for status, since_ms in entered.items():
             at = _AT[status]
             self._correct(restaurant, at, since_ms, delivered_ms)
             remaining = math.log(max(delivered_ms - since_ms, _LEAST_MS))
-            samples.append((at, remaining - self._hour_factor(restaurant, at, since_ms)))
+            added.append((at, remaining - self._hour_factor(restaurant, at, since_ms)))
         if restaurant.added >= _FIRST_ORDERS:
             self._learn_hour(restaurant, entered[Status.CONFIRMED], delivered_ms)
-        self._keep(restaurant, order.id, samples)
+        for values in restaurant.values:
+            values.drop(restaurant.added - self._max_orders)
+        for at, value in added:
+            restaurant.values[at].add(value, restaurant.added)
+        restaurant.order_ids.append(order.id)
+        restaurant.added += 1
         if restaurant.added <= _FIRST_ORDERS or restaurant.added % _REFIT_ORDERS == 0:
             self._refit(restaurant)
-
-    def _keep(self, restaurant: _Restaurant, order_id: int, samples: list[tuple[int, float]]) -> None:
-        """Keep the samples of an order, and drop those of the oldest one beyond the greatest number of orders."""
-        if len(restaurant.samples) == self._max_orders:
-            number = restaurant.added - self._max_orders
-            for at, value in restaurant.samples.pop(next(iter(restaurant.samples))):
-                del restaurant.ordered[at][bisect_left(restaurant.ordered[at], (value, number))]
-        restaurant.samples[order_id] = samples
-        for at, value in samples:
-            insort(restaurant.ordered[at], (value, restaurant.added))
-        restaurant.added += 1
 
     def _correct(self, restaurant: _Restaurant, at: int, entered_ms: int, delivered_ms: int) -> None:
         """Correct the levels by the window that the order would have had by the orders added before it."""
@@ -222,12 +214,9 @@ class ArrivalEstimator:
         restaurant.distributions = [self._distribution(restaurant, at) for at in range(len(STAGES))]
 
     def _distribution(self, restaurant: _Restaurant, at: int) -> Distribution:
-        tuning, centre, ordered = self._tuning, self._configured[at], restaurant.ordered[at]
-        if ordered:
-            count = len(ordered)
-            middle, _ = ordered[count // 2]
-            centre = (tuning.centre_orders * centre + count * middle) / (tuning.centre_orders + count)
-        weights, newest = self._weights, restaurant.added - 1
-        samples = [(value, weights[newest - number]) for value, number in ordered]
+        tuning, centre, values = self._tuning, self._configured[at], restaurant.values[at]
+        if count := len(values):
+            centre = (tuning.centre_orders * centre + count * values.median) / (tuning.centre_orders + count)
         weight = tuning.shape_orders / ATOMS
-        return Distribution(samples + [(centre + atom, weight) for atom in self._atoms])
+        own = values.weighted(self._weights, restaurant.added - 1)
+        return Distribution(own + [(centre + atom, weight) for atom in self._atoms])

@@ -6,7 +6,9 @@ Values are natural logarithms of times, so that a spread is relative: twice the 
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 Sample = tuple[float, float]
@@ -25,6 +27,40 @@ def logistic_atoms(spread: float) -> tuple[float, ...]:
     return tuple(scale * math.log(share / (1 - share)) for share in shares)
 
 
+class NumberedValues:
+    """The values of numbered orders, in ascending order of the values."""
+
+    __slots__ = ("_numbers", "_values")
+
+    def __init__(self) -> None:
+        self._values = array("d")
+        self._numbers = array("q")
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def median(self) -> float:
+        """Return the middle value; there must be one."""
+        return self._values[len(self._values) // 2]
+
+    def add(self, value: float, number: int) -> None:
+        place = bisect_right(self._values, value)
+        self._values.insert(place, value)
+        self._numbers.insert(place, number)
+
+    def drop(self, number: int) -> None:
+        """Remove the value of an order, if it has one."""
+        if number in self._numbers:
+            place = self._numbers.index(number)
+            del self._values[place], self._numbers[place]
+
+    def weighted(self, weights: Sequence[float], newest: int) -> list[Sample]:
+        """Return the samples, with the weight that `weights` has at the age of each order, in orders."""
+        pairs = zip(self._values, self._numbers, strict=True)
+        return [(value, weights[newest - number]) for value, number in pairs]
+
+
 class Distribution:
     """A distribution function that is linear between neighbouring samples. Half of the weight of a sample is below it.
     There must be a sample."""
@@ -35,8 +71,8 @@ class Distribution:
         ordered = sorted(samples)
         sums = list(accumulate([weight for _, weight in ordered], initial=0.0))
         doubled = 2 * sums[-1]
-        self._values = [value for value, _ in ordered]
-        self._middles = [(before + after) / doubled for before, after in pairwise(sums)]
+        self._values = array("d", [value for value, _ in ordered])
+        self._middles = array("d", [(before + after) / doubled for before, after in pairwise(sums)])
 
     def share_below(self, value: float) -> float:
         """Return the probability of less than `value`."""

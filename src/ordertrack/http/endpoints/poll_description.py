@@ -38,7 +38,7 @@ _ERRORS = (core.InvalidInput, core.TooManyPolls, core.NodeFull, core.StoreBusy, 
 
 
 def _example(answer: Answer, order: Order) -> poll_view.PollAnswer | poll_view.FeedPollAnswer:
-    return poll_view.poll_answer(answer, shared.EPOCH, 120, order.updated_at_ms + 8)
+    return poll_view.poll_answer(answer, shared.EPOCH, 240, order.updated_at_ms + 8)
 
 
 def _party_poll(kind: FeedKind, path: str, summary: str, order: Order) -> Operation:

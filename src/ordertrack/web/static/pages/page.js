@@ -90,7 +90,7 @@ function follow() {
       setIcon(view.headline);
     }
     const line = main.querySelector('.connection');
-    line.dataset.state = connection;
+    line.dataset.state = view?.ended ? 'ended' : connection;
     setText(line, connectionText(connection, view, nowMs));
   }
 
@@ -146,10 +146,9 @@ function showOrder(order) {
   main.className = 'order';
   const names = make('div', 'names', make('p', 'restaurant', make('bdi', '', nameOf(order))));
   if (order.restaurant_name) names.append(make('p', 'order-number', fill(words.order, { id: order.id })));
-  const statusLine = make('footer', 'status-line', make('p', 'connection'));
   const live = make('p', 'live visually-hidden');
   live.setAttribute('role', 'status');
-  main.replaceChildren(make('header', 'masthead', names), makeSkeleton(), ...makeSummary(order), statusLine, live);
+  main.replaceChildren(make('header', 'masthead', names), make('p', 'connection'), makeSkeleton(), ...makeSummary(order), live);
 }
 
 function makeSummary({ items, total, currency }) {
