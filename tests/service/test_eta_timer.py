@@ -21,7 +21,7 @@ from ordertrack.core.stage_times import StageTimes
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied
 from ordertrack.service import eta_timer
-from ordertrack.service.eta_timer import LEARN_EVERY_S, MAX_PAUSE_S, PAGE_ORDERS, EtaTimer
+from ordertrack.service.eta_timer import LEARN_EVERY_S, LEARN_IDLE_S, MAX_PAUSE_S, PAGE_ORDERS, EtaTimer
 from ordertrack.service.monitoring.statistics import Statistics
 
 pytestmark = pytest.mark.anyio
@@ -155,15 +155,19 @@ async def test_deliveries_are_learned_from_commits(kitchen: Kitchen) -> None:
         await asyncio.sleep(1)
         delivered = await kitchen.place("delivered")
         await kitchen.place("cancelled")
+        await asyncio.sleep(LEARN_IDLE_S)
         assert kitchen.times.learned == [delivered]
 
 
 async def test_the_newest_deliveries_are_learned_at_start(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eta_timer, "LEARNED_ORDERS", 2 * PAGE_ORDERS)
-    ids = [await kitchen.place("delivered") for _ in range(3 * PAGE_ORDERS)]
+    ids = []
+    for _ in range(3 * PAGE_ORDERS):
+        ids.append(await kitchen.place("delivered"))
+        await asyncio.sleep(0.001)
     async with kitchen.timer():
         await asyncio.sleep(2 * LEARN_EVERY_S)
-    assert kitchen.times.learned == ids[: PAGE_ORDERS - 1 : -1]
+    assert kitchen.times.learned == ids[PAGE_ORDERS:]
 
 
 async def test_a_node_learns_what_others_deliver(kitchen: Kitchen) -> None:
@@ -171,5 +175,5 @@ async def test_a_node_learns_what_others_deliver(kitchen: Kitchen) -> None:
         await asyncio.sleep(1)
         await kitchen.store.open()  # nothing is announced here
         delivered = await kitchen.place("delivered")
-        await asyncio.sleep(LEARN_EVERY_S)
+        await asyncio.sleep(LEARN_EVERY_S + LEARN_IDLE_S)
         assert kitchen.times.learned == [delivered]

@@ -11,9 +11,10 @@ from typing import Protocol
 import msgspec
 
 from ordertrack.core.eta.stages import entered_at_ms
-from ordertrack.core.event import PROGRESSION, Eta, Status, Window
+from ordertrack.core.event import PROGRESSION, Eta, Status
 from ordertrack.core.order import Order
 from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.window import Window
 
 ACTOR = "server"
 """The actor of a new window that no change of status made."""
@@ -36,7 +37,8 @@ class Estimator(Protocol):
         (milliseconds since 1970). It never ends in the past, and is later when the status lasts longer than usual."""
 
     def learn(self, order: Order) -> None:
-        """Learn from a delivered order; once for each id, however often it is given."""
+        """Learn from a delivered order; once for each id, however often it is given. Orders come in about the order of
+        their deliveries."""
 
 
 class EtaRules(msgspec.Struct, frozen=True):

@@ -8,14 +8,17 @@ and a window that another node has moved is not moved again. With several nodes 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from operator import attrgetter
 
 import structlog
 
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.eta_rules import Estimator, EtaRules
 from ordertrack.core.event import Status
+from ordertrack.core.order import Order
 from ordertrack.core.order_rules import MoveEta
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied, Committed
@@ -32,6 +35,12 @@ LEARNED_ORDERS = 10_000
 LEARN_EVERY_S = 300.0
 LEARNED_EACH_TIME = 2_000
 """Delivered orders that are read then, for those that other nodes delivered."""
+OVERLAP_MS = 60_000
+"""Deliveries so long before the newest one of a read are given to the estimator again: commits overtake each other."""
+LEARNED_AT_ONCE = 20
+LEARN_PAUSE_S = 0.05
+"""Between two turns: learning is slow, and no poll should wait for it."""
+LEARN_IDLE_S = 1.0
 RETRY_AFTER_S = 5.0
 
 log = structlog.get_logger("ordertrack.eta")
@@ -54,8 +63,11 @@ class EtaTimer:
         self._rules = rules
         self._nodes = nodes
         self._checked_id = 0
-        self._learned_id: int | None = None
-        self._pages_to_learn = LEARNED_ORDERS // PAGE_ORDERS
+        self._to_learn: deque[Order] = deque(maxlen=2 * LEARNED_ORDERS)
+        self._read: list[Order] = []
+        self._read_id: int | None = None
+        self._orders_to_read = LEARNED_ORDERS
+        self._learned_until_ms = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
@@ -63,9 +75,8 @@ class EtaTimer:
         if estimator is not None:
             self._tasks = [
                 asyncio.create_task(_repeat("windows could not be checked, trying again", self._check_page)),
-                asyncio.create_task(
-                    _repeat("deliveries could not be read, trying again", partial(self._learn_page, estimator))
-                ),
+                asyncio.create_task(_repeat("deliveries could not be read, trying again", self._read_page)),
+                asyncio.create_task(_repeat("deliveries could not be learned", partial(self._learn, estimator))),
             ]
 
     async def close(self) -> None:
@@ -74,10 +85,10 @@ class EtaTimer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def committed(self, commits: Sequence[Committed]) -> None:
-        """Learn from deliveries; a commit listener of the store."""
+        """Queue deliveries, to learn from them; a commit listener of the store."""
         for order, *_ in commits:
             if order.status is Status.DELIVERED and self._rules.estimator is not None:
-                self._rules.estimator.learn(order)
+                self._to_learn.append(order)
 
     async def _check_page(self) -> float:
         """Move the windows of a page of orders that do not hold any more. Return the seconds until the next page."""
@@ -94,19 +105,27 @@ class EtaTimer:
         nodes = 1 if self._nodes is None else self._nodes()
         return nodes * min(MAX_PAUSE_S, self._rules.threshold_ms / 10_000)
 
-    async def _learn_page(self, estimator: Estimator) -> float | None:
-        """Learn from a page of delivered orders, the newest first. Return the seconds until the next page; None when
-        this node has learned all that other nodes delivered."""
-        delivered = OrderFilter(PAGE_ORDERS, statuses=(Status.DELIVERED,), before_id=self._learned_id)
+    async def _read_page(self) -> float | None:
+        """Read a page of delivered orders, the newest first, and queue all that were read after the last one. Return
+        the seconds until the next page; None when no other node delivers orders."""
+        delivered = OrderFilter(PAGE_ORDERS, statuses=(Status.DELIVERED,), before_id=self._read_id)
         orders = await self._store.orders(delivered)
-        for order in orders:
-            estimator.learn(order)
-        self._pages_to_learn -= 1
-        if self._pages_to_learn > 0 and len(orders) == PAGE_ORDERS:
-            self._learned_id = orders[-1].id
+        self._read += orders
+        if len(orders) == PAGE_ORDERS and len(self._read) < self._orders_to_read:
+            self._read_id = orders[-1].id
             return PAGE_PAUSE_S
-        self._learned_id, self._pages_to_learn = None, LEARNED_EACH_TIME // PAGE_ORDERS
+        newest_last = sorted(self._read, key=attrgetter("updated_at_ms"))
+        self._to_learn.extend(order for order in newest_last if order.updated_at_ms > self._learned_until_ms)
+        if newest_last:
+            self._learned_until_ms = newest_last[-1].updated_at_ms - OVERLAP_MS
+        self._read, self._read_id, self._orders_to_read = [], None, LEARNED_EACH_TIME
         return None if self._nodes is None else LEARN_EVERY_S
+
+    async def _learn(self, estimator: Estimator) -> float:
+        """Learn from some of the queued orders. Return the seconds until the next ones."""
+        for _ in range(min(LEARNED_AT_ONCE, len(self._to_learn))):
+            estimator.learn(self._to_learn.popleft())
+        return LEARN_PAUSE_S if self._to_learn else LEARN_IDLE_S
 
 
 async def _repeat(failure: str, work: Callable[[], Awaitable[float | None]]) -> None:

@@ -63,7 +63,7 @@ from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, CommitMeter, Committed
 
 REMEMBERED_ORDERS = 40_000
-"""An order with five events takes about 2 kB."""
+"""An order with five events takes about 3 kB."""
 KNOWN_PARTIES = 100_000
 """Numbers of parties, which never change: about 0.2 kB each."""
 MAX_WAITING = 10_000

@@ -42,8 +42,8 @@ from ordertrack.ports.commits import IDEMPOTENCY_KEPT_MS, Applied, Committed, Cr
 from ordertrack.ports.order_store import History
 
 CACHED_ORDERS = 40_000
-"""An order with five events takes about 2 kB, so all of them about 85 MB. The store's cache has the same objects; each
-cache adds about 0.1 kB per order."""
+"""An order with five events takes about 3 kB, so all of them about 115 MB. The store's cache has the same objects;
+each cache adds about 0.1 kB per order."""
 CACHED_FEEDS = 50_000
 NONEXISTENT_ID = 0
 """Ids begin at 1."""
