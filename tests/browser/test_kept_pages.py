@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect
 
 from browser.conftest import FLAGS
 from browser.shop import Shop
@@ -29,7 +30,7 @@ def expect_kept(page: Page, path: str, text: str) -> None:
     """Wait until the service worker has kept a page with this text; without a text, until it has none."""
     page.evaluate(
         """async ([path, text]) => {
-            while (((await (await caches.match(path, { ignoreVary: true }))?.text()) ?? '').includes(text || '<html') !== Boolean(text))
+            while (((await (await caches.match(path, { ignoreVary: true, ignoreSearch: true }))?.text()) ?? '').includes(text || '<html') !== Boolean(text))
                 await new Promise((resolve) => setTimeout(resolve, 20));
         }""",
         [path, text],
@@ -88,6 +89,22 @@ def test_page_of_a_gone_link_is_not_kept(shop: Shop, window: Window) -> None:
     shop.revoke_links(order)
     expect(page.locator(".headline")).to_have_text(WORDS["problem"]["gone"])
     expect_kept(page, link, "")
+
+
+def test_gone_page_is_not_kept_for_any_query(shop: Shop, window: Window) -> None:
+    """Applications add parameters to links that are shared."""
+    order, page = shop.order(), window.page()
+    link = shop.link(order)
+    open_live(page, f"{link}?from=sms")
+    expect_kept(page, link, HEADLINES["confirmed"])
+    page.reload()  # with the service worker in control
+    expect_state(page, "live")
+    shop.revoke_links(order)
+    expect(page.locator(".headline")).to_have_text(WORDS["problem"]["gone"])
+    expect_kept(page, link, "")
+    page.context.set_offline(True)
+    with pytest.raises(Error, match="ERR_INTERNET_DISCONNECTED|ERR_FAILED"):
+        page.reload()
 
 
 def test_polls_are_never_kept(shop: Shop, window: Window) -> None:

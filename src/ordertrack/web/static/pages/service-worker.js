@@ -9,6 +9,8 @@ const PAGES = `ordertrack-pages-${VERSION}`;
 const MANIFEST = '/pages/manifest.webmanifest';
 const MAX_PAGES = 20;
 const DEADLINE_MS = 3000;
+/** One response for a path: applications add parameters to links, and a gone page has to go with all of them. */
+const BY_PATH = { ignoreVary: true, ignoreSearch: true };
 const REFUSALS = [401, 403, 404, 410];
 
 self.addEventListener('install', () => self.skipWaiting());
@@ -53,7 +55,7 @@ function cacheOf({ method, mode, url }) {
 async function answer(event, name) {
   const loading = load(event.request, name);
   event.waitUntil(loading.catch(() => {}));
-  const kept = await (await caches.open(name)).match(event.request, { ignoreVary: true });
+  const kept = await (await caches.open(name)).match(event.request, BY_PATH);
   if (!kept) return loading;
   return Promise.race([loading.catch(() => kept), after(DEADLINE_MS, kept)]);
 }
@@ -70,18 +72,18 @@ async function load(request, name) {
   const response = await fetch(request);
   const cache = await caches.open(name);
   if (response.ok) {
-    await cache.delete(request, { ignoreVary: true });
+    await cache.delete(request, BY_PATH);
     await cache.put(request, response.clone());
     const kept = await cache.keys();
     if (name === PAGES) for (const old of kept.slice(0, -MAX_PAGES)) await cache.delete(old);
   } else if (REFUSALS.includes(response.status)) {
-    await cache.delete(request, { ignoreVary: true });
+    await cache.delete(request, BY_PATH);
   }
   return response;
 }
 
 async function loadOnce(file) {
-  if (!(await (await caches.open(FILES)).match(file, { ignoreVary: true }))) await load(new Request(file), FILES);
+  if (!(await (await caches.open(FILES)).match(file, BY_PATH))) await load(new Request(file), FILES);
 }
 
 function after(ms, value) {
