@@ -91,7 +91,8 @@ class _Restaurant:
 
 
 class ArrivalEstimator:
-    """Estimates windows of arrival. `learn` adds delivered orders. For one thread at a time.
+    """Estimates windows of arrival. `learn` adds delivered orders, on one thread at a time. `window` may be called on
+    another one meanwhile: it reads one value at a time, and any mixture of two states is a fair window.
 
     `timings_s` has the usual seconds in each status. `spread` is the standard deviation of the remaining time, relative
     to it. Of each restaurant `max_orders` orders are kept, and the `max_restaurants` that delivered last.
