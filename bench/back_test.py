@@ -8,9 +8,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from ordertrack.core.eta.estimator import STAGES, ArrivalEstimator
-from ordertrack.core.event import EventType, Status, Window
+from ordertrack.core.event import EventType, Status
 from ordertrack.core.order import Order
 from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.window import Window
 
 MINUTE_MS = 60_000
 AGAIN_MS = 10 * MINUTE_MS

@@ -4,6 +4,7 @@
 
 A small server renders the pages and answers their polls from fixed orders, at a fixed time: so a screenshot changes
 only when the looks change. The README's image: `python scripts/screenshots.py docs/images tracking-page`.
+It was taken with the fonts of Debian's package `fonts-noto-core`.
 """
 
 from __future__ import annotations

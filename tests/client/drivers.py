@@ -8,7 +8,7 @@ import itertools
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from ordertrack.client import AsyncOrdertrackClient, Connection, OrdertrackClient, Pace, Update
+from ordertrack.client import AsyncOrdertrackClient, Connection, LearnedHold, OrdertrackClient, Pace, Update
 
 FAST = Pace(first_hold_s=0.2, min_hold_s=0.1, max_hold_s=0.4, margin_s=1.0, quick_s=0.0)
 """Holds short enough for tests of silence. The waits after trouble are recorded and not slept, and by the clients'
@@ -18,6 +18,8 @@ clock every poll takes a second, as if it had been held."""
 class Driver(Protocol):
     slept: list[float]
     connections: list[Connection]
+    learned_hold: LearnedHold | None
+    """Passed from the client of one `track` to that of the next."""
 
     def track(self, url: str, order_id: int = 101, **options: Any) -> list[Update]: ...
 
@@ -30,13 +32,22 @@ class SyncDriver:
     def __init__(self) -> None:
         self.slept: list[float] = []
         self.connections: list[Connection] = []
+        self.learned_hold: LearnedHold | None = None
 
     def _client(self, url: str) -> OrdertrackClient:
-        return OrdertrackClient(url, sleep=self.slept.append, random=lambda: 0.5, monotonic=itertools.count().__next__)
+        return OrdertrackClient(
+            url,
+            learned_hold=self.learned_hold,
+            sleep=self.slept.append,
+            random=lambda: 0.5,
+            monotonic=itertools.count().__next__,
+        )
 
     def track(self, url: str, order_id: int = 101, **options: Any) -> list[Update]:
         with self._client(url) as client:
-            return list(client.track(order_id, on_connection=self.connections.append, **{"pace": FAST, **options}))
+            updates = list(client.track(order_id, on_connection=self.connections.append, **{"pace": FAST, **options}))
+            self.learned_hold = client.learned_hold
+            return updates
 
     def take(self, count: int, url: str, method: str, *args: Any, **options: Any) -> list[Any]:
         with self._client(url) as client:
@@ -52,18 +63,27 @@ class AsyncDriver:
     def __init__(self) -> None:
         self.slept: list[float] = []
         self.connections: list[Connection] = []
+        self.learned_hold: LearnedHold | None = None
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
     def _client(self, url: str) -> AsyncOrdertrackClient:
-        return AsyncOrdertrackClient(url, sleep=self._sleep, random=lambda: 0.5, monotonic=itertools.count().__next__)
+        return AsyncOrdertrackClient(
+            url,
+            learned_hold=self.learned_hold,
+            sleep=self._sleep,
+            random=lambda: 0.5,
+            monotonic=itertools.count().__next__,
+        )
 
     def track(self, url: str, order_id: int = 101, **options: Any) -> list[Update]:
         async def run() -> list[Update]:
             async with self._client(url) as client:
                 updates = client.track(order_id, on_connection=self.connections.append, **{"pace": FAST, **options})
-                return [update async for update in updates]
+                delivered = [update async for update in updates]
+                self.learned_hold = client.learned_hold
+                return delivered
 
         return asyncio.run(run())
 

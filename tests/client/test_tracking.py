@@ -68,6 +68,13 @@ def test_a_proxy_that_cuts_holds_gets_shorter_ones(driver: Driver, status: int) 
     assert isinstance(driver.connections[0].error, ServerFailed)
 
 
+def test_learned_hold_is_kept_for_the_next_order(driver: Driver) -> None:
+    with scripted(SNAPSHOT, NOTHING, DELIVERED, SNAPSHOT, DELIVERED) as server:
+        driver.track(server.url)
+        driver.track(server.url)
+    assert [each.get("timeout") for each in server.queries] == [None, "0.2", "0.4", None, "0.4"]
+
+
 def test_first_answer_after_reconnect_has_the_missed_events(driver: Driver) -> None:
     with scripted(SNAPSHOT, resets, resets, resets, answers(200, update(5, status="delivered"))) as server:
         assert versions(driver.track(server.url)) == [1, 5]

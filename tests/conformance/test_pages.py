@@ -141,16 +141,14 @@ def test_the_browser_chooses_the_language(api: Api, paths: tuple[str, str]):
 
 @pytest.mark.protocol("9.5")
 def test_pages_have_a_strict_policy(api: Api, paths: tuple[str, str]):
-    for path in (*paths, f"/orders/{UNKNOWN}", NO_LINK, "/service-worker.js", "/pages/page.js", "/sdk/index.js"):
+    for path in (*paths, f"/orders/{UNKNOWN}", NO_LINK, "/service-worker.js"):
         headers = page(api, path).headers
         policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
         assert policy == POLICY
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["X-Frame-Options"] == "DENY"
-        assert headers["Cross-Origin-Resource-Policy"] == (
-            "cross-origin" if path.startswith("/sdk/") else "same-origin"
-        )
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
 @pytest.mark.protocol("9.5")

@@ -8,8 +8,8 @@ import pytest
 
 from contract.harness import ETA_RULES, NOW_MS, apply_one, assign, create_order, set_status
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.event import Window
 from ordertrack.core.order_rules import MoveEta
+from ordertrack.core.window import Window
 from ordertrack.ports.commits import Applied
 from ordertrack.ports.store import Store
 

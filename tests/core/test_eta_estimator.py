@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordertrack.core.eta.estimator import STAGES, ArrivalEstimator
-from ordertrack.core.event import PROGRESSION, Event, EventType, Status, Window
+from ordertrack.core.event import PROGRESSION, Event, EventType, Status
 from ordertrack.core.order import NewOrder, Order, create, evolve
+from ordertrack.core.window import Window
 
 START_MS = 1_795_342_530_000
 MINUTE_MS = 60_000
@@ -190,3 +191,19 @@ def test_orders_of_a_busy_hour_get_later_windows():
     busy = minutes_of(estimator.window("r1", Status.CONFIRMED, busy_ms, busy_ms), busy_ms)
     assert quiet[0] < busy[0]
     assert quiet[1] < busy[1]
+
+
+def test_dropped_orders_are_not_learned_again():
+    orders = [delivered(number, (1, 2, 3, 4)) for number in range(5)]
+    estimator = learned(*orders, max_orders=3)
+    before = windows(estimator)
+    for order in orders:
+        estimator.learn(order)
+    estimator.learn(delivered(9, (15, 15, 15, 15), start_ms=START_MS))  # delivered before those that were dropped
+    assert windows(estimator) == before
+
+
+def test_windows_of_short_orders_are_finer_than_minutes():
+    seconds = {Status.CONFIRMED: 15, Status.PREPARING: 75, Status.READY: 25, Status.PICKED_UP: 50}
+    window = ArrivalEstimator(seconds).window("r1", Status.CONFIRMED, START_MS, START_MS)
+    assert window.to_ms - window.from_ms < 4 * MINUTE_MS

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from ordertrack.core.errors import OrdertrackError
 from ordertrack.core.eta.estimator import ArrivalEstimator
 from ordertrack.core.eta_rules import ACTOR, LATE_SHARE, NO_ETA, EtaRules
-from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, EventType, Status, Window
+from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, EventType, Status
 from ordertrack.core.order import NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, MoveEta, advance
 from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.window import Window
 from support.stage_times import StageTimes
 
 START_MS = 1_795_342_530_000

@@ -78,7 +78,7 @@ def test_a_status_path_keeps_its_id_encoded() -> None:
     [
         ("/", "apidocs"), ("/apidocs", "apidocs"), ("/apidocs/x.js", "apidocs"), ("/healthz", "data"),
         ("/readyz", "data"), ("/openapi.json", "data"), ("/sdk/index.js", "sdk"), ("/sdk/words/de.js", "sdk"),
-        ("/sdk/..%2Fx", "sdk"), ("/pages/page.js", "page_file"), ("/service-worker.js", "page_file"),
+        ("/sdk/..%2Fx", "sdk"), ("/pages/page.js", "data"), ("/service-worker.js", "service_worker"),
     ],
 )  # fmt: skip
 def test_public_paths_need_no_caller(path: str, content: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ordertrack.core.event import PROGRESSION, Status, Window
+from ordertrack.core.event import PROGRESSION, Status
 from ordertrack.core.order import Order
 from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.window import Window
 
 EARLIEST, LATEST = 0.8, 1.3
 """The ends of a window, as parts of the time that is expected to be left."""

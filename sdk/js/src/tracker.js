@@ -49,7 +49,7 @@ class Poll {
   /** @param {BaseTracker<any>} owner @param {boolean} feed */
   constructor(owner, feed) {
     const { options } = owner;
-    const { cursor, pace, mode } = options;
+    const { pace, mode } = options;
     this.owner = owner;
     this.options = options;
     this.platform = { ...defaults(), ...options.platform };
@@ -59,7 +59,7 @@ class Poll {
     const { random, navigator } = this.platform;
     const clientId = options.clientId ?? Array.from('12345678', () => Math.floor(random() * 65536).toString(16)).join('');
     this.networkType = navigator?.connection?.type;
-    this.machine = new Machine({ mode: mode === 'saver' ? mode : 'live', feed, cursor, clientId, pace, learned: this._remembered() }, random);
+    this.machine = new Machine({ mode: mode === 'saver' ? mode : 'live', feed, cursor: feed ? null : owner._cursor, clientId, pace, learned: this._remembered() }, random);
   }
 
   start() {
@@ -210,6 +210,7 @@ export class BaseTracker extends EventTarget {
     /** @type {Poll | undefined} */
     this._poll = undefined;
     this._isFirst = true;
+    this._cursor = options.cursor ?? null;
     /** @type {Promise<void> | undefined} */
     this._done = undefined;
     /** @type {() => void} */
@@ -290,6 +291,7 @@ export class BaseTracker extends EventTarget {
   /** @param {TrackerError} [error] */
   _end(error) {
     if (!this._done) return;
+    if (this._poll) this._cursor = this._poll.machine.cursor;
     this._done = this._poll = undefined;
     this.options.signal?.removeEventListener('abort', this._stop);
     if (error) this._emit('error', { error });

@@ -176,10 +176,9 @@ test('a stopped tracker continues from its position', options, async () => {
   tracker.stopTracking();
   await setStatus(id, 'ready');
   tracker.startTracking();
-  const { first } = await next(tracker);
+  const { first, order, events } = await next(tracker);
   tracker.stopTracking();
-  assert.equal(first, false);
-  assert.equal(tracker.order.status, 'ready');
+  assert.deepEqual([first, order.status, events.map((event) => event.version)], [false, 'ready', [2]]);
 });
 
 test('all orders of a customer on a page share one poll', options, async () => {

@@ -27,6 +27,7 @@ export class BaseTracker<Detail extends {
     /** @type {Poll | undefined} */
     _poll: Poll | undefined;
     _isFirst: boolean;
+    _cursor: string | null;
     /** @type {Promise<void> | undefined} */
     _done: Promise<void> | undefined;
     /** @type {() => void} */

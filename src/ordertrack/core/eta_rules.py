@@ -11,9 +11,10 @@ from typing import Protocol
 import msgspec
 
 from ordertrack.core.eta.stages import entered_at_ms
-from ordertrack.core.event import PROGRESSION, Eta, Status, Window
+from ordertrack.core.event import PROGRESSION, Eta, Status
 from ordertrack.core.order import Order
 from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.window import Window
 
 ACTOR = "server"
 """The actor of a new window that no change of status made."""

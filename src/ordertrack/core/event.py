@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from ordertrack.core.enum_members import plain_members
+from ordertrack.core.window import Window
 
 
 @plain_members
@@ -46,13 +47,6 @@ class EventType(StrEnum):
 
 STATUS_EVENTS = frozenset((EventType.CREATED, EventType.STATUS_CHANGED, EventType.REVERTED))
 """The types of events that set the status. The others keep it."""
-
-
-class Window(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A time in which an order is expected to arrive: milliseconds since 1970; both ends belong to it."""
-
-    from_ms: int
-    to_ms: int
 
 
 class Eta(msgspec.Struct, frozen=True, gc=False, array_like=True):

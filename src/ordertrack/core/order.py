@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
-from ordertrack.core.event import Eta, Event, EventType, Status, Window
+from ordertrack.core.event import Eta, Event, EventType, Status
 from ordertrack.core.transitions import FORWARD_MOVES, TRANSITIONS
+from ordertrack.core.window import Window
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):

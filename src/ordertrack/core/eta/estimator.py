@@ -16,16 +16,17 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping
 
 import msgspec
 
 from ordertrack.core.eta.remaining import ATOMS, Distribution, NumberedValues, logistic_atoms
 from ordertrack.core.eta.stages import entered_at_ms
-from ordertrack.core.event import PROGRESSION, Status, Window
+from ordertrack.core.event import PROGRESSION, Status
 from ordertrack.core.order import Order
 from ordertrack.core.simulation import TIMINGS_S
+from ordertrack.core.window import Window
 
 STAGES = PROGRESSION[:-1]
 _AT = {status: at for at, status in enumerate(STAGES)}
@@ -64,7 +65,8 @@ class Tuning(msgspec.Struct, frozen=True):
     """Exponent of the factor, by status: it does not hold for the ride."""
     growth: float = 1.2
     """The window ends at this multiple of the wait, or later: for an order that waits longer than all samples."""
-    least_width_ms: int = 5 * _MINUTE_MS
+    least_width: int = 5
+    """Least width of a window, in units (`ArrivalEstimator`)."""
 
 
 TUNED = Tuning()
@@ -73,16 +75,20 @@ TUNED = Tuning()
 class _Restaurant:
     """The state of one restaurant: the result of adding its orders one after another.
 
-    `values` has the logarithms of the remaining milliseconds by status, without the factor of the hour. `order_ids` are
-    those of the kept orders, oldest first; `added` counts all orders. `misses` has the corrected shares before and
-    after the window by status. `hour_sums` and `hour_counts` have the deviations of orders by hour of their creation.
+    `values` has the logarithms of the remaining milliseconds by status, without the factor of the hour.
+    `recorded_at_ms` has the delivery times of the kept orders by id, oldest first; `dropped_ms` is the latest of the
+    orders that are not kept any more; `added` counts all orders. `misses` has the corrected shares before and after the
+    window by status. `hour_sums` and `hour_counts` have the deviations of orders by hour of their creation.
     """
 
-    __slots__ = ("added", "distributions", "hour_counts", "hour_sums", "misses", "order_ids", "values")
+    __slots__ = (
+        "added", "distributions", "dropped_ms", "hour_counts", "hour_sums", "misses", "recorded_at_ms", "values",
+    )  # fmt: skip
 
-    def __init__(self, miss: float, max_orders: int) -> None:
+    def __init__(self, miss: float) -> None:
         self.added = 0
-        self.order_ids: deque[int] = deque(maxlen=max_orders)
+        self.recorded_at_ms: dict[int, int] = {}
+        self.dropped_ms = 0
         self.values = [NumberedValues() for _ in STAGES]
         self.distributions: list[Distribution] = []
         self.misses = [[miss, miss] for _ in STAGES]
@@ -91,11 +97,12 @@ class _Restaurant:
 
 
 class ArrivalEstimator:
-    """Estimates windows of arrival. `learn` adds delivered orders, on one thread at a time. `window` may be called on
-    another one meanwhile: it reads one value at a time, and any mixture of two states is a fair window.
+    """Estimates windows of arrival. `learn` adds delivered orders, in one thread; `window` changes nothing and may be
+    called by another one meanwhile.
 
     `timings_s` has the usual seconds in each status. `spread` is the standard deviation of the remaining time, relative
-    to it. Of each restaurant `max_orders` orders are kept, and the `max_restaurants` that delivered last.
+    to it. Windows begin and end at whole units: minutes, or a thirtieth of the usual time of an order if that is less.
+    Of each restaurant `max_orders` orders are kept, and the `max_restaurants` that delivered last.
     """
 
     def __init__(
@@ -114,6 +121,8 @@ class ArrivalEstimator:
             math.log(max(sum(timings_s[status] for status in STAGES[at:]) * 1000, _LEAST_MS))
             for at in range(len(STAGES))
         ]
+        usual_ms = math.exp(self._configured[0])
+        self._unit_ms = min(_MINUTE_MS, max(_LEAST_MS, round(usual_ms / 30)))
         self._atoms = logistic_atoms(spread)
         self._weights = [math.exp(-age / tuning.memory_orders) for age in range(max_orders)]
         self._restaurants: OrderedDict[str, _Restaurant] = OrderedDict()
@@ -131,7 +140,8 @@ class ArrivalEstimator:
         return self._window(restaurant, _AT[status], since_ms, now_ms)
 
     def learn(self, order: Order) -> None:
-        """Add a delivered order; do nothing with any other, and with one that is kept already.
+        """Add a delivered order; do nothing with any other, with one that is kept, or one delivered before those that
+        were kept: so an order counts once, however often it is given.
 
         Orders that are learned later have a greater weight, so they should come in about the order of their delivery.
         A cancelled order is not used: it tells that it would have arrived later, not when.
@@ -145,11 +155,11 @@ class ArrivalEstimator:
                 self._restaurants.popitem(last=False)
         else:
             self._restaurants.move_to_end(order.restaurant_id)
-        if order.id not in restaurant.order_ids:
+        if order.id not in restaurant.recorded_at_ms and order.updated_at_ms > restaurant.dropped_ms:
             self._add(restaurant, order)
 
     def _new_restaurant(self) -> _Restaurant:
-        restaurant = _Restaurant(self._tuning.miss, self._max_orders)
+        restaurant = _Restaurant(self._tuning.miss)
         self._refit(restaurant)
         return restaurant
 
@@ -163,9 +173,10 @@ class ArrivalEstimator:
         least_ms = math.exp(factor + distribution.quantile(passed + early * (1 - passed)))
         most_ms = math.exp(factor + distribution.quantile(1 - late * (1 - passed)))
         most_ms = max(most_ms, waited_ms * tuning.growth)
-        from_ms = max((since_ms + int(least_ms)) // _MINUTE_MS * _MINUTE_MS, now_ms)
-        to_ms = -(-(since_ms + int(most_ms)) // _MINUTE_MS) * _MINUTE_MS
-        return Window(from_ms, max(to_ms, from_ms + tuning.least_width_ms))
+        unit_ms = self._unit_ms
+        from_ms = max((since_ms + int(least_ms)) // unit_ms * unit_ms, now_ms)
+        to_ms = -(-(since_ms + int(most_ms)) // unit_ms) * unit_ms
+        return Window(from_ms, max(to_ms, from_ms + tuning.least_width * unit_ms))
 
     def _hour_factor(self, restaurant: _Restaurant, at: int, entered_ms: int) -> float:
         """Return the logarithm of the factor for orders that entered the status in this hour of the day (UTC)."""
@@ -188,7 +199,10 @@ class ArrivalEstimator:
             values.drop(restaurant.added - self._max_orders)
         for at, value in added:
             restaurant.values[at].add(value, restaurant.added)
-        restaurant.order_ids.append(order.id)
+        if len(restaurant.recorded_at_ms) == self._max_orders:
+            dropped = restaurant.recorded_at_ms.pop(next(iter(restaurant.recorded_at_ms)))
+            restaurant.dropped_ms = max(restaurant.dropped_ms, dropped)
+        restaurant.recorded_at_ms[order.id] = order.updated_at_ms
         restaurant.added += 1
         if restaurant.added <= _FIRST_ORDERS or restaurant.added % _REFIT_ORDERS == 0:
             self._refit(restaurant)

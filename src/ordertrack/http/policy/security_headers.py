@@ -46,6 +46,6 @@ SECURE = _pairs(_ANY)
 SECURE_BY_CONTENT = {
     Content.DATA: SECURE,
     Content.APIDOCS: _pairs(_page(_SWAGGER_UI)),
-    Content.PAGE_FILE: PAGE,  # also the policy of the service worker
-    Content.SDK: _pairs({**_page(_OWN), "cross-origin-resource-policy": "cross-origin"}),
+    Content.SERVICE_WORKER: PAGE,  # a worker has a policy of its own; the other files have that of their page
+    Content.SDK: _pairs({**_ANY, "cross-origin-resource-policy": "cross-origin"}),
 }

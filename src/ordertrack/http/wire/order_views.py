@@ -11,12 +11,13 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ordertrack.core.cursor import Cursor
-from ordertrack.core.event import Eta, Event, EventType, Status, Window
+from ordertrack.core.event import Eta, Event, EventType, Status
 from ordertrack.core.link_view import REDACTED_ID
 from ordertrack.core.order import Cancellation, Item, Order
 from ordertrack.core.principal import Action, Role
 from ordertrack.core.simulation import Step
 from ordertrack.core.timestamps import format_time, format_times
+from ordertrack.core.window import Window
 from ordertrack.http.wire.patterns import whole
 
 Time = Annotated[

@@ -30,8 +30,8 @@ _PATH = re.compile(
     rf"|{names.LINKS}/(?P<token>[^/]+)(?P<track>{names.TRACK_SUFFIX})?"
     rf"|{names.ORDER_PAGES}/(?P<order_page>[^/]+)"
     rf"|(?P<apidocs>/|{names.APIDOCS}(?:/.*)?)|(?P<sdk>{names.SDK}/.*)"
-    rf"|(?P<page_file>{names.PAGE_FILES}/.*|{names.SERVICE_WORKER})"
-    rf"|(?P<data>{names.HEALTH}|{names.READY}|{names.OPENAPI})",
+    rf"|(?P<service_worker>{names.SERVICE_WORKER})"
+    rf"|(?P<data>{names.PAGE_FILES}/.*|{names.HEALTH}|{names.READY}|{names.OPENAPI})",
     re.DOTALL,
 )
 _LINK_START = re.compile(rf"{names.LINKS}/[^/]+")
@@ -46,7 +46,7 @@ class Content(StrEnum):
 
     DATA = "data"
     APIDOCS = "apidocs"
-    PAGE_FILE = "page_file"
+    SERVICE_WORKER = "service_worker"
     SDK = "sdk"
 
 

@@ -45,7 +45,10 @@ function follow() {
     seenMs = Date.now();
     draw();
     const text = announcement(orderView(order, seenMs), format, seenMs);
-    if (isNews && text !== announced) announce(text);
+    if (isNews && text !== announced) {
+      announce(wasLost ? `${words.connection.back} ${text}` : text);
+      wasLost = false;
+    }
     announced = text;
     if (isNews) keepPage();
   });
@@ -143,9 +146,14 @@ function showOrder(order) {
   main.className = 'order';
   const names = make('div', 'names', make('p', 'restaurant', make('bdi', '', nameOf(order))));
   if (order.restaurant_name) names.append(make('p', 'order-number', fill(words.order, { id: order.id })));
-  const live = make('p', 'live visually-hidden');
-  live.setAttribute('role', 'status');
-  main.replaceChildren(make('header', 'masthead', names), make('p', 'connection'), makeSkeleton(), ...makeSummary(order), live);
+  replaceContent(make('header', 'masthead', names), make('p', 'connection'), makeSkeleton(), ...makeSummary(order));
+}
+
+/** Replace all but the live region: a region that comes together with its text is not announced. */
+function replaceContent(...elements) {
+  const live = main.querySelector('.live');
+  for (const element of [...main.children]) if (element !== live) element.remove();
+  main.prepend(...elements);
 }
 
 function makeSummary({ items, total, currency }) {
@@ -177,9 +185,10 @@ function showProblem(problem) {
   setIcon('unknown');
   const text = make('p', 'problem-text', words.problem[`${problem}_next`]);
   const title = make('h1', 'headline', words.problem[problem]);
-  main.replaceChildren(make('span', 'sign', makeIcon('missing')), title, text);
+  replaceContent(make('span', 'sign', makeIcon('missing')), title, text);
   title.tabIndex = -1;
   title.focus();
+  announce(text.textContent);
 }
 
 function offerShare() {
