@@ -24,7 +24,7 @@ MOVED = EventType.ETA_CHANGED
         pytest.param(
             [(CHANGED, "preparing", 10), (MOVED, "preparing", 20), (CHANGED, "ready", 30)],
             {"confirmed": 0, "preparing": 10, "ready": 30},
-            id="a later window changes nothing",
+            id="a new window changes nothing",
         ),
         pytest.param([(CHANGED, "ready", 30)], {"confirmed": 0, "ready": 30}, id="a skipped status"),
         pytest.param(

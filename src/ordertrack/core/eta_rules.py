@@ -18,6 +18,8 @@ from ordertrack.core.window import Window
 
 ACTOR = "server"
 """The actor of a new window that no change of status made."""
+MAX_VERSION = 250
+"""From this version on an order gets no window without a change of status: half of its log is for people."""
 LATE_SHARE = 4
 """An order that is overdue gets a new window only when it moves by this part of the delay: few for a forgotten one."""
 STAGE_SHARES = {
@@ -59,7 +61,8 @@ class EtaRules(msgspec.Struct, frozen=True):
             return None
         if to is Status.DELIVERED:
             return Eta(Window(at_ms, at_ms), at_ms > promised.to_ms + self.threshold_ms, 0)
-        since_ms = entered_at_ms(order).get(to, at_ms) if is_undo else at_ms
+        entered = entered_at_ms(order)
+        since_ms = entered.get(to, at_ms) if is_undo else max(at_ms, *entered.values())
         window = self.estimator.window(order.restaurant_id, to, since_ms, now_ms)
         return self._eta(window, promised, now_ms, STAGE_SHARES[to])
 
@@ -68,8 +71,9 @@ class EtaRules(msgspec.Struct, frozen=True):
         promised, current, status = order.promised, order.eta, order.status
         if promised is None or current is None or self.estimator is None or status.ended:
             return None
-        since_ms = entered_at_ms(order).get(status, order.updated_at_ms)
-        window = self.estimator.window(order.restaurant_id, status, since_ms, now_ms)
+        if order.version >= MAX_VERSION:
+            return None
+        window = self.estimator.window(order.restaurant_id, status, entered_at_ms(order)[status], now_ms)
         if window.to_ms - current.window.to_ms <= self._least_move_ms(promised, now_ms):
             return None
         return self._eta(Window(max(window.from_ms, current.window.from_ms), window.to_ms), promised, now_ms)
