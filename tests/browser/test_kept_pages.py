@@ -30,8 +30,10 @@ def expect_kept(page: Page, path: str, text: str) -> None:
     """Wait until the service worker has kept a page with this text; without a text, until it has none."""
     page.evaluate(
         """async ([path, text]) => {
-            while (((await (await caches.match(path, { ignoreVary: true, ignoreSearch: true }))?.text()) ?? '').includes(text || '<html') !== Boolean(text))
-                await new Promise((resolve) => setTimeout(resolve, 20));
+            const any = { ignoreVary: true, ignoreSearch: true };
+            const kept = async () => (await (await caches.match(path, any))?.text()) ?? '';
+            const hasHappened = async () => (text ? (await kept()).includes(text) : !(await kept()));
+            while (!(await hasHappened())) await new Promise((resolve) => setTimeout(resolve, 20));
         }""",
         [path, text],
     )

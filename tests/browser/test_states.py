@@ -1,4 +1,4 @@
-"""What a tracking page shows when it is opened: each state, with script and without, in each language."""
+"""The content of a tracking page that is opened: each state, with script and without, in each language."""
 
 from __future__ import annotations
 

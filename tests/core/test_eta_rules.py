@@ -12,18 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordertrack.core.errors import OrderConflict, OrdertrackError
+from ordertrack.core.eta.estimator import ArrivalEstimator
 from ordertrack.core.eta_rules import ACTOR, LATE_SHARE, MAX_VERSION, NO_ETA, EtaRules
 from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, EventType, Status
 from ordertrack.core.order import NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, MoveEta, advance
 from ordertrack.core.simulation import TIMINGS_S
-from ordertrack.core.stage_times import StageTimes
 from ordertrack.core.window import Window
+from support.stage_times import StageTimes
 
 START_MS = 1_795_342_530_000
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
 RULES = EtaRules(StageTimes())
+LEARNING = EtaRules(ArrivalEstimator())
 
 changes = st.one_of(
     st.builds(
@@ -50,12 +52,12 @@ def after(order: Order, change: Change, now_ms: int, rules: EtaRules = RULES) ->
     return order if event is None else evolve(order, event)
 
 
-def at(status: Status) -> Order:
+def at(status: Status, rules: EtaRules = RULES) -> Order:
     """Return an order that took the usual time to its status."""
-    order, now_ms = new_order(), START_MS
+    order, now_ms = new_order(rules), START_MS
     for before, to in pairwise(PROGRESSION[: PROGRESSION.index(status) + 1]):
         now_ms += round(TIMINGS_S[before] * 1000)
-        order = after(order, ChangeStatus(7, to, "test"), now_ms)
+        order = after(order, ChangeStatus(7, to, "test"), now_ms, rules)
     return order
 
 
@@ -108,17 +110,19 @@ def test_a_window_moves_later_once_per_threshold(steps: list[tuple[Change, int]]
 
 
 @pytest.mark.parametrize("status", PROGRESSION[:-1])
-def test_a_window_is_checked_before_it_moves(status: Status) -> None:
-    order = at(status)
+@pytest.mark.parametrize("rules", [RULES, LEARNING])
+def test_a_window_is_checked_before_it_moves(rules: EtaRules, status: Status) -> None:
+    order = at(status, rules)
     assert order.eta is not None
-    moves_at_ms = next(t for t in range(order.updated_at_ms, START_MS + DAY_MS, 5_000) if RULES.moved(order, t))
-    assert order.updated_at_ms + RULES.threshold_ms < order.eta.check_at_ms <= moves_at_ms
+    moves_at_ms = next(t for t in range(order.updated_at_ms, START_MS + DAY_MS, 5_000) if rules.moved(order, t))
+    assert order.updated_at_ms + rules.threshold_ms < order.eta.check_at_ms <= moves_at_ms
 
 
-def test_a_forgotten_order_has_few_windows() -> None:
-    order = new_order()
+@pytest.mark.parametrize("rules", [RULES, LEARNING])
+def test_a_forgotten_order_has_few_windows(rules: EtaRules) -> None:
+    order = new_order(rules)
     for now_ms in range(START_MS, START_MS + 14 * DAY_MS, MINUTE_MS):
-        order = after(order, MoveEta(7), now_ms)
+        order = after(order, MoveEta(7), now_ms, rules)
     assert order.eta is not None
     assert order.eta.late
     assert 5 < order.version < 50

@@ -7,7 +7,7 @@
 
 /** @type {Pace} */
 const PACE = {
-  firstHoldS: 30, minHoldS: 15, maxHoldS: 240, marginS: 10, backoffBaseS: 1, backoffCapS: 30, drainSpreadS: 1, quickS: 1,
+  firstHoldS: 28, minHoldS: 15, maxHoldS: 240, marginS: 10, backoffBaseS: 1, backoffCapS: 30, drainSpreadS: 1, quickS: 1,
 };
 
 /** @param {unknown} value @returns {value is number} */

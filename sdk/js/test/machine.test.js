@@ -175,8 +175,8 @@ test('what was learned on a path is remembered', () => {
   }, nowS);
   const snapshot = send(first.handle({ type: 'start' }, 0));
   answer(first, snapshot, 'snapshot', 0);
-  const { learned } = first.handle({ type: 'timer' }, 40).find((command) => command.do === 'remember');
-  assert.equal(learned.lengthS, 15);
+  const { learned } = first.handle({ type: 'timer' }, 38).find((command) => command.do === 'remember');
+  assert.equal(learned.lengthS, 14);
   const second = new Machine({ learned }, () => 1);
   const hold = send(answer(second, send(second.handle({ type: 'start' }, 0)), 'snapshot', 0));
   assert.equal(hold.query.timeout, '15');
@@ -184,5 +184,5 @@ test('what was learned on a path is remembered', () => {
 
 test('a damaged memory is ignored', () => {
   const machine = new Machine({ learned: { lengthS: 'x' } }, () => 1);
-  assert.equal(machine.hold.lengthS, 30);
+  assert.equal(machine.hold.lengthS, 28);
 });
