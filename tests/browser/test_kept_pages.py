@@ -105,7 +105,7 @@ def test_gone_page_is_not_kept_for_any_query(shop: Shop, window: Window) -> None
     expect(page.locator(".headline")).to_have_text(WORDS["problem"]["gone"])
     expect_kept(page, link, "")
     page.context.set_offline(True)
-    with pytest.raises(Error, match="ERR_INTERNET_DISCONNECTED|ERR_FAILED"):
+    with pytest.raises(Error, match=r"ERR_INTERNET_DISCONNECTED|ERR_FAILED"):
         page.reload()
 
 
