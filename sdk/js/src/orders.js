@@ -31,7 +31,8 @@ export class OrdersTracker extends BaseTracker {
   _begin() {
     this.isComplete = false;
     this._isReset = this.orders.size > 0; // after a restart the first answer replaces what is known
-    super._begin(true);
+    this._cursor = undefined;
+    super._begin();
   }
 
   /** @param {Answer} answer */
