@@ -1,4 +1,4 @@
-/** The protocol of tracking without I/O: README.md, "How it polls". @module */
+/** The rules of README.md, "How it polls", without I/O. @module */
 /** @import {Answer, Command, Connection, Learned, MachineEvent, MachineOptions, Pace, Problem} from './types.js' */
 
 const PACE = {
@@ -7,7 +7,7 @@ const PACE = {
 const { isFinite } = Number;
 const clamp = (value = 0, least = 0, most = 0) => Math.min(Math.max(value, least), most);
 
-/** The length of a hold: doubled after holds that worked, halved after one that was lost. */
+/** The length of holds. */
 class Hold {
   longestS = 0; // of the holds that worked
   isDoubted = false;
@@ -25,7 +25,6 @@ class Hold {
     return clamp(this.learned.lengthS, this.pace.minHoldS, this.limitS);
   }
 
-  /** Record a hold that ended by its timeout. */
   worked(tookS = 0) {
     const { lengthS, learned } = this;
     if (tookS < 0.8 * lengthS) return;
@@ -38,7 +37,7 @@ class Hold {
     learned.lengthS = clamp(2 * lengthS, learned.lengthS, this.pace.maxHoldS);
   }
 
-  /** Record a loss. A first one that came earlier than other holds ended is no sign of a limit. */
+  /** A first loss that came earlier than other holds ended is no sign of a limit. */
   lost(tookS = 0) {
     const { lengthS, learned, longestS } = this;
     if (tookS < Math.min(this.pace.minHoldS, lengthS)) return;
@@ -51,7 +50,6 @@ class Hold {
   }
 }
 
-/** Tracks one order or one feed with one request at a time. */
 export class Machine {
   /** @type {'idle' | 'polling' | 'waiting' | 'paused' | 'ended'} */
   state = 'idle';
@@ -152,7 +150,6 @@ export class Machine {
     this._do({ do: 'end', error });
   }
 
-  /** Begin, pause, or continue after a pause. */
   _goOn() {
     if (this.isBlocked) {
       if (this.state === 'polling' || this.state === 'waiting') this._do({ do: 'cancel' });
@@ -231,7 +228,7 @@ export class Machine {
       this._do({ do: 'deliver', answer });
     }
     if (answer.terminal === true || advisedS === 0) return this._end('ended');
-    // A hold costs less than sleep, except where the path loses holds that are no longer.
+    // a hold costs less, except where the path loses holds that are no longer
     this.isSleeping = this.isSaver || (this.isLow && hold.learned.lostS > 0 && 2 * hold.lengthS <= advisedS);
     if (!this.isSleeping) return this._nextLive(answer, isNews);
     this.failures = 0;

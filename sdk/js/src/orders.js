@@ -115,7 +115,7 @@ export class SharedOrder {
       if (tracker._shared === this && hasEnded(order)) this.end('ended');
     } else if (!order && feed.isComplete) {
       this._leave();
-      tracker._beginAlone();
+      tracker._begin(true);
     }
   }
 }

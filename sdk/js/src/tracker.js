@@ -1,12 +1,12 @@
-/** Trackers send the requests of a `Machine` and deliver the answers as events. @module */
+/** Sends the requests of a `Machine`. @module */
 import { Machine } from './machine.js';
 
 /** @import {Answer, Command, Connection, Learned, LinkOptions, MachineEvent, Options, Order, OrderOptions, OrderUpdate, Platform, Problem, Target} from './types.js' */
 
 const globals = /** @type {any} */ (globalThis);
-const WEEK_MS = 7 * 24 * 3600 * 1000;
+const WEEK_MS = 604800000;
 
-/** A refusal that a retry cannot help. `status`: of HTTP; `code`: the server's name of the error. */
+/** A refusal that a retry cannot help. */
 export class TrackerError extends Error {
   name = 'TrackerError';
 
@@ -45,7 +45,6 @@ export const baseOf = (url = '') => url.replace(/\/+$/, '');
 const TypedTarget = /** @type {new <Detail>() => Target<Detail>} */ (EventTarget);
 
 /**
- * What all trackers have: events, start and stop, iteration.
  * @template {{reset: boolean, first: boolean}} Detail
  * @extends {TypedTarget<Detail>}
  */
@@ -75,7 +74,7 @@ export class BaseTracker extends TypedTarget {
     return this._done !== undefined;
   }
 
-  /** Track until the end, a stop or a refusal; then the promise resolves. @returns {Promise<void>} */
+  /** The promise resolves at the end, after a stop or a refusal. @returns {Promise<void>} */
   startTracking() {
     if (this._done) return this._done;
     const done = this._done = new Promise((resolve) => { this._resolve = resolve; });
@@ -92,23 +91,22 @@ export class BaseTracker extends TypedTarget {
     else if (this._done) this._close('stopped');
   }
 
-  /** Send nothing until `resume`, as while a page is hidden. */
+  /** Send nothing until `resume`. */
   pause() {
     this._source._handle({ type: 'hidden' });
   }
 
-  /** Poll at once after a `pause`. */
   resume() {
     this._source._handle({ type: 'visible' });
   }
 
-  /** Report the device's network where the platform has no events for it. @param {boolean} isOnline @param {string} [type] such as `wifi` */
+  /** @param {boolean} isOnline @param {string} [type] such as `wifi` */
   setNetwork(isOnline, type) {
     this._source._changeNetwork(type);
     this._source._handle({ type: isOnline ? 'online' : 'offline' });
   }
 
-  /** The tracker that polls for this one. @returns {BaseTracker<any>} */
+  /** The one that polls. @returns {BaseTracker<any>} */
   get _source() {
     return this;
   }
@@ -134,7 +132,7 @@ export class BaseTracker extends TypedTarget {
     this._handle({ type: 'start' });
   }
 
-  /** Listen until the end of this run. @param {any} target @param {string} type @param {() => void} listener */
+  /** @param {any} target @param {string} type @param {() => void} listener */
   _listen(target, type, listener) {
     target?.addEventListener?.(type, listener, { signal: this._run?.signal });
   }
@@ -187,18 +185,16 @@ export class BaseTracker extends TypedTarget {
     try {
       const bearer = typeof token === 'function' ? await token() : token;
       const headers = { accept: 'application/json', ...bearer && { authorization: `Bearer ${bearer}` } };
-      const parameters = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-      const response = await fetch(`${this._path}?${parameters.join('&')}`, { headers, signal, cache: 'no-store' });
-      const [retryAfter, date] = ['retry-after', 'date'].map((name) => response.headers.get(name));
-      // a page cannot read `Date` of another origin
-      event = { type: 'answer', id, status: response.status, headers: { 'retry-after': retryAfter, date: date ?? new Date().toUTCString() }, body: await response.text() };
+      const response = await fetch(`${this._path}?${new URLSearchParams(query)}`, { headers, signal, cache: 'no-store' });
+      const date = new Date().toUTCString(); // a page cannot read that of another origin
+      event = { type: 'answer', id, status: response.status, headers: { date, ...Object.fromEntries(response.headers) }, body: await response.text() };
     } catch {
       event = { type: 'failure', id, offline: navigator?.onLine === false };
     }
     if (!signal.aborted) this._handle(event);
   }
 
-  /** Continue with the hold that was learned on this network. @param {string} [type] */
+  /** @param {string} [type] */
   _changeNetwork(type) {
     if (type === this._networkType) return;
     this._networkType = type;
@@ -247,17 +243,14 @@ export class BaseTracker extends TypedTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  /** Yield the details of `update`; starts tracking. A slow reader gets the newest ones. @returns {AsyncGenerator<Detail, void>} */
+  /** Yield the details of `update`; starts tracking. @returns {AsyncGenerator<Detail, void>} */
   async *[Symbol.asyncIterator]() {
     const { iterate } = await import('./iterate.js');
     yield* iterate(this);
   }
 }
 
-/**
- * Follows one order to its end. Override `updateOrderUI`, listen to events, or iterate.
- * @extends {BaseTracker<OrderUpdate>}
- */
+/** Follows one order to its end. @extends {BaseTracker<OrderUpdate>} */
 export class OrderTracker extends BaseTracker {
   /** @type {Order | null} the last state */
   order = null;
@@ -265,10 +258,7 @@ export class OrderTracker extends BaseTracker {
   /** @type {import('./orders.js').SharedOrder | undefined} */
   _shared;
 
-  /**
-   * @param {number | string | LinkOptions} order id of the order, or the options with a tracking link
-   * @param {OrderOptions} [options] with `customer` all orders of that customer on this page share one poll
-   */
+  /** @param {number | string | LinkOptions} order id, or the options with a tracking link @param {OrderOptions} [options] */
   constructor(order, options = {}) {
     if (typeof order === 'object') {
       const link = baseOf(order.link.replace(/[?#].*/, ''));
@@ -291,18 +281,13 @@ export class OrderTracker extends BaseTracker {
     return this._shared?.feed ?? this;
   }
 
-  _begin() {
+  _begin(isAlone = false) {
     const { _done, options: { customer } } = /** @type {{_done: any, options: OrderOptions}} */ (this);
-    if (customer === undefined) return super._begin();
+    if (isAlone || customer === undefined) return super._begin();
     this._connect('connecting');
     import('./orders.js').then(({ SharedOrder }) => {
       if (_done === this._done) new SharedOrder(this, String(customer)).start();
     }, () => super._begin());
-  }
-
-  /** Track with a poll of its own. */
-  _beginAlone() {
-    super._begin();
   }
 
   /** @param {Answer} answer */

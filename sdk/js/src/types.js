@@ -74,6 +74,7 @@
  * @property {string} [clientId] a poll ends an older one with the same id; random by default
  * @property {Platform} [platform]
  *
+ * With `customer` all orders of that customer on a page share one poll.
  * @typedef {Options & {customer?: string | number, cursor?: string}} OrderOptions
  * @typedef {Options & {link: string, customer?: undefined, cursor?: string}} LinkOptions
  * @typedef {Options & {customer?: string | number, restaurant?: string | number, courier?: string | number}} FeedOptions
