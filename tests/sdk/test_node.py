@@ -11,7 +11,7 @@ from pathlib import Path
 from sdk.conftest import SDK, node_modules, run
 from support import missing
 
-MAX_SIZE = 8_600
+MAX_SIZE = 7_000
 """The limit of what a page loads to follow one order, in bytes after gzip."""
 
 

@@ -1,5 +1,5 @@
 /** The rules of README.md, "How it polls", without I/O. @module */
-/** @import {Answer, Command, Connection, Learned, MachineEvent, MachineOptions, Pace, Problem} from './types.js' */
+/** @import {Answer, AnswerEvent, Command, Connection, Learned, MachineEvent, MachineOptions, Pace, Problem} from './types.js' */
 
 const PACE = {
   firstHoldS: 28, minHoldS: 15, maxHoldS: 240, marginS: 10, backoffBaseS: 1, backoffCapS: 30, drainSpreadS: 1, quickS: 1,
@@ -101,23 +101,23 @@ export class Machine {
       if (isWaiting) this._send();
       else if (isPolling && this.restS) {
         this._connect('live'); // the server has not refused to hold
-        this._do({ do: 'wait', timerS: this.restS });
+        this.commands.push({ do: 'wait', timerS: this.restS });
         this.restS = 0;
       } else if (isPolling) {
-        this._do({ do: 'cancel' });
+        this.commands.push({ do: 'cancel' });
         this._fail();
       }
     } else if (type === 'network') {
       this.hold = new Hold(this.pace, event.learned, this.hold.limitS);
       if (isPolling || isWaiting) {
-        this._do({ do: 'cancel' }); // the connection on the old network is dead, without a sign
+        this.commands.push({ do: 'cancel' }); // the connection on the old network is dead, without a sign
         this._goOn();
       }
     } else if (type === 'power') {
       this.isLow = event.isLow;
       if (!this.isLow && this.isSleeping && isWaiting && !this.failures) this._goOn();
     } else if (type === 'stop') {
-      this._do({ do: 'cancel' });
+      this.commands.push({ do: 'cancel' });
       this._end('stopped');
     } else {
       if (type === 'hidden' || type === 'visible') this.isHidden = type === 'hidden';
@@ -131,28 +131,23 @@ export class Machine {
     return this.isHidden || this.isOffline;
   }
 
-  /** @param {Command} command */
-  _do(command) {
-    this.commands.push(command);
-  }
-
   /** @param {Connection} state @param {number} [retryInS] */
   _connect(state, retryInS) {
     if (state === this.connection && retryInS === undefined) return;
     this.connection = state;
-    this._do({ do: 'connection', state, retryInS });
+    this.commands.push({ do: 'connection', state, retryInS });
   }
 
   /** @param {Connection} state @param {Problem} [error] */
   _end(state, error) {
     this.state = 'ended';
     this._connect(state);
-    this._do({ do: 'end', error });
+    this.commands.push({ do: 'end', error });
   }
 
   _goOn() {
     if (this.isBlocked) {
-      if (this.state === 'polling' || this.state === 'waiting') this._do({ do: 'cancel' });
+      if (this.state === 'polling' || this.state === 'waiting') this.commands.push({ do: 'cancel' });
       this.state = 'paused';
       return this._connect(this.isHidden ? 'paused' : 'offline');
     }
@@ -164,7 +159,7 @@ export class Machine {
 
   _wait(timerS = 0) {
     this.state = 'waiting';
-    this._do({ do: 'wait', timerS });
+    this.commands.push({ do: 'wait', timerS });
   }
 
   _send() {
@@ -176,10 +171,10 @@ export class Machine {
     this.sentAtS = this.nowS;
     this.state = 'polling';
     const timerS = timeoutS + pace.marginS;
-    this._do({ do: 'send', id: ++this.id, query, timerS });
+    this.commands.push({ do: 'send', id: ++this.id, query, timerS });
     const checkS = 3 * pace.quickS;
     this.restS = this.isHold && this.connection !== 'live' ? Math.max(timerS - checkS, 0) : 0;
-    if (this.restS) this._do({ do: 'check', timerS: checkS });
+    if (this.restS) this.commands.push({ do: 'check', timerS: checkS });
   }
 
   _fail(isOffline = false) {
@@ -197,10 +192,10 @@ export class Machine {
   /** @param {'lost' | 'worked'} how */
   _record(how) {
     this.hold[how](this.tookS);
-    this._do({ do: 'remember', learned: { ...this.hold.learned } });
+    this.commands.push({ do: 'remember', learned: { ...this.hold.learned } });
   }
 
-  /** @param {Extract<MachineEvent, {type: 'answer'}>} event */
+  /** @param {AnswerEvent} event */
   _receive({ status, headers = {}, body }) {
     this._endPoll();
     const value = parse(body);
@@ -225,7 +220,7 @@ export class Machine {
     this.version = version;
     if (isNews) {
       this.cursor = cursor;
-      this._do({ do: 'deliver', answer });
+      this.commands.push({ do: 'deliver', answer });
     }
     if (answer.terminal === true || advisedS === 0) return this._end('ended');
     // a hold costs less, except where the path loses holds that are no longer

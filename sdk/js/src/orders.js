@@ -90,7 +90,8 @@ export class SharedOrder {
   /** @param {Connection} state */
   end(state) {
     this._leave();
-    this.tracker._close(state);
+    this.tracker._connect(state);
+    this.tracker._end();
   }
 
   _leave() {

@@ -5,23 +5,19 @@
 
 const LOW_BATTERY = 0.2;
 
-/**
- * @param {any} navigator
- * @param {(isLow: boolean) => void} report
- * @param {(target: any, type: string, listener: () => void) => void} listen
- */
-export async function watchPower(navigator, report, listen) {
+/** @param {import('./tracker.js').BaseTracker<any>} tracker */
+export async function watchPower(tracker) {
+  const { navigator } = tracker._platform;
   const connection = navigator?.connection;
-  const isSaving = () => connection?.saveData === true;
-  let check = () => report(isSaving());
-  listen(connection, 'change', () => check());
-  check();
-  try {
-    const battery = await navigator.getBattery();
-    check = () => report(isSaving() || (battery.level < LOW_BATTERY && !battery.charging));
-    for (const type of ['levelchange', 'chargingchange']) listen(battery, type, check);
-    check();
-  } catch {
-    // not every browser has it or permits it
-  }
+  /** @type {any} */
+  let battery;
+  const report = () => {
+    const isLow = battery?.level < LOW_BATTERY && !battery.charging;
+    tracker._handle({ type: 'power', isLow: isLow || connection?.saveData === true });
+  };
+  tracker._listen(connection, 'change', report);
+  report();
+  battery = await navigator?.getBattery?.().catch(() => null); // may be forbidden
+  for (const type of ['levelchange', 'chargingchange']) tracker._listen(battery, type, report);
+  report();
 }

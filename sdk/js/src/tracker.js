@@ -1,10 +1,10 @@
 /** Sends the requests of a `Machine`. @module */
 import { Machine } from './machine.js';
 
-/** @import {Answer, Command, Connection, Learned, LinkOptions, MachineEvent, Options, Order, OrderOptions, OrderUpdate, Platform, Problem, Target} from './types.js' */
+/** @import {Answer, Command, Connection, Learned, LinkOptions, MachineEvent, Order, OrderOptions, OrderUpdate, Platform, Problem, Target} from './types.js' */
 
 const globals = /** @type {any} */ (globalThis);
-const WEEK_MS = 604800000;
+const WEEK_MS = 7 * 24 * 3600e3;
 
 /** A refusal that a retry cannot help. */
 export class TrackerError extends Error {
@@ -60,7 +60,7 @@ export class BaseTracker extends TypedTarget {
   _isFirst = true;
   _batches = 0;
 
-  /** @param {Options & {cursor?: string}} options @param {string} path */
+  /** @param {OrderOptions} options @param {string} path */
   constructor(options, path) {
     super();
     if (!/^https?:/.test(path) && !globals.location) throw new TypeError('Set url to the address of the server');
@@ -88,7 +88,10 @@ export class BaseTracker extends TypedTarget {
 
   stopTracking() {
     if (this._machine) this._handle({ type: 'stop' });
-    else if (this._done) this._close('stopped');
+    else if (this._done) {
+      this._connect('stopped');
+      this._end();
+    }
   }
 
   /** Send nothing until `resume`. */
@@ -125,9 +128,7 @@ export class BaseTracker extends TypedTarget {
     this._listen(window, 'online', () => this._handle({ type: 'online' }));
     this._listen(window, 'offline', () => this._handle({ type: 'offline' }));
     this._listen(connection, 'change', () => this._changeNetwork(connection.type));
-    if (mode === 'auto') {
-      import('./power.js').then(({ watchPower }) => watchPower(navigator, (isLow) => this._handle({ type: 'power', isLow }), this._listen.bind(this)), () => {});
-    }
+    if (mode === 'auto') import('./power.js').then(({ watchPower }) => watchPower(this)).catch(() => {});
     look();
     this._handle({ type: 'start' });
   }
@@ -141,42 +142,28 @@ export class BaseTracker extends TypedTarget {
   _handle(event) {
     const commands = this._machine?.handle(event, this._platform.now() / 1000) ?? [];
     const batch = this._batches += commands.length;
+    const { clearTimeout, setTimeout, storage } = this._platform;
     for (const command of commands) {
-      this._execute(command);
+      if ('timerS' in command) {
+        clearTimeout(this._timer);
+        this._timer = setTimeout(() => this._handle({ type: 'timer' }), command.timerS * 1000);
+      }
+      if (command.do === 'send') this._send(command);
+      else if (command.do === 'cancel') {
+        clearTimeout(this._timer);
+        this._request?.abort();
+      } else if (command.do === 'deliver') this._accept(command.answer);
+      else if (command.do === 'connection') this._connect(command.state, command.retryInS);
+      else if (command.do === 'end') this._end(command.error && new TrackerError(command.error));
+      else if (command.do === 'remember') {
+        const text = JSON.stringify({ ...command.learned, savedAt: Date.now() });
+        attempt(() => storage?.setItem(this._key, text)); // may be full
+      }
       if (batch !== this._batches) return; // a listener stopped or paused: the rest is out of date
     }
   }
 
-  /** @param {Command} command */
-  _execute(command) {
-    const { clearTimeout, setTimeout, storage } = this._platform;
-    if ('timerS' in command) {
-      clearTimeout(this._timer);
-      this._timer = setTimeout(() => this._handle({ type: 'timer' }), command.timerS * 1000);
-    }
-    switch (command.do) {
-      case 'send':
-        this._send(command);
-        break;
-      case 'cancel':
-        clearTimeout(this._timer);
-        this._request?.abort();
-        break;
-      case 'deliver':
-        this._accept(command.answer);
-        break;
-      case 'connection':
-        this._connect(command.state, command.retryInS);
-        break;
-      case 'remember':
-        attempt(() => storage?.setItem(this._key, JSON.stringify({ ...command.learned, savedAt: Date.now() }))); // may be full
-        break;
-      case 'end':
-        this._end(command.error && new TrackerError(command.error));
-    }
-  }
-
-  /** @param {{id: number, query: Record<string, string>}} command */
+  /** @param {Extract<Command, {do: 'send'}>} command */
   async _send({ id, query }) {
     const { options: { token }, _platform: { fetch, navigator } } = this;
     const { signal } = this._request = new AbortController();
@@ -220,12 +207,6 @@ export class BaseTracker extends TypedTarget {
     this._emit('connection', { state, retryInSeconds });
   }
 
-  /** @param {Connection} state */
-  _close(state) {
-    this._connect(state);
-    this._end();
-  }
-
   /** @param {TrackerError} [error] */
   _end(error) {
     if (!this._done) return;
@@ -238,8 +219,7 @@ export class BaseTracker extends TypedTarget {
     this._resolve?.(undefined);
   }
 
-  /** @param {string} type @param {object} detail */
-  _emit(type, detail) {
+  _emit(type = '', detail = {}) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
@@ -282,7 +262,7 @@ export class OrderTracker extends BaseTracker {
   }
 
   _begin(isAlone = false) {
-    const { _done, options: { customer } } = /** @type {{_done: any, options: OrderOptions}} */ (this);
+    const { _done, options: { customer } } = this;
     if (isAlone || customer === undefined) return super._begin();
     this._connect('connecting');
     import('./orders.js').then(({ SharedOrder }) => {

@@ -25,8 +25,9 @@
  * @typedef {{[name: string]: any, cursor: string, data: any, reset?: boolean, reason?: string}} Answer
  * @typedef {{status?: number, code: string, message: string}} Problem
  *
+ * @typedef {{type: 'answer', id: number, status: number, headers?: Record<string, string>, body: string}} AnswerEvent
  * @typedef {{type: 'start' | 'timer' | 'hidden' | 'visible' | 'offline' | 'online' | 'stop'}
- *   | {type: 'answer', id: number, status: number, headers?: {'retry-after'?: string | null, date?: string | null}, body: string}
+ *   | AnswerEvent
  *   | {type: 'failure', id: number, offline?: boolean}
  *   | {type: 'network', learned?: Learned | null}
  *   | {type: 'power', isLow: boolean}} MachineEvent

@@ -1,4 +1,3 @@
-/** Tracks one order or one feed with one request at a time. */
 export class Machine {
     /** @param {MachineOptions} options @param {() => number} random */
     constructor({ mode, cursor, clientId, pace, learned }: MachineOptions, random: () => number);
@@ -71,13 +70,10 @@ export class Machine {
     /** @param {MachineEvent} event @param {number} nowS of a clock that never goes back */
     handle(event: MachineEvent, nowS: number): Command[];
     get isBlocked(): boolean;
-    /** @param {Command} command */
-    _do(command: Command): void;
     /** @param {Connection} state @param {number} [retryInS] */
     _connect(state: Connection, retryInS?: number): void;
     /** @param {Connection} state @param {Problem} [error] */
     _end(state: Connection, error?: Problem): void;
-    /** Begin, pause, or continue after a pause. */
     _goOn(): void;
     _wait(timerS?: number): void;
     _send(): void;
@@ -85,10 +81,8 @@ export class Machine {
     _endPoll(): void;
     /** @param {'lost' | 'worked'} how */
     _record(how: "lost" | "worked"): void;
-    /** @param {Extract<MachineEvent, {type: 'answer'}>} event */
-    _receive({ status, headers, body }: Extract<MachineEvent, {
-        type: "answer";
-    }>): void;
+    /** @param {AnswerEvent} event */
+    _receive({ status, headers, body }: AnswerEvent): void;
     /** @param {Answer} answer */
     _accept(answer: Answer): void;
     /** @param {Answer} answer @param {boolean} isNews */
@@ -98,7 +92,7 @@ export class Machine {
 }
 import type { Connection } from './types.js';
 import type { Command } from './types.js';
-/** The length of a hold: doubled after holds that worked, halved after one that was lost. */
+/** The length of holds. */
 declare class Hold {
     /** @param {Pace} pace @param {Learned | null} [learned] */
     constructor(pace: Pace, learned?: Learned | null, limitS?: number);
@@ -113,13 +107,13 @@ declare class Hold {
         lostS: number;
     };
     get lengthS(): number;
-    /** Record a hold that ended by its timeout. */
     worked(tookS?: number): void;
-    /** Record a loss. A first one that came earlier than other holds ended is no sign of a limit. */
+    /** A first loss that came earlier than other holds ended is no sign of a limit. */
     lost(tookS?: number): void;
 }
 import type { MachineEvent } from './types.js';
 import type { Problem } from './types.js';
+import type { AnswerEvent } from './types.js';
 import type { Answer } from './types.js';
 import type { MachineOptions } from './types.js';
 import type { Pace } from './types.js';

@@ -1,4 +1,4 @@
-/** A refusal that a retry cannot help. `status`: of HTTP; `code`: the server's name of the error. */
+/** A refusal that a retry cannot help. */
 export class TrackerError extends Error {
     /** @param {Problem} problem */
     constructor({ status, code, message }: Problem);
@@ -8,7 +8,6 @@ export class TrackerError extends Error {
 export function baseOf(url?: string): string;
 declare const BaseTracker_base: new <Detail_1>() => Target<Detail_1>;
 /**
- * What all trackers have: events, start and stop, iteration.
  * @template {{reset: boolean, first: boolean}} Detail
  * @extends {TypedTarget<Detail>}
  */
@@ -16,10 +15,8 @@ export class BaseTracker<Detail extends {
     reset: boolean;
     first: boolean;
 }> extends BaseTracker_base {
-    /** @param {Options & {cursor?: string}} options @param {string} path */
-    constructor(options: Options & {
-        cursor?: string;
-    }, path: string);
+    /** @param {OrderOptions} options @param {string} path */
+    constructor(options: OrderOptions, path: string);
     /** @type {Connection} */
     connection: Connection;
     /** @type {Machine | undefined} */
@@ -30,9 +27,7 @@ export class BaseTracker<Detail extends {
     _networkType: string | undefined;
     _isFirst: boolean;
     _batches: number;
-    options: Options & {
-        cursor?: string;
-    };
+    options: OrderOptions;
     _path: string;
     _cursor: string | undefined;
     _platform: {
@@ -65,34 +60,30 @@ export class BaseTracker<Detail extends {
         random: () => number;
     };
     get isTracking(): boolean;
-    /** Track until the end, a stop or a refusal; then the promise resolves. @returns {Promise<void>} */
+    /** The promise resolves at the end, after a stop or a refusal. @returns {Promise<void>} */
     startTracking(): Promise<void>;
     _resolve: ((value: void | PromiseLike<void>) => void) | undefined;
     _run: AbortController | undefined;
     stopTracking(): void;
-    /** Send nothing until `resume`, as while a page is hidden. */
+    /** Send nothing until `resume`. */
     pause(): void;
-    /** Poll at once after a `pause`. */
     resume(): void;
-    /** Report the device's network where the platform has no events for it. @param {boolean} isOnline @param {string} [type] such as `wifi` */
+    /** @param {boolean} isOnline @param {string} [type] such as `wifi` */
     setNetwork(isOnline: boolean, type?: string): void;
-    /** The tracker that polls for this one. @returns {BaseTracker<any>} */
+    /** The one that polls. @returns {BaseTracker<any>} */
     get _source(): BaseTracker<any>;
     _begin(): void;
-    /** Listen until the end of this run. @param {any} target @param {string} type @param {() => void} listener */
+    /** @param {any} target @param {string} type @param {() => void} listener */
     _listen(target: any, type: string, listener: () => void): void;
     /** @param {MachineEvent} event */
     _handle(event: MachineEvent): void;
-    /** @param {Command} command */
-    _execute(command: Command): void;
     _timer: any;
-    /** @param {{id: number, query: Record<string, string>}} command */
-    _send({ id, query }: {
-        id: number;
-        query: Record<string, string>;
-    }): Promise<void>;
+    /** @param {Extract<Command, {do: 'send'}>} command */
+    _send({ id, query }: Extract<Command, {
+        do: "send";
+    }>): Promise<void>;
     _request: AbortController | undefined;
-    /** Continue with the hold that was learned on this network. @param {string} [type] */
+    /** @param {string} [type] */
     _changeNetwork(type?: string): void;
     get _key(): string;
     /** @returns {Learned | null} */
@@ -101,24 +92,15 @@ export class BaseTracker<Detail extends {
     _accept(answer: Answer): void;
     /** @param {Connection} state @param {number} [retryInSeconds] */
     _connect(state: Connection, retryInSeconds?: number): void;
-    /** @param {Connection} state */
-    _close(state: Connection): void;
     /** @param {TrackerError} [error] */
     _end(error?: TrackerError): void;
-    /** @param {string} type @param {object} detail */
-    _emit(type: string, detail: object): void;
-    /** Yield the details of `update`; starts tracking. A slow reader gets the newest ones. @returns {AsyncGenerator<Detail, void>} */
+    _emit(type?: string, detail?: {}): void;
+    /** Yield the details of `update`; starts tracking. @returns {AsyncGenerator<Detail, void>} */
     [Symbol.asyncIterator](): AsyncGenerator<Detail, void>;
 }
-/**
- * Follows one order to its end. Override `updateOrderUI`, listen to events, or iterate.
- * @extends {BaseTracker<OrderUpdate>}
- */
+/** Follows one order to its end. @extends {BaseTracker<OrderUpdate>} */
 export class OrderTracker extends BaseTracker<OrderUpdate> {
-    /**
-     * @param {number | string | LinkOptions} order id of the order, or the options with a tracking link
-     * @param {OrderOptions} [options] with `customer` all orders of that customer on this page share one poll
-     */
+    /** @param {number | string | LinkOptions} order id, or the options with a tracking link @param {OrderOptions} [options] */
     constructor(order: number | string | LinkOptions, options?: OrderOptions);
     /** @type {Order | null} the last state */
     order: Order | null;
@@ -128,14 +110,13 @@ export class OrderTracker extends BaseTracker<OrderUpdate> {
     orderId: number | null;
     /** Show an order. Override it. @param {Order} order */
     updateOrderUI(order: Order): void;
-    /** Track with a poll of its own. */
-    _beginAlone(): void;
+    _begin(isAlone?: boolean): void;
 }
 import type { Problem } from './types.js';
 import type { Target } from './types.js';
 import type { Connection } from './types.js';
 import { Machine } from './machine.js';
-import type { Options } from './types.js';
+import type { OrderOptions } from './types.js';
 import type { MachineEvent } from './types.js';
 import type { Command } from './types.js';
 import type { Learned } from './types.js';
@@ -143,5 +124,4 @@ import type { Answer } from './types.js';
 import type { OrderUpdate } from './types.js';
 import type { Order } from './types.js';
 import type { LinkOptions } from './types.js';
-import type { OrderOptions } from './types.js';
 export {};

@@ -84,20 +84,21 @@ export type Problem = {
     message: string;
 };
 /**
+ * Durations in seconds.
+ */
+export type AnswerEvent = {
+    type: "answer";
+    id: number;
+    status: number;
+    headers?: Record<string, string>;
+    body: string;
+};
+/**
  * `timerS` replaces the timer: `timer` must follow after so many seconds. `cancel` ends the request and the timer.
  */
 export type MachineEvent = {
     type: "start" | "timer" | "hidden" | "visible" | "offline" | "online" | "stop";
-} | {
-    type: "answer";
-    id: number;
-    status: number;
-    headers?: {
-        "retry-after"?: string | null;
-        date?: string | null;
-    };
-    body: string;
-} | {
+} | AnswerEvent | {
     type: "failure";
     id: number;
     offline?: boolean;
@@ -225,6 +226,9 @@ export type Options = {
      * a poll ends an older one with the same id; random by default
      */
     clientId?: string | undefined;
+    /**
+     * With `customer` all orders of that customer on a page share one poll.
+     */
     platform?: Platform | undefined;
 };
 export type OrderOptions = Options & {
