@@ -9,8 +9,6 @@ const PAGES = `ordertrack-pages-${VERSION}`;
 const MANIFEST = '/pages/manifest.webmanifest';
 const MAX_PAGES = 20;
 const DEADLINE_MS = 3000;
-/** One response for a path: applications add parameters to links, and a gone page has to go with all of them. */
-const BY_PATH = { ignoreVary: true, ignoreSearch: true };
 const REFUSALS = [401, 403, 404, 410];
 
 self.addEventListener('install', () => self.skipWaiting());
@@ -55,7 +53,7 @@ function cacheOf({ method, mode, url }) {
 async function answer(event, name) {
   const loading = load(event.request, name);
   event.waitUntil(loading.catch(() => {}));
-  const kept = await (await caches.open(name)).match(event.request, BY_PATH);
+  const kept = await (await caches.open(name)).match(keyOf(event.request, name), { ignoreVary: true });
   if (!kept) return loading;
   return Promise.race([loading.catch(() => kept), after(DEADLINE_MS, kept)]);
 }
@@ -68,22 +66,28 @@ async function manifest(event) {
   return Response.json({ ...(await response.json()), start_url: new URL(client.url).pathname }, { headers: response.headers });
 }
 
+/** A page is kept once, with the parameters of its last visit: others would stay when its link is gone. */
+function keyOf(request, name) {
+  return name === PAGES ? new URL(request.url).pathname : request;
+}
+
 async function load(request, name) {
   const response = await fetch(request);
   const cache = await caches.open(name);
+  const key = keyOf(request, name);
   if (response.ok) {
-    await cache.delete(request, BY_PATH);
-    await cache.put(request, response.clone());
+    await cache.delete(key, { ignoreVary: true });
+    await cache.put(key, response.clone());
     const kept = await cache.keys();
     if (name === PAGES) for (const old of kept.slice(0, -MAX_PAGES)) await cache.delete(old);
   } else if (REFUSALS.includes(response.status)) {
-    await cache.delete(request, BY_PATH);
+    await cache.delete(key, { ignoreVary: true });
   }
   return response;
 }
 
 async function loadOnce(file) {
-  if (!(await (await caches.open(FILES)).match(file, BY_PATH))) await load(new Request(file), FILES);
+  if (!(await (await caches.open(FILES)).match(file, { ignoreVary: true }))) await load(new Request(file), FILES);
 }
 
 function after(ms, value) {
