@@ -31,7 +31,7 @@ class Hold {
     this.isDoubted = false;
     this.longestS = Math.max(this.longestS, Math.min(tookS, lengthS));
     learned.worked += 1;
-    if (lengthS >= Math.min(learned.lostS, this.limitS)) learned.lostS = 0, learned.needed = 1;
+    if (lengthS >= Math.min(learned.lostS, this.limitS)) Object.assign(learned, { lostS: 0, needed: 1 });
     if (learned.worked < learned.needed) return;
     learned.worked = 0;
     learned.lengthS = clamp(2 * lengthS, learned.lengthS, this.pace.maxHoldS);
