@@ -39,9 +39,10 @@ class FaultProxy:
         self._forwarding.set()
         listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
         self.port: int = listener.getsockname()[1]
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, sock=listener))
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
         self._thread.start()
+        serving = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, sock=listener), self._loop)
+        self._server = serving.result(ANSWER_S)
 
     def cut(self) -> None:
         """Close all connections with RST. New ones are forwarded."""

@@ -1,4 +1,4 @@
-"""What a tracking page shows when it is opened: each state, with script and without, in each language."""
+"""The content of a tracking page that is opened: each state, with script and without, in each language."""
 
 from __future__ import annotations
 
@@ -122,6 +122,16 @@ def test_state_is_accessible(shop: Shop, window: Window, state: str) -> None:
     page = window.page()
     page.goto(shop.link(make_order(shop, state)))
     expect_state(page, "ended" if state in ("delivered", "cancelled") else "live")
+    expect_accessible(page)
+
+
+def test_late_order_is_said_to_be_late(shop: Shop, window: Window) -> None:
+    page = window.page()
+    page.clock.install()
+    open_live(page, shop.link(make_order(shop, "preparing")))
+    page.clock.fast_forward("02:00:00")
+    expect(page.locator(".notice")).to_have_text(WORDS["notice"]["overdue"])
+    expect(page.locator(".arrival-label")).to_have_text(WORDS["eta"]["overdue"])
     expect_accessible(page)
 
 

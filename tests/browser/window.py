@@ -9,18 +9,18 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from ordertrack.web.words import words_of
 
-BOUND_MS = 20_000
+BOUND_MS = 60_000
 """The limit of every wait, reached only by a failing test."""
 WORDS = words_of("en")
 HEADLINES: dict[str, str] = WORDS["headline"]
 OWN_HOSTS = frozenset(("127.0.0.1", "localhost"))
 _RECORD_VIOLATIONS = """addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
     console.error(`violated ${violatedDirective}: ${blockedURI}`))"""
-_RECORD_ANNOUNCEMENTS = """() => {
-    const live = document.querySelector('.live');
-    window.said = [];
-    new MutationObserver(() => said.push(live.textContent)).observe(live, { childList: true, characterData: true, subtree: true });
-}"""
+_RECORD_ANNOUNCEMENTS = """window.said = [];
+new MutationObserver((records) => {
+    for (const { target } of records)
+        if (target.classList?.contains('live') && target.textContent) said.push(target.textContent);
+}).observe(document, { childList: true, subtree: true });"""
 _SET_VISIBILITY = """(state) => {
     Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
     Object.defineProperty(document, 'hidden', { value: state === 'hidden', configurable: true });
@@ -46,6 +46,7 @@ class Window:
     def watch(self, context: BrowserContext) -> None:
         context.set_default_timeout(BOUND_MS)
         context.add_init_script(_RECORD_VIOLATIONS)
+        context.add_init_script(_RECORD_ANNOUNCEMENTS)
         context.on("request", self._check_request)
         context.on("console", self._check_message)
         context.on("weberror", lambda error: self.faults.append(str(error.error)))
@@ -81,14 +82,13 @@ def is_poll(request: Request) -> bool:
 
 
 def open_live(page: Page, url: str) -> None:
-    """Open a tracking page, and return when it has had an answer. Its announcements are recorded from then on."""
+    """Open a tracking page, and return when it has had an answer."""
     page.goto(url)
     expect_state(page, "live")
-    page.evaluate(_RECORD_ANNOUNCEMENTS)
 
 
 def announcements(page: Page) -> list[str]:
-    """Return all texts of the live region since `open_live`."""
+    """Return all texts of the live region since the page was opened."""
     said: list[str] = page.evaluate("said")
     return said
 

@@ -59,20 +59,20 @@ UNREACHABLE = ServerUnreachable("refused")
 
 
 def test_a_hold_that_ends_before_the_cut_proves_no_longer_one() -> None:
-    """The path cuts at 57 s, and the server ends every second hold of 60 s at 55 s."""
+    """The path cuts at 53 s, and the server ends every second hold of 56 s at 51 s."""
     session = Session()
     session.connect()
     holds: list[float] = []
     for _ in range(200):
         holds.append(session.hold_s())
-        took_s = 55 if holds[-1] == 60 and holds.count(60) % 2 else holds[-1]
-        if took_s > 57:
-            session.fail(LOST, after_s=67)
+        took_s = 51 if holds[-1] == 56 and holds.count(56) % 2 else holds[-1]
+        if took_s > 53:
+            session.fail(LOST, after_s=holds[-1] + 10)
             session.send()
             session.answer(update_body(1, "timeout"))
         else:
             session.answer(update_body(1, "timeout"), after_s=took_s)
-    assert 1 <= holds.count(120) <= 4
+    assert 1 <= holds.count(112) <= 4
 
 
 @pytest.mark.parametrize(("status", "error"), [(400, "InvalidRequest"), (401, "AccessDenied"), (403, "AccessDenied"),

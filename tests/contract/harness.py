@@ -23,10 +23,10 @@ from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import AssignCourier, Change, ChangeStatus
 from ordertrack.core.simulation import Step
-from ordertrack.core.stage_times import StageTimes
 from ordertrack.ports.commits import Applied, Committed
 from ordertrack.ports.store import Store
 from support.databases import database_url
+from support.stage_times import StageTimes
 
 NOW_MS = 1_795_342_530_000
 BOUND_S = 20

@@ -9,6 +9,7 @@ from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.order import NewOrder, create, evolve
 
 CHANGED, REVERTED, ASSIGNED = EventType.STATUS_CHANGED, EventType.REVERTED, EventType.COURIER_ASSIGNED
+MOVED = EventType.ETA_CHANGED
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,11 @@ CHANGED, REVERTED, ASSIGNED = EventType.STATUS_CHANGED, EventType.REVERTED, Even
             [(CHANGED, "preparing", 10), (ASSIGNED, "preparing", 20), (CHANGED, "ready", 30)],
             {"confirmed": 0, "preparing": 10, "ready": 30},
             id="a courier changes nothing",
+        ),
+        pytest.param(
+            [(CHANGED, "preparing", 10), (MOVED, "preparing", 20), (CHANGED, "ready", 30)],
+            {"confirmed": 0, "preparing": 10, "ready": 30},
+            id="a new window changes nothing",
         ),
         pytest.param([(CHANGED, "ready", 30)], {"confirmed": 0, "ready": 30}, id="a skipped status"),
         pytest.param(

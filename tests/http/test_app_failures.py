@@ -63,6 +63,17 @@ async def test_a_bug_on_a_page_is_a_page(
     assert TOKEN not in str(logs)
 
 
+@pytest.mark.parametrize("path", [f"/t/{TOKEN}", "/t/no-link", "/orders/0", "/orders/101"])
+async def test_a_bug_in_the_templates_is_answered(service: Service, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    for method in ("order_page", "problem_page"):
+        monkeypatch.setattr(f"ordertrack.web.tracking_page.Pages.{method}", broken)
+    with capture_logs() as logs:
+        answer = await get(service, path, "text/html")
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
+    assert logs[-1]["incident"] in answer.json()["message"]
+    assert TOKEN not in str(logs)
+
+
 async def test_a_page_without_a_store_is_503(tmp_path: Path) -> None:
     service = build(Settings(data_dir=tmp_path))  # not opened
     answer = await get(service, "/orders/101", "text/html")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordertrack.core.languages import LANGUAGES
-from ordertrack.http.wire.negotiation import accepts_gzip, asks_for_page, preferred_language
+from ordertrack.http.wire.negotiation import MAX_PREFERENCES, accepts_gzip, asks_for_page, preferred_language
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"
 
@@ -49,6 +49,12 @@ def test_the_most_preferred_language_is_chosen(accept_language: str, language: s
 )  # fmt: skip
 def test_gzip_needs_a_weight_above_zero(accept_encoding: str, gzip: bool) -> None:
     assert accepts_gzip(accept_encoding) is gzip
+
+
+def test_only_the_first_preferences_are_read() -> None:
+    """A head may have 15,000 of them, and reading each takes microseconds."""
+    assert asks_for_page("image/png," * (MAX_PREFERENCES - 1) + "text/html")
+    assert not asks_for_page("image/png," * MAX_PREFERENCES + "text/html")
 
 
 @given(st.text(max_size=80))

@@ -17,12 +17,12 @@ from ordertrack.core.eta_rules import EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import Change, ChangeStatus
-from ordertrack.core.stage_times import StageTimes
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import Applied
 from ordertrack.service import eta_timer
 from ordertrack.service.eta_timer import LEARN_EVERY_S, LEARN_IDLE_S, MAX_PAUSE_S, PAGE_ORDERS, EtaTimer
 from ordertrack.service.monitoring.statistics import Statistics
+from support.stage_times import StageTimes
 
 pytestmark = pytest.mark.anyio
 

@@ -22,7 +22,7 @@ MAX_PAGE_BYTES = 30_000
 MAX_WIDGET_BYTES = 15_000
 IMPORTED = re.compile(r"""from '([^']+)'|import\((?:'|`)([^'`]+)(?:'|`)\)|^import '([^']+)'""", re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-ON_DEMAND = {"orders.js"}
+ON_DEMAND = {"iterate.js", "orders.js", "power.js"}
 """Files that only orders of one customer load."""
 
 

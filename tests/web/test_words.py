@@ -8,6 +8,7 @@ import pytest
 
 from ordertrack.core.event import PROGRESSION, Status
 from ordertrack.core.languages import LANGUAGES
+from ordertrack.core.timestamps import parse_time_ms
 from ordertrack.web.static_files import SDK_FOLDER
 from ordertrack.web.words import Format, words_of
 
@@ -58,6 +59,15 @@ def test_another_day_is_named() -> None:
     form = Format("en", "Europe/Rome", NOON + 24 * 3_600_000)
     assert form.time(NOON).startswith("Mon, Nov 30")
     assert form.span({"from": NOON, "to": NOON}).startswith("Mon, Nov 30")
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_the_ends_of_the_calendar_are_written(zone: str, text: str) -> None:
+    """`occurred_at` may be any time with a year of four digits."""
+    ms = parse_time_ms("at", text)
+    assert Format("de", zone, NOON).time(ms)
+    assert Format("de", zone, NOON).span({"from": ms, "to": ms})
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ GROWTH_DELAY, MAX_HOLDS_BEFORE_GROWTH = 8, 64
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """The durations of live tracking, in seconds. The defaults suit phones and servers.
 
-    The hold starts at `first_hold_s` and stays between `min_hold_s` and `max_hold_s` (a carrier's NAT drops a silent
-    connection after about 4.5 minutes), and never above the server's limit. An answer may take `margin_s` longer than
-    the hold. An answer without news in less than `quick_s` counts as a failure; no hold is shorter than that.
+    The hold starts at `first_hold_s` (28, 56, 112 and 224 s are below the common limits of proxies) and stays between
+    `min_hold_s` and `max_hold_s` (a carrier's NAT drops a silent connection after about 4.5 minutes), and never above
+    the server's limit. An answer may take `margin_s` longer than the hold. An answer without news in less than
+    `quick_s` counts as a failure; no hold is shorter than that.
     """
 
-    first_hold_s: float = 30.0
+    first_hold_s: float = 28.0
     min_hold_s: float = 15.0
     max_hold_s: float = 240.0
     margin_s: float = 10.0
@@ -49,8 +50,8 @@ class HoldLength:
 
     One hold must work before the first doubling, 8 after the first loss, and 64 after the second, until a hold of the
     longest length that was lost has worked. So a path that cuts at 60 s costs two polls, and a single loss has no
-    lasting effect. On a path that cuts at 57 s holds of 60 s work now and then, since a server may end them earlier;
-    that says nothing of 120 s.
+    lasting effect. On a path that cuts at 53 s holds of 56 s work now and then, since a server may end them earlier;
+    that says nothing of 112 s.
     """
 
     def __init__(self, pace: Pace, learned: LearnedHold | None = None) -> None:

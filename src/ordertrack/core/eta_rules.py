@@ -10,13 +10,16 @@ from typing import Protocol
 
 import msgspec
 
-from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, Eta, EventType, Status
+from ordertrack.core.eta.stages import entered_at_ms
+from ordertrack.core.event import PROGRESSION, Eta, Status
 from ordertrack.core.order import Order
 from ordertrack.core.simulation import TIMINGS_S
 from ordertrack.core.window import Window
 
 ACTOR = "server"
 """The actor of a new window that no change of status made."""
+MAX_VERSION = 250
+"""From this version on an order gets no window without a change of status: half of its log is for people."""
 LATE_SHARE = 4
 """An order that is overdue gets a new window only when it moves by this part of the delay: few for a forgotten one."""
 STAGE_SHARES = {
@@ -58,9 +61,8 @@ class EtaRules(msgspec.Struct, frozen=True):
             return None
         if to is Status.DELIVERED:
             return Eta(Window(at_ms, at_ms), at_ms > promised.to_ms + self.threshold_ms, 0)
-        since_ms = at_ms
-        if is_undo:
-            since_ms = _entered_at_ms(order, to) or at_ms
+        entered = entered_at_ms(order)
+        since_ms = entered.get(to, at_ms) if is_undo else max([at_ms, *entered.values()])
         window = self.estimator.window(order.restaurant_id, to, since_ms, now_ms)
         return self._eta(window, promised, now_ms, STAGE_SHARES[to])
 
@@ -69,7 +71,9 @@ class EtaRules(msgspec.Struct, frozen=True):
         promised, current, status = order.promised, order.eta, order.status
         if promised is None or current is None or self.estimator is None or status.ended:
             return None
-        since_ms = _entered_at_ms(order, status) or order.updated_at_ms
+        if order.version >= MAX_VERSION:
+            return None
+        since_ms = entered_at_ms(order).get(status, order.updated_at_ms)
         window = self.estimator.window(order.restaurant_id, status, since_ms, now_ms)
         if window.to_ms - current.window.to_ms <= self._least_move_ms(promised, now_ms):
             return None
@@ -86,15 +90,3 @@ class EtaRules(msgspec.Struct, frozen=True):
 
 
 NO_ETA = EtaRules(None)
-
-
-def _entered_at_ms(order: Order, status: Status) -> int | None:
-    """Return since when the order has `status`, or had it before it left it. An undo does not count as the beginning,
-    unless the status had been skipped. None when the order never had it."""
-    undone_at_ms: int | None = None
-    for event in reversed(order.timeline):
-        if event.status is status and event.type in STATUS_EVENTS:
-            if event.type is not EventType.REVERTED:
-                return event.at_ms
-            undone_at_ms = undone_at_ms or event.at_ms
-    return undone_at_ms

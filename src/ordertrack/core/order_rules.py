@@ -155,7 +155,7 @@ def _assign_courier(order: Order, change: AssignCourier, now_ms: int) -> Event |
 
 def _move_eta(order: Order, now_ms: int, rules: EtaRules) -> Event | None:
     eta = rules.moved(order, now_ms)
-    if eta is None or order.version >= MAX_EVENTS:
+    if eta is None:
         return None
     recorded_at_ms = max(now_ms, order.updated_at_ms + 1)
     return Event(
@@ -187,12 +187,23 @@ def undone_event(order: Order, to: Status) -> Event:
 
 
 def _check_condition(order: Order, change: ChangeStatus | AssignCourier, *, is_repeated: bool) -> None:
-    """RFC 9110, 13.1.1: a condition that fails only because this change was made before does not count as failed.
+    """A new window alone makes no version differ: the server gives it, and the decision of the client does not depend
+    on it. RFC 9110, 13.1.1: a condition that fails only because this change was made before does not count as failed.
 
     Raises: PreconditionFailed, VersionConflict.
     """
-    matching = {order.version, order.version - 1} if is_repeated else {order.version}
-    if change.if_match is not None and not change.if_match & matching:
+    first = _without_new_windows(order, order.version)
+    if is_repeated:
+        first = _without_new_windows(order, max(first - 1, 1))
+    matching = range(first, order.version + 1)
+    if change.if_match is not None and change.if_match.isdisjoint(matching):
         raise PreconditionFailed(order)
     if change.expected_version is not None and change.expected_version not in matching:
         raise VersionConflict(order, change.expected_version)
+
+
+def _without_new_windows(order: Order, version: int) -> int:
+    """Return the version before the events `eta_changed` that end at `version`."""
+    while order.timeline[version - 1].type is EventType.ETA_CHANGED:
+        version -= 1
+    return version

@@ -255,8 +255,11 @@ class HttpApp:
             throttle = channel.throttle or PollThrottle()
             throttle.record(path_key(request.path), self.clock.monotonic_s())
             channel.throttle = throttle
-        if isinstance(target, LinkTarget | OrderPageTarget) and target.has_page and is_page_request(request):
-            return self._page.problem(request, target, error)
+        try:
+            if isinstance(target, LinkTarget | OrderPageTarget) and target.has_page and is_page_request(request):
+                return self._page.problem(request, target, error)
+        except Exception as fault:  # noqa: BLE001 - of the page; `problem` logs what is not known
+            error = fault
         return self.problem(request, error)
 
     def problem(self, request: Request, error: Exception) -> Response:

@@ -17,6 +17,9 @@ from ordertrack.web.static_files import PAGES_FOLDER, SDK_FOLDER
 
 _EXPORT = "export default "
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _DAY, datetime.max.replace(tzinfo=UTC) - _DAY
+"""The times that exist in every zone."""
 
 
 def read_table(path: Path) -> dict[str, Any]:
@@ -74,7 +77,9 @@ class Format:
         return format_decimal(number, locale=self._locale)
 
     def _local(self, ms: int) -> datetime:
-        return (_EPOCH + timedelta(milliseconds=ms)).astimezone(self._zone)
+        """Return the time in the zone; one of the calendar's first or last day may become the next or previous day."""
+        at = min(max(_EPOCH + timedelta(milliseconds=ms), _FIRST), _LAST)
+        return at.astimezone(self._zone)
 
     def _is_today(self, at: datetime) -> bool:
         return at.date() == self._now.date()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ordertrack.core.event import PROGRESSION, EventType, Status
+from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, EventType, Status
 from ordertrack.core.order import Order
 
 _RANK = {status: rank for rank, status in enumerate(PROGRESSION)}
@@ -20,7 +20,7 @@ def entered_at_ms(order: Order) -> dict[Status, int]:
     entered: dict[Status, int] = {}
     latest_ms = 0
     for event in order.timeline:
-        if event.type is EventType.COURIER_ASSIGNED or event.status is Status.CANCELLED:
+        if event.type not in STATUS_EVENTS or event.status is Status.CANCELLED:
             continue
         if event.type is EventType.REVERTED:
             rank = _RANK[event.status]

@@ -64,7 +64,7 @@ class OrderPageEndpoint:
         self._refusals = refusals
 
     async def respond(self, request: Request, target: PagedTarget, caller: Caller) -> Response:
-        """Raises nothing: an error is a page too."""
+        """Return the page of the order, or of an error. Raises: what `problem` raises."""
         try:
             order = await self._orders.get(_order_id(target, caller), caller.principal)
             language = self._language(request)
@@ -75,7 +75,10 @@ class OrderPageEndpoint:
         return _page(request, 200, headers, language, body)
 
     def problem(self, request: Request, target: PagedTarget, error: Exception) -> Response:
-        """Return the page of an error. Unlike JSON, it does not ask the holder of an invalid link to authenticate."""
+        """Return the page of an error. Unlike JSON, it does not ask the holder of an invalid link to authenticate.
+
+        Raises: what the template raises; the error is answered with JSON then.
+        """
         known = error if isinstance(error, OrdertrackError) else incident(request.method, request.path, error)
         status, headers, _ = refusal(known, self._refusals)
         code = KINDS[type(known)].code

@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ordertrack.core import errors as core
+from ordertrack.core.eta.estimator import ArrivalEstimator
 from ordertrack.core.eta_rules import EtaRules
 from ordertrack.core.event import PROGRESSION, Event, Status
 from ordertrack.core.languages import LANGUAGES
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
-from ordertrack.core.stage_times import StageTimes
 from ordertrack.http.wire import bodies, names
 from ordertrack.http.wire import errors as http
 from ordertrack.service.links import new_link_token
 
 AT_MS = 1_795_256_100_000
 EPOCH = "a1b2c3d4"
-ETA_RULES = EtaRules(StageTimes())
+ETA_RULES = EtaRules(ArrivalEstimator())
 
 BODY_ERRORS = (http.InvalidJson, http.InvalidBody, http.BodyTooLarge, http.UnsupportedMediaType, core.InvalidInput)
 CHANGE_ERRORS = (

@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 
 from ordertrack.http.wire import names
 
+MAX_PREFERENCES = 100
+"""Preferences of a header that are read. Browsers send about ten."""
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
 """RFC 9110, 12.4.2."""
 
@@ -44,9 +46,9 @@ def preferred_language(accept_language: str, languages: Collection[str], default
 
 def _weights(preferences: str) -> dict[str, float]:
     """Return the weight of each preference in lower case, the highest of a repeated one. Other parameters are ignored.
-    A preference with a malformed weight is left out."""
+    A preference with a malformed weight is left out, and all after the first `MAX_PREFERENCES`."""
     weights: dict[str, float] = {}
-    for element in preferences.lower().split(","):
+    for element in preferences.lower().split(",", MAX_PREFERENCES)[:MAX_PREFERENCES]:
         preference, *parameters = (part.strip() for part in element.split(";"))
         weight = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
         if _WEIGHT.fullmatch(weight):
