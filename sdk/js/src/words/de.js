@@ -47,7 +47,7 @@ export default {
   },
   "connection": {
     "connecting": "Verbindung wird hergestellt …",
-    "live": "Aktualisiert sich selbst",
+    "live": "Immer aktuell",
     "reconnecting": "Verbindung unterbrochen. Neuer Versuch …",
     "offline": "Sie sind offline.",
     "ended": "Diese Bestellung ist abgeschlossen. Es folgen keine weiteren Meldungen.",
@@ -55,8 +55,8 @@ export default {
     "checked": "Zuletzt geprüft {ago}."
   },
   "updated": {
-    "ago": "Letzte Änderung {ago}",
-    "now": "Letzte Änderung gerade eben"
+    "ago": "Geändert {ago}",
+    "now": "Gerade geändert"
   },
   "problem": {
     "gone": "Dieser Link ist nicht mehr gültig",

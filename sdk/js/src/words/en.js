@@ -47,7 +47,7 @@ export default {
   },
   "connection": {
     "connecting": "Connecting…",
-    "live": "Updates by itself",
+    "live": "Live updates",
     "reconnecting": "Connection lost. Trying again…",
     "offline": "You are offline.",
     "ended": "This order has ended. There will be no more updates.",
@@ -55,8 +55,8 @@ export default {
     "checked": "Last checked {ago}."
   },
   "updated": {
-    "ago": "Last update {ago}",
-    "now": "Last update just now"
+    "ago": "Updated {ago}",
+    "now": "Updated just now"
   },
   "problem": {
     "gone": "This link no longer works",

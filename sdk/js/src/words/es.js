@@ -55,8 +55,8 @@ export default {
     "checked": "Última comprobación {ago}."
   },
   "updated": {
-    "ago": "Último cambio {ago}",
-    "now": "Último cambio ahora mismo"
+    "ago": "Cambió {ago}",
+    "now": "Acaba de cambiar"
   },
   "problem": {
     "gone": "Este enlace ya no funciona",

@@ -47,7 +47,7 @@ export default {
   },
   "connection": {
     "connecting": "Connexion…",
-    "live": "Mise à jour automatique",
+    "live": "Suivi en direct",
     "reconnecting": "Connexion perdue. Nouvel essai…",
     "offline": "Vous êtes hors ligne.",
     "ended": "Cette commande est terminée. Il n’y aura plus de mise à jour.",
@@ -55,8 +55,8 @@ export default {
     "checked": "Dernière vérification {ago}."
   },
   "updated": {
-    "ago": "Dernier changement {ago}",
-    "now": "Dernier changement à l’instant"
+    "ago": "Modifié {ago}",
+    "now": "Modifié à l’instant"
   },
   "problem": {
     "gone": "Ce lien n’est plus valable",

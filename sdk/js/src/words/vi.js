@@ -55,8 +55,8 @@ export default {
     "checked": "Kiểm tra lần cuối {ago}."
   },
   "updated": {
-    "ago": "Thay đổi gần nhất {ago}",
-    "now": "Vừa có thay đổi"
+    "ago": "Thay đổi {ago}",
+    "now": "Vừa thay đổi"
   },
   "problem": {
     "gone": "Liên kết này không còn hiệu lực",
