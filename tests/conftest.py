@@ -62,8 +62,8 @@ def database_url(postgres: Postgres) -> str:
 
 
 SLOWEST_FIRST = (
-    "cluster", "proxies", "generated_clients", "process", "cli", "conformance", "access", "http", "vectors", "client",
-    "sdk", "gate",
+    "cluster", "proxies", "generated_clients", "browser", "process", "cli", "conformance", "access", "http", "vectors",
+    "client", "sdk", "gate",
 )  # fmt: skip
 """Folders. In a parallel run the last to start should be short."""
 

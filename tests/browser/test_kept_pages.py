@@ -9,8 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from browser.conftest import FLAGS
 from browser.shop import Shop
-from browser.window import HEADLINES, WORDS, Window, expect_state, open_live
+from browser.window import BOUND_MS, HEADLINES, WORDS, Window, expect_state, open_live
+from ordertrack.web.words import words_of
 
+GERMAN: str = words_of("de")["headline"]["confirmed"]
 _KEPT = """async () => {
     const paths = [];
     for (const name of await caches.keys())
@@ -28,12 +30,15 @@ def kept(page: Page) -> list[str]:
 def expect_kept(page: Page, path: str, text: str) -> None:
     """Wait until the service worker has kept a page with this text; without a text, until it has none."""
     page.evaluate(
-        """async ([path, text]) => {
+        """async ([path, text, endsAt]) => {
             const kept = async () => (await (await caches.match(path, { ignoreVary: true }))?.text()) ?? '';
             const hasHappened = async () => (text ? (await kept()).includes(text) : !(await kept()));
-            while (!(await hasHappened())) await new Promise((resolve) => setTimeout(resolve, 20));
+            while (!(await hasHappened())) {
+                if (Date.now() > endsAt) throw new Error('the page is not kept as expected');
+                await new Promise((resolve) => setTimeout(resolve, 20));
+            }
         }""",
-        [path, text],
+        [path, text, time.time() * 1000 + BOUND_MS],
     )
 
 
@@ -89,6 +94,28 @@ def test_page_of_a_gone_link_is_not_kept(shop: Shop, window: Window) -> None:
     shop.revoke_links(order)
     expect(page.locator(".headline")).to_have_text(WORDS["problem"]["gone"])
     expect_kept(page, link, "")
+
+
+def test_page_with_parameters_opens_offline(shop: Shop, window: Window) -> None:
+    page, link = window.page(), shop.link(shop.order())
+    open_live(page, f"{link}?lang=de&utm_source=mail")
+    expect_kept(page, link, GERMAN)
+    page.context.set_offline(True)
+    page.reload()
+    expect(page.locator(".headline")).to_have_text(GERMAN)
+
+
+def test_page_of_a_gone_link_with_parameters_is_not_kept(shop: Shop, window: Window) -> None:
+    order, page = shop.order(), window.page()
+    link = f"{shop.link(order)}?utm_source=mail"
+    open_live(page, link)
+    expect_kept(page, link.partition("?")[0], HEADLINES["confirmed"])
+    page.reload()  # now the service worker answers
+    expect_state(page, "live")
+    shop.revoke_links(order)
+    expect(page.locator(".headline")).to_have_text(WORDS["problem"]["gone"])
+    expect_kept(page, link.partition("?")[0], "")
+    assert [path for path in kept(page) if path.startswith("/t/")] == []
 
 
 def test_polls_are_never_kept(shop: Shop, window: Window) -> None:

@@ -125,6 +125,16 @@ def test_state_is_accessible(shop: Shop, window: Window, state: str) -> None:
     expect_accessible(page)
 
 
+def test_late_order_is_said_to_be_late(shop: Shop, window: Window) -> None:
+    page = window.page()
+    page.clock.install()
+    open_live(page, shop.link(make_order(shop, "preparing")))
+    page.clock.fast_forward("02:00:00")
+    expect(page.locator(".notice")).to_have_text(WORDS["notice"]["overdue"])
+    expect(page.locator(".arrival-label")).to_have_text(WORDS["eta"]["overdue"])
+    expect_accessible(page)
+
+
 def test_arabic_page_is_accessible(shop: Shop, window: Window) -> None:
     page = window.page(locale="ar")
     page.goto(shop.link(make_order(shop, "undone")))

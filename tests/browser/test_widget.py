@@ -38,6 +38,7 @@ def test_one_script_and_one_element_follow_an_order(shop: Shop, site: Site, wind
     for status in ("preparing", "ready", "picked_up", "delivered"):
         shop.set_status(order, status)
         expect_status(page, status)
+        expect(page.locator("order-tracker").get_by_role("status")).to_contain_text(HEADLINES[status])
     expect(page.locator("order-tracker .step").last).to_have_attribute("data-state", "done")
     expect(page.locator("order-tracker .connection")).to_have_text(WORDS["connection"]["ended"])
 

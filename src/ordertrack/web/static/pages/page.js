@@ -231,5 +231,5 @@ async function keepPage() {
   if (!navigator.serviceWorker || !track) return;
   const files = Array.from(document.querySelectorAll('link[href], script'), (file) => file.getAttribute('href') ?? file.src);
   const { active } = await navigator.serviceWorker.ready;
-  active.postMessage({ page: location.pathname, files });
+  active.postMessage({ page: location.pathname + location.search, files });
 }

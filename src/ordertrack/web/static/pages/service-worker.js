@@ -53,7 +53,7 @@ function cacheOf({ method, mode, url }) {
 async function answer(event, name) {
   const loading = load(event.request, name);
   event.waitUntil(loading.catch(() => {}));
-  const kept = await (await caches.open(name)).match(event.request, { ignoreVary: true });
+  const kept = await (await caches.open(name)).match(keyOf(event.request, name), { ignoreVary: true });
   if (!kept) return loading;
   return Promise.race([loading.catch(() => kept), after(DEADLINE_MS, kept)]);
 }
@@ -66,16 +66,22 @@ async function manifest(event) {
   return Response.json({ ...(await response.json()), start_url: new URL(client.url).pathname }, { headers: response.headers });
 }
 
+/** A page is kept once, with the parameters of its last visit: others would stay when its link is gone. */
+function keyOf(request, name) {
+  return name === PAGES ? new URL(request.url).pathname : request;
+}
+
 async function load(request, name) {
   const response = await fetch(request);
   const cache = await caches.open(name);
+  const key = keyOf(request, name);
   if (response.ok) {
-    await cache.delete(request, { ignoreVary: true });
-    await cache.put(request, response.clone());
+    await cache.delete(key, { ignoreVary: true });
+    await cache.put(key, response.clone());
     const kept = await cache.keys();
     if (name === PAGES) for (const old of kept.slice(0, -MAX_PAGES)) await cache.delete(old);
   } else if (REFUSALS.includes(response.status)) {
-    await cache.delete(request, { ignoreVary: true });
+    await cache.delete(key, { ignoreVary: true });
   }
   return response;
 }
