@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ordertrack.core.eta_rules import ACTOR as ETA_ACTOR
+from ordertrack.core.eta.rules import ACTOR as ETA_ACTOR
 from ordertrack.core.event import Event, Status
 from ordertrack.core.order import Details, Order
 from ordertrack.core.principal import role_of
