@@ -89,6 +89,7 @@ def test_widgets_of_one_customer_share_one_poll(shop: Shop, site: Site, window: 
         shop.set_status(order, "preparing")
         expect(headline(page, number)).to_have_text(HEADLINES["preparing"])
     assert {poll.url.partition("?")[0] for poll in window.polls()} == {f"{shop.url}/api/v1/customers/ann/track"}
+    assert len([poll for poll in window.polls() if "cursor=" not in poll.url]) == 1
 
 
 def test_custom_property_changes_the_colour(shop: Shop, site: Site, window: Window) -> None:
