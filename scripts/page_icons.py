@@ -5,7 +5,7 @@ python scripts/page_icons.py
 
 from __future__ import annotations
 
-from ordertrack.web.static_files import PAGES_FOLDER
+from ordertrack.web.static_files import PAGES_FOLDER, SDK_FOLDER
 from ordertrack.web.words import read_table
 
 FOLDER = PAGES_FOLDER / "icons"
@@ -36,7 +36,7 @@ def app_icon(path: str) -> str:
 
 def icon_files() -> dict[str, str]:
     """Return the text of each SVG file."""
-    paths = read_table("icons.js")
+    paths = read_table(SDK_FOLDER / "icons.js")
     files = {
         f"{status}.svg": status_icon(paths[status], RED if status == "cancelled" else GREEN) for status in STATUSES
     }

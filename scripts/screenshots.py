@@ -41,7 +41,7 @@ CSP = (
 SHOP = """<!doctype html><html lang="en"><title>A shop</title><meta name="viewport" content="width=device-width">
 <link rel="icon" href="/pages/icons/app.svg">
 <style>body{font:16px/1.5 Georgia,serif;margin:0;padding:24px;background:#fff;color:#222}h1{font-weight:400}
-order-tracker.themed{--ot-accent:#7a2e8e;--ot-accent-soft:#f3e6f6;--ot-radius:4px;--ot-font:Georgia,serif}</style>
+order-tracker.themed{--ot-accent:#7a2e8e;--ot-radius:4px;--ot-font:Georgia,serif}</style>
 <script type="module" src="/sdk/widget.js"></script>
 <h1>Thank you for your order</h1><p>You can follow it here.</p><order-tracker order="4"></order-tracker>
 <p>And in the colours of another shop:</p><order-tracker class="themed" order="6"></order-tracker>"""
@@ -119,6 +119,7 @@ STATES: dict[str, tuple[dict[str, Any], float]] = {
     "on-its-way": (sample_order("picked_up"), 25.5),
     "delivered": (sample_order("delivered", eta={"promised": span(28, 38), "current": None, "late": False}), 34),
     "late": (sample_order("picked_up", late=14), 41),
+    "due": (sample_order("picked_up"), 40),
     "overdue": (sample_order("ready"), 45),
     "skipped": (
         with_events("picked_up", event(3, "status_changed", "picked_up", 22, skipped=["ready"]), base="preparing"),
@@ -141,6 +142,16 @@ STATES: dict[str, tuple[dict[str, Any], float]] = {
         23,
     ),
     "no-eta": (sample_order("preparing", eta=None), 9),
+    "many-items": (
+        sample_order(
+            "ready",
+            items=[
+                {"name": f"Pizza {i + 1}", "quantity": i % 3 + 1, "price": 9.5 if i % 7 else None} for i in range(60)
+            ],
+        ),
+        20,
+    ),
+    "no-details": (sample_order("preparing", items=[], total=None, restaurant_name=None), 9),
     "long-texts": (
         sample_order(
             "preparing",

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.anyio
 
 NOW_MS, BOUND_S = 1_795_342_530_000, 60
 CUSTOMER = FeedKey(FeedKind.CUSTOMER, "c1")
+_WINDOW = "eta_from_ms = 1, eta_to_ms = 253402300800000, eta_late = 0, eta_check_at_ms = 1"
+"""It ends in the year 10000."""
 DAMAGES = {
     "status": "UPDATE events SET status = 'eaten' WHERE order_id = 3",
     "details": "UPDATE orders SET details = '{\"items\": 7}' WHERE id = 3",
@@ -36,6 +38,9 @@ DAMAGES = {
     "actor": "UPDATE events SET actor = CAST(x'ff' AS TEXT) WHERE order_id = 3",
     "skipped": "UPDATE events SET skipped = '\"],[' WHERE order_id = 3",
     "eta": "UPDATE events SET eta_from_ms = 1 WHERE order_id = 3",
+    "window": f"UPDATE events SET {_WINDOW} WHERE order_id = 3",
+    "time": "UPDATE events SET at_ms = 1000000000000000000 WHERE order_id = 3",
+    "creation": "UPDATE orders SET created_at_ms = -1000000000000000000 WHERE id = 3",
     "gap": "UPDATE events SET version = 9 WHERE order_id = 3",
     "no events": "DELETE FROM events WHERE order_id = 3 AND version < 9",
 }

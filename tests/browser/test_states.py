@@ -46,7 +46,7 @@ def test_page_without_script_is_complete(shop: Shop, window: Window) -> None:
     expect(page.locator(".arrival-time")).to_contain_text("–")
     assert step_states(page) == [*zip(STATUSES, ("done", "done", "done", "current", "next"), strict=True)]
     expect(page.locator(".step-time").nth(3)).not_to_be_empty()
-    expect(page.locator(".item")).to_have_text(["2 ×Margherita€9.50"])
+    expect(page.locator(".item")).to_have_text(["2 ×Margherita€9.50 each€19.00"])
     expect(page.locator(".total")).to_contain_text("€19.00")
     expect(page.locator(".connection")).to_contain_text("Updated at")
     expect(page.locator("noscript a")).to_have_text(WORDS["page"]["noscript"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ordertrack.core.errors import OrderConflict, OrdertrackError
 from ordertrack.core.eta.estimator import ArrivalEstimator
@@ -191,6 +192,15 @@ def test_an_order_without_a_promise_gets_no_window(rules: EtaRules) -> None:
     ready = after(order, ChangeStatus(7, Status.READY, "test"), START_MS, rules)
     assert (ready.eta, ready.promised) == (None, None)
     assert after(ready, MoveEta(7), START_MS + DAY_MS, rules) is ready
+
+
+def test_a_damaged_log_fails_no_check() -> None:
+    """The orders of a page are checked together."""
+    order = new_order()
+    event = replace(order.timeline[0], type=EventType.COURIER_ASSIGNED)
+    damaged = replace(order, timeline=(event,))
+    assert RULES.moved(damaged, START_MS + DAY_MS) is not None
+    assert RULES.after_status(damaged, Status.READY, START_MS, START_MS, is_undo=False) is not None
 
 
 def test_fixed_times_give_windows_around_them() -> None:

@@ -214,6 +214,20 @@ async def test_feeds_are_compared_after_a_loss(clock: Clock, messages: list[tupl
         assert not messages or clock.monotonic_s() < began_s + GONE_AFTER_S
 
 
+async def test_windows_wait_for_nodes_that_cannot_read_them(clock: Clock) -> None:
+    """A node of an earlier version sends a beat without the field."""
+    node = Node(clock)
+    assert not node.cluster.may_move_windows()
+    async with node:
+        await eventually(lambda: CONTROL in node.signal.asked)
+        node.receive(CONTROL, BEAT)
+        node.receive(CONTROL, Beat("cccc", 1, {}, 0, NodeStats("c"), True))
+        await eventually(lambda: node.cluster.nodes() == 3)
+        assert not node.cluster.may_move_windows()
+        node.receive(CONTROL, Bye("bbbb", 2))
+        await eventually(node.cluster.may_move_windows)
+
+
 @pytest.mark.parametrize("drop", [lambda cluster: cluster.committed([]), Cluster.doubtful], ids=["alone", "in doubt"])
 async def test_what_was_not_told_is_counted_in_the_beat(clock: Clock, drop: Callable[[Cluster], None]) -> None:
     """A node without other nodes tells of no commit: one may just be joining."""

@@ -69,8 +69,10 @@ class Kitchen:
         return order_id
 
     @asynccontextmanager
-    async def timer(self, nodes: Callable[[], int] | None = None) -> AsyncIterator[None]:
-        timer = EtaTimer(self, self.clock, self.rules, self.statistics, nodes)  # type: ignore[arg-type]
+    async def timer(
+        self, nodes: Callable[[], int] | None = None, may_move: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[None]:
+        timer = EtaTimer(self, self.clock, self.rules, self.statistics, nodes, may_move)  # type: ignore[arg-type]
         await self.store.open(timer.committed)
         timer.open()
         try:
@@ -115,6 +117,17 @@ async def test_nodes_move_a_window_once(kitchen: Kitchen) -> None:
     async with kitchen.timer(lambda: 2), kitchen.timer(lambda: 2):
         await asyncio.sleep(10 * MINUTE_S)
         assert kitchen.statistics.eta_changes == 1
+    assert await kitchen.types(order_id) == ["created", "eta_changed"]
+
+
+async def test_windows_move_when_they_may(kitchen: Kitchen) -> None:
+    order_id = await kitchen.place()
+    allowed: list[bool] = []
+    async with kitchen.timer(may_move=lambda: bool(allowed)):
+        await asyncio.sleep(30 * MINUTE_S)
+        assert await kitchen.types(order_id) == ["created"]
+        allowed.append(True)
+        await asyncio.sleep(2)
     assert await kitchen.types(order_id) == ["created", "eta_changed"]
 
 

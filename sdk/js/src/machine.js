@@ -1,348 +1,289 @@
-/**
- * The protocol of tracking without I/O: events in, commands out. The rules are in README.md, "How it polls".
- * @module
- */
+/** The rules of README.md, "How it polls", without I/O. @module */
+/** @import {Answer, AnswerEvent, Command, Connection, Learned, MachineEvent, MachineOptions, Pace, Problem} from './types.js' */
 
-/** @import {Answer, Command, Connection, Learned, MachineEvent, Mode, Pace, Problem} from './types.js' */
-
-/** @type {Pace} */
 const PACE = {
   firstHoldS: 28, minHoldS: 15, maxHoldS: 240, marginS: 10, backoffBaseS: 1, backoffCapS: 30, drainSpreadS: 1, quickS: 1,
 };
+const { isFinite } = Number;
+const clamp = (value = 0, least = 0, most = 0) => Math.min(Math.max(value, least), most);
 
-/** @param {unknown} value @returns {value is number} */
-const isNumber = (value) => Number.isFinite(value);
-
-/** @param {number} value @param {number} least @param {number} most */
-const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
-
-/** The length of a hold: doubled after holds that worked, halved after one that was lost. */
+/** The length of holds. */
 class Hold {
+  longestS = 0; // of the holds that worked
+  isDoubted = false;
+
   /** @param {Pace} pace @param {Learned | null} [learned] */
-  constructor(pace, learned) {
+  constructor(pace, learned, limitS = pace.maxHoldS) {
     this.pace = pace;
-    this.maxS = pace.maxHoldS;
-    this.longestS = 0; // of the holds that worked
-    this.isDoubted = false;
-    const numbers = learned ? [learned.lengthS, learned.needed, learned.worked, learned.lostS] : [];
-    /** @type {Learned} */
-    this.learned = learned && numbers.every(isNumber) ? { ...learned } : { lengthS: pace.firstHoldS, needed: 1, worked: 0, lostS: 0 };
+    this.limitS = limitS;
+    const fresh = { lengthS: pace.firstHoldS, needed: 1, worked: 0, lostS: 0 };
+    const known = { ...fresh, ...learned };
+    this.learned = Object.values(known).every(isFinite) ? known : fresh;
   }
 
   get lengthS() {
-    return Math.min(Math.max(this.learned.lengthS, this.pace.minHoldS), this.maxS);
+    return clamp(this.learned.lengthS, this.pace.minHoldS, this.limitS);
   }
 
-  /** Set the server's limit. @param {unknown} limitS */
-  allow(limitS) {
-    if (isNumber(limitS) && limitS > 0) this.maxS = Math.max(Math.min(limitS, this.pace.maxHoldS), this.pace.quickS);
-  }
-
-  /** Record a hold that ended by its timeout. @param {number} tookS */
-  worked(tookS) {
+  worked(tookS = 0) {
     const { lengthS, learned } = this;
     if (tookS < 0.8 * lengthS) return;
     this.isDoubted = false;
     this.longestS = Math.max(this.longestS, Math.min(tookS, lengthS));
     learned.worked += 1;
-    if (lengthS >= Math.min(learned.lostS, this.maxS)) [learned.lostS, learned.needed] = [0, 1];
+    if (lengthS >= Math.min(learned.lostS, this.limitS)) Object.assign(learned, { lostS: 0, needed: 1 });
     if (learned.worked < learned.needed) return;
     learned.worked = 0;
-    learned.lengthS = Math.max(learned.lengthS, Math.min(2 * lengthS, this.pace.maxHoldS));
+    learned.lengthS = clamp(2 * lengthS, learned.lengthS, this.pace.maxHoldS);
   }
 
-  /** Record a loss. One that came before other holds ended is no sign of a limit, unless it is the second in a row. @param {number} tookS */
-  lost(tookS) {
-    const { lengthS, learned } = this;
+  /** A first loss that came earlier than other holds ended is no sign of a limit. */
+  lost(tookS = 0) {
+    const { lengthS, learned, longestS } = this;
     if (tookS < Math.min(this.pace.minHoldS, lengthS)) return;
-    if (tookS < this.longestS && !this.isDoubted) {
+    if (tookS < longestS && !this.isDoubted) {
       this.isDoubted = true;
       return;
     }
-    this.longestS = Math.min(this.longestS, tookS);
-    const needed = Math.min(8 * learned.needed, 64);
-    this.learned = { lengthS: lengthS / 2, needed, worked: 0, lostS: Math.max(learned.lostS, lengthS) };
+    this.longestS = Math.min(longestS, tookS);
+    this.learned = { lengthS: lengthS / 2, needed: Math.min(8 * learned.needed, 64), worked: 0, lostS: Math.max(learned.lostS, lengthS) };
   }
 }
 
-/** Tracks one order or one feed with one request at a time. */
 export class Machine {
-  /**
-   * @param {{mode?: Mode, feed?: boolean, cursor?: string | null, clientId?: string, pace?: Partial<Pace>, learned?: Learned | null}} options
-   * @param {() => number} random gives a number from 0 to 1
-   */
-  constructor({ mode, feed = false, cursor = null, clientId, pace, learned }, random) {
-    this.isFeed = feed;
+  /** @type {'idle' | 'polling' | 'waiting' | 'paused' | 'ended'} */
+  state = 'idle';
+  /** @type {Connection | null} */
+  connection = null;
+  /** @type {Command[]} */
+  commands = [];
+  version = 0; // of the order in the last answer
+  hasAnswer = false;
+  failures = 0;
+  reason = ''; // of the last answer; empty after a failure
+  reasonBefore = '';
+  repetitions = 0;
+  isProbeNext = true;
+  isHold = false;
+  isLow = false; // on power or data
+  isHidden = false;
+  isOffline = false;
+  id = 0;
+  nowS = 0;
+  sentAtS = 0;
+  tookS = 0; // by the last poll
+  notBeforeS = 0; // by Retry-After
+  restS = 0; // from the check of a hold to its deadline
+
+  /** @param {MachineOptions} options @param {() => number} random */
+  constructor({ mode, cursor, clientId, pace, learned }, random) {
     this.clientId = clientId;
     this.cursor = cursor;
     this.random = random;
     this.pace = { ...PACE, ...pace };
     this.hold = new Hold(this.pace, learned);
-    this.isSaver = mode === 'saver';
-    /** @type {'idle' | 'polling' | 'waiting' | 'paused' | 'ended'} */
-    this.state = 'idle';
-    /** @type {Connection | null} */
-    this.connection = null;
-    this.version = 0; // of the order in the last answer
-    this.hasAnswer = false;
-    this.failures = 0;
-    this.isProbeNext = true;
-    this.reason = ''; // of the last answer; empty after a failure
-    this.reasonBefore = '';
-    this.repetitions = 0;
-    this.isHidden = false;
-    this.isOffline = false;
-    this.notBeforeS = 0; // by Retry-After
-    this.id = 0;
-    this.isHold = false;
-    this.sentAtS = 0;
-    this.restS = 0; // from the check of a hold to its deadline
-    this.nowS = 0;
-    /** @type {Command[]} */
-    this.commands = [];
+    this.isSaver = this.isSleeping = mode === 'saver';
   }
 
-  /** Process an event at a time of a clock that never goes back. @param {MachineEvent} event @param {number} nowS */
+  /** @param {MachineEvent} event @param {number} nowS of a clock that never goes back */
   handle(event, nowS) {
+    const { state } = this;
+    const { type } = event;
+    const isPolling = state === 'polling';
+    const isWaiting = state === 'waiting';
     this.nowS = nowS;
     this.commands = [];
-    if (this.state !== 'ended') this._process(event);
+    if (state === 'ended' || ('id' in event && !(isPolling && event.id === this.id))) return [];
+    if (type === 'start') this._goOn();
+    else if (type === 'answer') this._receive(event);
+    else if (type === 'failure') this._fail(event.offline);
+    else if (type === 'timer') {
+      if (isWaiting) this._send();
+      else if (isPolling && this.restS) {
+        this._connect('live'); // the server has not refused to hold
+        this.commands.push({ do: 'wait', timerS: this.restS });
+        this.restS = 0;
+      } else if (isPolling) {
+        this.commands.push({ do: 'cancel' });
+        this._fail();
+      }
+    } else if (type === 'network') {
+      this.hold = new Hold(this.pace, event.learned, this.hold.limitS);
+      if (isPolling || isWaiting) {
+        this.commands.push({ do: 'cancel' }); // the connection on the old network is dead, without a sign
+        this._goOn();
+      }
+    } else if (type === 'power') {
+      this.isLow = event.isLow;
+      if (!this.isLow && this.isSleeping && isWaiting && !this.failures) this._goOn();
+    } else if (type === 'stop') {
+      this.commands.push({ do: 'cancel' });
+      this._end('stopped');
+    } else {
+      if (type === 'hidden' || type === 'visible') this.isHidden = type === 'hidden';
+      else this.isOffline = type === 'offline';
+      if (this.isBlocked ? state !== 'idle' : state === 'paused' || (isWaiting && this.failures)) this._goOn();
+    }
     return this.commands;
   }
 
-  /** @param {MachineEvent} event */
-  _process(event) {
-    const { state } = this;
-    const isPolling = state === 'polling';
-    switch (event.type) {
-      case 'start':
-        if (state === 'idle') this._goOn();
-        break;
-      case 'answer':
-        if (isPolling && event.id === this.id) this._receive(event);
-        break;
-      case 'failure':
-        if (isPolling && event.id === this.id) this._fail(event.offline);
-        break;
-      case 'timer':
-        if (state === 'waiting') this._send();
-        else if (isPolling && this.restS > 0) {
-          this._connect('live'); // the server has not refused to hold
-          this._do({ do: 'wait', seconds: this.restS });
-          this.restS = 0;
-        } else if (isPolling) {
-          this._do({ do: 'cancel' });
-          this._fail();
-        }
-        break;
-      case 'hidden':
-      case 'offline':
-        this[event.type === 'hidden' ? 'isHidden' : 'isOffline'] = true;
-        if (state !== 'idle') this._pause();
-        break;
-      case 'visible':
-      case 'online':
-        this[event.type === 'visible' ? 'isHidden' : 'isOffline'] = false;
-        if (state === 'paused' || (state === 'waiting' && this.failures)) this._goOn();
-        break;
-      case 'network': {
-        const { maxS } = this.hold;
-        this.hold = new Hold(this.pace, event.learned);
-        this.hold.maxS = maxS;
-        if (isPolling || state === 'waiting') {
-          this._do({ do: 'cancel' }); // the connection on the old network is dead, without a sign
-          this._goOn();
-        }
-        break;
-      }
-      case 'mode': {
-        const wasSaver = this.isSaver;
-        this.isSaver = event.mode === 'saver';
-        if (wasSaver && !this.isSaver && state === 'waiting' && !this.failures) this._goOn();
-        break;
-      }
-      case 'stop':
-        this._do({ do: 'cancel' });
-        this._end('stopped');
-    }
-  }
-
-  /** @param {Command} command */
-  _do(command) {
-    this.commands.push(command);
+  get isBlocked() {
+    return this.isHidden || this.isOffline;
   }
 
   /** @param {Connection} state @param {number} [retryInS] */
   _connect(state, retryInS) {
     if (state === this.connection && retryInS === undefined) return;
     this.connection = state;
-    this._do({ do: 'connection', state, retryInS });
+    this.commands.push({ do: 'connection', state, retryInS });
   }
 
   /** @param {Connection} state @param {Problem} [error] */
   _end(state, error) {
     this.state = 'ended';
     this._connect(state);
-    this._do({ do: 'end', error });
+    this.commands.push({ do: 'end', error });
   }
 
-  /** Begin, or continue after a pause. */
   _goOn() {
-    if (this.isHidden || this.isOffline) return this._pause();
+    if (this.isBlocked) {
+      if (this.state === 'polling' || this.state === 'waiting') this.commands.push({ do: 'cancel' });
+      this.state = 'paused';
+      return this._connect(this.isHidden ? 'paused' : 'offline');
+    }
     this.isProbeNext = true;
     if (this.connection !== 'live') this._connect(this.hasAnswer || this.failures ? 'reconnecting' : 'connecting');
     if (this.notBeforeS > this.nowS) this._wait(this.notBeforeS - this.nowS);
     else this._send();
   }
 
-  _pause() {
-    if (this.state === 'polling' || this.state === 'waiting') this._do({ do: 'cancel' });
-    this.state = 'paused';
-    this._connect(this.isHidden ? 'paused' : 'offline');
-  }
-
-  /** @param {number} seconds */
-  _wait(seconds) {
+  _wait(timerS = 0) {
     this.state = 'waiting';
-    this._do({ do: 'wait', seconds });
+    this.commands.push({ do: 'wait', timerS });
   }
 
   _send() {
-    /** @type {Record<string, string>} */
-    const query = this.clientId ? { client_id: this.clientId } : {};
-    this.isHold = this.cursor !== null && !this.isSaver && !this.isProbeNext;
+    const { clientId, cursor, pace } = this;
+    this.isHold = Boolean(cursor) && !this.isSleeping && !this.isProbeNext;
     const timeoutS = this.isHold ? this.hold.lengthS : 0;
-    if (this.cursor !== null) {
-      query.cursor = this.cursor;
-      query.timeout = String(Math.round(timeoutS * 1000) / 1000);
-    }
+    const query = { ...clientId && { client_id: clientId }, ...cursor && { cursor, timeout: String(Math.round(timeoutS * 1000) / 1000) } };
     this.isProbeNext = false;
     this.sentAtS = this.nowS;
     this.state = 'polling';
-    const deadlineS = timeoutS + this.pace.marginS;
-    this._do({ do: 'send', id: ++this.id, query, deadlineS });
-    const checkS = 3 * this.pace.quickS;
-    this.restS = this.isHold && this.connection !== 'live' ? deadlineS - checkS : 0;
-    if (this.restS > 0) this._do({ do: 'check', seconds: checkS });
+    const timerS = timeoutS + pace.marginS;
+    this.commands.push({ do: 'send', id: ++this.id, query, timerS });
+    const checkS = 3 * pace.quickS;
+    this.restS = this.isHold && this.connection !== 'live' ? Math.max(timerS - checkS, 0) : 0;
+    if (this.restS) this.commands.push({ do: 'check', timerS: checkS });
   }
 
-  /** @param {boolean} [isOffline] */
-  _fail(isOffline) {
-    const tookS = this._endPoll();
-    if (this.isHold) this._record('lost', tookS);
-    this._backOff({ isProbe: true, isOffline });
+  _fail(isOffline = false) {
+    this._endPoll();
+    if (this.isHold) this._record('lost');
+    this._backOff(true, 0, isOffline);
   }
 
   _endPoll() {
+    this.tookS = this.nowS - this.sentAtS;
     this.reasonBefore = this.reason;
     this.reason = '';
-    return this.nowS - this.sentAtS;
   }
 
-  /** @param {'lost' | 'worked'} how @param {number} tookS */
-  _record(how, tookS) {
-    this.hold[how](tookS);
-    this._do({ do: 'remember', learned: { ...this.hold.learned } });
+  /** @param {'lost' | 'worked'} how */
+  _record(how) {
+    this.hold[how](this.tookS);
+    this.commands.push({ do: 'remember', learned: { ...this.hold.learned } });
   }
 
-  /** @param {Extract<MachineEvent, {type: 'answer'}>} event */
+  /** @param {AnswerEvent} event */
   _receive({ status, headers = {}, body }) {
-    const tookS = this._endPoll();
+    this._endPoll();
     const value = parse(body);
-    if (status < 200 || (status < 400 && (status >= 300 || !isAnswer(value, this.isFeed)))) return this._backOff({ isProbe: true });
-    if (status < 400) return this._accept(value, tookS);
-    if (status < 500 && ![408, 425, 429].includes(status)) {
-      const { error: code = `http_${status}`, message = `The server answered ${status}` } = value ?? {};
-      return this._end('refused', { status, code: String(code), message: String(message) });
+    if (status >= 200 && status < 300 && isAnswer(value)) return this._accept(value);
+    const code = value?.error;
+    if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) {
+      return this._end('refused', { status, code: String(code ?? `http_${status}`), message: String(value?.message ?? `HTTP ${status}`) });
     }
-    if (this.isHold && [502, 504, 524].includes(status)) this._record('lost', tookS);
-    const isBusy = (status === 429 || status === 503) && typeof value?.error === 'string'; // it would answer a probe
-    this._backOff({ retryAfterS: retryAfterS(headers), isProbe: !isBusy });
+    if (this.isHold && [502, 504, 524].includes(status)) this._record('lost');
+    const isBusy = [429, 503].includes(status) && typeof code === 'string'; // it would answer a probe
+    this._backOff(!isBusy, retryAfterS(headers));
   }
 
-  /** @param {Answer} answer @param {number} tookS */
-  _accept(answer, tookS) {
-    const { cursor, data: { version }, reset = false } = answer;
-    this.hold.allow(answer.max_timeout);
-    const isOlder = !this.isFeed && version < this.version && !reset;
-    if (isOlder) return this._backOff({});
-    const isNews = reset || !this.hasAnswer || (this.isFeed ? answer.has_update && cursor !== this.cursor : version > this.version);
+  /** @param {Answer} answer */
+  _accept(answer) {
+    const { cursor, data: { version }, more, reset, max_timeout: limitS, next_poll_interval: advisedS } = answer;
+    const { hold, pace } = this;
+    if (isFinite(limitS) && limitS > 0) hold.limitS = clamp(limitS, pace.quickS, pace.maxHoldS);
+    if (version < this.version && !reset) return this._backOff();
+    const isNews = reset || !this.hasAnswer || version > this.version || (!version && answer.has_update && cursor !== this.cursor);
     this.hasAnswer = true;
     this.version = version;
     if (isNews) {
       this.cursor = cursor;
-      this._do({ do: 'deliver', answer });
+      this.commands.push({ do: 'deliver', answer });
     }
-    if (!this.isFeed && (answer.terminal === true || answer.next_poll_interval === 0)) this._end('ended');
-    else if (this.isSaver) this._nextSaver(answer);
-    else this._nextLive(answer, tookS, isNews);
-  }
-
-  /** @param {Answer} answer */
-  _nextSaver({ next_poll_interval: advisedS }) {
+    if (answer.terminal === true || advisedS === 0) return this._end('ended');
+    // a hold costs less, except where the path loses holds that are no longer
+    this.isSleeping = this.isSaver || (this.isLow && hold.learned.lostS > 0 && 2 * hold.lengthS <= advisedS);
+    if (!this.isSleeping) return this._nextLive(answer, isNews);
     this.failures = 0;
     this._connect('live');
-    this._wait(clamp(isNumber(advisedS) ? advisedS : this.pace.backoffCapS, 1, 600));
+    if (more && isNews) this._send();
+    else this._wait(clamp(isFinite(advisedS) ? advisedS : pace.backoffCapS, 1, 600));
   }
 
-  /** @param {Answer} answer @param {number} tookS @param {boolean} isNews */
-  _nextLive({ reset, reason = '' }, tookS, isNews) {
-    const { quickS, drainSpreadS } = this.pace;
+  /** @param {Answer} answer @param {boolean} isNews */
+  _nextLive({ reset, reason = '' }, isNews) {
+    const { isHold, pace: { quickS, drainSpreadS }, tookS } = this;
     this.reason = reset ? 'reset' : reason;
-    const isRepeated = this.reason === this.reasonBefore;
-    this.repetitions = isRepeated ? this.repetitions + 1 : 0;
+    const times = this.repetitions = this.reason === this.reasonBefore ? this.repetitions + 1 : 0;
     if (this.reason === 'drain') {
       this._connect('live');
-      return this._wait(isRepeated ? this._jitterS(this.repetitions) : this.random() * drainSpreadS);
+      return this._wait(times ? this._jitterS(times) : this.random() * drainSpreadS);
     }
-    if (reason === 'superseded' || (reset && isRepeated && tookS < quickS)) return this._backOff({});
-    if (this.isHold && !isNews) {
-      if (tookS < Math.min(quickS, this.hold.lengthS / 2)) return this._backOff({}); // neither held nor news
-      if (reason === 'timeout') this._record('worked', tookS);
+    if (reason === 'superseded' || (reset && times && tookS < quickS)) return this._backOff();
+    if (isHold && !isNews) {
+      if (tookS < Math.min(quickS, this.hold.lengthS / 2)) return this._backOff(); // neither held nor news
+      if (reason === 'timeout') this._record('worked');
     }
-    if (this.isHold || isNews) this.failures = 0;
+    if (isHold || isNews) this.failures = 0;
     this._connect('live');
     this._send();
   }
 
-  /** @param {number} times */
-  _jitterS(times) {
-    const { backoffBaseS, backoffCapS } = this.pace;
-    return this.random() * Math.min(backoffCapS, backoffBaseS * 2 ** (times - 1));
+  _jitterS(times = 1) {
+    return this.random() * Math.min(this.pace.backoffCapS, this.pace.backoffBaseS * 2 ** (times - 1));
   }
 
-  /** @param {{retryAfterS?: number, isProbe?: boolean, isOffline?: boolean}} how */
-  _backOff({ retryAfterS = 0, isProbe = false, isOffline = false }) {
+  _backOff(isProbe = false, leastS = 0, isOffline = false) {
     this.failures += 1;
     this.isProbeNext = isProbe;
-    this.notBeforeS = this.nowS + retryAfterS;
-    const seconds = retryAfterS + this._jitterS(this.failures);
-    this._connect(isOffline ? 'offline' : 'reconnecting', seconds);
-    this._wait(seconds);
+    this.notBeforeS = this.nowS + leastS;
+    const waitS = leastS + this._jitterS(this.failures);
+    this._connect(isOffline ? 'offline' : 'reconnecting', waitS);
+    this._wait(waitS);
   }
 }
 
-/** @param {string} text @returns {any} */
+/** @param {string} text @returns {any} null for a page of a proxy */
 function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // a page of a proxy
+    return null;
   }
 }
 
-/** @param {any} order */
-const isOrder = (order) => isNumber(order?.id) && isNumber(order.version) && typeof order.status === 'string';
-
-/** @param {any} value @param {boolean} isFeed @returns {value is Answer} */
-function isAnswer(value, isFeed) {
+/** @param {any} value @returns {value is Answer} */
+function isAnswer(value) {
   const data = value?.data;
-  return typeof value?.cursor === 'string' && (isFeed ? Array.isArray(data?.orders) && data.orders.every(isOrder) : isOrder(data));
+  const orders = data?.orders ?? [data];
+  return typeof value?.cursor === 'string' && Array.isArray(orders)
+    && orders.every((order) => isFinite(order?.id) && isFinite(order.version) && typeof order.status === 'string');
 }
 
-/** @param {{'retry-after'?: string | null, date?: string | null}} headers */
+/** @param {Record<string, any>} headers */
 function retryAfterS({ 'retry-after': text, date }) {
-  if (!text) return 0;
-  const seconds = isNumber(+text) ? +text : (Date.parse(text) - Date.parse(date ?? '')) / 1000;
-  return isNumber(seconds) ? clamp(seconds, 0, 3600) : 0;
+  const seconds = isFinite(+text) ? +text : (Date.parse(text) - Date.parse(date)) / 1000;
+  return clamp(seconds, 0, 3600) || 0;
 }

@@ -31,7 +31,8 @@ export class OrdersTracker extends BaseTracker {
   _begin() {
     this.isComplete = false;
     this._isReset = this.orders.size > 0; // after a restart the first answer replaces what is known
-    super._begin(true);
+    this._cursor = undefined;
+    super._begin();
   }
 
   /** @param {Answer} answer */
@@ -89,7 +90,8 @@ export class SharedOrder {
   /** @param {Connection} state */
   end(state) {
     this._leave();
-    this.tracker._close(state);
+    this.tracker._connect(state);
+    this.tracker._end();
   }
 
   _leave() {
@@ -114,7 +116,7 @@ export class SharedOrder {
       if (tracker._shared === this && hasEnded(order)) this.end('ended');
     } else if (!order && feed.isComplete) {
       this._leave();
-      tracker._beginAlone();
+      tracker._begin(true);
     }
   }
 }

@@ -1,113 +1,115 @@
-/**
- * Draw a view: headline, arrival, notices and steps. Elements are found by their classes and changed only where the view
- * differs, so these functions draw the tracking page's elements, which the server rendered, and the widget's.
- */
-import { fill } from './format.js';
+/** Draw a view in the elements of a widget, or in those that the server rendered. */
+
 import icons from './icons.js';
 
-/** @import {Arrival, Format, Notice, Span, Step, View} from './view-types.js' */
+/** @import * as types from './view-types.js' */
 
-/** Make an element. @param {string} tag @param {string} className @param {...(string | Node)} children */
+const UNITS = /** @type {const} */ ([['day', 1440], ['hour', 60], ['minute', 1]]);
+
+/** @type {types.MakeFormat} */
+export function makeFormat(words, language) {
+  const tag = navigator.languages.find((known) => known.startsWith(language)) ?? language;
+  const [today, otherDay] = [{}, { weekday: 'short', day: 'numeric', month: 'short' }].map(
+    (day) => new Intl.DateTimeFormat(tag, /** @type {any} */ ({ hour: 'numeric', minute: '2-digit', ...day })),
+  );
+  const relative = new Intl.RelativeTimeFormat(tag, { style: 'short' });
+  const clock = (/** @type {number[]} */ ...times) =>
+    (new Set(times.map((ms) => new Date(ms).toDateString())).size < 2 ? today : otherDay);
+  return {
+    words,
+    tag,
+    time: (ms, nowMs) => clock(ms, nowMs).format(ms),
+    span: ({ from, to }, nowMs) => clock(from, nowMs).formatRange(from, to),
+    ago(ms, nowMs) {
+      const minutes = Math.floor((nowMs - ms) / 60000);
+      const unit = UNITS.find(([, length]) => minutes >= length);
+      return unit ? relative.format(-Math.floor(minutes / unit[1]), unit[0]) : '';
+    },
+  };
+}
+
+/** Replace placeholders such as `{ago}`. @type {types.Fill} */
+export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+/** @type {types.Make} */
 export function make(tag, className, ...children) {
-  const element = document.createElement(tag);
-  element.className = className;
+  const element = Object.assign(document.createElement(tag), { className });
   element.append(...children);
   return element;
 }
 
-/** Make the empty elements that `drawView` fills. */
-export const makeSkeleton = () =>
-  make('section', 'now',
-    make('span', 'sign'), make('h1', 'headline'),
-    make('div', 'arrival', make('p', 'arrival-label'), make('p', 'arrival-time'), make('p', 'planned')),
-    make('ul', 'notices'), make('p', 'progress'), make('ol', 'steps'));
+/** Make the elements that `drawView` fills. @param {string} heading */
+export const makeSkeleton = (heading) =>
+  make('section', 'now', make(heading, 'headline'), make('div', 'arrival'), make('ul', 'notices'), make('ol', 'steps'));
 
-/** @param {string} name */
+/** @type {types.MakeIcon} */
 export function makeIcon(name) {
   const [svg, path] = ['svg', 'path'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
   svg.setAttribute('viewBox', '0 0 24 24');
   svg.setAttribute('aria-hidden', 'true');
-  path.setAttribute('d', /** @type {Record<string, string>} */ (icons)[name] ?? icons.unknown);
+  path.setAttribute('d', /** @type {any} */ (icons)[name] ?? icons.unknown);
   svg.append(path);
   return svg;
 }
 
-/** @param {Element} element @param {string} text */
-export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+/** Keep children that are the same: a live region stays silent. @type {types.SetContent} */
+export function setContent(element, ...children) {
+  const copy = /** @type {Element} */ (element.cloneNode());
+  copy.append(...children);
+  if (copy.innerHTML !== element.innerHTML) element.replaceChildren(...copy.childNodes);
 }
 
-/** @param {ParentNode} root @param {View} view @param {Format} format @param {number} nowMs */
-export function drawView(root, view, format, nowMs) {
-  const { words } = format;
-  const { eta, notices, number, of, steps } = view;
-  /** @param {string} name @param {unknown} isShown */
-  const part = (name, isShown) => {
+/** @type {types.DrawView} */
+export function drawView(root, { headline, steps, eta, notices }, { words, time, span }, nowMs) {
+  /** @type {types.Draw} */
+  const draw = (name, ...children) => {
     const element = /** @type {HTMLElement} */ (root.querySelector(`.${name}`));
-    element.hidden = !isShown;
-    return element;
+    element.hidden = !children.length;
+    setContent(element, ...children);
+    return element.dataset;
   };
-  const sign = part('sign', true);
-  if (sign.dataset.status !== view.status) sign.replaceChildren(makeIcon(view.status));
-  sign.dataset.status = view.status;
-  setText(part('headline', true), words.headline[view.headline]);
-  const arrival = part('arrival', eta);
-  const planned = part('planned', eta?.planned);
+  draw('headline', words.headline[headline]);
   if (eta) {
-    arrival.dataset.state = eta.state;
-    setText(part('arrival-label', true), words.eta[eta.state]);
-    replace(part('arrival-time', true), [makeTime(eta.span?.from ?? eta.at, arrivalText(eta, format, nowMs))]);
-    const { planned: span } = eta;
-    if (span) replace(planned, [`${words.eta.planned} `, makeTime(span.from, format.span(span, nowMs))]);
-  }
-  replace(part('notices', notices.length), notices.map((notice) => make('li', `notice ${notice.key}`, noticeText(notice, words))));
-  setText(part('progress', number), number ? fill(words.progress, { number: format.number(number), of: format.number(of) }) : '');
-  replace(part('steps', true), steps.map((step) => makeStep(step, format, nowMs)));
+    const { state, planned, at } = eta;
+    const arrival = eta.span ? span(eta.span, nowMs) : time(Number(at), nowMs);
+    draw('arrival', make('p', 'arrival-label', words.eta[state]), make('p', 'arrival-time', arrival),
+      planned ? make('p', 'planned', `${words.eta.planned} ${span(planned, nowMs)}`) : '').state = state;
+  } else draw('arrival');
+  draw('notices', ...notices.map((notice) => make('li', `notice ${notice.key}`, noticeText(notice, words))));
+  draw('steps', ...steps.map(({ status, state, at }) => {
+    const icon = makeIcon(['done', 'skipped'].includes(state) ? state : status);
+    const step = make('li', 'step', make('span', 'marker', icon), make('span', 'step-label', stepLabel(status, words)),
+      make('span', 'step-state', words.state[state]), make('span', 'step-time', at ? time(at, nowMs) : ''));
+    Object.assign(step.dataset, { status, state });
+    if (state === 'current') step.ariaCurrent = 'step';
+    return step;
+  }));
 }
 
-/** Return the view in one paragraph, for a live region. @param {View} view @param {Format} format @param {number} nowMs */
-export function announcement({ headline, notices, eta }, format, nowMs) {
-  const { words } = format;
+/** @type {types.DrawConnection} */
+export function drawConnection(line, connection, view, seenMs, { words, ago }, nowMs) {
+  const [changed, checked] = [view?.updated, seenMs].map((ms) => (ms ? ago(ms, nowMs) : ''));
+  const state = view?.ended ? 'ended' : connection;
+  let text = words.connection[state] ?? '';
+  if (state === 'live' && view) text += ` · ${changed ? fill(words.updated.ago, { ago: changed }) : words.updated.now}`;
+  else if (!view?.ended && checked) text += ` ${fill(words.connection.checked, { ago: checked })}`;
+  line.dataset.state = state;
+  setContent(line, text);
+}
+
+/** Return the text for a live region. @type {types.Announcement} */
+export function announcement({ headline, notices, eta }, { words, span }, nowMs) {
   const texts = [words.headline[headline], ...notices.map((notice) => noticeText(notice, words))];
-  if (eta?.span && eta.state === 'expected') texts.push(`${words.eta.expected}: ${format.span(eta.span, nowMs)}`);
+  if (eta?.span && eta.state === 'expected') texts.push(`${words.eta.expected}: ${span(eta.span, nowMs)}`);
   return texts.map((text) => text.replace(/[^.!?]$/, '$&.')).join(' ');
 }
 
-/** Replace children that differ. @param {HTMLElement} parent @param {(string | HTMLElement)[]} children */
-function replace(parent, children) {
-  const copy = /** @type {HTMLElement} */ (parent.cloneNode());
-  copy.append(...children);
-  if (copy.innerHTML !== parent.innerHTML) parent.replaceChildren(...copy.childNodes);
-}
-
-/** @param {number | null} ms @param {string} text @param {string} [className] */
-function makeTime(ms, text, className = '') {
-  const time = make('time', className, text);
-  if (ms) time.setAttribute('datetime', new Date(ms).toISOString());
-  return time;
-}
-
-/** @param {Arrival} eta @param {Format} format @param {number} nowMs */
-const arrivalText = ({ span, at }, format, nowMs) => (span ? format.span(span, nowMs) : format.time(Number(at), nowMs));
-
-/** @param {string} status @param {any} words @returns {string} */
+/** @type {types.StepLabel} */
 const stepLabel = (status, words) => words.step[status] ?? status.replaceAll('_', ' ');
 
-/** @param {Notice} notice @param {any} words @returns {string} */
+/** @type {types.NoticeText} */
 function noticeText({ key, params, reason }, words) {
   const labels = Object.entries(params).map(([name, status]) => [name, stepLabel(status, words)]);
   const text = fill(words.notice[key], Object.fromEntries(labels));
   return reason ? `${text} ${fill(words.notice.reason, { reason: `\u2068${reason}\u2069` })}` : text;
-}
-
-/** @param {Step} step @param {Format} format @param {number} nowMs */
-function makeStep({ status, state, at }, format, nowMs) {
-  const step = make('li', 'step',
-    make('span', 'marker', makeIcon(state === 'done' || state === 'skipped' ? state : status)),
-    make('span', 'step-label', stepLabel(status, format.words)),
-    make('span', 'step-state', format.words.state[state]),
-    makeTime(at, at ? format.time(at, nowMs) : '', 'step-time'));
-  Object.assign(step.dataset, { status, state });
-  if (state === 'current') step.setAttribute('aria-current', 'step');
-  return step;
 }

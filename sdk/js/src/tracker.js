@@ -1,22 +1,18 @@
-/**
- * Trackers send the requests of a `Machine` and deliver the answers as events.
- * @module
- */
+/** Sends the requests of a `Machine`. @module */
 import { Machine } from './machine.js';
 
-/** @import {Answer, Command, Connection, Details, Learned, LinkOptions, MachineEvent, Options, Order, OrderOptions, OrderUpdate, Platform, Problem} from './types.js' */
+/** @import {Answer, Command, Connection, Learned, LinkOptions, MachineEvent, Order, OrderOptions, OrderUpdate, Platform, Problem, Target} from './types.js' */
 
 const globals = /** @type {any} */ (globalThis);
-const REMEMBERED_MS = 7 * 24 * 3600 * 1000;
-const MAX_BUFFERED = 16;
-const LOW_BATTERY = 0.2;
+const WEEK_MS = 7 * 24 * 3600e3;
 
-/** A refusal that a retry cannot help. `status`: of HTTP; `code`: the server's name of the error. */
+/** A refusal that a retry cannot help. */
 export class TrackerError extends Error {
+  name = 'TrackerError';
+
   /** @param {Problem} problem */
   constructor({ status, code, message }) {
     super(message);
-    this.name = 'TrackerError';
     this.status = status;
     this.code = code;
   }
@@ -24,14 +20,14 @@ export class TrackerError extends Error {
 
 /** @returns {Required<Platform>} */
 const defaults = () => ({
-  fetch: (url, options) => globals.fetch(url, options),
+  fetch: (url, options) => fetch(url, options),
   document: globals.document,
   window: globals.document && globals,
   navigator: globals.navigator,
-  storage: attempt(() => globals.document && globals.localStorage), // may be blocked
-  setTimeout: (run, ms) => globals.setTimeout(run, ms),
-  clearTimeout: (timer) => globals.clearTimeout(timer),
-  now: () => globals.performance?.now() ?? Date.now(),
+  storage: attempt(() => globals.document && localStorage), // may be blocked
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+  now: () => performance.now(),
   random: Math.random,
 });
 
@@ -44,233 +40,162 @@ function attempt(run) {
   }
 }
 
-/** Runs a machine on a platform for a tracker. */
-class Poll {
-  /** @param {BaseTracker<any>} owner @param {boolean} feed */
-  constructor(owner, feed) {
-    const { options } = owner;
-    const { pace, mode } = options;
-    this.owner = owner;
-    this.options = options;
-    this.platform = { ...defaults(), ...options.platform };
-    this.batches = 0;
-    /** @type {(() => void)[]} */
-    this.cleanups = [];
-    const { random, navigator } = this.platform;
-    const clientId = options.clientId ?? Array.from('12345678', () => Math.floor(random() * 65536).toString(16)).join('');
-    this.networkType = navigator?.connection?.type;
-    this.machine = new Machine({ mode: mode === 'saver' ? mode : 'live', feed, cursor: feed ? null : owner._cursor, clientId, pace, learned: this._remembered() }, random);
-  }
-
-  start() {
-    const { document, window, navigator } = this.platform;
-    const connection = navigator?.connection;
-    const look = () => {
-      this.handle({ type: document?.visibilityState === 'hidden' ? 'hidden' : 'visible' });
-      if (navigator?.onLine !== false) this.handle({ type: 'online' });
-    };
-    this._listen(document, 'visibilitychange', look);
-    this._listen(window, 'pageshow', look);
-    this._listen(window, 'online', () => this.handle({ type: 'online' }));
-    this._listen(window, 'offline', () => this.handle({ type: 'offline' }));
-    this._listen(connection, 'change', () => this.changeNetwork(connection.type));
-    if (this.options.mode === 'auto') this._watchPower(connection);
-    look();
-    this.handle({ type: 'start' });
-  }
-
-  /** @param {MachineEvent} event */
-  handle(event) {
-    const commands = this.machine.handle(event, this.platform.now() / 1000);
-    if (!commands.length) return;
-    const batch = ++this.batches;
-    for (const command of commands) {
-      this._run(command);
-      if (batch !== this.batches) return; // a listener stopped or paused: the rest is out of date
-    }
-  }
-
-  /** Continue with the hold that was learned on this network. @param {string} [type] */
-  changeNetwork(type) {
-    if (type === this.networkType) return;
-    this.networkType = type;
-    this.handle({ type: 'network', learned: this._remembered() });
-  }
-
-  /** @param {Command} command */
-  _run(command) {
-    const { owner, platform } = this;
-    switch (command.do) {
-      case 'send':
-        this._timer(command.deadlineS);
-        this._send(command);
-        break;
-      case 'wait':
-      case 'check':
-        this._timer(command.seconds);
-        break;
-      case 'cancel':
-        platform.clearTimeout(this.timer);
-        this.request?.abort();
-        break;
-      case 'deliver':
-        owner._accept(command.answer);
-        break;
-      case 'connection':
-        owner._connect(command.state, command.retryInS);
-        break;
-      case 'remember': {
-        const text = JSON.stringify({ ...command.learned, savedAt: Date.now() });
-        attempt(() => platform.storage?.setItem(this._key, text)); // may be full
-        break;
-      }
-      case 'end':
-        platform.clearTimeout(this.timer);
-        for (const cleanup of this.cleanups.splice(0)) cleanup();
-        owner._end(command.error && new TrackerError(command.error));
-    }
-  }
-
-  /** @param {number} seconds */
-  _timer(seconds) {
-    this.platform.clearTimeout(this.timer);
-    this.timer = this.platform.setTimeout(() => this.handle({ type: 'timer' }), seconds * 1000);
-  }
-
-  /** @param {{id: number, query: Record<string, string>}} request */
-  async _send({ id, query }) {
-    const { owner, options: { token }, platform } = this;
-    const request = this.request = new AbortController();
-    try {
-      const headers = /** @type {Record<string, string>} */ ({ accept: 'application/json' });
-      const bearer = typeof token === 'function' ? await token() : token;
-      if (bearer) headers.authorization = `Bearer ${bearer}`;
-      const parameters = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-      const response = await platform.fetch(`${owner._path}?${parameters.join('&')}`, { headers, signal: request.signal, cache: 'no-store' });
-      const body = await response.text();
-      const header = (/** @type {string} */ name) => response.headers.get(name);
-      // a page cannot read `Date` of another origin
-      const date = header('date') ?? new Date().toUTCString();
-      this.handle({ type: 'answer', id, status: response.status, headers: { 'retry-after': header('retry-after'), date }, body });
-    } catch {
-      this.handle({ type: 'failure', id, offline: platform.navigator?.onLine === false });
-    }
-  }
-
-  /** @param {any} connection */
-  async _watchPower(connection) {
-    const { navigator } = this.platform;
-    /** @type {any} */
-    let battery;
-    const check = () => {
-      const isLow = battery?.level < LOW_BATTERY && !battery.charging;
-      this.handle({ type: 'mode', mode: isLow || connection?.saveData ? 'saver' : 'live' });
-    };
-    this._listen(connection, 'change', check);
-    check();
-    battery = await attempt(() => navigator?.getBattery?.().catch(() => null)); // may be forbidden
-    for (const type of ['levelchange', 'chargingchange']) this._listen(battery, type, check);
-    check();
-  }
-
-  /** @param {any} target @param {string} type @param {() => void} listener */
-  _listen(target, type, listener) {
-    if (!target?.addEventListener || this.machine.state === 'ended') return;
-    target.addEventListener(type, listener);
-    this.cleanups.push(() => target.removeEventListener(type, listener));
-  }
-
-  get _key() {
-    return `ordertrack.hold:${this.options.url ?? ''}:${this.networkType ?? ''}`;
-  }
-
-  /** @returns {Learned | null} */
-  _remembered() {
-    const saved = attempt(() => JSON.parse(this.platform.storage?.getItem(this._key) ?? '{}'));
-    return Date.now() - saved?.savedAt < REMEMBERED_MS ? saved : null;
-  }
-}
-
-/** @param {string} [url] */
 export const baseOf = (url = '') => url.replace(/\/+$/, '');
 
+const TypedTarget = /** @type {new <Detail>() => Target<Detail>} */ (EventTarget);
+
 /**
- * What all trackers have: events, start and stop, iteration.
  * @template {{reset: boolean, first: boolean}} Detail
+ * @extends {TypedTarget<Detail>}
  */
-export class BaseTracker extends EventTarget {
-  /** @param {Options & {cursor?: string}} options @param {string} path */
+export class BaseTracker extends TypedTarget {
+  /** @type {Connection} */
+  connection = 'stopped';
+  /** @type {Machine | undefined} */
+  _machine;
+  /** @type {Promise<void> | undefined} */
+  _done;
+  /** @type {string | undefined} */
+  _networkType;
+  _isFirst = true;
+  _batches = 0;
+
+  /** @param {OrderOptions} options @param {string} path */
   constructor(options, path) {
     super();
     if (!/^https?:/.test(path) && !globals.location) throw new TypeError('Set url to the address of the server');
     this.options = options;
     this._path = path;
-    /** @type {Connection} */
-    this.connection = 'stopped';
-    /** @type {Poll | undefined} */
-    this._poll = undefined;
-    this._isFirst = true;
-    this._cursor = options.cursor ?? null;
-    /** @type {Promise<void> | undefined} */
-    this._done = undefined;
-    /** @type {() => void} */
-    this._resolve = () => {};
-    this._stop = () => this.stopTracking();
-  }
-
-  /**
-   * @template {'update' | 'connection' | 'error' | 'end'} Type
-   * @param {Type} type @param {((event: CustomEvent<Details<Detail>[Type]>) => void) | EventListenerObject | null} listener
-   * @param {boolean | AddEventListenerOptions} [options]
-   */
-  addEventListener(type, listener, options) {
-    super.addEventListener(type, /** @type {any} */ (listener), options);
+    this._cursor = options.cursor;
+    this._platform = { ...defaults(), ...options.platform };
   }
 
   get isTracking() {
     return this._done !== undefined;
   }
 
-  /** Track until the end, a stop or a refusal; then the promise resolves. @returns {Promise<void>} */
+  /** The promise resolves at the end, after a stop or a refusal. @returns {Promise<void>} */
   startTracking() {
     if (this._done) return this._done;
-    const done = this._done = new Promise((resolve) => { this._resolve = () => resolve(undefined); });
+    const done = this._done = new Promise((resolve) => { this._resolve = resolve; });
     const { signal } = this.options;
-    signal?.addEventListener('abort', this._stop);
+    this._run = new AbortController();
+    this._listen(signal, 'abort', () => this.stopTracking());
     if (signal?.aborted) this._end();
     else this._begin();
     return done;
   }
 
   stopTracking() {
-    if (this._poll) this._poll.handle({ type: 'stop' });
-    else if (this._done) this._close('stopped');
+    if (this._machine) this._handle({ type: 'stop' });
+    else if (this._done) {
+      this._connect('stopped');
+      this._end();
+    }
   }
 
-  /** Send nothing until `resume`, as while a page is hidden. */
+  /** Send nothing until `resume`. */
   pause() {
-    this._source?.handle({ type: 'hidden' });
+    this._source._handle({ type: 'hidden' });
   }
 
-  /** Poll at once after a `pause`. */
   resume() {
-    this._source?.handle({ type: 'visible' });
+    this._source._handle({ type: 'visible' });
   }
 
-  /** Report the device's network where the platform has no events for it. @param {boolean} isOnline @param {string} [type] such as `wifi` */
+  /** @param {boolean} isOnline @param {string} [type] such as `wifi` */
   setNetwork(isOnline, type) {
-    this._source?.changeNetwork(type);
-    this._source?.handle({ type: isOnline ? 'online' : 'offline' });
+    this._source._changeNetwork(type);
+    this._source._handle({ type: isOnline ? 'online' : 'offline' });
   }
 
-  /** The poll that delivers to this tracker. @returns {Poll | undefined} */
+  /** The one that polls. @returns {BaseTracker<any>} */
   get _source() {
-    return this._poll;
+    return this;
   }
 
-  _begin(isFeed = false) {
-    this._poll = new Poll(this, isFeed);
-    this._poll.start();
+  _begin() {
+    const { options: { clientId, mode, pace }, _platform: { document, navigator, random, window } } = this;
+    const connection = navigator?.connection;
+    this._networkType = connection?.type;
+    this._machine = new Machine({ mode, cursor: this._cursor, clientId: clientId ?? random().toString(36).slice(2), pace, learned: this._remembered() }, random);
+    const look = () => {
+      this._handle({ type: document?.visibilityState === 'hidden' ? 'hidden' : 'visible' });
+      if (navigator?.onLine !== false) this._handle({ type: 'online' });
+    };
+    this._listen(document, 'visibilitychange', look);
+    this._listen(window, 'pageshow', look);
+    this._listen(window, 'online', () => this._handle({ type: 'online' }));
+    this._listen(window, 'offline', () => this._handle({ type: 'offline' }));
+    this._listen(connection, 'change', () => this._changeNetwork(connection.type));
+    if (mode === 'auto') import('./power.js').then(({ watchPower }) => watchPower(this)).catch(() => {});
+    look();
+    this._handle({ type: 'start' });
+  }
+
+  /** @param {any} target @param {string} type @param {() => void} listener */
+  _listen(target, type, listener) {
+    target?.addEventListener?.(type, listener, { signal: this._run?.signal });
+  }
+
+  /** @param {MachineEvent} event */
+  _handle(event) {
+    const commands = this._machine?.handle(event, this._platform.now() / 1000) ?? [];
+    const batch = this._batches += commands.length;
+    const { clearTimeout, setTimeout, storage } = this._platform;
+    for (const command of commands) {
+      if ('timerS' in command) {
+        clearTimeout(this._timer);
+        this._timer = setTimeout(() => this._handle({ type: 'timer' }), command.timerS * 1000);
+      }
+      if (command.do === 'send') this._send(command);
+      else if (command.do === 'cancel') {
+        clearTimeout(this._timer);
+        this._request?.abort();
+      } else if (command.do === 'deliver') this._accept(command.answer);
+      else if (command.do === 'connection') this._connect(command.state, command.retryInS);
+      else if (command.do === 'end') this._end(command.error && new TrackerError(command.error));
+      else if (command.do === 'remember') {
+        const text = JSON.stringify({ ...command.learned, savedAt: Date.now() });
+        attempt(() => storage?.setItem(this._key, text)); // may be full
+      }
+      if (batch !== this._batches) return; // a listener stopped or paused: the rest is out of date
+    }
+  }
+
+  /** @param {Extract<Command, {do: 'send'}>} command */
+  async _send({ id, query }) {
+    const { options: { token }, _platform: { fetch, navigator } } = this;
+    const { signal } = this._request = new AbortController();
+    /** @type {MachineEvent} */
+    let event;
+    try {
+      const bearer = typeof token === 'function' ? await token() : token;
+      const headers = { accept: 'application/json', ...bearer && { authorization: `Bearer ${bearer}` } };
+      const response = await fetch(`${this._path}?${new URLSearchParams(query)}`, { headers, signal, cache: 'no-store' });
+      const date = new Date().toUTCString(); // a page cannot read that of another origin
+      event = { type: 'answer', id, status: response.status, headers: { date, ...Object.fromEntries(response.headers) }, body: await response.text() };
+    } catch {
+      event = { type: 'failure', id, offline: navigator?.onLine === false };
+    }
+    if (!signal.aborted) this._handle(event);
+  }
+
+  /** @param {string} [type] */
+  _changeNetwork(type) {
+    if (type === this._networkType) return;
+    this._networkType = type;
+    this._handle({ type: 'network', learned: this._remembered() });
+  }
+
+  get _key() {
+    return `ordertrack.hold:${this.options.url ?? ''}:${this._networkType ?? ''}`;
+  }
+
+  /** @returns {Learned | null} */
+  _remembered() {
+    const saved = attempt(() => JSON.parse(this._platform.storage?.getItem(this._key) ?? ''));
+    return Date.now() - saved?.savedAt < WEEK_MS ? saved : null;
   }
 
   /** @param {Answer} answer */
@@ -282,87 +207,44 @@ export class BaseTracker extends EventTarget {
     this._emit('connection', { state, retryInSeconds });
   }
 
-  /** @param {Connection} state */
-  _close(state) {
-    this._connect(state);
-    this._end();
-  }
-
   /** @param {TrackerError} [error] */
   _end(error) {
     if (!this._done) return;
-    if (this._poll) this._cursor = this._poll.machine.cursor;
-    this._done = this._poll = undefined;
-    this.options.signal?.removeEventListener('abort', this._stop);
+    if (this._machine) this._cursor = this._machine.cursor;
+    this._done = this._machine = undefined;
+    this._platform.clearTimeout(this._timer);
+    this._run?.abort();
     if (error) this._emit('error', { error });
     this._emit('end', { error });
-    this._resolve();
+    this._resolve?.(undefined);
   }
 
-  /** @param {string} type @param {object} detail */
-  _emit(type, detail) {
+  _emit(type = '', detail = {}) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  /**
-   * Iterate over the details of `update`; starts tracking. A slow reader gets the newest ones. Throws a `TrackerError`.
-   * @returns {AsyncGenerator<Detail, void>}
-   */
+  /** Yield the details of `update`; starts tracking. @returns {AsyncGenerator<Detail, void>} */
   async *[Symbol.asyncIterator]() {
-    /** @type {Detail[]} */
-    const buffer = [];
-    /** @type {{error?: TrackerError} | undefined} */
-    let end;
-    /** @type {() => void} */
-    let wake = () => {};
-    const onUpdate = (/** @type {CustomEvent<Detail>} */ { detail }) => {
-      buffer.push(detail);
-      if (buffer.length > MAX_BUFFERED && buffer.shift()?.reset) buffer[0] = { ...buffer[0], reset: true };
-      wake();
-    };
-    const onEnd = (/** @type {CustomEvent<{error?: TrackerError}>} */ { detail }) => {
-      end = detail;
-      wake();
-    };
-    this.addEventListener('update', onUpdate);
-    this.addEventListener('end', onEnd);
-    const isOwner = !this.isTracking;
-    try {
-      this.startTracking();
-      while (buffer.length || !end) {
-        const detail = buffer.shift();
-        if (detail) yield detail;
-        else await new Promise((resolve) => { wake = () => resolve(undefined); });
-      }
-      if (end.error) throw end.error;
-    } finally {
-      this.removeEventListener('update', /** @type {any} */ (onUpdate));
-      this.removeEventListener('end', /** @type {any} */ (onEnd));
-      if (isOwner) this.stopTracking();
-    }
+    const { iterate } = await import('./iterate.js');
+    yield* iterate(this);
   }
 }
 
-/**
- * Follows one order to its end. Override `updateOrderUI`, listen to events, or iterate.
- * @extends {BaseTracker<OrderUpdate>}
- */
+/** Follows one order to its end. @extends {BaseTracker<OrderUpdate>} */
 export class OrderTracker extends BaseTracker {
-  /**
-   * @param {number | string | LinkOptions} order id of the order, or the options with a tracking link
-   * @param {OrderOptions} [options] with `customer` all orders of that customer on this page share one poll
-   */
+  /** @type {Order | null} the last state */
+  order = null;
+  _isReset = false;
+  /** @type {import('./orders.js').SharedOrder | undefined} */
+  _shared;
+
+  /** @param {number | string | LinkOptions} order id, or the options with a tracking link @param {OrderOptions} [options] */
   constructor(order, options = {}) {
     if (typeof order === 'object') {
       const link = baseOf(order.link.replace(/[?#].*/, ''));
       super({ ...order, url: link.replace(/\/t\/[^/]*$/, '') }, `${link}/track`);
     } else super(options, `${baseOf(options.url)}/api/v1/orders/${order}/track`);
     this.orderId = typeof order === 'object' ? null : Number(order);
-    /** @type {Order | null} the last state */
-    this.order = null;
-    this._isReset = false;
-    /** @type {import('./orders.js').SharedOrder | undefined} */
-    this._shared = undefined;
     this.addEventListener('update', ({ detail }) => this.updateOrderUI(detail.order));
   }
 
@@ -374,24 +256,18 @@ export class OrderTracker extends BaseTracker {
     else super.stopTracking();
   }
 
-  /** @returns {Poll | undefined} */
+  /** @returns {BaseTracker<any>} */
   get _source() {
-    return (this._shared?.feed ?? this)._poll;
+    return this._shared?.feed ?? this;
   }
 
-  _begin() {
-    const { customer } = /** @type {OrderOptions} */ (this.options);
-    if (customer === undefined) return super._begin();
-    const { _done } = this;
+  _begin(isAlone = false) {
+    const { _done, options: { customer } } = this;
+    if (isAlone || customer === undefined) return super._begin();
     this._connect('connecting');
     import('./orders.js').then(({ SharedOrder }) => {
       if (_done === this._done) new SharedOrder(this, String(customer)).start();
     }, () => super._begin());
-  }
-
-  /** Track with a poll of its own. */
-  _beginAlone() {
-    super._begin();
   }
 
   /** @param {Answer} answer */

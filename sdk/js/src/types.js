@@ -19,21 +19,22 @@
  * length that was lost.
  * @typedef {{lengthS: number, needed: number, worked: number, lostS: number}} Learned
  *
- * @typedef {'live' | 'saver'} Mode
+ * @typedef {'live' | 'saver' | 'auto'} Mode
+ * @typedef {{mode?: Mode, cursor?: string, clientId?: string, pace?: Partial<Pace>, learned?: Learned | null}} MachineOptions
  * @typedef {'connecting' | 'live' | 'reconnecting' | 'offline' | 'paused' | 'ended' | 'stopped' | 'refused'} Connection
  * @typedef {{[name: string]: any, cursor: string, data: any, reset?: boolean, reason?: string}} Answer
  * @typedef {{status?: number, code: string, message: string}} Problem
  *
+ * @typedef {{type: 'answer', id: number, status: number, headers?: Record<string, string>, body: string}} AnswerEvent
  * @typedef {{type: 'start' | 'timer' | 'hidden' | 'visible' | 'offline' | 'online' | 'stop'}
- *   | {type: 'answer', id: number, status: number, headers?: {'retry-after'?: string | null, date?: string | null}, body: string}
+ *   | AnswerEvent
  *   | {type: 'failure', id: number, offline?: boolean}
  *   | {type: 'network', learned?: Learned | null}
- *   | {type: 'mode', mode: Mode}} MachineEvent
+ *   | {type: 'power', isLow: boolean}} MachineEvent
  *
- * `send`, `wait` and `check` replace the timer: `timer` must follow after their seconds. `cancel` ends the request and
- * the timer.
- * @typedef {{do: 'send', id: number, query: Record<string, string>, deadlineS: number}
- *   | {do: 'wait' | 'check', seconds: number}
+ * `timerS` replaces the timer: `timer` must follow after so many seconds. `cancel` ends the request and the timer.
+ * @typedef {{do: 'send', id: number, query: Record<string, string>, timerS: number}
+ *   | {do: 'wait' | 'check', timerS: number}
  *   | {do: 'cancel'}
  *   | {do: 'deliver', answer: Answer}
  *   | {do: 'connection', state: Connection, retryInS?: number}
@@ -68,12 +69,13 @@
  * @typedef {object} Options
  * @property {string} [url] address of the server; not needed on its own pages
  * @property {string | (() => string | Promise<string>)} [token] bearer token, or a function that is called before each request
- * @property {'live' | 'saver' | 'auto'} [mode] default `live`; `auto`: `saver` while the device saves data or power
+ * @property {Mode} [mode] default `live`; `auto`: `live`, with sleep where it costs less while the device saves data or power
  * @property {AbortSignal} [signal] stops the tracker
  * @property {Partial<Pace>} [pace] durations, for tests
  * @property {string} [clientId] a poll ends an older one with the same id; random by default
  * @property {Platform} [platform]
  *
+ * With `customer` all orders of that customer on a page share one poll.
  * @typedef {Options & {customer?: string | number, cursor?: string}} OrderOptions
  * @typedef {Options & {link: string, customer?: undefined, cursor?: string}} LinkOptions
  * @typedef {Options & {customer?: string | number, restaurant?: string | number, courier?: string | number}} FeedOptions
@@ -83,6 +85,16 @@
  * The details of all events.
  * @template Detail
  * @typedef {{update: Detail, connection: {state: Connection, retryInSeconds?: number}, error: {error: import('./tracker.js').TrackerError}, end: {error?: import('./tracker.js').TrackerError}}} Details
+ */
+
+/**
+ * An event target that knows the types of its events.
+ * @template Detail
+ * @typedef {{
+ *   addEventListener<Type extends keyof Details<Detail>>(type: Type, listener: ((event: CustomEvent<Details<Detail>[Type]>) => void) | EventListenerObject | null, options?: boolean | AddEventListenerOptions): void
+ *   removeEventListener<Type extends keyof Details<Detail>>(type: Type, listener: ((event: CustomEvent<Details<Detail>[Type]>) => void) | EventListenerObject | null): void
+ *   dispatchEvent(event: Event): boolean
+ * }} Target
  */
 
 export {};

@@ -1,90 +1,82 @@
-/**
- * What a customer sees of an order, as a value without any formatted text. `ordertrack/web/view.py` is the same
- * function in Python; `sdk/vectors/view` holds both.
- */
+/** What a customer sees, without texts. `ordertrack/web/view.py` is the same in Python. */
 
-/** @import {Arrival, Log, Notice, Span, Step, View} from './view-types.js' */
+/** @import * as types from './view-types.js' */
 
 export const PROGRESSION = ['confirmed', 'preparing', 'ready', 'picked_up', 'delivered'];
+const DUE_MS = 300000;
 
-/**
- * @param {any} order as the server sends it; unknown statuses and event types are tolerated
- * @param {number} nowMs
- * @returns {View}
- */
+/** @type {types.OrderView} */
 export function orderView(order, nowMs) {
-  const { status } = order;
-  const log = readLog(order.timeline);
-  const number = PROGRESSION.indexOf(status) + 1;
-  const ended = status === 'delivered' || status === 'cancelled';
-  const eta = arrival(order, log, nowMs);
+  const { status, timeline } = order;
+  const log = readLog(timeline);
+  const ended = ['delivered', 'cancelled'].includes(status);
+  const eta = readEta(order, log, nowMs);
   return {
     status,
-    headline: number || ended ? status : 'unknown',
-    steps: steps(status, log),
-    number: number || null,
-    of: PROGRESSION.length,
+    headline: ended || PROGRESSION.includes(status) ? status : 'unknown',
+    steps: readSteps(status, log),
     eta,
-    notices: notices(order, log, eta, ended),
+    notices: readNotices(order, log, eta, ended),
     updated: Date.parse(order.updated_at),
     ended,
   };
 }
 
-/** @param {any[]} events */
+/** @type {types.ReadLog} */
 function readLog(events) {
-  /** @type {Log} */
-  const log = { reached: {}, last: null, before: '', couriers: 0 };
-  for (const { type, status, at, courier_id: courier, reason } of events) {
-    if (type === 'courier_assigned' || (type === 'created' && courier)) log.couriers += 1;
+  const log = /** @type {types.Log} */ ({ reached: {}, couriers: 0 });
+  const { reached } = log;
+  for (const event of events) {
+    const { type, status, at } = event;
+    if (type === 'courier_assigned' || (type === 'created' && event.courier_id)) log.couriers += 1;
     if (!['created', 'status_changed', 'reverted'].includes(type)) continue;
     log.before = log.last?.status;
-    log.last = { type, status, reason };
+    log.last = event;
     if (type === 'reverted') {
-      for (const undone of ['cancelled', ...PROGRESSION.slice(PROGRESSION.indexOf(status) + 1)]) delete log.reached[undone];
-      if (log.reached[status]) continue;
+      for (const undone of ['cancelled', ...PROGRESSION.slice(PROGRESSION.indexOf(status) + 1)]) delete reached[undone];
+      if (reached[status]) continue;
     }
-    log.reached[status] = Date.parse(at);
+    reached[status] = Date.parse(at);
   }
   return log;
 }
 
-/** @param {string} status @param {Log} log @returns {Step[]} */
-function steps(status, { reached }) {
+/** @type {types.ReadSteps} */
+function readSteps(status, { reached }) {
   const index = PROGRESSION.indexOf(status);
   const furthest = Math.max(...PROGRESSION.map((step, i) => (i === index || reached[step] ? i : -1)));
-  const all = PROGRESSION.map((step, i) => {
-    const isCurrent = i === index && step !== 'delivered';
-    const state = isCurrent ? 'current' : i > furthest ? 'next' : reached[step] ? 'done' : 'skipped';
-    return /** @type {Step} */ ({ status: step, state, at: reached[step] ?? null });
+  const steps = PROGRESSION.map((step, i) => {
+    const state = i > furthest ? 'next' : reached[step] ? 'done' : 'skipped';
+    return { status: step, state: i === index && step !== 'delivered' ? 'current' : state, at: reached[step] ?? null };
   });
-  if (index < 0) all.splice(furthest + 1, status === 'cancelled' ? 5 : 0, { status, state: 'current', at: reached[status] ?? null });
-  return all;
+  const current = { status, state: 'current', at: reached[status] ?? null };
+  if (index < 0) steps.splice(furthest + 1, status === 'cancelled' ? 5 : 0, current);
+  return steps;
 }
 
-/** @param {any} order @param {Log} log @param {number} nowMs @returns {Arrival | null} */
-function arrival({ status, eta }, { reached }, nowMs) {
+/** @type {types.ReadEta} */
+function readEta({ status, eta }, { reached }, nowMs) {
   if (!eta || status === 'cancelled') return null;
   const { late } = eta;
-  const promised = readSpan(eta.promised);
-  if (status === 'delivered') return { state: 'arrived', span: null, at: reached.delivered, planned: promised, late };
+  const planned = readSpan(eta.promised);
+  if (status === 'delivered') return { state: 'arrived', span: null, at: reached.delivered, planned, late };
   const span = readSpan(eta.current ?? eta.promised);
-  const isSame = minute(span.from) === minute(promised.from) && minute(span.to) === minute(promised.to);
-  return { state: nowMs > span.to ? 'overdue' : 'expected', span, at: null, planned: isSame ? null : promised, late };
+  const isSame = minutes(span) === minutes(planned);
+  const isNear = status === 'picked_up' && !late && nowMs <= span.to + DUE_MS;
+  return { state: nowMs <= span.to ? 'expected' : isNear ? 'due' : 'overdue', span, at: null, planned: isSame ? null : planned, late };
 }
 
-/** @param {{from: string, to: string}} span @returns {Span} */
+/** @type {types.ReadSpan} */
 const readSpan = ({ from, to }) => ({ from: Date.parse(from), to: Date.parse(to) });
 
-/** @param {number} ms */
-const minute = (ms) => Math.floor(ms / 60000);
+/** @type {types.Minutes} */
+const minutes = (span) => [span.from, span.to].map((ms) => Math.floor(ms / 60000)).join();
 
-/** @param {any} order @param {Log} log @param {Arrival | null} eta @param {boolean} ended */
-function notices({ status, cancellation }, { reached, last, before, couriers }, eta, ended) {
-  /** @type {Notice[]} */
-  const found = [];
-  /** @param {string} key @param {string | null} [reason] @param {Record<string, string>} [params] */
-  const add = (key, reason, params = {}) => found.push({ key, params, reason: reason || null });
+/** @type {types.ReadNotices} */
+function readNotices({ status, cancellation }, { reached, last, before, couriers }, eta, ended) {
+  const notices = /** @type {types.Notice[]} */ ([]);
+  const add = (/** @type {types.AddNotice} */ ...[key, reason, params = {}]) =>
+    notices.push({ key, params, reason: reason || null });
   if (status === 'cancelled') {
     const [role] = cancellation.by.split(':');
     add(`cancelled_${['restaurant', 'customer', 'courier'].includes(role) ? role : 'other'}`, cancellation.reason);
@@ -96,7 +88,7 @@ function notices({ status, cancellation }, { reached, last, before, couriers }, 
     else add('undone', last.reason, { undone: before, to: last.status });
   }
   if (couriers > 1 && !ended) add('courier_replaced');
-  if (eta?.state === 'overdue') add('overdue');
+  if (eta?.state === 'due' || eta?.state === 'overdue') add(eta.state);
   else if (eta?.late) add(ended ? 'delivered_late' : 'late');
-  return found;
+  return notices;
 }

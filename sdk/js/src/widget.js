@@ -1,41 +1,36 @@
-/**
- * `<order-tracker order="101">`: the steps of an order in any page.
- *
- * Attributes: `order` (id) or `link` (URL of a tracking link); `src` (URL of the server, by default that of this file);
- * `token`; `customer` (id: the widgets of one customer share one poll); `lang`; `theme` (`light`, `dark`, `auto`; by
- * default that of the page). Events: those of `OrderTracker`. Colours: the custom properties of `ordertrack.css`.
- */
-import { fill, makeFormat, problemOf, supportedLanguage } from './format.js';
-import { announcement, drawView, make, makeSkeleton, setText } from './stepper.js';
+/** `<order-tracker>`, see the README of the SDK. */
+
+import { announcement, drawConnection, drawView, make, makeFormat, makeSkeleton, setContent } from './stepper.js';
 import { OrderTracker } from './tracker.js';
 import { orderView } from './view.js';
 
 /** @import {Format} from './view-types.js' */
 
 const REDRAW_MS = 15000;
+const ATTRIBUTES = ['order', 'link', 'src', 'token', 'customer'];
 
 export class OrderTrackerElement extends HTMLElement {
-  static observedAttributes = ['order', 'link', 'src', 'token', 'customer', 'lang'];
+  static observedAttributes = [...ATTRIBUTES, 'lang'];
 
-  /** @type {OrderTracker | null} the tracker while the element is in a page */
-  tracker = null;
-  /** @type {Format | undefined} */
-  #format;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #redraw;
+  tracker = /** @type {OrderTracker | null} */ (null);
+  #format = /** @type {Format | undefined} */ (undefined);
+  #redraw = 0;
+  #seenMs = 0;
   #announced = '';
-  /** Counts starts: a start that waits for its words notices a later one. */
   #starts = 0;
+  #now = makeSkeleton('h2');
+  #connection = make('p', 'connection');
+  #live = make('p', 'visually-hidden');
+  #card = make('article', 'widget', this.#now, this.#connection, this.#live);
 
   constructor() {
     super();
-    const style = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: new URL('./ordertrack.css', import.meta.url) });
-    const live = make('p', 'live visually-hidden');
-    live.setAttribute('role', 'status');
-    const card = make('article', 'widget', makeSkeleton(), make('p', 'connection'), live);
-    card.hidden = true;
-    style.onload = style.onerror = () => { card.hidden = false; };
-    this.attachShadow({ mode: 'open' }).append(style, card);
+    const href = new URL('./ordertrack.css', import.meta.url);
+    const style = Object.assign(make('link', ''), { rel: 'stylesheet', href });
+    this.#live.role = 'status';
+    this.#card.hidden = true;
+    style.onload = style.onerror = () => { this.#card.hidden = false; };
+    this.attachShadow({ mode: 'open' }).append(style, this.#card);
   }
 
   connectedCallback() {
@@ -50,37 +45,33 @@ export class OrderTrackerElement extends HTMLElement {
     this.#restart();
   }
 
-  /** Stop, and start after the current task: once for all attributes that change in it. */
+  /** Start once for all attributes that change together. */
   async #restart() {
     const start = ++this.#starts;
-    const { tracker } = this;
+    const { tracker: old } = this;
     this.tracker = null;
-    tracker?.stopTracking();
+    old?.stopTracking();
     clearInterval(this.#redraw);
     await null;
-    const [order, link, src, token, customer] = ['order', 'link', 'src', 'token', 'customer'].map((name) => this.getAttribute(name) ?? undefined);
-    const language = supportedLanguage(this.closest('[lang]')?.getAttribute('lang'));
+    const [order, link, src, token, customer] = ATTRIBUTES.map((name) => this.getAttribute(name) ?? undefined);
+    const tag = this.closest('[lang]')?.getAttribute('lang') ?? '';
+    const language = /^(ar|de|es|fr|vi)\b/i.exec(tag)?.[1].toLowerCase() ?? 'en';
     if (start !== this.#starts || !this.isConnected || !(order || link)) return;
     const { default: words } = await import(`./words/${language}.js`);
     if (start !== this.#starts) return;
     this.#format = makeFormat(words, language);
     this.#announced = '';
-    const card = this.#part('widget');
-    card.lang = language;
-    card.dir = language === 'ar' ? 'rtl' : 'ltr';
-    this.#part('now').hidden = true;
-    this.#follow(link ? new OrderTracker({ link })
-      : new OrderTracker(String(order), { url: src ?? new URL(import.meta.url).origin, token, customer }));
-  }
-
-  /** @param {OrderTracker} tracker */
-  #follow(tracker) {
+    this.#seenMs = 0;
+    this.#now.hidden = true;
+    Object.assign(this.#card, { lang: language, dir: language === 'ar' ? 'rtl' : 'ltr' });
+    const tracker = link ? new OrderTracker({ link })
+      : new OrderTracker(String(order), { url: src ?? new URL(import.meta.url).origin, token, customer });
     this.tracker = tracker;
     for (const type of /** @type {const} */ (['update', 'connection', 'end', 'error'])) {
       tracker.addEventListener(type, (event) => {
         if (this.tracker !== tracker) return;
         const { detail } = /** @type {CustomEvent<any>} */ (event);
-        if (type === 'error') this.#refuse(detail.error.status);
+        if (type === 'error') this.#refuse();
         else if (!detail.error) this.#draw();
         this.dispatchEvent(new CustomEvent(type, { detail }));
       });
@@ -92,43 +83,24 @@ export class OrderTrackerElement extends HTMLElement {
   #draw() {
     const format = this.#format;
     if (!this.tracker || !format) return;
-    const { words } = format;
     const { order, connection } = this.tracker;
     const nowMs = Date.now();
-    const line = [words.connection[connection]];
-    if (order) {
-      const view = orderView(order, nowMs);
-      this.#part('now').hidden = false;
-      drawView(this.#part('widget'), view, format, nowMs);
-      const ago = format.ago(view.updated, nowMs);
-      line.push(ago ? fill(words.updated.ago, { ago }) : words.updated.now);
-      if (view.ended) line.splice(0, 2, words.connection.ended);
-      const text = announcement(view, format, nowMs);
-      if (this.#announced && this.#announced !== text) setText(this.#part('live'), text);
-      this.#announced = text;
-    }
-    this.#say(connection, line.filter(Boolean).join(' · '));
+    const view = order && orderView(order, nowMs);
+    if (connection === 'live') this.#seenMs = nowMs;
+    drawConnection(this.#connection, connection, view, this.#seenMs, format, nowMs);
+    if (!view) return;
+    this.#now.hidden = false;
+    drawView(this.#now, view, format, nowMs);
+    const text = announcement(view, format, nowMs);
+    if (this.#announced && this.#announced !== text) setContent(this.#live, text);
+    this.#announced = text;
   }
 
-  /** @param {number} status */
-  #refuse(status) {
+  #refuse() {
     clearInterval(this.#redraw);
-    const texts = this.#format?.words.problem;
-    const problem = problemOf(status, this.hasAttribute('link'));
-    this.#part('now').hidden = true;
-    this.#say('refused', `${texts[problem]}. ${texts[`${problem}_next`]}`);
-  }
-
-  /** @param {string} state @param {string} text */
-  #say(state, text) {
-    const line = this.#part('connection');
-    line.dataset.state = state;
-    setText(line, text);
-  }
-
-  /** @param {string} className */
-  #part(className) {
-    return /** @type {HTMLElement} */ (this.shadowRoot?.querySelector(`.${className}`));
+    this.#now.hidden = true;
+    this.#connection.dataset.state = 'refused';
+    setContent(this.#connection, this.#format?.words.problem[this.hasAttribute('link') ? 'gone' : 'unknown']);
   }
 }
 

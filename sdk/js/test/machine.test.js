@@ -39,14 +39,14 @@ class World {
         case 'send':
           assert.ok(!this.hasRequest, 'one request at a time');
           assert.ok(!this.isBlocked.hidden && !this.isBlocked.offline, 'no request while hidden or offline');
-          assert.ok(command.deadlineS <= 250);
+          assert.ok(command.timerS <= 250);
           this.hasRequest = true;
           this.request = command;
-          this.timerS = this.nowS + command.deadlineS;
+          this.timerS = this.nowS + command.timerS;
           break;
         case 'wait':
-          assert.ok(command.seconds >= 0 && command.seconds <= 3630);
-          this.timerS = this.nowS + command.seconds;
+          assert.ok(command.timerS >= 0 && command.timerS <= 3630);
+          this.timerS = this.nowS + command.timerS;
           break;
         case 'cancel':
           this.hasRequest = false;
@@ -87,7 +87,7 @@ class World {
       const which = type === 'hidden' || type === 'visible' ? 'hidden' : 'offline';
       this.isBlocked[which] = type === which;
       this.give({ type });
-    } else if (choice < 0.33) this.give({ type: 'mode', mode: this.pick(['saver', 'live']) });
+    } else if (choice < 0.33) this.give({ type: 'power', isLow: this.pick([true, false]) });
     else if (choice < 0.35) this.give({ type: 'network' });
     else if (this.hasRequest) this.outcome();
     else if (this.timerS !== undefined) {
@@ -106,7 +106,7 @@ class World {
       this.hasRequest = false;
       this.give({ type: 'failure', id: this.request.id });
     } else if (choice < 0.9) {
-      this.nowS += this.request.deadlineS;
+      this.nowS += this.request.timerS;
       this.give({ type: 'timer' });
     } else {
       const version = Math.max(1, this.version - 1);
@@ -159,7 +159,7 @@ test('a server that answers at once without news causes no busy loop', () => {
       const body = { data: { id: 1, status: 'ready', version: 1 }, cursor: 'e.1', reason: 'changed', has_update: true };
       commands = machine.handle({ type: 'answer', id: last.id, status: 200, body: JSON.stringify(body) }, nowS);
     } else {
-      nowS += last.seconds;
+      nowS += last.timerS;
       commands = machine.handle({ type: 'timer' }, nowS);
     }
   }

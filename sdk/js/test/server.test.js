@@ -34,12 +34,12 @@ async function untilStatus(tracker, status) {
 function recorded(more = {}) {
   const requests = [];
   const platform = {
+    ...more.platform,
     fetch: (url, init) => {
       requests.push({ url: new URL(url), ended: false });
       init.signal.addEventListener('abort', () => { requests.at(-1).ended = true; });
-      return fetch(url, init);
+      return (more.platform?.fetch ?? fetch)(url, init);
     },
-    ...more.platform,
   };
   return { requests, options: { url: server, token: customer, pace: PACE, ...more, platform } };
 }
@@ -274,17 +274,20 @@ test('a device without network sends nothing and polls at once when it is back',
   tracker.stopTracking();
 });
 
-test('a device that saves power polls without holding', options, async () => {
+test('a device that saves power sleeps where the path loses short holds', options, async () => {
   const battery = Object.assign(new EventTarget(), { level: 0.1, charging: false });
-  const navigator = { getBattery: async () => battery };
-  const { requests, options: given } = recorded({ mode: 'auto', platform: { navigator } });
+  const watched = new Promise((resolve) => { battery.addEventListener = (type, listener) => { battery.onchange = listener; resolve(); }; });
+  const storage = memoryStorage();
+  storage.getItem = () => JSON.stringify({ lengthS: 28, needed: 8, worked: 0, lostS: 56, savedAt: Date.now() });
+  const platform = { navigator: { getBattery: async () => battery }, storage, fetch: async (...request) => (await watched, fetch(...request)) };
+  const { requests, options: given } = recorded({ mode: 'auto', platform });
   const tracker = new OrderTracker(await createOrder(), given);
   tracker.startTracking();
   await untilState(tracker, 'live');
   assert.equal(requests.length, 1);
   battery.charging = true;
-  battery.dispatchEvent(new Event('chargingchange'));
-  while (requests.at(-1).url.searchParams.get('timeout') !== '30') await new Promise(setImmediate);
+  battery.onchange();
+  while (requests.at(-1).url.searchParams.get('timeout') !== '28') await new Promise(setImmediate);
   tracker.stopTracking();
 });
 

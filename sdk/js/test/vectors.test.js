@@ -14,22 +14,22 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.json')))
   const vector = JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
   test(`${file}: ${vector.title}`, () => {
     const draws = [...vector.random];
-    const { mode, cursor, client_id: clientId, pace, learned_hold: hold, feed } = vector.options;
-    const options = { mode, cursor, clientId, feed, pace: camelCaseKeys(pace), learned: learned(hold) };
+    const { mode, cursor, client_id: clientId, pace, learned_hold: hold } = vector.options;
+    const options = { mode, cursor, clientId, pace: camelCaseKeys(pace), learned: learned(hold) };
     const machine = new Machine(options, () => (draws.length > 1 ? draws.shift() : draws[0]));
     let nowS = 0;
     let id = 0;
     vector.steps.forEach((step, number) => {
       nowS += step.after_s ?? 0;
-      const { event: type, after_s, status = 200, headers = {}, body, text, mode: newMode, learned_hold, id: givenId, ...expected } = step;
-      const event = { type, id: givenId ?? id, status, headers, body: text ?? JSON.stringify(body), mode: newMode, learned: learned(learned_hold), offline: step.offline };
+      const { event: type, after_s, status = 200, headers = {}, body, text, low: isLow, learned_hold, id: givenId, ...expected } = step;
+      const event = { type, ...(['answer', 'failure'].includes(type) && { id: givenId ?? id }), status, headers, body: text ?? JSON.stringify(body), isLow, learned: learned(learned_hold), offline: step.offline };
       delete expected.offline;
       const outcome = {};
       for (const command of machine.handle(event, nowS)) {
         if (command.do === 'send') {
           id = command.id;
-          outcome.send = { query: command.query, deadline_s: command.deadlineS };
-        } else if (command.do === 'wait') outcome.wait_s = rounded(command.seconds);
+          outcome.send = { query: command.query, deadline_s: command.timerS };
+        } else if (command.do === 'wait') outcome.wait_s = rounded(command.timerS);
         else if (command.do === 'cancel') outcome.cancel = true;
         else if (command.do === 'deliver') outcome.deliver = command.answer.data.version ?? command.answer.data.orders.map((order) => order.version);
         else if (command.do === 'end') outcome.end = command.error ? { status: command.error.status, code: command.error.code } : {};

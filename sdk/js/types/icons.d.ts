@@ -9,6 +9,5 @@ declare namespace _default {
     let done: string;
     let skipped: string;
     let missing: string;
-    let share: string;
 }
 export default _default;

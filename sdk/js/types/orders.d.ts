@@ -10,7 +10,6 @@ export class OrdersTracker extends BaseTracker<OrdersUpdate> {
     /** True when all pages of the first answer have arrived. */
     isComplete: boolean;
     _isReset: boolean;
-    _begin(): void;
 }
 /** Delivers an order of its customer's feed to a tracker. All of a customer on this page share one poll. */
 export class SharedOrder {

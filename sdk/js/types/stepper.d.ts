@@ -1,14 +1,11 @@
-/** @import {Arrival, Format, Notice, Span, Step, View} from './view-types.js' */
-/** Make an element. @param {string} tag @param {string} className @param {...(string | Node)} children */
+export function makeFormat(words: any, language: string): types.Format;
 export function make(tag: string, className: string, ...children: (string | Node)[]): HTMLElement;
-/** @param {string} name */
-export function makeIcon(name: string): SVGElement;
-/** @param {Element} element @param {string} text */
-export function setText(element: Element, text: string): void;
-/** @param {ParentNode} root @param {View} view @param {Format} format @param {number} nowMs */
-export function drawView(root: ParentNode, view: View, format: Format, nowMs: number): void;
-/** Return the view in one paragraph, for a live region. @param {View} view @param {Format} format @param {number} nowMs */
-export function announcement({ headline, notices, eta }: View, format: Format, nowMs: number): string;
-export function makeSkeleton(): HTMLElement;
-import type { View } from './view-types.js';
-import type { Format } from './view-types.js';
+export function makeIcon(name: string): Element;
+export function setContent(element: Element, ...children: (string | Node)[]): void;
+export function drawView(root: ParentNode, view: types.View, format: types.Format, nowMs: number): void;
+export function drawConnection(line: HTMLElement, connection: string, view: types.View | null, seenMs: number, format: types.Format, nowMs: number): void;
+export function announcement(view: types.View, format: types.Format, nowMs: number): string;
+/** Replace placeholders such as `{ago}`. @type {types.Fill} */
+export const fill: types.Fill;
+export function makeSkeleton(heading: string): HTMLElement;
+import type * as types from './view-types.js';

@@ -1,4 +1,4 @@
-/** A refusal that a retry cannot help. `status`: of HTTP; `code`: the server's name of the error. */
+/** A refusal that a retry cannot help. */
 export class TrackerError extends Error {
     /** @param {Problem} problem */
     constructor({ status, code, message }: Problem);
@@ -6,102 +6,31 @@ export class TrackerError extends Error {
     code: string;
 }
 export function baseOf(url?: string): string;
+declare const BaseTracker_base: new <Detail_1>() => Target<Detail_1>;
 /**
- * What all trackers have: events, start and stop, iteration.
  * @template {{reset: boolean, first: boolean}} Detail
+ * @extends {TypedTarget<Detail>}
  */
 export class BaseTracker<Detail extends {
     reset: boolean;
     first: boolean;
-}> extends EventTarget {
-    /** @param {Options & {cursor?: string}} options @param {string} path */
-    constructor(options: Options & {
-        cursor?: string;
-    }, path: string);
-    options: Options & {
-        cursor?: string;
-    };
-    _path: string;
+}> extends BaseTracker_base {
+    /** @param {OrderOptions} options @param {string} path */
+    constructor(options: OrderOptions, path: string);
     /** @type {Connection} */
     connection: Connection;
-    /** @type {Poll | undefined} */
-    _poll: Poll | undefined;
-    _isFirst: boolean;
-    _cursor: string | null;
+    /** @type {Machine | undefined} */
+    _machine: Machine | undefined;
     /** @type {Promise<void> | undefined} */
     _done: Promise<void> | undefined;
-    /** @type {() => void} */
-    _resolve: () => void;
-    _stop: () => void;
-    /**
-     * @template {'update' | 'connection' | 'error' | 'end'} Type
-     * @param {Type} type @param {((event: CustomEvent<Details<Detail>[Type]>) => void) | EventListenerObject | null} listener
-     * @param {boolean | AddEventListenerOptions} [options]
-     */
-    addEventListener<Type extends "update" | "connection" | "error" | "end">(type: Type, listener: ((event: CustomEvent<Details<Detail>[Type]>) => void) | EventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
-    get isTracking(): boolean;
-    /** Track until the end, a stop or a refusal; then the promise resolves. @returns {Promise<void>} */
-    startTracking(): Promise<void>;
-    stopTracking(): void;
-    /** Send nothing until `resume`, as while a page is hidden. */
-    pause(): void;
-    /** Poll at once after a `pause`. */
-    resume(): void;
-    /** Report the device's network where the platform has no events for it. @param {boolean} isOnline @param {string} [type] such as `wifi` */
-    setNetwork(isOnline: boolean, type?: string): void;
-    /** The poll that delivers to this tracker. @returns {Poll | undefined} */
-    get _source(): Poll | undefined;
-    _begin(isFeed?: boolean): void;
-    /** @param {Answer} answer */
-    _accept(answer: Answer): void;
-    /** @param {Connection} state @param {number} [retryInSeconds] */
-    _connect(state: Connection, retryInSeconds?: number): void;
-    /** @param {Connection} state */
-    _close(state: Connection): void;
-    /** @param {TrackerError} [error] */
-    _end(error?: TrackerError): void;
-    /** @param {string} type @param {object} detail */
-    _emit(type: string, detail: object): void;
-    /**
-     * Iterate over the details of `update`; starts tracking. A slow reader gets the newest ones. Throws a `TrackerError`.
-     * @returns {AsyncGenerator<Detail, void>}
-     */
-    [Symbol.asyncIterator](): AsyncGenerator<Detail, void>;
-}
-/**
- * Follows one order to its end. Override `updateOrderUI`, listen to events, or iterate.
- * @extends {BaseTracker<OrderUpdate>}
- */
-export class OrderTracker extends BaseTracker<OrderUpdate> {
-    /**
-     * @param {number | string | LinkOptions} order id of the order, or the options with a tracking link
-     * @param {OrderOptions} [options] with `customer` all orders of that customer on this page share one poll
-     */
-    constructor(order: number | string | LinkOptions, options?: OrderOptions);
-    orderId: number | null;
-    /** @type {Order | null} the last state */
-    order: Order | null;
-    _isReset: boolean;
-    /** @type {import('./orders.js').SharedOrder | undefined} */
-    _shared: import("./orders.js").SharedOrder | undefined;
-    /** Show an order. Override it. @param {Order} order */
-    updateOrderUI(order: Order): void;
-    _begin(): void;
-    /** Track with a poll of its own. */
-    _beginAlone(): void;
-}
-import type { Problem } from './types.js';
-import type { Options } from './types.js';
-import type { Connection } from './types.js';
-/** Runs a machine on a platform for a tracker. */
-declare class Poll {
-    /** @param {BaseTracker<any>} owner @param {boolean} feed */
-    constructor(owner: BaseTracker<any>, feed: boolean);
-    owner: BaseTracker<any>;
-    options: Options & {
-        cursor?: string;
-    };
-    platform: {
+    /** @type {string | undefined} */
+    _networkType: string | undefined;
+    _isFirst: boolean;
+    _batches: number;
+    options: OrderOptions;
+    _path: string;
+    _cursor: string | undefined;
+    _platform: {
         fetch: (url: string, options: any) => Promise<any>;
         /**
          * page visibility
@@ -130,43 +59,69 @@ declare class Poll {
         now: () => number;
         random: () => number;
     };
-    batches: number;
-    /** @type {(() => void)[]} */
-    cleanups: (() => void)[];
-    networkType: any;
-    machine: Machine;
-    start(): void;
-    /** @param {MachineEvent} event */
-    handle(event: MachineEvent): void;
-    /** Continue with the hold that was learned on this network. @param {string} [type] */
-    changeNetwork(type?: string): void;
-    /** @param {Command} command */
-    _run(command: Command): void;
-    /** @param {number} seconds */
-    _timer(seconds: number): void;
-    timer: any;
-    /** @param {{id: number, query: Record<string, string>}} request */
-    _send({ id, query }: {
-        id: number;
-        query: Record<string, string>;
-    }): Promise<void>;
-    request: AbortController | undefined;
-    /** @param {any} connection */
-    _watchPower(connection: any): Promise<void>;
+    get isTracking(): boolean;
+    /** The promise resolves at the end, after a stop or a refusal. @returns {Promise<void>} */
+    startTracking(): Promise<void>;
+    _resolve: ((value: void | PromiseLike<void>) => void) | undefined;
+    _run: AbortController | undefined;
+    stopTracking(): void;
+    /** Send nothing until `resume`. */
+    pause(): void;
+    resume(): void;
+    /** @param {boolean} isOnline @param {string} [type] such as `wifi` */
+    setNetwork(isOnline: boolean, type?: string): void;
+    /** The one that polls. @returns {BaseTracker<any>} */
+    get _source(): BaseTracker<any>;
+    _begin(): void;
     /** @param {any} target @param {string} type @param {() => void} listener */
     _listen(target: any, type: string, listener: () => void): void;
+    /** @param {MachineEvent} event */
+    _handle(event: MachineEvent): void;
+    _timer: any;
+    /** @param {Extract<Command, {do: 'send'}>} command */
+    _send({ id, query }: Extract<Command, {
+        do: "send";
+    }>): Promise<void>;
+    _request: AbortController | undefined;
+    /** @param {string} [type] */
+    _changeNetwork(type?: string): void;
     get _key(): string;
     /** @returns {Learned | null} */
     _remembered(): Learned | null;
+    /** @param {Answer} answer */
+    _accept(answer: Answer): void;
+    /** @param {Connection} state @param {number} [retryInSeconds] */
+    _connect(state: Connection, retryInSeconds?: number): void;
+    /** @param {TrackerError} [error] */
+    _end(error?: TrackerError): void;
+    _emit(type?: string, detail?: {}): void;
+    /** Yield the details of `update`; starts tracking. @returns {AsyncGenerator<Detail, void>} */
+    [Symbol.asyncIterator](): AsyncGenerator<Detail, void>;
 }
-import type { Details } from './types.js';
+/** Follows one order to its end. @extends {BaseTracker<OrderUpdate>} */
+export class OrderTracker extends BaseTracker<OrderUpdate> {
+    /** @param {number | string | LinkOptions} order id, or the options with a tracking link @param {OrderOptions} [options] */
+    constructor(order: number | string | LinkOptions, options?: OrderOptions);
+    /** @type {Order | null} the last state */
+    order: Order | null;
+    _isReset: boolean;
+    /** @type {import('./orders.js').SharedOrder | undefined} */
+    _shared: import("./orders.js").SharedOrder | undefined;
+    orderId: number | null;
+    /** Show an order. Override it. @param {Order} order */
+    updateOrderUI(order: Order): void;
+    _begin(isAlone?: boolean): void;
+}
+import type { Problem } from './types.js';
+import type { Target } from './types.js';
+import type { Connection } from './types.js';
+import { Machine } from './machine.js';
+import type { OrderOptions } from './types.js';
+import type { MachineEvent } from './types.js';
+import type { Command } from './types.js';
+import type { Learned } from './types.js';
 import type { Answer } from './types.js';
 import type { OrderUpdate } from './types.js';
 import type { Order } from './types.js';
 import type { LinkOptions } from './types.js';
-import type { OrderOptions } from './types.js';
-import { Machine } from './machine.js';
-import type { MachineEvent } from './types.js';
-import type { Command } from './types.js';
-import type { Learned } from './types.js';
 export {};

@@ -50,7 +50,17 @@ export type Learned = {
 /**
  * Durations in seconds.
  */
-export type Mode = "live" | "saver";
+export type Mode = "live" | "saver" | "auto";
+/**
+ * Durations in seconds.
+ */
+export type MachineOptions = {
+    mode?: Mode;
+    cursor?: string;
+    clientId?: string;
+    pace?: Partial<Pace>;
+    learned?: Learned | null;
+};
 /**
  * Durations in seconds.
  */
@@ -74,21 +84,21 @@ export type Problem = {
     message: string;
 };
 /**
- * `send`, `wait` and `check` replace the timer: `timer` must follow after their seconds. `cancel` ends the request and
- * the timer.
+ * Durations in seconds.
  */
-export type MachineEvent = {
-    type: "start" | "timer" | "hidden" | "visible" | "offline" | "online" | "stop";
-} | {
+export type AnswerEvent = {
     type: "answer";
     id: number;
     status: number;
-    headers?: {
-        "retry-after"?: string | null;
-        date?: string | null;
-    };
+    headers?: Record<string, string>;
     body: string;
-} | {
+};
+/**
+ * `timerS` replaces the timer: `timer` must follow after so many seconds. `cancel` ends the request and the timer.
+ */
+export type MachineEvent = {
+    type: "start" | "timer" | "hidden" | "visible" | "offline" | "online" | "stop";
+} | AnswerEvent | {
     type: "failure";
     id: number;
     offline?: boolean;
@@ -96,8 +106,8 @@ export type MachineEvent = {
     type: "network";
     learned?: Learned | null;
 } | {
-    type: "mode";
-    mode: Mode;
+    type: "power";
+    isLow: boolean;
 };
 /**
  * Durations in seconds.
@@ -106,10 +116,10 @@ export type Command = {
     do: "send";
     id: number;
     query: Record<string, string>;
-    deadlineS: number;
+    timerS: number;
 } | {
     do: "wait" | "check";
-    seconds: number;
+    timerS: number;
 } | {
     do: "cancel";
 } | {
@@ -201,9 +211,9 @@ export type Options = {
      */
     token?: string | (() => string | Promise<string>) | undefined;
     /**
-     * default `live`; `auto`: `saver` while the device saves data or power
+     * default `live`; `auto`: `live`, with sleep where it costs less while the device saves data or power
      */
-    mode?: "auto" | "live" | "saver" | undefined;
+    mode?: Mode | undefined;
     /**
      * stops the tracker
      */
@@ -216,6 +226,9 @@ export type Options = {
      * a poll ends an older one with the same id; random by default
      */
     clientId?: string | undefined;
+    /**
+     * With `customer` all orders of that customer on a page share one poll.
+     */
     platform?: Platform | undefined;
 };
 export type OrderOptions = Options & {
@@ -247,4 +260,12 @@ export type Details<Detail> = {
     end: {
         error?: import("./tracker.js").TrackerError;
     };
+};
+/**
+ * An event target that knows the types of its events.
+ */
+export type Target<Detail> = {
+    addEventListener<Type extends keyof Details<Detail>>(type: Type, listener: ((event: CustomEvent<Details<Detail>[Type]>) => void) | EventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+    removeEventListener<Type extends keyof Details<Detail>>(type: Type, listener: ((event: CustomEvent<Details<Detail>[Type]>) => void) | EventListenerObject | null): void;
+    dispatchEvent(event: Event): boolean;
 };

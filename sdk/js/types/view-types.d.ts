@@ -1,3 +1,6 @@
+/**
+ * `state`: `done`, `current`, `next` or `skipped`.
+ */
 export type Span = {
     from: number;
     to: number;
@@ -7,10 +10,11 @@ export type Span = {
  */
 export type Step = {
     status: string;
-    state: "done" | "current" | "next" | "skipped";
+    state: string;
     at: number | null;
 };
 /**
+ * `due`: shortly after its window an order on its way is expected any moment.
  * `span` until the order has arrived, then `at`; `planned` is null while it is the same as `span`.
  */
 export type Notice = {
@@ -19,10 +23,10 @@ export type Notice = {
     reason: string | null;
 };
 /**
- * What a customer sees. `number` of the current step, null outside of the progression.
+ * What a customer sees.
  */
 export type Arrival = {
-    state: "expected" | "overdue" | "arrived";
+    state: "expected" | "due" | "overdue" | "arrived";
     span: Span | null;
     at: number | null;
     planned: Span | null;
@@ -32,8 +36,6 @@ export type View = {
     status: string;
     headline: string;
     steps: Step[];
-    number: number | null;
-    of: number;
     eta: Arrival | null;
     notices: Notice[];
     updated: number;
@@ -43,10 +45,99 @@ export type View = {
      */
     ended: boolean;
 };
+/**
+ * `words`: the table of the language; `tag`: the language as the device prefers it, such as `en-GB`. `ago` is empty below
+ * one minute.
+ */
 export type Log = {
     reached: Record<string, number>;
     last: any;
     before: string;
     couriers: number;
 };
-export type Format = ReturnType<typeof import("./format.js").makeFormat>;
+export type Format = {
+    words: any;
+    tag: string;
+    time: (ms: number, nowMs: number) => string;
+    span: (span: Span, nowMs: number) => string;
+    ago: (ms: number, nowMs: number) => string;
+};
+/**
+ * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+ */
+export type OrderView = (order: any, nowMs: number) => View;
+/**
+ * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+ */
+export type ReadLog = (events: any[]) => Log;
+/**
+ * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+ */
+export type ReadSteps = (status: string, log: Log) => Step[];
+/**
+ * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+ */
+export type ReadEta = (order: any, log: Log, nowMs: number) => Arrival | null;
+/**
+ * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+ */
+export type ReadSpan = (span: {
+    from: string;
+    to: string;
+}) => Span;
+/**
+ * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+ */
+export type Minutes = (span: Span) => string;
+/**
+ * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+ */
+export type ReadNotices = (order: any, log: Log, eta: Arrival | null, ended: boolean) => Notice[];
+/**
+ * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+ */
+export type AddNotice = [key: string, reason?: string | null, params?: Record<string, string>];
+/**
+ * The functions of `stepper.js`.
+ */
+export type MakeFormat = (words: any, language: string) => Format;
+/**
+ * The functions of `stepper.js`.
+ */
+export type Fill = (text: string, values: Record<string, string>) => string;
+/**
+ * The functions of `stepper.js`.
+ */
+export type Make = (tag: string, className: string, ...children: (string | Node)[]) => HTMLElement;
+/**
+ * The functions of `stepper.js`.
+ */
+export type MakeIcon = (name: string) => Element;
+/**
+ * The functions of `stepper.js`.
+ */
+export type SetContent = (element: Element, ...children: (string | Node)[]) => void;
+/**
+ * The functions of `stepper.js`.
+ */
+export type DrawView = (root: ParentNode, view: View, format: Format, nowMs: number) => void;
+/**
+ * `seenMs`: when the state was last known to be current.
+ */
+export type Draw = (name: string, ...children: (string | Node)[]) => DOMStringMap;
+/**
+ * The functions of `stepper.js`.
+ */
+export type DrawConnection = (line: HTMLElement, connection: string, view: View | null, seenMs: number, format: Format, nowMs: number) => void;
+/**
+ * The functions of `stepper.js`.
+ */
+export type Announcement = (view: View, format: Format, nowMs: number) => string;
+/**
+ * The functions of `stepper.js`.
+ */
+export type StepLabel = (status: string, words: any) => string;
+/**
+ * The functions of `stepper.js`.
+ */
+export type NoticeText = (notice: Notice, words: any) => string;

@@ -129,7 +129,8 @@ def build(settings: Settings) -> Service:
         page_defaults=PageDefaults(settings.page_language, settings.time_zone),
         handlers=[*pages(), *static_files(accepts_gzip)],
     )
-    eta_timer = EtaTimer(store, clock, eta_rules, statistics, None if cluster is None else cluster.nodes)
+    shared_by = () if cluster is None else (cluster.nodes, cluster.may_move_windows)
+    eta_timer = EtaTimer(store, clock, eta_rules, statistics, *shared_by)
     loop_lag_timer = LoopLagTimer(statistics.record_loop_lag)
     return Service(settings, store, clock, tracking, simulator, eta_timer, links, loop_lag_timer, http, tokens, cluster)
 

@@ -33,7 +33,7 @@ PROGRESSION = tuple(status for status in Status if status is not Status.CANCELLE
 
 
 class Item(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One item of an order. `price` is per unit, in the order's currency."""
+    """One item of an order. `price` is the price of one, in the order's currency."""
 
     name: str
     quantity: int = 1

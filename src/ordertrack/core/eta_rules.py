@@ -62,7 +62,7 @@ class EtaRules(msgspec.Struct, frozen=True):
         if to is Status.DELIVERED:
             return Eta(Window(at_ms, at_ms), at_ms > promised.to_ms + self.threshold_ms, 0)
         entered = entered_at_ms(order)
-        since_ms = entered.get(to, at_ms) if is_undo else max(at_ms, *entered.values())
+        since_ms = entered.get(to, at_ms) if is_undo else max([at_ms, *entered.values()])
         window = self.estimator.window(order.restaurant_id, to, since_ms, now_ms)
         return self._eta(window, promised, now_ms, STAGE_SHARES[to])
 
@@ -73,7 +73,8 @@ class EtaRules(msgspec.Struct, frozen=True):
             return None
         if order.version >= MAX_VERSION:
             return None
-        window = self.estimator.window(order.restaurant_id, status, entered_at_ms(order)[status], now_ms)
+        since_ms = entered_at_ms(order).get(status, order.updated_at_ms)
+        window = self.estimator.window(order.restaurant_id, status, since_ms, now_ms)
         if window.to_ms - current.window.to_ms <= self._least_move_ms(promised, now_ms):
             return None
         return self._eta(Window(max(window.from_ms, current.window.from_ms), window.to_ms), promised, now_ms)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ordertrack.core.calendar import TimeMs
 from ordertrack.core.enum_members import plain_members
 from ordertrack.core.window import Window
 
@@ -58,7 +59,7 @@ class Eta(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     window: Window
     late: bool
-    check_at_ms: int
+    check_at_ms: TimeMs
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -73,8 +74,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     version: int
     type: EventType
     status: Status
-    at_ms: int
-    recorded_at_ms: int
+    at_ms: TimeMs
+    recorded_at_ms: TimeMs
     actor: str
     reason: str | None = None
     courier_id: str | None = None

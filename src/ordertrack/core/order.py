@@ -14,7 +14,7 @@ from ordertrack.core.window import Window
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """One line of the order."""
+    """One line of the order. `price` is the price of one."""
 
     name: str
     quantity: int = 1

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from ordertrack.core.calendar import EPOCH, FIRST_MS, LAST_MS
 from ordertrack.core.errors import InvalidInput
 
 _TIME = re.compile(
@@ -14,11 +15,7 @@ _TIME = re.compile(
     r"(?P<zone>[Zz]|[+\- ]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_FIRST_MS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MS
-_LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
-"""The years 1 to 9999, which `format_time` can write."""
 
 
 def parse_time_ms(field: str, text: str) -> int:
@@ -39,8 +36,8 @@ def parse_time_ms(field: str, text: str) -> int:
         allowed = "an ISO 8601 time such as 2026-11-22T10:15:30.123Z (an offset like +01:00, or none for UTC)"
         raise InvalidInput(field, allowed) from None
     fraction_ms = int((match["fraction"] or "0").ljust(3, "0")[:3])
-    at_ms = (local - _EPOCH - offset) // _MS + fraction_ms
-    return min(max(at_ms, _FIRST_MS), _LAST_MS)
+    at_ms = (local - EPOCH - offset) // _MS + fraction_ms
+    return min(max(at_ms, FIRST_MS), LAST_MS)
 
 
 def _offset(zone: str | None) -> timedelta:
@@ -73,4 +70,4 @@ def format_times(times_ms: Iterable[int]) -> list[str]:
 @lru_cache(maxsize=4096)
 def _minute_text(minutes: int) -> str:
     """Cached, since every response about an order repeats its times and many orders share minutes."""
-    return (_EPOCH + timedelta(minutes=minutes)).isoformat(timespec="minutes").removesuffix("+00:00")
+    return (EPOCH + timedelta(minutes=minutes)).isoformat(timespec="minutes").removesuffix("+00:00")

@@ -41,13 +41,15 @@ LEARNED_AT_ONCE = 20
 LEARN_PAUSE_S = 0.05
 """Between two turns: learning is slow, and no poll should wait for it."""
 LEARN_IDLE_S = 1.0
+MAY_MOVE_RETRY_S = 1.0
 RETRY_AFTER_S = 5.0
 
 log = structlog.get_logger("ordertrack.eta")
 
 
 class EtaTimer:
-    """`nodes` returns the number of nodes that use the store; None for one that nodes do not share."""
+    """`nodes` returns the number of nodes that use the store; None for one that nodes do not share. `may_move` tells
+    whether events of moved windows may be added now."""
 
     def __init__(
         self,
@@ -56,12 +58,14 @@ class EtaTimer:
         rules: EtaRules,
         statistics: Statistics,
         nodes: Callable[[], int] | None = None,
+        may_move: Callable[[], bool] = lambda: True,
     ) -> None:
         self._statistics = statistics
         self._store = store
         self._clock = clock
         self._rules = rules
         self._nodes = nodes
+        self._may_move = may_move
         self._checked_id = 0
         self._to_learn: deque[Order] = deque(maxlen=2 * LEARNED_ORDERS)
         self._read: list[Order] = []
@@ -92,6 +96,8 @@ class EtaTimer:
 
     async def _check_page(self) -> float:
         """Move the windows of a page of orders that do not hold any more. Return the seconds until the next page."""
+        if not self._may_move():
+            return MAY_MOVE_RETRY_S
         now_ms = self._clock.now_ms()
         page = await self._store.etas_to_check(now_ms, self._checked_id, PAGE_ORDERS)
         moves = [MoveEta(order.id) for order in page.due if self._rules.moved(order, now_ms) is not None]

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ordertrack.web.static_files import SDK_FOLDER
 from ordertrack.web.view import customer_view
 from ordertrack.web.words import Format, read_table, words_of
 
@@ -25,7 +26,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.globals["icons"] = read_table("icons.js")
+        environment.globals["icons"] = read_table(SDK_FOLDER / "icons.js")
         environment.filters["fill"] = _fill
         self._order = environment.get_template("order.html")
         self._problem = environment.get_template("problem.html")

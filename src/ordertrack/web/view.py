@@ -16,6 +16,9 @@ _SETS_STATUS = frozenset({"created", "status_changed", "reverted"})
 _CANCELLING_ROLES = frozenset({"restaurant", "customer", "courier"})
 """Roles with a sentence of their own for a cancellation."""
 
+_DUE_MS = 300_000
+"""So long after its window, an order on its way is still expected any moment."""
+
 Json = Mapping[str, Any]
 
 
@@ -35,13 +38,10 @@ def customer_view(order: Json, now_ms: int) -> dict[str, Any]:
     log = _read_log(order["timeline"])
     ended = status in ("delivered", "cancelled")
     eta = _arrival(order, log.reached, now_ms)
-    number = PROGRESSION.index(status) + 1 if status in PROGRESSION else None
     return {
         "status": status,
-        "headline": status if number or status == "cancelled" else "unknown",
+        "headline": status if ended or status in PROGRESSION else "unknown",
         "steps": _steps(status, log.reached),
-        "number": number,
-        "of": len(PROGRESSION),
         "eta": eta,
         "notices": _notices(order, log, eta, ended),
         "updated": _ms(order["updated_at"]),
@@ -98,7 +98,11 @@ def _arrival(order: Json, reached: dict[str, int], now_ms: int) -> dict[str, Any
     if order["status"] == "delivered":
         return {"state": "arrived", "span": None, "at": reached["delivered"], "planned": promised, "late": late}
     span = _read_span(eta["current"] or eta["promised"])
-    state = "overdue" if now_ms > span["to"] else "expected"
+    if now_ms <= span["to"]:
+        state = "expected"
+    else:
+        is_near = order["status"] == "picked_up" and not late and now_ms <= span["to"] + _DUE_MS
+        state = "due" if is_near else "overdue"
     planned = None if _minutes(span) == _minutes(promised) else promised
     return {"state": state, "span": span, "at": None, "planned": planned, "late": late}
 
@@ -135,8 +139,8 @@ def _notices(order: Json, log: _Log, eta: Json | None, ended: bool) -> list[dict
             add("undone", log.last["reason"], undone=log.before, to=log.last["status"])
     if log.couriers > 1 and not ended:
         add("courier_replaced")
-    if eta and eta["state"] == "overdue":
-        add("overdue")
+    if eta and eta["state"] in ("due", "overdue"):
+        add(eta["state"])
     elif eta and eta["late"]:
         add("delivered_late" if ended else "late")
     return found

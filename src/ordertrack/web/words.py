@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from babel import Locale
 from babel.dates import format_interval, format_skeleton, format_time, get_timezone_name
 from babel.numbers import format_currency, format_decimal, is_currency
 
-from ordertrack.web.static_files import SDK_FOLDER
+from ordertrack.web.static_files import PAGES_FOLDER, SDK_FOLDER
 
 _EXPORT = "export default "
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,16 +22,18 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC) + _DAY, datetime.max.replace(tz
 """The times that exist in every zone."""
 
 
-def read_table(name: str) -> dict[str, Any]:
-    """Return the value of an SDK file that is JSON behind `export default`, such as `icons.js`."""
-    text = (SDK_FOLDER / name).read_text(encoding="utf-8")
+def read_table(path: Path) -> dict[str, Any]:
+    """Return the value of a file that is JSON behind `export default`."""
+    text = path.read_text(encoding="utf-8")
     table: dict[str, Any] = json.loads(text.removeprefix(_EXPORT).rstrip().removesuffix(";"))
     return table
 
 
 @cache
 def words_of(language: str) -> dict[str, Any]:
-    return read_table(f"words/{language}.js")
+    """Return the texts of a language: those of the SDK, and those that only pages have."""
+    sdk, pages = (read_table(folder / f"words/{language}.js") for folder in (SDK_FOLDER, PAGES_FOLDER))
+    return {**sdk, **pages, "problem": sdk["problem"] | pages["problem"]}
 
 
 class Format:

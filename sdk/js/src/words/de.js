@@ -1,5 +1,4 @@
 export default {
-  "order": "Bestellung {id}",
   "headline": {
     "confirmed": "Ihre Bestellung ist bestätigt",
     "preparing": "Ihre Bestellung wird zubereitet",
@@ -23,9 +22,9 @@ export default {
     "next": "Steht noch aus",
     "skipped": "Übersprungen"
   },
-  "progress": "Schritt {number} von {of}",
   "eta": {
     "expected": "Voraussichtliche Ankunft",
+    "due": "Voraussichtliche Ankunft",
     "overdue": "Letzte Schätzung",
     "arrived": "Geliefert um",
     "planned": "Ursprünglich geplant:"
@@ -42,12 +41,13 @@ export default {
     "restored": "Die Stornierung wurde zurückgenommen. Ihre Bestellung geht weiter.",
     "courier_replaced": "Ein anderer Kurier hat Ihre Bestellung übernommen.",
     "late": "Ihre Bestellung kommt später als geplant.",
-    "overdue": "Ihre Bestellung kommt später als geplant. Eine neue Schätzung gibt es noch nicht.",
+    "due": "Ihre Bestellung sollte jeden Moment bei Ihnen sein.",
+    "overdue": "Ihre Bestellung braucht länger als erwartet. Eine neue Schätzung gibt es noch nicht.",
     "delivered_late": "Ihre Bestellung kam später als geplant an."
   },
   "connection": {
     "connecting": "Verbindung wird hergestellt …",
-    "live": "Live",
+    "live": "Immer aktuell",
     "reconnecting": "Verbindung unterbrochen. Neuer Versuch …",
     "offline": "Sie sind offline.",
     "ended": "Diese Bestellung ist abgeschlossen. Es folgen keine weiteren Meldungen.",
@@ -55,38 +55,11 @@ export default {
     "checked": "Zuletzt geprüft {ago}."
   },
   "updated": {
-    "ago": "Aktualisiert {ago}",
-    "now": "Gerade aktualisiert",
-    "at": "Aktualisiert um {time}"
-  },
-  "share": {
-    "button": "Teilen",
-    "copied": "Link kopiert",
-    "failed": "Der Link konnte nicht kopiert werden. Bitte kopieren Sie ihn aus der Adresszeile."
-  },
-  "summary": {
-    "title": "Ihre Bestellung",
-    "total": "Summe"
-  },
-  "page": {
-    "reload": "Neu laden",
-    "noscript": "Laden Sie diese Seite neu, um den aktuellen Stand zu sehen.",
-    "zone": "Zeitzone: {zone}"
+    "ago": "Geändert {ago}",
+    "now": "Gerade geändert"
   },
   "problem": {
     "gone": "Dieser Link ist nicht mehr gültig",
-    "gone_next": "Links zur Verfolgung enden einige Zeit nach der Lieferung. Wenn Sie noch auf eine Bestellung warten, bitten Sie das Restaurant um einen neuen Link.",
-    "unknown": "Wir finden diese Bestellung nicht",
-    "unknown_next": "Bitte prüfen Sie die Adresse oder öffnen Sie den zugesandten Link noch einmal.",
-    "foreign": "Diese Bestellung können Sie nicht ansehen",
-    "foreign_next": "Bitte öffnen Sie den Link, den Sie für Ihre eigene Bestellung erhalten haben.",
-    "token": "Für diese Seite brauchen Sie den zugesandten Link",
-    "token_next": "Bitte öffnen Sie den Link aus Ihrer Bestellbestätigung noch einmal.",
-    "busy": "Zu viele Anfragen",
-    "busy_next": "Bitte warten Sie einen Moment und laden Sie die Seite dann neu.",
-    "down": "Wir können Ihre Bestellung gerade nicht anzeigen",
-    "down_next": "Bitte laden Sie die Seite in einer Minute neu. Dann sehen Sie den aktuellen Stand.",
-    "other": "Etwas ist schiefgegangen",
-    "other_next": "Bitte laden Sie die Seite neu. Wenn das nicht hilft, wenden Sie sich bitte an das Restaurant."
+    "unknown": "Wir finden diese Bestellung nicht"
   }
 };

@@ -1,5 +1,4 @@
 export default {
-  "order": "Pedido {id}",
   "headline": {
     "confirmed": "Tu pedido está confirmado",
     "preparing": "Estamos preparando tu pedido",
@@ -23,9 +22,9 @@ export default {
     "next": "Pendiente",
     "skipped": "Omitido"
   },
-  "progress": "Paso {number} de {of}",
   "eta": {
     "expected": "Llegada prevista",
+    "due": "Llegada prevista",
     "overdue": "Última estimación",
     "arrived": "Hora de entrega",
     "planned": "Previsto inicialmente:"
@@ -42,12 +41,13 @@ export default {
     "restored": "Se ha retirado la cancelación. Tu pedido sigue adelante.",
     "courier_replaced": "Otro repartidor se encarga ahora de tu pedido.",
     "late": "Tu pedido llegará más tarde de lo previsto.",
-    "overdue": "Tu pedido lleva retraso. Aún no hay una nueva estimación.",
+    "due": "Tu pedido debería llegar en cualquier momento.",
+    "overdue": "Tu pedido está tardando más de lo previsto. Aún no hay una nueva estimación.",
     "delivered_late": "Tu pedido llegó más tarde de lo previsto."
   },
   "connection": {
     "connecting": "Conectando…",
-    "live": "En directo",
+    "live": "Se actualiza solo",
     "reconnecting": "Se ha perdido la conexión. Reintentando…",
     "offline": "No tienes conexión.",
     "ended": "Este pedido ha finalizado. No habrá más actualizaciones.",
@@ -55,38 +55,11 @@ export default {
     "checked": "Última comprobación {ago}."
   },
   "updated": {
-    "ago": "Actualizado {ago}",
-    "now": "Actualizado ahora mismo",
-    "at": "Hora de actualización: {time}"
-  },
-  "share": {
-    "button": "Compartir",
-    "copied": "Enlace copiado",
-    "failed": "No se ha podido copiar el enlace. Cópialo desde la barra de direcciones."
-  },
-  "summary": {
-    "title": "Tu pedido",
-    "total": "Total"
-  },
-  "page": {
-    "reload": "Recargar",
-    "noscript": "Recarga esta página para ver el estado más reciente.",
-    "zone": "Zona horaria: {zone}"
+    "ago": "Cambió {ago}",
+    "now": "Acaba de cambiar"
   },
   "problem": {
     "gone": "Este enlace ya no funciona",
-    "gone_next": "Los enlaces de seguimiento caducan un tiempo después de la entrega. Si aún esperas un pedido, pide un enlace nuevo al restaurante.",
-    "unknown": "No encontramos este pedido",
-    "unknown_next": "Comprueba la dirección o vuelve a abrir el enlace que recibiste.",
-    "foreign": "No puedes ver este pedido",
-    "foreign_next": "Abre el enlace que recibiste para tu propio pedido.",
-    "token": "Para ver esta página necesitas el enlace que recibiste",
-    "token_next": "Vuelve a abrir el enlace de la confirmación de tu pedido.",
-    "busy": "Demasiadas solicitudes",
-    "busy_next": "Espera un momento y recarga esta página.",
-    "down": "Ahora mismo no podemos mostrar tu pedido",
-    "down_next": "Recarga esta página dentro de un minuto y verás el estado actualizado.",
-    "other": "Algo ha salido mal",
-    "other_next": "Recarga esta página. Si no funciona, contacta con el restaurante."
+    "unknown": "No encontramos este pedido"
   }
 };

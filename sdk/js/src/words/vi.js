@@ -1,5 +1,4 @@
 export default {
-  "order": "Đơn hàng {id}",
   "headline": {
     "confirmed": "Đơn hàng đã được xác nhận",
     "preparing": "Nhà hàng đang chuẩn bị món",
@@ -23,9 +22,9 @@ export default {
     "next": "Sắp tới",
     "skipped": "Đã bỏ qua"
   },
-  "progress": "Bước {number}/{of}",
   "eta": {
     "expected": "Dự kiến giao",
+    "due": "Dự kiến giao",
     "overdue": "Ước tính gần nhất",
     "arrived": "Đã giao lúc",
     "planned": "Dự kiến ban đầu:"
@@ -42,12 +41,13 @@ export default {
     "restored": "Lệnh hủy đã được thu hồi. Đơn hàng được tiếp tục.",
     "courier_replaced": "Một người giao hàng khác đã nhận đơn của bạn.",
     "late": "Đơn hàng sẽ đến muộn hơn dự kiến.",
-    "overdue": "Đơn hàng đang muộn hơn dự kiến. Chưa có ước tính mới.",
+    "due": "Đơn hàng sắp đến nơi.",
+    "overdue": "Đơn hàng lâu hơn dự kiến. Chưa có thời gian dự kiến mới.",
     "delivered_late": "Đơn hàng đã đến muộn hơn dự kiến."
   },
   "connection": {
     "connecting": "Đang kết nối…",
-    "live": "Trực tiếp",
+    "live": "Tự động cập nhật",
     "reconnecting": "Mất kết nối. Đang thử lại…",
     "offline": "Bạn đang ngoại tuyến.",
     "ended": "Đơn hàng đã kết thúc. Sẽ không có cập nhật nào nữa.",
@@ -55,38 +55,11 @@ export default {
     "checked": "Kiểm tra lần cuối {ago}."
   },
   "updated": {
-    "ago": "Cập nhật {ago}",
-    "now": "Vừa cập nhật",
-    "at": "Cập nhật lúc {time}"
-  },
-  "share": {
-    "button": "Chia sẻ",
-    "copied": "Đã sao chép liên kết",
-    "failed": "Không sao chép được liên kết. Vui lòng sao chép từ thanh địa chỉ."
-  },
-  "summary": {
-    "title": "Đơn hàng của bạn",
-    "total": "Tổng cộng"
-  },
-  "page": {
-    "reload": "Tải lại",
-    "noscript": "Tải lại trang này để xem trạng thái mới nhất.",
-    "zone": "Múi giờ: {zone}"
+    "ago": "Thay đổi {ago}",
+    "now": "Vừa thay đổi"
   },
   "problem": {
     "gone": "Liên kết này không còn hiệu lực",
-    "gone_next": "Liên kết theo dõi sẽ hết hạn một thời gian sau khi giao hàng. Nếu bạn vẫn đang chờ đơn hàng, vui lòng xin nhà hàng liên kết mới.",
-    "unknown": "Không tìm thấy đơn hàng này",
-    "unknown_next": "Vui lòng kiểm tra địa chỉ hoặc mở lại liên kết đã gửi cho bạn.",
-    "foreign": "Bạn không thể xem đơn hàng này",
-    "foreign_next": "Vui lòng mở liên kết đã gửi cho đơn hàng của bạn.",
-    "token": "Trang này cần liên kết đã gửi cho bạn",
-    "token_next": "Vui lòng mở lại liên kết trong xác nhận đơn hàng.",
-    "busy": "Quá nhiều yêu cầu",
-    "busy_next": "Vui lòng chờ một lát rồi tải lại trang này.",
-    "down": "Hiện chưa thể hiển thị đơn hàng của bạn",
-    "down_next": "Vui lòng tải lại trang này sau một phút để xem trạng thái mới nhất.",
-    "other": "Đã xảy ra lỗi",
-    "other_next": "Vui lòng tải lại trang này. Nếu vẫn không được, vui lòng liên hệ nhà hàng."
+    "unknown": "Không tìm thấy đơn hàng này"
   }
 };

@@ -1,5 +1,4 @@
 declare namespace _default {
-    let order: string;
     namespace headline {
         let confirmed: string;
         let preparing: string;
@@ -29,9 +28,9 @@ declare namespace _default {
         let next: string;
         let skipped: string;
     }
-    let progress: string;
     namespace eta {
         let expected: string;
+        let due: string;
         let overdue: string;
         let arrived: string;
         let planned: string;
@@ -48,6 +47,8 @@ declare namespace _default {
         export let restored: string;
         export let courier_replaced: string;
         export let late: string;
+        let due_1: string;
+        export { due_1 as due };
         let overdue_1: string;
         export { overdue_1 as overdue };
         export let delivered_late: string;
@@ -64,38 +65,11 @@ declare namespace _default {
     namespace updated {
         let ago: string;
         let now: string;
-        let at: string;
-    }
-    namespace share {
-        let button: string;
-        let copied: string;
-        let failed: string;
-    }
-    namespace summary {
-        let title: string;
-        let total: string;
-    }
-    namespace page {
-        let reload: string;
-        let noscript: string;
-        let zone: string;
     }
     namespace problem {
         export let gone: string;
-        export let gone_next: string;
         let unknown_1: string;
         export { unknown_1 as unknown };
-        export let unknown_next: string;
-        export let foreign: string;
-        export let foreign_next: string;
-        export let token: string;
-        export let token_next: string;
-        export let busy: string;
-        export let busy_next: string;
-        export let down: string;
-        export let down_next: string;
-        export let other: string;
-        export let other_next: string;
     }
 }
 export default _default;

@@ -15,6 +15,7 @@ import structlog
 
 from ordertrack.adapters.postgres.statements import SQL
 from ordertrack.adapters.shared.commit_cache import LruCache
+from ordertrack.core.calendar import TimeMs
 from ordertrack.core.errors import InternalError, OrderNotFound
 from ordertrack.core.event import Event
 from ordertrack.core.feed import FeedKey, party_feeds
@@ -90,7 +91,7 @@ def decode_known(columns: Sequence[Any], damage: Damage) -> KnownOrder | None:
             _DETAILS.decode(details),
             last.status,
             version,
-            created_at_ms,
+            msgspec.convert(created_at_ms, TimeMs),
             last.recorded_at_ms,
             timeline,
         )

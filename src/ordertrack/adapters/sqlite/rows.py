@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from ordertrack.adapters.sqlite.database import SQL
+from ordertrack.core.calendar import TimeMs
 from ordertrack.core.errors import InternalError, OrderNotFound, OrdertrackError
 from ordertrack.core.event import Event, EventType, Status
 from ordertrack.core.order import Details, Order
@@ -191,7 +192,7 @@ def decode_order(columns: Sequence[Any], causes: dict[int, Exception]) -> Order 
             _DETAILS.decode(details),
             last.status,
             last.version,
-            created_at_ms,
+            msgspec.convert(created_at_ms, TimeMs),
             last.recorded_at_ms,
             timeline,
         )

@@ -62,7 +62,7 @@ class ItemBody(RequestBody):
 
     name: _Line
     quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY)] = 1
-    price: _Money | None = None
+    price: Annotated[_Money | None, Meta(description="The price of one.")] = None
     note: _Note | None = None
 
 

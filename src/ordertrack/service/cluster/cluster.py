@@ -16,6 +16,7 @@ Every node sends a beat each second on the control channel: that it lives, the n
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -64,6 +65,7 @@ class _Peer(NamedTuple):
     stats: NodeStats
     beat_s: float
     dropped: int
+    reads_windows: bool
 
 
 class Cluster:
@@ -104,6 +106,7 @@ class Cluster:
         self._dropped = 0
         """Commits that were not told to other nodes."""
         self._looked_at: set[FeedKey] = set()
+        self._knows_peers_at_s = math.inf
         self._telling: asyncio.Handle | None = None
         self._has_control = False
         self._was_interrupted = False
@@ -115,6 +118,7 @@ class Cluster:
         signal = self._make_signal(epoch)
         await signal.open(self._received, self._interrupted, self._restored.set)
         self._signal = self._partitions.signal = signal
+        self._knows_peers_at_s = self._clock.monotonic_s() + GONE_AFTER_S
         for work in (self._refresher.run, self._beat, self._cover):
             self._tasks.append(asyncio.create_task(self._supervise(work)))
 
@@ -146,6 +150,11 @@ class Cluster:
     def nodes(self) -> int:
         """Return the number of nodes, this one included."""
         return 1 + len(self._peers)
+
+    def may_move_windows(self) -> bool:
+        """Tell whether every node can read an event `eta_changed`, as far as is known: some seconds after the start."""
+        knows_peers = self._clock.monotonic_s() >= self._knows_peers_at_s
+        return knows_peers and all(peer.reads_windows for peer in self._peers.values())
 
     def figures(self) -> ClusterFigures:
         return ClusterFigures(
@@ -258,7 +267,7 @@ class Cluster:
 
     def _peer_beat(self, beat: Beat) -> None:
         known = self._peers.get(beat.node)
-        self._peers[beat.node] = _Peer(beat.stats, self._clock.monotonic_s(), beat.dropped)
+        self._peers[beat.node] = _Peer(beat.stats, self._clock.monotonic_s(), beat.dropped, beat.reads_windows)
         for channel in self._sequences.report(beat.node, beat.numbers):
             self._lose(channel)
         if known is None:
@@ -311,7 +320,7 @@ class Cluster:
                 next_beat_s = now_s + BEAT_S
                 numbers = dict(self._numbers)
                 dropped = self._dropped + (0 if self._signal is None else self._signal.lost)
-                self._publish(CONTROL, [Beat(self._node, 0, numbers, dropped, self._stats())])
+                self._publish(CONTROL, [Beat(self._node, 0, numbers, dropped, self._stats(), True)])
                 for node, peer in list(self._peers.items()):
                     if now_s - peer.beat_s > GONE_AFTER_S:
                         log.warning("a node is gone", node=peer.stats.node)

@@ -26,11 +26,12 @@ class News(_Message, frozen=True, tag="news", array_like=True):
 
 class Beat(_Message, frozen=True, tag="beat", array_like=True):
     """Sent every second: the numbers of the sender's last messages by channel, how many messages it dropped, and its
-    figures."""
+    figures. `reads_windows` is false for a node of an earlier version, which cannot read an event `eta_changed`."""
 
     numbers: dict[int, int]
     dropped: int
     stats: NodeStats
+    reads_windows: bool = False
 
 
 class HeldPolls(_Message, frozen=True, tag="held", array_like=True):

@@ -5,16 +5,17 @@
  * problem page for a missing token, which becomes the page of the order.
  */
 
-import { fill, makeFormat, problemOf } from '/sdk/format.js';
-import { announcement, drawView, make, makeIcon, makeSkeleton, setText } from '/sdk/stepper.js';
+import { announcement, drawConnection, drawView, fill, make, makeFormat, makeIcon, makeSkeleton, setContent } from '/sdk/stepper.js';
 import { OrderTracker } from '/sdk/tracker.js';
 import { orderView } from '/sdk/view.js';
 
 const REDRAW_MS = 15000;
 const COPIED_MS = 3000;
+const PROBLEMS = { 401: 'token', 403: 'foreign', 404: 'unknown', 410: 'gone' };
 
 const language = document.documentElement.lang;
-const { default: words } = await import(`/sdk/words/${language}.js`);
+const [{ default: common }, { default: own }] = await Promise.all([import(`/sdk/words/${language}.js`), import(`./words/${language}.js`)]);
+const words = { ...common, ...own, problem: { ...common.problem, ...own.problem } };
 const format = makeFormat(words, language);
 
 const main = document.querySelector('main');
@@ -33,7 +34,6 @@ function follow() {
   /** The time at which the shown state was known to be current; at first that of the server's rendering. */
   let seenMs = Number(main.dataset.seen);
   let shownVersion = Number(main.dataset.version);
-  let wasLive = false;
   let wasLost = false;
   let announced = '';
   const redraw = setInterval(draw, REDRAW_MS);
@@ -54,16 +54,14 @@ function follow() {
   });
   tracker.addEventListener('connection', ({ detail: { state } }) => {
     const isLive = state === 'live';
-    if (isLive || wasLive) seenMs = Date.now();
     if (state === 'offline') announce(words.connection.offline);
     if (isLive && wasLost) announce(words.connection.back);
     wasLost = !isLive && (wasLost || state === 'offline');
-    wasLive = isLive;
     draw();
   });
   tracker.addEventListener('error', ({ detail: { error } }) => {
     if (error.status === 401) sessionStorage.removeItem(tokenKey);
-    showProblem(problemOf(error.status, isLink));
+    showProblem(isLink && error.status in PROBLEMS ? 'gone' : PROBLEMS[error.status] ?? 'other');
     keepPage();
   });
   tracker.addEventListener('end', () => {
@@ -84,28 +82,17 @@ function follow() {
     const { order, connection } = tracker;
     const nowMs = Date.now();
     const view = order && orderView(order, nowMs);
+    if (connection === 'live') seenMs = nowMs;
+    drawConnection(main.querySelector('.connection'), connection, view, seenMs, format, nowMs);
     if (view) {
       drawView(main, view, format, nowMs);
+      const sign = main.querySelector('.sign');
+      sign.dataset.status = view.status;
+      setContent(sign, makeIcon(view.status));
       document.title = `${words.headline[view.headline]} · ${nameOf(order)}`;
       setIcon(view.headline);
     }
-    const line = main.querySelector('.connection');
-    line.dataset.state = view?.ended ? 'ended' : connection;
-    setText(line, connectionText(connection, view, nowMs));
   }
-
-  function connectionText(state, view, nowMs) {
-    if (view?.ended) return words.connection.ended;
-    const text = words.connection[state] ?? '';
-    if (state === 'live') return [text, view && updatedText(view.updated, nowMs)].filter(Boolean).join(' · ');
-    const ago = format.ago(seenMs, nowMs);
-    return ago ? `${text} ${fill(words.connection.checked, { ago })}` : text;
-  }
-}
-
-function updatedText(ms, nowMs) {
-  const ago = format.ago(ms, nowMs);
-  return ago ? fill(words.updated.ago, { ago }) : words.updated.now;
 }
 
 function nameOf(order) {
@@ -126,13 +113,13 @@ function localizeTimes() {
   const nowMs = Date.now();
   for (const time of main.querySelectorAll('time[datetime]')) {
     const [from, to] = [time.dateTime, time.dataset.to].map(Date.parse);
-    setText(time, to ? format.span({ from, to }, nowMs) : format.time(from, nowMs));
+    setContent(time, to ? format.span({ from, to }, nowMs) : format.time(from, nowMs));
   }
   main.querySelector('.zone').remove();
 }
 
 function announce(text) {
-  setText(main.querySelector('.live'), text);
+  setContent(main.querySelector('.live'), text);
 }
 
 function setIcon(name) {
@@ -146,7 +133,10 @@ function showOrder(order) {
   main.className = 'order';
   const names = make('div', 'names', make('p', 'restaurant', make('bdi', '', nameOf(order))));
   if (order.restaurant_name) names.append(make('p', 'order-number', fill(words.order, { id: order.id })));
-  replaceContent(make('header', 'masthead', names), make('p', 'connection'), makeSkeleton(), ...makeSummary(order));
+  const now = makeSkeleton('h1');
+  now.classList.add('card');
+  now.prepend(make('span', 'sign'));
+  replaceContent(make('header', 'masthead', names), make('p', 'connection'), now, ...makeSummary(order));
 }
 
 /** Replace all but the live region: a region that comes together with its text is not announced. */
@@ -158,12 +148,13 @@ function replaceContent(...elements) {
 
 function makeSummary({ items, total, currency }) {
   if (!items.length && total === null) return [];
-  const lines = items.map(({ quantity, name, price }) =>
-    make('li', 'item',
-      make('span', 'quantity', `${format.number(quantity)} ×`),
-      make('bdi', '', name),
-      make('span', 'price', price === null ? '' : money(price, currency))));
-  const summary = make('section', 'summary', make('h2', 'summary-title', words.summary.title), make('ul', 'items', ...lines));
+  const lines = items.map(({ quantity, name, price }) => {
+    const label = make('span', '', make('bdi', '', name));
+    if (price !== null && quantity > 1) label.append(make('span', 'each', fill(words.summary.each, { price: money(price, currency) })));
+    const sum = make('span', 'price', price === null ? '' : money(quantity * price, currency));
+    return make('li', 'item', make('span', 'quantity', `${number(quantity)} ×`), label, sum);
+  });
+  const summary = make('section', 'summary card', make('h2', 'summary-title', words.summary.title), make('ul', 'items', ...lines));
   if (total !== null) {
     const sum = make('span', 'price', money(total, currency));
     summary.append(make('p', 'total', make('span', '', words.summary.total), sum));
@@ -171,11 +162,15 @@ function makeSummary({ items, total, currency }) {
   return [summary];
 }
 
+function number(value, options) {
+  return new Intl.NumberFormat(format.tag, options).format(value);
+}
+
 function money(amount, currency) {
   if (currency && Intl.supportedValuesOf('currency').includes(currency)) {
-    return format.number(amount, { style: 'currency', currency });
+    return number(amount, { style: 'currency', currency });
   }
-  return [format.number(amount, { minimumFractionDigits: 2 }), currency].filter(Boolean).join(' ');
+  return [number(amount, { minimumFractionDigits: 2 }), currency].filter(Boolean).join(' ');
 }
 
 /** Replace the order, which may not be shown any longer. */
@@ -194,6 +189,7 @@ function showProblem(problem) {
 function offerShare() {
   const button = main.querySelector('.share');
   const label = button.querySelector('.share-text');
+  const icon = button.querySelector('svg');
   button.hidden = false;
   button.addEventListener('click', async () => {
     const url = location.origin + location.pathname;
@@ -205,12 +201,13 @@ function offerShare() {
       announce(words.share.failed);
       return;
     }
-    setText(label, words.share.copied);
-    button.querySelector('svg').replaceWith(makeIcon('done'));
+    setContent(label, words.share.copied);
+    const done = makeIcon('done');
+    icon.replaceWith(done);
     announce(words.share.copied);
     setTimeout(() => {
-      setText(label, words.share.button);
-      button.querySelector('svg').replaceWith(makeIcon('share'));
+      setContent(label, words.share.button);
+      done.replaceWith(icon);
     }, COPIED_MS);
   });
 }
