@@ -28,7 +28,7 @@ export function makeFormat(words, language) {
   };
 }
 
-/** Replace placeholders such as `{ago}`. @type {types.Fill} */
+/** @type {types.Fill} */
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 /** @type {types.Make} */
@@ -38,7 +38,7 @@ export function make(tag, className, ...children) {
   return element;
 }
 
-/** Make the elements that `drawView` fills. @param {string} heading */
+/** @type {types.MakeSkeleton} */
 export const makeSkeleton = (heading) =>
   make('section', 'now', make(heading, 'headline'), make('div', 'arrival'), make('ul', 'notices'), make('ol', 'steps'));
 
@@ -52,7 +52,7 @@ export function makeIcon(name) {
   return svg;
 }
 
-/** Keep children that are the same: a live region stays silent. @type {types.SetContent} */
+/** @type {types.SetContent} */
 export function setContent(element, ...children) {
   const copy = /** @type {Element} */ (element.cloneNode());
   copy.append(...children);
@@ -97,7 +97,7 @@ export function drawConnection(line, connection, view, seenMs, { words, ago }, n
   setContent(line, text);
 }
 
-/** Return the text for a live region. @type {types.Announcement} */
+/** @type {types.Announcement} */
 export function announcement({ headline, notices, eta }, { words, span }, nowMs) {
   const texts = [words.headline[headline], ...notices.map((notice) => noticeText(notice, words))];
   if (eta?.span && eta.state === 'expected') texts.push(`${words.eta.expected}: ${span(eta.span, nowMs)}`);

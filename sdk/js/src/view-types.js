@@ -57,16 +57,26 @@
  * The functions of `stepper.js`.
  *
  * @typedef {(words: any, language: string) => Format} MakeFormat
+ *
+ * Replaces placeholders such as `{ago}`.
  * @typedef {(text: string, values: Record<string, string>) => string} Fill
+ *
  * @typedef {(tag: string, className: string, ...children: (string | Node)[]) => HTMLElement} Make
  * @typedef {(name: string) => Element} MakeIcon
+ * @typedef {(heading: string) => HTMLElement} MakeSkeleton
+ *
+ * Keeps children that are the same: a live region stays silent.
  * @typedef {(element: Element, ...children: (string | Node)[]) => void} SetContent
+ *
  * @typedef {(root: ParentNode, view: View, format: Format, nowMs: number) => void} DrawView
  * @typedef {(name: string, ...children: (string | Node)[]) => DOMStringMap} Draw
  *
  * `seenMs`: when the state was last known to be current.
  * @typedef {(line: HTMLElement, connection: string, view: View | null, seenMs: number, format: Format, nowMs: number) => void} DrawConnection
+ *
+ * The text for a live region.
  * @typedef {(view: View, format: Format, nowMs: number) => string} Announcement
+ *
  * @typedef {(status: string, words: any) => string} StepLabel
  * @typedef {(notice: Notice, words: any) => string} NoticeText
  */

@@ -5,7 +5,8 @@ export function setContent(element: Element, ...children: (string | Node)[]): vo
 export function drawView(root: ParentNode, view: types.View, format: types.Format, nowMs: number): void;
 export function drawConnection(line: HTMLElement, connection: string, view: types.View | null, seenMs: number, format: types.Format, nowMs: number): void;
 export function announcement(view: types.View, format: types.Format, nowMs: number): string;
-/** Replace placeholders such as `{ago}`. @type {types.Fill} */
+/** @type {types.Fill} */
 export const fill: types.Fill;
-export function makeSkeleton(heading: string): HTMLElement;
+/** @type {types.MakeSkeleton} */
+export const makeSkeleton: types.MakeSkeleton;
 import type * as types from './view-types.js';

@@ -98,7 +98,7 @@ export type ReadNotices = (order: any, log: Log, eta: Arrival | null, ended: boo
  */
 export type AddNotice = [key: string, reason?: string | null, params?: Record<string, string>];
 /**
- * The functions of `stepper.js`.
+ * Replaces placeholders such as `{ago}`.
  */
 export type MakeFormat = (words: any, language: string) => Format;
 /**
@@ -114,6 +114,10 @@ export type Make = (tag: string, className: string, ...children: (string | Node)
  */
 export type MakeIcon = (name: string) => Element;
 /**
+ * Keeps children that are the same: a live region stays silent.
+ */
+export type MakeSkeleton = (heading: string) => HTMLElement;
+/**
  * The functions of `stepper.js`.
  */
 export type SetContent = (element: Element, ...children: (string | Node)[]) => void;
@@ -126,7 +130,7 @@ export type DrawView = (root: ParentNode, view: View, format: Format, nowMs: num
  */
 export type Draw = (name: string, ...children: (string | Node)[]) => DOMStringMap;
 /**
- * The functions of `stepper.js`.
+ * The text for a live region.
  */
 export type DrawConnection = (line: HTMLElement, connection: string, view: View | null, seenMs: number, format: Format, nowMs: number) => void;
 /**
