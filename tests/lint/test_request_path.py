@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "trace_request.py"
-LIMITS = ("--max-files", "42", "--max-functions", "93", "--max-moves", "67")
+LIMITS = ("--max-files", "41", "--max-functions", "92", "--max-moves", "66")
 
 
 def test_an_update_stays_within_the_limits() -> None:
