@@ -423,8 +423,8 @@ def test_every_command_prints_one_json_shape(shell: Shell) -> None:
     }  # fmt: skip
     commands = loaded_commands()
     # Every test that starts a server reads what `serve` prints, tests/process what those of databases print, and
-    # test_feeds_and_links.py the other two.
-    elsewhere = {"serve", "migrate", "db check", "db backup", "db new-epoch", "feed", "link revoke"}
+    # test_demo.py and test_feeds_and_links.py the other three.
+    elsewhere = {"serve", "migrate", "db check", "db backup", "db new-epoch", "demo", "feed", "link revoke"}
     with_json = {name for name, made in commands.items() if any(p.name == "as_json" for p in made.params)}
     assert with_json == set(commands) == {*words, *elsewhere}
     for name, arguments in words.items():
