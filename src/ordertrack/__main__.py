@@ -2,10 +2,12 @@
 
 from importlib.util import find_spec
 
+from ordertrack.cli.extras import missing_extra
+
 
 def main() -> None:
     if find_spec("rich_click") is None:
-        raise SystemExit("Error: The commands are not installed: pip install 'ordertrack[cli]'")
+        raise SystemExit(f"Error: {missing_extra('The command `ordertrack`', 'cli')}")
     from ordertrack.cli.main import main as command
 
     command()

@@ -10,10 +10,11 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from ordertrack.bounds import Bounds
 from ordertrack.core.event import Status
@@ -227,8 +228,11 @@ class Settings:
         self._check_cluster()
         self._check_workers()
         self._check_tokens()
-        if not _is_time_zone(self.time_zone):
-            raise InvalidSetting("time_zone", f"must be a name such as Europe/Berlin; it is {self.time_zone!r}.")
+        if not is_time_zone(self.time_zone):
+            near = get_close_matches(self.time_zone.lower(), by_lower := _time_zones_by_lower_case(), n=1, cutoff=0.8)
+            advice = f" Did you mean {by_lower[near[0]]}?" if near else ""
+            message = f"must be a name such as Europe/Berlin; it is {self.time_zone!r}.{advice}"
+            raise InvalidSetting("time_zone", message)
         if not self.has_access_control and not is_loopback(self.host):
             raise InvalidSetting(
                 "host",
@@ -342,12 +346,17 @@ def variable(name: str) -> str:
     return ENV_PREFIX + name.upper()
 
 
-def _is_time_zone(name: str) -> bool:
+def is_time_zone(name: str) -> bool:
+    """Return True for the name of a zone in IANA's database."""
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         return False
     return True
+
+
+def _time_zones_by_lower_case() -> dict[str, str]:
+    return {name.lower(): name for name in available_timezones()}
 
 
 def _is_trusted(url: str) -> bool:

@@ -107,9 +107,8 @@ def test_next_port_is_used_when_the_first_is_taken(tmp_path: Path) -> None:
         with suppress(OSError):  # another program has the port
             taken.bind(("127.0.0.1", FIRST_PORT))
             taken.listen()
-        first = next(lines)
-        assert first.startswith(f"Port {FIRST_PORT} is in use. The demo runs at http://127.0.0.1:50")
-        url = first.split()[-1]
+        start = f"Port {FIRST_PORT} is in use. The server is at http://127.0.0.1:50"
+        url = next(line for line in lines if line.startswith(start)).split()[9].rstrip(";")
         assert httpx.get(f"{url}/healthz").status_code == 200
         assert ended(process, signal.SIGINT, tmp_path)
 
@@ -124,13 +123,26 @@ def test_chosen_port_that_is_taken_is_reported(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_address_of_another_machine_is_reported(tmp_path: Path) -> None:
+    done = run("demo", "--host", "203.0.113.9", env={"TMPDIR": str(tmp_path)})
+    assert done.returncode == 1
+    assert "Choose an address of this machine with --host." in done.stderr
+
+
+def test_times_of_pages_are_those_of_this_machine(tmp_path: Path) -> None:
+    with playing(tmp_path, "--json", "--port", "0", TZ="Asia/Tokyo") as (process, lines):
+        url = data_of(next(lines))["links"][0]["url"]
+        assert "Japan" in httpx.get(url, headers={"accept": "text/html", "accept-language": "en"}).text
+        assert ended(process, signal.SIGINT, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--speed", "0"], "--speed"),
         (["--orders", "many"], "--orders"),
         (["--minutes", "-1"], "--minutes"),
-        (["--lan", "--host", "127.0.0.2"], "Use --lan or --host, not both."),
+        (["--lan", "--host", "127.0.0.1"], "Use --lan or --host, not both."),
     ],
 )
 def test_unusable_option_is_reported(options: list[str], words: str) -> None:

@@ -61,10 +61,16 @@ def test_revoked_link_ends_its_tracking(client: OrdertrackClient, created: Order
     updates = client.track_link(made.token)
     next(updates)
     client.revoke_link(created.id, made.id)
-    with pytest.raises((NotFound, AccessDenied)):
+    with pytest.raises(AccessDenied, match=r"The tracking link was revoked\."):
         next(updates)
-    with pytest.raises((NotFound, AccessDenied)):
+    with pytest.raises(AccessDenied, match=r"The tracking link was revoked\."):
         client.order_by_link(made.token)
+
+
+@pytest.mark.parametrize("link", [TOKEN, "otl_x"], ids=["mistyped", "incomplete"])
+def test_error_of_an_unknown_link_says_why(client: OrdertrackClient, link: str) -> None:
+    with pytest.raises(AccessDenied, match=r"There is no such tracking link: it is incomplete or mistyped\."):
+        client.order_by_link(link)
 
 
 def test_own_token_is_not_sent_with_a_link() -> None:

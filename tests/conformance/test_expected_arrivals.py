@@ -6,6 +6,9 @@ import pytest
 
 from support.api import ORDERS, Api, Json
 
+UNHURRIED = "unhurried"
+"""A restaurant without deliveries. From those of other tests the server learns that an order takes milliseconds."""
+
 
 def _windows(order: Json) -> list[Json | None]:
     """Return the window that each event carries."""
@@ -14,7 +17,7 @@ def _windows(order: Json) -> list[Json | None]:
 
 @pytest.mark.protocol("1.14", "1.15")
 def test_a_new_order_has_a_promised_window(api: Api):
-    order = api.create()
+    order = api.create(restaurant_id=UNHURRIED)
     promised = order["eta"]["promised"]
     assert order["eta"] == {"promised": promised, "current": promised, "late": False}
     assert order["created_at"] < promised["from"] < promised["to"]
@@ -23,7 +26,7 @@ def test_a_new_order_has_a_promised_window(api: Api):
 
 @pytest.mark.protocol("1.15", "1.16")
 def test_a_step_gives_a_new_window_and_keeps_the_promise(api: Api):
-    order = api.create()
+    order = api.create(restaurant_id=UNHURRIED)
     promised = order["eta"]["promised"]
     with api.hold(order["id"]) as poll:
         api.until_held(1)

@@ -17,7 +17,7 @@ from ordertrack.adapters.sqlite import transaction as sqlite_transaction
 from ordertrack.adapters.sqlite.store import SqliteStore
 from ordertrack.adapters.system.clock import SystemClock
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.eta_rules import EtaRules
+from ordertrack.core.eta.rules import EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.order import NewOrder, Order

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ordertrack.core.errors import OrderConflict, OrdertrackError
 from ordertrack.core.eta.estimator import ArrivalEstimator
-from ordertrack.core.eta_rules import ACTOR, LATE_SHARE, MAX_VERSION, NO_ETA, EtaRules
+from ordertrack.core.eta.rules import ACTOR, LATE_SHARE, MAX_VERSION, NO_ETA, EtaRules
 from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, EventType, Status
 from ordertrack.core.order import NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import MAX_EVENTS, AssignCourier, Change, ChangeStatus, MoveEta, advance

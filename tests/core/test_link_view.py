@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordertrack.core.event import PROGRESSION, Status
-from ordertrack.core.link_view import redact_for_link
+from ordertrack.core.link_view import REDACTED_ID, redact_for_link
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve
 from ordertrack.core.order_rules import AssignCourier, ChangeStatus, advance
 from ordertrack.core.simulation import ACTOR as SIMULATOR
@@ -43,7 +43,7 @@ def test_only_the_current_courier_is_shown_after_pick_up() -> None:
     replaced = _after(order(Status.PICKED_UP), AssignCourier(7, "k-2", "service:name-secret"))
     shown = redact_for_link(replaced)
     assert shown.courier_id == "k-2"
-    assert [event.courier_id for event in shown.timeline if event.courier_id] == ["k-2"]
+    assert [event.courier_id for event in shown.timeline if event.courier_id is not None] == [REDACTED_ID, "k-2"]
     assert "k-secret" not in msgspec.json.encode(shown).decode()
 
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from ordertrack.adapters.memory.store import MemoryStore
 from ordertrack.core.errors import OrdertrackError, StoreUnavailable
-from ordertrack.core.eta_rules import EtaRules
+from ordertrack.core.eta.rules import EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.order import NewOrder, Order
 from ordertrack.core.order_rules import Change, ChangeStatus

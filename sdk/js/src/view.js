@@ -28,7 +28,7 @@ function readLog(events) {
   const { reached } = log;
   for (const event of events) {
     const { type, status, at } = event;
-    if (type === 'courier_assigned' || (type === 'created' && event.courier_id)) log.couriers += 1;
+    if (type === 'courier_assigned' || (type === 'created' && event.courier_id !== undefined)) log.couriers += 1;
     if (!['created', 'status_changed', 'reverted'].includes(type)) continue;
     log.before = log.last?.status;
     log.last = event;

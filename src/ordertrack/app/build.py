@@ -19,7 +19,7 @@ from ordertrack.adapters.system.process import PsutilProcess
 from ordertrack.app.service import Service
 from ordertrack.app.token_keys import access_control
 from ordertrack.core.eta.estimator import ArrivalEstimator
-from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.eta.rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.hub import FULL_RETRY_AFTER_S, Caps, Hub
 from ordertrack.core.rate import Quota, RateLimiter

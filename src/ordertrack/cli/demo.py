@@ -33,7 +33,7 @@ from ordertrack.demo.driver import Driver
 from ordertrack.demo.lunch_hour import STAGES_S, CityRole, PlannedOrder, PlannedStep, lunch_hour
 from ordertrack.http.listener import listen
 from ordertrack.loopback import is_loopback
-from ordertrack.settings import Settings
+from ordertrack.settings import Settings, is_time_zone
 
 LOCAL, EVERY_ADDRESS = "127.0.0.1", ("0.0.0.0", "::")
 FIRST_PORT, PORTS = 5001, 20
@@ -42,6 +42,7 @@ SPEED = 12.0
 """The default: an order takes about 165 s instead of 33 min."""
 MAX_ORDERS_AT_ONCE = 12
 PAGES = 3
+LOCAL_TIME = Path("/etc/localtime")
 ETA_THRESHOLD_S = 300.0
 """The server's default for orders in real time."""
 TOKEN_LIFETIME_S = 30 * 86_400
@@ -52,7 +53,7 @@ _UNSENT = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1", 9)
 
 
 @click.command()
-@click.option("--host", default=LOCAL, show_default=True, help="Address to listen on.")
+@click.option("--host", help=f"Address to listen on. Default: {LOCAL}.")
 @click.option("--lan", is_flag=True, help="Listen on the local network, for a phone: the same as --host 0.0.0.0.")
 @click.option(
     "--port",
@@ -74,7 +75,7 @@ _UNSENT = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1", 9)
 @click.option("--minutes", type=Number(0.01, 10_000), help="End after this time. Default: run until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def demo(
-    host: str,
+    host: str | None,
     lan: bool,
     port: int | None,
     opens: bool | None,
@@ -88,10 +89,13 @@ def demo(
 
     It prints tracking pages to open in a browser. The server requires tokens, signed with a secret that exists only in
     this process, and keeps its data in a temporary folder, which is removed at the end.
+
+    The demo has settings of its own: the variables and the configuration file of `serve` do not change them. Times on
+    pages are those of this machine's time zone, or UTC if it is not known.
     """
-    if lan and host != LOCAL:
+    if lan and host is not None:
         raise click.UsageError("Use --lan or --host, not both.")
-    host = EVERY_ADDRESS[0] if lan else host
+    host = EVERY_ADDRESS[0] if lan else host or LOCAL
     shown_host = _shown_host(host, as_json)
     opens = _has_desktop() if opens is None else opens
     with suppress(KeyboardInterrupt), ended_by_signals():
@@ -108,6 +112,7 @@ def demo(
                 drain_window_s=DRAIN_S,
                 shutdown_grace_s=GRACE_S,
                 log_level="error",
+                time_zone=_local_time_zone(),
                 **_eta_settings(speed),
             )
             configure_logging(settings.log_level, settings.log_format)
@@ -252,6 +257,12 @@ def _eta_settings(speed: float) -> dict[str, Any]:
     """Return the settings of the expected arrival for a lunch hour at this speed."""
     usual_s = {f"eta_{status}_s": max(1.0, seconds / speed) for status, seconds in STAGES_S.items()}
     return {**usual_s, "eta_change_threshold_s": max(1.0, ETA_THRESHOLD_S / speed)}
+
+
+def _local_time_zone() -> str:
+    """Return the name of this machine's time zone; UTC if it is not known."""
+    name = os.environ.get("TZ") or str(LOCAL_TIME.resolve()).rpartition("/zoneinfo/")[2]
+    return name if is_time_zone(name) else "UTC"
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

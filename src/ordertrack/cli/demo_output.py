@@ -19,6 +19,7 @@ from ordertrack.client import Order, Status
 from ordertrack.demo.lunch_hour import PlannedOrder, PlannedStep
 
 SHOWN_STEPS = 6
+TITLE = "Orders of a sample city move. Open a tracking page and watch it change:"
 END = "Ctrl-C ends the demo."
 
 
@@ -89,10 +90,10 @@ class Lines:
         """Do nothing."""
 
     def start(self, running: RunningDemo) -> None:
-        say(*_title(running))
+        say(TITLE)
         for page in self._board.pages.values():
             self.show_page(page)
-        say("", END, "")
+        say(_address_words(running), END, "")
 
     def show_page(self, page: Page) -> None:
         say(f"  order {page.order.id}, {page.restaurant}, {_plain(page.order.status)}: {page.url}")
@@ -130,6 +131,7 @@ class View(Lines):
     def __init__(self, board: Board) -> None:
         super().__init__(board)
         self._screen = Screen()
+        self._address = ""
         self._live = Live(console=self._screen, auto_refresh=False, get_renderable=self._picture)
 
     def close(self) -> None:
@@ -137,7 +139,8 @@ class View(Lines):
 
     def start(self, running: RunningDemo) -> None:
         first, *_ = self._board.pages.values()
-        lines: list[str | Text] = [*_title(running)]
+        self._address = _address_words(running)
+        lines: list[str | Text] = [TITLE]
         if not self._screen.options.ascii_only:
             lines += ["", *qr_code(first.url), *_qr_words(first, running)]
         for line in lines:
@@ -159,19 +162,17 @@ class View(Lines):
             status = page.order.status
             pages.add_row(str(page.order.id), Text(_plain(status), COLOURS.get(status, "")), Text(page.url, "bold"))
         steps = [Text(step, no_wrap=True, overflow="ellipsis") for step in self._board.steps]
-        return Group(Text(), pages, Text(), *steps, Text(), Text(self._board.counts_line(), "dim"))
+        last = (Text(line, "dim") for line in (self._address, self._board.counts_line()))
+        return Group(Text(), pages, Text(), *steps, Text(), *last)
 
 
 def output_for(board: Board, as_json: bool) -> Lines:
     return Json(board) if as_json else View(board) if is_interactive() else Lines(board)
 
 
-def _title(running: RunningDemo) -> list[str]:
+def _address_words(running: RunningDemo) -> str:
     taken = "" if running.taken_port is None else f"Port {running.taken_port} is in use. "
-    return [
-        f"{taken}The demo runs at {running.url}",
-        "Orders of a sample city move. Open a tracking page and watch it change:",
-    ]
+    return f"{taken}The server is at {running.url}; its API needs tokens, which only the demo has."
 
 
 def _qr_words(page: Page, running: RunningDemo) -> list[str]:

@@ -117,7 +117,7 @@ def _option(setting: Field[Any]) -> Callable[[F], F]:
     return click.option(
         flags(setting),
         name,
-        cls=_KeyOption if name in KEY_SETTINGS else _SettingOption,
+        cls=_KeyOption if name in KEY_SETTINGS else SettingOption,
         type=_type(default, bounds),
         default=default,
         show_default=not setting.metadata["secret"],
@@ -127,7 +127,7 @@ def _option(setting: Field[Any]) -> Callable[[F], F]:
     )
 
 
-class _SettingOption(click.RichOption):
+class SettingOption(click.RichOption):
     """An option for a setting, whose errors name the source of the value."""
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
@@ -135,7 +135,7 @@ class _SettingOption(click.RichOption):
         return given_at or super().get_error_hint(ctx)
 
 
-class _KeyOption(_SettingOption):
+class _KeyOption(SettingOption):
     """An option that reports an empty variable; click would treat it as not set."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
@@ -144,7 +144,7 @@ class _KeyOption(_SettingOption):
 
 def _type(default: Any, bounds: Bounds) -> Any:
     if bounds.choices:
-        return click.Choice(bounds.choices)
+        return click.Choice(bounds.choices, case_sensitive=False)
     if isinstance(default, bool):
         return None
     if isinstance(default, Path):

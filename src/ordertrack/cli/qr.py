@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import rich_click as click
 from rich.text import Text
 
+from ordertrack.cli.extras import missing_extra
 from ordertrack.cli.terminal import Screen
 
 QUIET_ZONE = 2
@@ -19,7 +20,7 @@ _BLOCKS = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
 def check_can_draw() -> None:
     """Raises: click.UsageError."""
     if find_spec("segno") is None:
-        raise click.UsageError("--qr needs a library: pip install segno")
+        raise click.UsageError(missing_extra("--qr", "server"))
     if Screen().options.ascii_only:
         raise click.UsageError("--qr needs an output in UTF-8.")
 

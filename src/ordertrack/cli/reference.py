@@ -9,8 +9,10 @@ from pathlib import Path
 import rich_click as click
 
 from ordertrack.cli.main import loaded_commands
+from ordertrack.cli.main import main as main_group
 from ordertrack.cli.numbers import Number, WholeNumber
-from ordertrack.cli.options import flags, value_words
+from ordertrack.cli.options import SettingOption, flags, value_words
+from ordertrack.cli.server_command import ServerCommand
 from ordertrack.cli.terminal import say
 from ordertrack.core.access import GRANTS
 from ordertrack.core.principal import Role
@@ -92,33 +94,36 @@ _JSON = """\
 With `--json` every command prints one line of ASCII on standard output: `{"success": true, "data": ...}`. For a command
 that calls a server it is the answer of the API (an update has more keys beside `data`). An error, also of `serve` when
 it cannot start, is `{"success": false, "error": "...", "message": "...", ...}` with exit status 1. `watch --json` and
-`feed --json` print a line for each update.
+`feed --json` print a line for each update, `demo --json` for each event and each new tracking page.
 
 Exit status: 0 success; 1 refused, unreachable, or the output could not be written; 2 wrong arguments or settings (text
 on standard error, also with `--json`); 128 plus the number of a signal: 130 interrupted, 143 terminated.
 """
 
 
-_INSTALLED = """\
-Without the extra `server` there are only the commands that call a server.
+def _installed() -> str:
+    of_the_server = (name for name, command in main_group.commands.items() if isinstance(command, ServerCommand))
+    names = ", ".join(f"`{name}`" for name in of_the_server)
+    return f"""\
+These commands need the extra `server`, and say so without it: {names}.
+`link create --qr` needs it too.
 """
 
 
 def commands_page() -> str:
-    lines = ["# Commands\n", _MADE_BY, _INSTALLED, _JSON]
+    lines = ["# Commands\n", _MADE_BY, _installed(), _JSON]
     for name, command in sorted(loaded_commands().items()):
         lines.append(f"\n## ordertrack {name}\n\n{cleandoc(command.help or '')}\n")
         arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
         lines.append(f"```\nordertrack {' '.join((name, *arguments))} [OPTIONS]\n```\n")
         options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
-        settings = {setting.name for setting in declared()}
-        if any(option.name in settings for option in options):
+        own = [option for option in options if not isinstance(option, SettingOption)]
+        if own != options:
             which = {"token": "the token settings", "db": "the settings of the database"}
             shown = which.get(name.split()[0], "every setting")
-            options = [option for option in options if option.name not in settings]
             lines.append(f"Takes [{shown}](settings.md), and:\n")
         lines.append("| option | allowed | default | description |\n|---|---|---|---|")
-        lines.extend(map(_option_row, options))
+        lines.extend(map(_option_row, own))
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import resource
@@ -94,7 +95,10 @@ def refusing_to_listen(host: str, port: int, as_json: bool) -> Iterator[None]:
         yield
     except OSError as error:
         why = f"Cannot listen on {host}:{port}: {error.strerror or error}."
-        todo = "If another server uses the port, choose another one with --port."
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            todo = "Choose an address of this machine with --host."
+        else:
+            todo = "If another server uses the port, choose another one with --port."
         end_refused("cannot_listen", f"{why} {todo}", as_json)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import rich_click as click
 
+from ordertrack.cli.extras import missing_extra
 from ordertrack.cli.terminal import end_refused
 
 SERVER_PACKAGE = "litestar"
@@ -33,6 +34,6 @@ class ServerCommand(click.RichCommand):
     ) -> click.Context:
         """Return the context of the command itself, which the group then invokes."""
         if find_spec(SERVER_PACKAGE) is None:
-            message = f"`{info_name}` needs the server, which is not installed: pip install 'ordertrack[server]'"
+            message = missing_extra(f"`ordertrack {info_name}`", "server")
             end_refused("server_not_installed", message, "--json" in args)
         return self.load().make_context(info_name, args, parent, **extra)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ordertrack.core.access import check_change
 from ordertrack.core.errors import SimulationNotRunning
-from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.eta.rules import NO_ETA, EtaRules
 from ordertrack.core.event import Event
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import Change, ChangeStatus, MoveEta, advance

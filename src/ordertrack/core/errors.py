@@ -41,6 +41,7 @@ from ordertrack.core.principal import Action, Role
 
 WhyUnauthenticated = Literal["missing", "malformed", "invalid", "expired"]
 """No token was sent; it has not the form of a token; it is not accepted; it was valid and has expired."""
+LinkFault = Literal["unknown", "revoked", "expired"]
 
 
 @dataclass(eq=False)
@@ -62,10 +63,10 @@ class InvalidInput(OrdertrackError):
 
 @dataclass(eq=False)
 class Unauthenticated(OrdertrackError):
-    """`is_gone` is True for the token of a link that was valid once."""
+    """`link` is the fault of a tracking link; None for other tokens."""
 
     why: WhyUnauthenticated
-    is_gone: bool = False
+    link: LinkFault | None = None
 
 
 @dataclass(eq=False)

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ordertrack.core.eta_rules import ACTOR as ETA_ACTOR
+from ordertrack.core.eta.rules import ACTOR as ETA_ACTOR
 from ordertrack.core.event import Event, Status
 from ordertrack.core.order import Details, Order
 from ordertrack.core.principal import role_of
 from ordertrack.core.simulation import ACTOR as SIMULATOR
 
 REDACTED_ID = ""
-"""The customer's id in a redacted order. No customer has it; JSON has null."""
+"""In place of the customer's id, and of a courier's in an event, so that a replacement shows. JSON has null."""
 ANONYMOUS_ACTOR = "anonymous"
 """The actor of an event whose actor has no known role."""
 
@@ -53,7 +53,7 @@ def _redact_event(event: Event, courier_id: str | None) -> Event:
     return replace(
         event,
         actor=_redact_actor(event.actor),
-        courier_id=courier_id if event.courier_id == courier_id else None,
+        courier_id=event.courier_id if event.courier_id in (None, courier_id) else REDACTED_ID,
         origin=None,
     )
 

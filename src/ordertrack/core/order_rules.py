@@ -13,8 +13,8 @@ from ordertrack.core.errors import (
     UndoWindowPassed,
     VersionConflict,
 )
-from ordertrack.core.eta_rules import ACTOR as ETA_ACTOR
-from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.eta.rules import ACTOR as ETA_ACTOR
+from ordertrack.core.eta.rules import NO_ETA, EtaRules
 from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, Event, EventType, Status
 from ordertrack.core.order import Order
 from ordertrack.core.principal import ANYONE, Principal

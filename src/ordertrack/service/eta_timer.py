@@ -16,7 +16,7 @@ from operator import attrgetter
 import structlog
 
 from ordertrack.core.errors import OrdertrackError
-from ordertrack.core.eta_rules import Estimator, EtaRules
+from ordertrack.core.eta.rules import Estimator, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.order import Order
 from ordertrack.core.order_rules import MoveEta

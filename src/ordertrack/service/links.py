@@ -146,20 +146,22 @@ class Links:
         Raises: Unauthenticated, StoreUnavailable.
         """
         if not is_link_token(token):
-            raise Unauthenticated("malformed")
+            raise Unauthenticated("malformed", "unknown")
         token_hash = _hash(token)
         while True:
             revocations = self._revocations
             link = await self._store.find_link(token_hash)
-            if link is None or link.revoked_at_ms is not None:
-                raise Unauthenticated("invalid", is_gone=link is not None)
+            if link is None:
+                raise Unauthenticated("invalid", "unknown")
+            if link.revoked_at_ms is not None:
+                raise Unauthenticated("invalid", "revoked")
             order = await self._store.order(link.order_id)
             order = self._store.peek(order.id) or order  # with changes announced during the read
             if revocations == self._revocations:
                 break
         principal = Principal(Role.LINK, str(link.id), order_id=link.order_id, expires_at_s=self._expires_at_s(order))
         if self._has_expired(principal):
-            raise Unauthenticated("expired", is_gone=True)
+            raise Unauthenticated("expired", "expired")
         self._cache(token_hash, principal)
         return principal
 

@@ -54,7 +54,7 @@ def _read_log(events: list[Json]) -> _Log:
     last: Json = {}
     before, couriers = "", 0
     for event in events:
-        if event["type"] == "courier_assigned" or (event["type"] == "created" and event.get("courier_id")):
+        if event["type"] == "courier_assigned" or (event["type"] == "created" and "courier_id" in event):
             couriers += 1
         if event["type"] not in _SETS_STATUS:
             continue

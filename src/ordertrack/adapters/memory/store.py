@@ -25,7 +25,7 @@ from ordertrack.core.errors import (
     StoreUnavailable,
     TooManyLinks,
 )
-from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.eta.rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, build_page, party_feeds, touched_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve

@@ -56,7 +56,7 @@ from ordertrack.core.errors import (
     StoreBusy,
     StoreUnavailable,
 )
-from ordertrack.core.eta_rules import EtaRules
+from ordertrack.core.eta.rules import EtaRules
 from ordertrack.core.feed import FeedKey, FeedKind
 from ordertrack.core.simulation import Step
 from ordertrack.ports.clock import Clock

@@ -30,7 +30,7 @@ from ordertrack.adapters.postgres.sessions import DOWN_RETRY_AFTER_S, Server, Se
 from ordertrack.adapters.postgres.statements import SQL
 from ordertrack.adapters.shared.memory_estimate import estimate_bytes
 from ordertrack.core.errors import OrdertrackError, StoreUnavailable
-from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.eta.rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey
 from ordertrack.core.order import NewOrder, Order

@@ -29,7 +29,7 @@ from ordertrack.adapters.sqlite.rows import read_each_order, read_steps
 from ordertrack.adapters.sqlite.transaction import CACHED_FEEDS, CACHED_ORDERS, Changed, Transaction
 from ordertrack.adapters.sqlite.writer import FAILED_RETRY_AFTER_S, Writer
 from ordertrack.core.errors import OrdertrackError, StoreUnavailable
-from ordertrack.core.eta_rules import NO_ETA, EtaRules
+from ordertrack.core.eta.rules import NO_ETA, EtaRules
 from ordertrack.core.event import Status
 from ordertrack.core.feed import PAGE_ENTRIES, FeedChanges, FeedKey, order_feed
 from ordertrack.core.order import NewOrder, Order

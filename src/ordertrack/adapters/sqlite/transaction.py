@@ -31,7 +31,7 @@ from ordertrack.core.errors import (
     SimulationNotRunning,
     SimulationRunning,
 )
-from ordertrack.core.eta_rules import EtaRules
+from ordertrack.core.eta.rules import EtaRules
 from ordertrack.core.event import Event, Status
 from ordertrack.core.feed import FeedKey, FeedKind, party_feeds
 from ordertrack.core.order import NewOrder, Order, as_created, create, evolve

@@ -40,7 +40,7 @@ from ordertrack.adapters.sqlite.database import SQL, connect
 from ordertrack.adapters.sqlite.rows import is_medium_failure
 from ordertrack.adapters.sqlite.transaction import Changed, Transaction
 from ordertrack.core.errors import InternalError, OrdertrackError, OutcomeUnknown, StoreBusy, StoreUnavailable
-from ordertrack.core.eta_rules import EtaRules
+from ordertrack.core.eta.rules import EtaRules
 from ordertrack.ports.clock import Clock
 from ordertrack.ports.commits import CommitMeter
 

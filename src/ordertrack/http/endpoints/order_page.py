@@ -83,7 +83,7 @@ class OrderPageEndpoint:
         status, headers, _ = refusal(known, self._refusals)
         code = KINDS[type(known)].code
         if isinstance(known, Unauthenticated) and isinstance(target, LinkTarget):
-            status, code = _LINK_GONE if known.is_gone else _NO_SUCH_LINK
+            status, code = _LINK_GONE if known.link in ("revoked", "expired") else _NO_SUCH_LINK
             del headers[names.WWW_AUTHENTICATE]
         language = self._language(request)
         body = self._templates.problem_page(status, code, language=language)

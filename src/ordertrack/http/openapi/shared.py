@@ -10,7 +10,7 @@ import msgspec
 
 from ordertrack.core import errors as core
 from ordertrack.core.eta.estimator import ArrivalEstimator
-from ordertrack.core.eta_rules import EtaRules
+from ordertrack.core.eta.rules import EtaRules
 from ordertrack.core.event import PROGRESSION, Event, Status
 from ordertrack.core.languages import LANGUAGES
 from ordertrack.core.order import Details, Item, NewOrder, Order, create, evolve

@@ -69,5 +69,6 @@ def parse_origins(text: str) -> frozenset[str]:
     origins = [part.strip() for part in text.split(",") if part.strip()]
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"{origin!r} is not an origin such as https://shop.example")
+            reason = ": remove the slash at its end" if origin.endswith("/") else ""
+            raise ValueError(f"{origin!r} is not an origin such as https://shop.example{reason}")
     return frozenset(origins)

@@ -59,7 +59,9 @@ class EventView(Struct, gc=False):
     actor: str
     reason: str | None
     skipped: Annotated[list[Status], Meta(description="Statuses that were skipped.")] | UnsetType = UNSET
-    courier_id: str | UnsetType = UNSET
+    courier_id: (
+        Annotated[str | None, Meta(description="Null for a tracking link, if it may not be shown.")] | UnsetType
+    ) = UNSET
     undoes: Annotated[int, Meta(description="The version that this event undoes.")] | UnsetType = UNSET
     eta: Annotated[WindowView, Meta(description="The expected arrival from now on.")] | UnsetType = UNSET
 
@@ -199,7 +201,7 @@ def event_view(event: Event, recorded_at: str = "") -> EventView:
         event.actor,
         event.reason,
         list(event.skipped) if event.skipped else UNSET,
-        UNSET if event.courier_id is None else event.courier_id,
+        UNSET if event.courier_id is None else event.courier_id or None,
         UNSET if event.undoes is None else event.undoes,
         _window_view(event.eta.window)
         if event.eta is not None and not event.status.ended and event.type is not EventType.COURIER_ASSIGNED

@@ -76,6 +76,11 @@ _UNAUTHENTICATED: dict[core.WhyUnauthenticated, str] = {
     "invalid": "Invalid bearer token.",
     "expired": "The token has expired.",
 }
+_LINK_FAULTS: dict[core.LinkFault, str] = {
+    "unknown": "There is no such tracking link: it is incomplete or mistyped.",
+    "revoked": "The tracking link was revoked.",
+    "expired": "The tracking link has expired.",
+}
 
 
 def _quoted(received: str) -> str:
@@ -119,7 +124,11 @@ KINDS: dict[type[core.OrdertrackError], Kind] = {
         _state,
     ),
     core.Unauthenticated: Kind(
-        "unauthenticated", 401, "Authentication required", lambda e: _UNAUTHENTICATED[e.why], lambda e: {"why": e.why}
+        "unauthenticated",
+        401,
+        "Authentication required",
+        lambda e: _LINK_FAULTS[e.link] if e.link else _UNAUTHENTICATED[e.why],
+        lambda e: {"why": e.why},
     ),
     core.Forbidden: Kind(
         "forbidden", 403, "Forbidden", permission_words, lambda e: {"role": e.role, "action": e.action}

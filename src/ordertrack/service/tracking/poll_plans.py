@@ -78,7 +78,7 @@ class PollPlans:
                 break
             state = yield poll.feed
         if poll.by is REVOKED:
-            raise Unauthenticated("invalid")
+            raise Unauthenticated("invalid", "revoked")
         if not may_see(poll.by, state):
             raise OrderNotFound(poll.feed.id)
         return state

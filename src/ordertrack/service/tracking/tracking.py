@@ -239,7 +239,7 @@ class Tracking:
         for poll in self.hub.polls(order_feed(link.order_id)):
             if poll.by.role is Role.LINK and poll.by.name == str(link.id):
                 if poll.parked:
-                    self._refuse(poll, Unauthenticated("invalid"))
+                    self._refuse(poll, Unauthenticated("invalid", "revoked"))
                 else:  # `by` of a parked poll must not change: the hub counts parked polls by it
                     poll.by = REVOKED
 

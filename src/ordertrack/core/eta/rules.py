@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from ordertrack.core.eta.stages import entered_at_ms
-from ordertrack.core.event import PROGRESSION, Eta, Status
+from ordertrack.core.event import PROGRESSION, STATUS_EVENTS, Eta, Status
 from ordertrack.core.order import Order
 from ordertrack.core.simulation import TIMINGS_S
 from ordertrack.core.window import Window
@@ -61,8 +61,13 @@ class EtaRules(msgspec.Struct, frozen=True):
             return None
         if to is Status.DELIVERED:
             return Eta(Window(at_ms, at_ms), at_ms > promised.to_ms + self.threshold_ms, 0)
-        entered = entered_at_ms(order)
-        since_ms = entered.get(to, at_ms) if is_undo else max([at_ms, *entered.values()])
+        since_ms = at_ms
+        if is_undo:
+            since_ms = entered_at_ms(order).get(to, at_ms)
+        else:  # not before the statuses before it, as a clock that is behind would have it
+            for event in order.timeline:
+                if event.type in STATUS_EVENTS and event.at_ms > since_ms:
+                    since_ms = event.at_ms
         window = self.estimator.window(order.restaurant_id, to, since_ms, now_ms)
         return self._eta(window, promised, now_ms, STAGE_SHARES[to])
 
