@@ -49,7 +49,7 @@ def test_page_without_script_is_complete(shop: Shop, window: Window) -> None:
     expect(page.locator(".item")).to_have_text(["2 ×Margherita€9.50 each€19.00"])
     expect(page.locator(".total")).to_contain_text("€19.00")
     expect(page.locator(".connection")).to_contain_text("Updated at")
-    expect(page.locator("noscript a")).to_have_text(WORDS["page"]["noscript"])
+    expect(page.locator(".reload a")).to_have_text(WORDS["page"]["latest"])
     expect(page.get_by_role("button")).to_have_count(0)
     assert window.polls() == []
 
@@ -62,7 +62,7 @@ def test_cancelled_order_without_script_has_the_reason(shop: Shop, window: Windo
     expect(page.locator(".arrival")).to_be_hidden()
     assert step_states(page)[-2:] == [("ready", "done"), ("cancelled", "current")]
     expect(page.locator(".connection")).to_have_text(WORDS["connection"]["ended"])
-    expect(page.locator("noscript")).to_have_count(0)
+    expect(page.locator(".reload")).to_have_count(0)
 
 
 def test_delivered_order_without_script_has_its_time(shop: Shop, window: Window) -> None:

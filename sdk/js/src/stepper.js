@@ -8,18 +8,19 @@ const UNITS = /** @type {const} */ ([['day', 1440], ['hour', 60], ['minute', 1]]
 
 /** @type {types.MakeFormat} */
 export function makeFormat(words, language) {
-  const tag = navigator.languages.find((known) => known.startsWith(language)) ?? language;
-  const [today, otherDay] = [{}, { weekday: 'short', day: 'numeric', month: 'short' }].map(
-    (day) => new Intl.DateTimeFormat(tag, /** @type {any} */ ({ hour: 'numeric', minute: '2-digit', ...day })),
-  );
+  const known = navigator.languages.find((known) => known.startsWith(language)) ?? language;
+  const tag = `${new Intl.Locale(known, { numberingSystem: 'latn' })}`;
+  const clock = new Intl.DateTimeFormat(tag, { timeStyle: 'short' });
+  const date = new Intl.DateTimeFormat(tag, { weekday: 'short', day: 'numeric', month: 'short' });
   const relative = new Intl.RelativeTimeFormat(tag, { style: 'short' });
-  const clock = (/** @type {number[]} */ ...times) =>
-    (new Set(times.map((ms) => new Date(ms).toDateString())).size < 2 ? today : otherDay);
+  /** @type {types.Format['ago']} */
+  const day = (ms, nowMs) => (date.format(ms) === date.format(nowMs) ? '' : `${date.format(ms)}, `);
   return {
     words,
     tag,
-    time: (ms, nowMs) => clock(ms, nowMs).format(ms),
-    span: ({ from, to }, nowMs) => clock(from, nowMs).formatRange(from, to),
+    time: (ms, nowMs) => day(ms, nowMs) + clock.format(ms),
+    span: ({ from, to }, nowMs) =>
+      day(from, nowMs) + (day(from, to) ? `${clock.format(from)} – ${clock.format(to)}` : clock.formatRange(from, to)),
     ago(ms, nowMs) {
       const minutes = Math.floor((nowMs - ms) / 60000);
       const unit = UNITS.find(([, length]) => minutes >= length);
@@ -90,11 +91,11 @@ export function drawView(root, { headline, steps, eta, notices }, { words, time,
 export function drawConnection(line, connection, view, seenMs, { words, ago }, nowMs) {
   const [changed, checked] = [view?.updated, seenMs].map((ms) => (ms ? ago(ms, nowMs) : ''));
   const state = view?.ended ? 'ended' : connection;
-  let text = words.connection[state] ?? '';
-  if (state === 'live' && view) text += ` · ${changed ? fill(words.updated.ago, { ago: changed }) : words.updated.now}`;
-  else if (!view?.ended && checked) text += ` ${fill(words.connection.checked, { ago: checked })}`;
+  const texts = [words.connection[state]];
+  if (view && !view.ended) texts.push(changed ? fill(words.updated.ago, { ago: changed }) : words.updated.now);
+  if (checked && !['live', 'ended'].includes(state)) texts.push(fill(words.connection.checked, { ago: checked }));
   line.dataset.state = state;
-  setContent(line, text);
+  setContent(line, texts.filter(Boolean).join(' · '));
 }
 
 /** @type {types.Announcement} */

@@ -13,7 +13,7 @@
  * @typedef {{key: string, params: Record<string, string>, reason: string | null}} Notice
  *
  * `due`: shortly after its window an order on its way is expected any moment.
- * `span` until the order has arrived, then `at`; `planned` is null while it is the same as `span`.
+ * `span` until the order has arrived, then `at`; `planned` is null unless the order is late or some minutes behind it.
  * @typedef {{state: 'expected' | 'due' | 'overdue' | 'arrived', span: Span | null, at: number | null, planned: Span | null, late: boolean}} Arrival
  *
  * What a customer sees.
@@ -30,8 +30,8 @@
  * status before it; the number of known assignments of couriers.
  * @typedef {{reached: Record<string, number>, last: any, before: string, couriers: number}} Log
  *
- * `words`: the table of the language; `tag`: the language as the device prefers it, such as `en-GB`. `ago` is empty below
- * one minute.
+ * `words`: the table of the language; `tag`: the language as the device prefers it, with the digits of all pages: `en-GB-u-nu-latn`. `ago` is empty below
+ * one minute. `span` writes two times over midnight, as `formatRange` would write both dates.
  * @typedef {object} Format
  * @property {any} words
  * @property {string} tag
@@ -48,7 +48,6 @@
  * @typedef {(status: string, log: Log) => Step[]} ReadSteps
  * @typedef {(order: any, log: Log, nowMs: number) => Arrival | null} ReadEta
  * @typedef {(span: {from: string, to: string}) => Span} ReadSpan
- * @typedef {(span: Span) => string} Minutes
  * @typedef {(order: any, log: Log, eta: Arrival | null, ended: boolean) => Notice[]} ReadNotices
  * @typedef {[key: string, reason?: string | null, params?: Record<string, string>]} AddNotice
  */
@@ -72,7 +71,7 @@
  * @typedef {(name: string, ...children: (string | Node)[]) => DOMStringMap} Draw
  *
  * `seenMs`: when the state was last known to be current.
- * @typedef {(line: HTMLElement, connection: string, view: View | null, seenMs: number, format: Format, nowMs: number) => void} DrawConnection
+ * @typedef {(line: HTMLElement, connection: string, view: Pick<View, 'updated' | 'ended'> | null, seenMs: number, format: Format, nowMs: number) => void} DrawConnection
  *
  * The text for a live region.
  * @typedef {(view: View, format: Format, nowMs: number) => string} Announcement

@@ -3,7 +3,7 @@
 /** @import * as types from './view-types.js' */
 
 export const PROGRESSION = ['confirmed', 'preparing', 'ready', 'picked_up', 'delivered'];
-const DUE_MS = 300000;
+const SHORT_DELAY_MS = 300000;
 
 /** @type {types.OrderView} */
 export function orderView(order, nowMs) {
@@ -58,19 +58,17 @@ function readSteps(status, { reached }) {
 function readEta({ status, eta }, { reached }, nowMs) {
   if (!eta || status === 'cancelled') return null;
   const { late } = eta;
-  const planned = readSpan(eta.promised);
-  if (status === 'delivered') return { state: 'arrived', span: null, at: reached.delivered, planned, late };
-  const span = readSpan(eta.current ?? eta.promised);
-  const isSame = minutes(span) === minutes(planned);
-  const isNear = status === 'picked_up' && !late && nowMs <= span.to + DUE_MS;
-  return { state: nowMs <= span.to ? 'expected' : isNear ? 'due' : 'overdue', span, at: null, planned: isSame ? null : planned, late };
+  const promised = readSpan(eta.promised);
+  const span = status === 'delivered' ? null : readSpan(eta.current ?? eta.promised);
+  const end = span?.to ?? reached.delivered;
+  const isNear = status === 'picked_up' && !late && nowMs <= end + SHORT_DELAY_MS;
+  const state = !span ? 'arrived' : nowMs <= end ? 'expected' : isNear ? 'due' : 'overdue';
+  const planned = late || end > promised.to + SHORT_DELAY_MS ? promised : null;
+  return { state, span, at: span ? null : end, planned, late };
 }
 
 /** @type {types.ReadSpan} */
 const readSpan = ({ from, to }) => ({ from: Date.parse(from), to: Date.parse(to) });
-
-/** @type {types.Minutes} */
-const minutes = (span) => [span.from, span.to].map((ms) => Math.floor(ms / 60000)).join();
 
 /** @type {types.ReadNotices} */
 function readNotices({ status, cancellation }, { reached, last, before, couriers }, eta, ended) {

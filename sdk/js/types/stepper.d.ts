@@ -3,7 +3,7 @@ export function make(tag: string, className: string, ...children: (string | Node
 export function makeIcon(name: string): Element;
 export function setContent(element: Element, ...children: (string | Node)[]): void;
 export function drawView(root: ParentNode, view: types.View, format: types.Format, nowMs: number): void;
-export function drawConnection(line: HTMLElement, connection: string, view: types.View | null, seenMs: number, format: types.Format, nowMs: number): void;
+export function drawConnection(line: HTMLElement, connection: string, view: Pick<types.View, "updated" | "ended"> | null, seenMs: number, format: types.Format, nowMs: number): void;
 export function announcement(view: types.View, format: types.Format, nowMs: number): string;
 /** @type {types.Fill} */
 export const fill: types.Fill;

@@ -15,7 +15,7 @@ export type Step = {
 };
 /**
  * `due`: shortly after its window an order on its way is expected any moment.
- * `span` until the order has arrived, then `at`; `planned` is null while it is the same as `span`.
+ * `span` until the order has arrived, then `at`; `planned` is null unless the order is late or some minutes behind it.
  */
 export type Notice = {
     key: string;
@@ -46,7 +46,7 @@ export type View = {
     ended: boolean;
 };
 /**
- * `words`: the table of the language; `tag`: the language as the device prefers it, such as `en-GB`. `ago` is empty below
+ * `words`: the table of the language; `tag`: the language as the device prefers it, with the digits of all pages: `en-GB-u-nu-latn`. `ago` is empty below
  * one minute.
  */
 export type Log = {
@@ -85,10 +85,6 @@ export type ReadSpan = (span: {
     from: string;
     to: string;
 }) => Span;
-/**
- * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
- */
-export type Minutes = (span: Span) => string;
 /**
  * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
  */
@@ -132,7 +128,7 @@ export type Draw = (name: string, ...children: (string | Node)[]) => DOMStringMa
 /**
  * The text for a live region.
  */
-export type DrawConnection = (line: HTMLElement, connection: string, view: View | null, seenMs: number, format: Format, nowMs: number) => void;
+export type DrawConnection = (line: HTMLElement, connection: string, view: Pick<View, "updated" | "ended"> | null, seenMs: number, format: Format, nowMs: number) => void;
 /**
  * The functions of `stepper.js`.
  */

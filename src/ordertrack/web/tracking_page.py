@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ordertrack.web.static_files import SDK_FOLDER
 from ordertrack.web.view import customer_view
-from ordertrack.web.words import Format, read_table, words_of
+from ordertrack.web.words import Format, language_names, read_table, words_of
 
 _PROBLEMS = {401: "token", 403: "foreign", 404: "unknown", 410: "gone", 429: "busy"}
 _WITH_RELOAD = frozenset({"busy", "down", "other"})
@@ -27,6 +27,7 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.globals["icons"] = read_table(SDK_FOLDER / "icons.js")
+        environment.globals["languages"] = language_names()
         environment.filters["fill"] = _fill
         self._order = environment.get_template("order.html")
         self._problem = environment.get_template("problem.html")

@@ -16,8 +16,8 @@ _SETS_STATUS = frozenset({"created", "status_changed", "reverted"})
 _CANCELLING_ROLES = frozenset({"restaurant", "customer", "courier"})
 """Roles with a sentence of their own for a cancellation."""
 
-_DUE_MS = 300_000
-"""So long after its window, an order on its way is still expected any moment."""
+_SHORT_DELAY_MS = 300_000
+"""An order on its way is expected any moment for so long after its window; a plan is shown when the delay is longer."""
 
 Json = Mapping[str, Any]
 
@@ -95,16 +95,16 @@ def _arrival(order: Json, reached: dict[str, int], now_ms: int) -> dict[str, Any
     if not eta or order["status"] == "cancelled":
         return None
     promised, late = _read_span(eta["promised"]), eta["late"]
+    span = at = None
     if order["status"] == "delivered":
-        return {"state": "arrived", "span": None, "at": reached["delivered"], "planned": promised, "late": late}
-    span = _read_span(eta["current"] or eta["promised"])
-    if now_ms <= span["to"]:
-        state = "expected"
+        state, end = "arrived", (at := reached["delivered"])
     else:
-        is_near = order["status"] == "picked_up" and not late and now_ms <= span["to"] + _DUE_MS
-        state = "due" if is_near else "overdue"
-    planned = None if _minutes(span) == _minutes(promised) else promised
-    return {"state": state, "span": span, "at": None, "planned": planned, "late": late}
+        span = _read_span(eta["current"] or eta["promised"])
+        end = span["to"]
+        is_near = order["status"] == "picked_up" and not late and now_ms <= end + _SHORT_DELAY_MS
+        state = "expected" if now_ms <= end else "due" if is_near else "overdue"
+    planned = promised if late or end > promised["to"] + _SHORT_DELAY_MS else None
+    return {"state": state, "span": span, "at": at, "planned": planned, "late": late}
 
 
 def _read_span(span: Json) -> dict[str, int]:
@@ -113,10 +113,6 @@ def _read_span(span: Json) -> dict[str, int]:
 
 def _ms(time: str) -> int:
     return parse_time_ms("time", time)
-
-
-def _minutes(span: dict[str, int]) -> tuple[int, int]:
-    return span["from"] // 60_000, span["to"] // 60_000
 
 
 def _notices(order: Json, log: _Log, eta: Json | None, ended: bool) -> list[dict[str, Any]]:

@@ -10,9 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_interval, format_skeleton, format_time, get_timezone_name
+from babel.dates import format_interval, format_skeleton, format_time, get_timezone_gmt, get_timezone_name
 from babel.numbers import format_currency, format_decimal, is_currency
 
+from ordertrack.core.languages import LANGUAGES
 from ordertrack.web.static_files import PAGES_FOLDER, SDK_FOLDER
 
 _EXPORT = "export default "
@@ -36,6 +37,12 @@ def words_of(language: str) -> dict[str, Any]:
     return {**sdk, **pages, "problem": sdk["problem"] | pages["problem"]}
 
 
+def language_names() -> dict[str, str]:
+    """Return the name of each language in itself."""
+    names = {language: Locale.parse(language).get_language_name() for language in LANGUAGES}
+    return {language: f"{name[0].upper()}{name[1:]}" for language, name in names.items() if name}
+
+
 class Format:
     """Write times, numbers and money of one language, times in one zone and relative to one moment."""
 
@@ -48,6 +55,12 @@ class Format:
     @property
     def zone_name(self) -> str:
         return get_timezone_name(self._now, locale=self._locale)
+
+    @property
+    def zone_code(self) -> str:
+        """The short name of the zone, such as CET, else its offset, such as GMT+07:00."""
+        name = get_timezone_name(self._now, "short", locale=self._locale)
+        return get_timezone_gmt(self._now, locale=self._locale) if name.startswith(("+", "-")) else name
 
     @property
     def direction(self) -> str:

@@ -47,12 +47,12 @@ export default {
   },
   "connection": {
     "connecting": "Verbindung wird hergestellt …",
-    "live": "Immer aktuell",
+    "live": "Aktualisiert sich von selbst",
     "reconnecting": "Verbindung unterbrochen. Neuer Versuch …",
-    "offline": "Sie sind offline.",
+    "offline": "Sie sind offline",
     "ended": "Diese Bestellung ist abgeschlossen. Es folgen keine weiteren Meldungen.",
     "back": "Die Verbindung steht wieder.",
-    "checked": "Zuletzt geprüft {ago}."
+    "checked": "Zuletzt geprüft {ago}"
   },
   "updated": {
     "ago": "Geändert {ago}",

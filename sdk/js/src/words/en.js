@@ -47,16 +47,16 @@ export default {
   },
   "connection": {
     "connecting": "Connecting…",
-    "live": "Live updates",
+    "live": "Updates automatically",
     "reconnecting": "Connection lost. Trying again…",
-    "offline": "You are offline.",
+    "offline": "You are offline",
     "ended": "This order has ended. There will be no more updates.",
     "back": "You are connected again.",
-    "checked": "Last checked {ago}."
+    "checked": "Last checked {ago}"
   },
   "updated": {
-    "ago": "Updated {ago}",
-    "now": "Updated just now"
+    "ago": "Last change {ago}",
+    "now": "Last change just now"
   },
   "problem": {
     "gone": "This link no longer works",

@@ -47,12 +47,12 @@ export default {
   },
   "connection": {
     "connecting": "Conectando…",
-    "live": "Se actualiza solo",
+    "live": "Se actualiza automáticamente",
     "reconnecting": "Se ha perdido la conexión. Reintentando…",
-    "offline": "No tienes conexión.",
+    "offline": "No tienes conexión",
     "ended": "Este pedido ha finalizado. No habrá más actualizaciones.",
     "back": "Vuelves a tener conexión.",
-    "checked": "Última comprobación {ago}."
+    "checked": "Última comprobación {ago}"
   },
   "updated": {
     "ago": "Cambió {ago}",

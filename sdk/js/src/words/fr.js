@@ -47,12 +47,12 @@ export default {
   },
   "connection": {
     "connecting": "Connexion…",
-    "live": "Suivi en direct",
+    "live": "Mise à jour automatique",
     "reconnecting": "Connexion perdue. Nouvel essai…",
-    "offline": "Vous êtes hors ligne.",
+    "offline": "Vous êtes hors ligne",
     "ended": "Cette commande est terminée. Il n’y aura plus de mise à jour.",
     "back": "La connexion est rétablie.",
-    "checked": "Dernière vérification {ago}."
+    "checked": "Dernière vérification {ago}"
   },
   "updated": {
     "ago": "Modifié {ago}",

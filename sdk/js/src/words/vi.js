@@ -49,10 +49,10 @@ export default {
     "connecting": "Đang kết nối…",
     "live": "Tự động cập nhật",
     "reconnecting": "Mất kết nối. Đang thử lại…",
-    "offline": "Bạn đang ngoại tuyến.",
+    "offline": "Bạn đang ngoại tuyến",
     "ended": "Đơn hàng đã kết thúc. Sẽ không có cập nhật nào nữa.",
     "back": "Đã kết nối lại.",
-    "checked": "Kiểm tra lần cuối {ago}."
+    "checked": "Kiểm tra lần cuối {ago}"
   },
   "updated": {
     "ago": "Thay đổi {ago}",

@@ -70,10 +70,8 @@ function follow() {
   });
   document.addEventListener('visibilitychange', draw);
 
-  if (track) {
-    localizeTimes();
-    startServiceWorker();
-  }
+  main.querySelector('.reload')?.remove();
+  if (track) startServiceWorker();
   if (isLink) offerShare();
   tracker.startTracking();
 
@@ -83,7 +81,8 @@ function follow() {
     const nowMs = Date.now();
     const view = order && orderView(order, nowMs);
     if (connection === 'live') seenMs = nowMs;
-    drawConnection(main.querySelector('.connection'), connection, view, seenMs, format, nowMs);
+    const shown = view ?? { updated: Number(main.dataset.updated), ended: false };
+    drawConnection(main.querySelector('.connection'), connection, shown, seenMs, format, nowMs);
     if (view) {
       drawView(main, view, format, nowMs);
       const sign = main.querySelector('.sign');
@@ -108,16 +107,6 @@ function takeToken() {
   return token;
 }
 
-/** Replace the times of the restaurant's zone by those of this device. */
-function localizeTimes() {
-  const nowMs = Date.now();
-  for (const time of main.querySelectorAll('time[datetime]')) {
-    const [from, to] = [time.dateTime, time.dataset.to].map(Date.parse);
-    setContent(time, to ? format.span({ from, to }, nowMs) : format.time(from, nowMs));
-  }
-  main.querySelector('.zone').remove();
-}
-
 function announce(text) {
   setContent(main.querySelector('.live'), text);
 }
@@ -139,10 +128,9 @@ function showOrder(order) {
   replaceContent(make('header', 'masthead', names), make('p', 'connection'), now, ...makeSummary(order));
 }
 
-/** Replace all but the live region: a region that comes together with its text is not announced. */
+/** Replace all but the languages and the live region: a region that comes together with its text is not announced. */
 function replaceContent(...elements) {
-  const live = main.querySelector('.live');
-  for (const element of [...main.children]) if (element !== live) element.remove();
+  for (const element of [...main.children]) if (!element.matches('.status-line, .live')) element.remove();
   main.prepend(...elements);
 }
 
@@ -170,7 +158,7 @@ function money(amount, currency) {
   if (currency && Intl.supportedValuesOf('currency').includes(currency)) {
     return number(amount, { style: 'currency', currency });
   }
-  return [number(amount, { minimumFractionDigits: 2 }), currency].filter(Boolean).join(' ');
+  return [number(amount, { minimumFractionDigits: 2, maximumFractionDigits: 2 }), currency].filter(Boolean).join(' ');
 }
 
 /** Replace the order, which may not be shown any longer. */
@@ -197,8 +185,7 @@ function offerShare() {
       if (navigator.share) return await navigator.share({ title: document.title, url });
       await navigator.clipboard.writeText(url);
     } catch (error) {
-      if (error.name === 'AbortError') return;
-      announce(words.share.failed);
+      if (error.name !== 'AbortError') showLink(url);
       return;
     }
     setContent(label, words.share.copied);
@@ -210,6 +197,18 @@ function offerShare() {
       done.replaceWith(icon);
     }, COPIED_MS);
   });
+}
+
+/** Show the link in a field, to be copied by hand: a page without https may not use the clipboard. */
+function showLink(url) {
+  let field = main.querySelector('.share-link input');
+  if (!field) {
+    field = Object.assign(make('input', ''), { readOnly: true, value: url });
+    main.querySelector('.masthead').after(make('label', 'share-link', words.share.copy, field));
+    announce(words.share.copy);
+  }
+  field.focus();
+  field.select();
 }
 
 async function startServiceWorker() {

@@ -8,11 +8,12 @@ export default {
   "share": {
     "button": "Teilen",
     "copied": "Link kopiert",
-    "failed": "Der Link konnte nicht kopiert werden. Bitte kopieren Sie ihn aus der Adresszeile."
+    "copy": "Bitte kopieren Sie diesen Link:"
   },
   "page": {
     "reload": "Neu laden",
-    "noscript": "Laden Sie diese Seite neu, um den aktuellen Stand zu sehen.",
+    "latest": "Laden Sie diese Seite neu, um den aktuellen Stand zu sehen.",
+    "languages": "Sprache",
     "zone": "Zeitzone: {zone}",
     "updated": "Aktualisiert um {time}"
   },

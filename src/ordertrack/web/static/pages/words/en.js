@@ -8,11 +8,12 @@ export default {
   "share": {
     "button": "Share",
     "copied": "Link copied",
-    "failed": "The link could not be copied. Please copy it from the address bar."
+    "copy": "Please copy this link:"
   },
   "page": {
     "reload": "Reload",
-    "noscript": "Reload this page to see the latest status.",
+    "latest": "Reload this page to see the latest status.",
+    "languages": "Language",
     "zone": "Time zone: {zone}",
     "updated": "Updated at {time}"
   },

@@ -8,11 +8,12 @@ export default {
   "share": {
     "button": "Compartir",
     "copied": "Enlace copiado",
-    "failed": "No se ha podido copiar el enlace. Cópialo desde la barra de direcciones."
+    "copy": "Copia este enlace:"
   },
   "page": {
     "reload": "Recargar",
-    "noscript": "Recarga esta página para ver el estado más reciente.",
+    "latest": "Recarga esta página para ver el estado más reciente.",
+    "languages": "Idioma",
     "zone": "Zona horaria: {zone}",
     "updated": "Hora de actualización: {time}"
   },

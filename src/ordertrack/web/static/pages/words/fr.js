@@ -8,11 +8,12 @@ export default {
   "share": {
     "button": "Partager",
     "copied": "Lien copié",
-    "failed": "Le lien n’a pas pu être copié. Veuillez le copier depuis la barre d’adresse."
+    "copy": "Veuillez copier ce lien :"
   },
   "page": {
     "reload": "Recharger",
-    "noscript": "Rechargez cette page pour voir l’état le plus récent.",
+    "latest": "Rechargez cette page pour voir l’état le plus récent.",
+    "languages": "Langue",
     "zone": "Fuseau horaire : {zone}",
     "updated": "Mis à jour à {time}"
   },

@@ -8,11 +8,12 @@ export default {
   "share": {
     "button": "Chia sẻ",
     "copied": "Đã sao chép liên kết",
-    "failed": "Không sao chép được liên kết. Vui lòng sao chép từ thanh địa chỉ."
+    "copy": "Vui lòng sao chép liên kết này:"
   },
   "page": {
     "reload": "Tải lại",
-    "noscript": "Tải lại trang này để xem trạng thái mới nhất.",
+    "latest": "Tải lại trang này để xem trạng thái mới nhất.",
+    "languages": "Ngôn ngữ",
     "zone": "Múi giờ: {zone}",
     "updated": "Cập nhật lúc {time}"
   },
