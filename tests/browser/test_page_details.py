@@ -169,5 +169,5 @@ def test_kept_page_says_its_age_while_it_connects(shop: Shop, window: Window) ->
     page.goto(shop.link(shop.order()))
     expect_state(page, "reconnecting")
     page.clock.fast_forward("04:10")
-    expect(page.locator(".connection")).to_contain_text(re.compile(r"Last change 4\smin"))
+    expect(page.locator(".connection")).to_contain_text(re.compile(r"Changed 4\smin"))
     expect(page.locator(".headline")).to_have_text(HEADLINES["confirmed"])

@@ -74,6 +74,7 @@ def test_delivered_order_without_script_has_its_time(shop: Shop, window: Window)
 
 
 def test_script_changes_no_words_of_the_server(shop: Shop, window: Window) -> None:
+    """It removes the name of the zone alone."""
     plain, page = (window.page(java_script_enabled=it, timezone_id="UTC", locale="en-US") for it in (False, True))
     for state in ("confirmed", "picked_up", "delivered", "cancelled", "undone", "another_courier"):
         link = shop.link(make_order(shop, state))
@@ -81,7 +82,7 @@ def test_script_changes_no_words_of_the_server(shop: Shop, window: Window) -> No
         page.goto(link)
         expect_state(page, "ended" if state in ("delivered", "cancelled") else "live")
         before, after = (each.locator(".now").inner_text().split() for each in (plain, page))
-        assert after == before
+        assert after == [word for word in before if word != "UTC"]
 
 
 @pytest.mark.protocol("9.3")

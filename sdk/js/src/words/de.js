@@ -47,7 +47,7 @@ export default {
   },
   "connection": {
     "connecting": "Verbindung wird hergestellt …",
-    "live": "Aktualisiert sich von selbst",
+    "live": "Immer aktuell",
     "reconnecting": "Verbindung unterbrochen. Neuer Versuch …",
     "offline": "Sie sind offline",
     "ended": "Diese Bestellung ist abgeschlossen. Es folgen keine weiteren Meldungen.",

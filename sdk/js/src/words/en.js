@@ -47,7 +47,7 @@ export default {
   },
   "connection": {
     "connecting": "Connecting…",
-    "live": "Updates automatically",
+    "live": "Always up to date",
     "reconnecting": "Connection lost. Trying again…",
     "offline": "You are offline",
     "ended": "This order has ended. There will be no more updates.",
@@ -55,8 +55,8 @@ export default {
     "checked": "Last checked {ago}"
   },
   "updated": {
-    "ago": "Last change {ago}",
-    "now": "Last change just now"
+    "ago": "Changed {ago}",
+    "now": "Changed just now"
   },
   "problem": {
     "gone": "This link no longer works",

@@ -47,7 +47,7 @@ export default {
   },
   "connection": {
     "connecting": "Conectando…",
-    "live": "Se actualiza automáticamente",
+    "live": "Se actualiza solo",
     "reconnecting": "Se ha perdido la conexión. Reintentando…",
     "offline": "No tienes conexión",
     "ended": "Este pedido ha finalizado. No habrá más actualizaciones.",

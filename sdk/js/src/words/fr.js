@@ -47,7 +47,7 @@ export default {
   },
   "connection": {
     "connecting": "Connexion…",
-    "live": "Mise à jour automatique",
+    "live": "Toujours à jour",
     "reconnecting": "Connexion perdue. Nouvel essai…",
     "offline": "Vous êtes hors ligne",
     "ended": "Cette commande est terminée. Il n’y aura plus de mise à jour.",
