@@ -5,17 +5,25 @@
 
 /**
  * @typedef {{from: number, to: number}} Span
- *
+ */
+
+/**
  * `state`: `done`, `current`, `next` or `skipped`.
  * @typedef {{status: string, state: string, at: number | null}} Step
- *
+ */
+
+/**
  * `params` are statuses; `reason` is free text.
  * @typedef {{key: string, params: Record<string, string>, reason: string | null}} Notice
- *
+ */
+
+/**
  * `due`: shortly after its window an order on its way is expected any moment.
  * `span` until the order has arrived, then `at`; `planned` is null while it is the same as `span`.
  * @typedef {{state: 'expected' | 'due' | 'overdue' | 'arrived', span: Span | null, at: number | null, planned: Span | null, late: boolean}} Arrival
- *
+ */
+
+/**
  * What a customer sees.
  * @typedef {object} View
  * @property {string} status
@@ -25,11 +33,15 @@
  * @property {Notice[]} notices
  * @property {number} updated
  * @property {boolean} ended
- *
+ */
+
+/**
  * The events of an order: when each status was reached, without undone ones; the latest event that set a status and the
  * status before it; the number of known assignments of couriers.
  * @typedef {{reached: Record<string, number>, last: any, before: string, couriers: number}} Log
- *
+ */
+
+/**
  * `words`: the table of the language; `tag`: the language as the device prefers it, such as `en-GB`. `ago` is empty below
  * one minute.
  * @typedef {object} Format
@@ -40,9 +52,9 @@
  * @property {(ms: number, nowMs: number) => string} ago
  */
 
+// The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
+
 /**
- * The functions of `view.js`. An order is as the server sends it; unknown statuses and event types are tolerated.
- *
  * @typedef {(order: any, nowMs: number) => View} OrderView
  * @typedef {(events: any[]) => Log} ReadLog
  * @typedef {(status: string, log: Log) => Step[]} ReadSteps
@@ -53,9 +65,9 @@
  * @typedef {[key: string, reason?: string | null, params?: Record<string, string>]} AddNotice
  */
 
+// The functions of `stepper.js`.
+
 /**
- * The functions of `stepper.js`.
- *
  * @typedef {(words: any, language: string) => Format} MakeFormat
  * @typedef {(text: string, values: Record<string, string>) => string} Fill
  * @typedef {(tag: string, className: string, ...children: (string | Node)[]) => HTMLElement} Make
@@ -63,9 +75,14 @@
  * @typedef {(element: Element, ...children: (string | Node)[]) => void} SetContent
  * @typedef {(root: ParentNode, view: View, format: Format, nowMs: number) => void} DrawView
  * @typedef {(name: string, ...children: (string | Node)[]) => DOMStringMap} Draw
- *
+ */
+
+/**
  * `seenMs`: when the state was last known to be current.
  * @typedef {(line: HTMLElement, connection: string, view: View | null, seenMs: number, format: Format, nowMs: number) => void} DrawConnection
+ */
+
+/**
  * @typedef {(view: View, format: Format, nowMs: number) => string} Announcement
  * @typedef {(status: string, words: any) => string} StepLabel
  * @typedef {(notice: Notice, words: any) => string} NoticeText
