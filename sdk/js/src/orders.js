@@ -21,7 +21,7 @@ export class OrdersTracker extends BaseTracker {
     const id = customer ?? restaurant ?? courier;
     if (id === undefined) throw new TypeError('Set customer, restaurant or courier');
     super(options, `${baseOf(url)}/api/v1/${party}/${encodeURIComponent(id)}/track`);
-    /** @type {Map<number, Order>} the orders that have not ended, by id */
+    /** The orders that have not ended, by id. @type {Map<number, Order>} */
     this.orders = new Map();
     /** True when all pages of the first answer have arrived. */
     this.isComplete = false;

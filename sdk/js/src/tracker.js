@@ -1,7 +1,7 @@
-/** Sends the requests of a `Machine`. @module */
+/** The requests of a `Machine`. @module */
 import { Machine } from './machine.js';
 
-/** @import {Answer, Command, Connection, Learned, LinkOptions, MachineEvent, Order, OrderOptions, OrderUpdate, Platform, Problem, Target} from './types.js' */
+/** @import * as types from './types.js' */
 
 const globals = /** @type {any} */ (globalThis);
 const WEEK_MS = 7 * 24 * 3600e3;
@@ -10,7 +10,7 @@ const WEEK_MS = 7 * 24 * 3600e3;
 export class TrackerError extends Error {
   name = 'TrackerError';
 
-  /** @param {Problem} problem */
+  /** @param {types.Problem} problem */
   constructor({ status, code, message }) {
     super(message);
     this.status = status;
@@ -18,7 +18,7 @@ export class TrackerError extends Error {
   }
 }
 
-/** @returns {Required<Platform>} */
+/** @returns {Required<types.Platform>} */
 const defaults = () => ({
   fetch: (url, options) => fetch(url, options),
   document: globals.document,
@@ -42,14 +42,11 @@ function attempt(run) {
 
 export const baseOf = (url = '') => url.replace(/\/+$/, '');
 
-const TypedTarget = /** @type {new <Detail>() => Target<Detail>} */ (EventTarget);
+const TypedTarget = /** @type {new () => types.Target} */ (EventTarget);
 
-/**
- * @template {{reset: boolean, first: boolean}} Detail
- * @extends {TypedTarget<Detail>}
- */
+/** @template {{reset: boolean, first: boolean}} Detail */
 export class BaseTracker extends TypedTarget {
-  /** @type {Connection} */
+  /** @type {types.Connection} */
   connection = 'stopped';
   /** @type {Machine | undefined} */
   _machine;
@@ -60,7 +57,7 @@ export class BaseTracker extends TypedTarget {
   _isFirst = true;
   _batches = 0;
 
-  /** @param {OrderOptions} options @param {string} path */
+  /** @param {types.OrderOptions} options @param {string} path */
   constructor(options, path) {
     super();
     if (!/^https?:/.test(path) && !globals.location) throw new TypeError('Set url to the address of the server');
@@ -79,7 +76,7 @@ export class BaseTracker extends TypedTarget {
     if (this._done) return this._done;
     const done = this._done = new Promise((resolve) => { this._resolve = resolve; });
     const { signal } = this.options;
-    this._run = new AbortController();
+    this._run = new globals.AbortController();
     this._listen(signal, 'abort', () => this.stopTracking());
     if (signal?.aborted) this._end();
     else this._begin();
@@ -138,7 +135,7 @@ export class BaseTracker extends TypedTarget {
     target?.addEventListener?.(type, listener, { signal: this._run?.signal });
   }
 
-  /** @param {MachineEvent} event */
+  /** @param {types.MachineEvent} event */
   _handle(event) {
     const commands = this._machine?.handle(event, this._platform.now() / 1000) ?? [];
     const batch = this._batches += commands.length;
@@ -163,11 +160,11 @@ export class BaseTracker extends TypedTarget {
     }
   }
 
-  /** @param {Extract<Command, {do: 'send'}>} command */
+  /** @param {Extract<types.Command, {do: 'send'}>} command */
   async _send({ id, query }) {
     const { options: { token }, _platform: { fetch, navigator } } = this;
-    const { signal } = this._request = new AbortController();
-    /** @type {MachineEvent} */
+    const { signal } = this._request = new globals.AbortController();
+    /** @type {types.MachineEvent} */
     let event;
     try {
       const bearer = typeof token === 'function' ? await token() : token;
@@ -192,16 +189,16 @@ export class BaseTracker extends TypedTarget {
     return `ordertrack.hold:${this.options.url ?? ''}:${this._networkType ?? ''}`;
   }
 
-  /** @returns {Learned | null} */
+  /** @returns {types.Learned | null} */
   _remembered() {
     const saved = attempt(() => JSON.parse(this._platform.storage?.getItem(this._key) ?? ''));
     return Date.now() - saved?.savedAt < WEEK_MS ? saved : null;
   }
 
-  /** @param {Answer} answer */
+  /** @param {types.Answer} answer */
   _accept(answer) {}
 
-  /** @param {Connection} state @param {number} [retryInSeconds] */
+  /** @param {types.Connection} state @param {number} [retryInSeconds] */
   _connect(state, retryInSeconds) {
     this.connection = state;
     this._emit('connection', { state, retryInSeconds });
@@ -223,32 +220,33 @@ export class BaseTracker extends TypedTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  /** Yield the details of `update`; starts tracking. @returns {AsyncGenerator<Detail, void>} */
+  /** Yield the details of `update`; starts tracking. */
   async *[Symbol.asyncIterator]() {
     const { iterate } = await import('./iterate.js');
     yield* iterate(this);
   }
 }
 
-/** Follows one order to its end. @extends {BaseTracker<OrderUpdate>} */
+/** Follows one order to its end. @extends {BaseTracker<types.OrderUpdate>} */
 export class OrderTracker extends BaseTracker {
-  /** @type {Order | null} the last state */
+  /** The last state. @type {types.Order | null} */
   order = null;
   _isReset = false;
   /** @type {import('./orders.js').SharedOrder | undefined} */
   _shared;
 
-  /** @param {number | string | LinkOptions} order id, or the options with a tracking link @param {OrderOptions} [options] */
+  /** @param {number | string | types.LinkOptions} order id, or options with a link @param {types.OrderOptions} [options] */
   constructor(order, options = {}) {
     if (typeof order === 'object') {
-      const link = baseOf(order.link.replace(/[?#].*/, ''));
-      super({ ...order, url: link.replace(/\/t\/[^/]*$/, '') }, `${link}/track`);
+      const [, link, url] = /^((https?:[^?#]+|)\/t\/[\w-]+)\/?([?#]|$)/.exec(order.link) ?? [];
+      if (!link) throw new TypeError('Set link to a URL such as https://host/t/otl_...');
+      super({ ...order, url }, `${link}/track`);
     } else super(options, `${baseOf(options.url)}/api/v1/orders/${order}/track`);
     this.orderId = typeof order === 'object' ? null : Number(order);
     this.addEventListener('update', ({ detail }) => this.updateOrderUI(detail.order));
   }
 
-  /** Show an order. Override it. @param {Order} order */
+  /** Override it. @param {types.Order} order */
   updateOrderUI(order) {}
 
   stopTracking() {
@@ -270,7 +268,13 @@ export class OrderTracker extends BaseTracker {
     }, () => super._begin());
   }
 
-  /** @param {Answer} answer */
+  /** @param {TrackerError} [error] */
+  _end(error) {
+    if (error?.status === 401 && this.orderId === null) error.message = 'The link is wrong, revoked or expired';
+    super._end(error);
+  }
+
+  /** @param {types.Answer} answer */
   _accept({ data, events = [], reset = false, reason = '' }) {
     const detail = { order: data, events, reset: reset || this._isReset, reason, first: this._isFirst };
     this._isFirst = this._isReset = false;

@@ -2,8 +2,8 @@
 
 /** @import * as types from './view-types.js' */
 
-export const PROGRESSION = ['confirmed', 'preparing', 'ready', 'picked_up', 'delivered'];
 const SHORT_DELAY_MS = 300000;
+export const PROGRESSION = ['confirmed', 'preparing', 'ready', 'picked_up', 'delivered'];
 
 /** @type {types.OrderView} */
 export function orderView(order, nowMs) {

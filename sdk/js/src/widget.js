@@ -9,7 +9,7 @@ import { orderView } from './view.js';
 const REDRAW_MS = 15000;
 const ATTRIBUTES = ['order', 'link', 'src', 'token', 'customer'];
 
-export class OrderTrackerElement extends HTMLElement {
+export class OrderTrackerElement extends (/** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? Object)) {
   static observedAttributes = [...ATTRIBUTES, 'lang'];
 
   tracker = /** @type {OrderTracker | null} */ (null);
@@ -104,4 +104,4 @@ export class OrderTrackerElement extends HTMLElement {
   }
 }
 
-if (!customElements.get('order-tracker')) customElements.define('order-tracker', OrderTrackerElement);
+if (globalThis.customElements && !customElements.get('order-tracker')) customElements.define('order-tracker', OrderTrackerElement);

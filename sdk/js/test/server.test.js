@@ -91,6 +91,30 @@ test('follows a tracking link', options, async () => {
   assert.equal(tracker.order.status, 'delivered');
 });
 
+test('the error of a revoked link names the link', options, async () => {
+  const id = await createOrder();
+  const link = await call('POST', `/api/v1/orders/${id}/links`, {});
+  await call('DELETE', `/api/v1/orders/${id}/links/${link.id}`);
+  const tracker = new OrderTracker({ link: `${server}${link.path}` });
+  const refused = next(tracker, 'error');
+  await tracker.startTracking();
+  const { error } = await refused;
+  assert.deepEqual([error.status, error.message], [401, 'The link is wrong, revoked or expired']);
+});
+
+for (const link of ['notaurl', 'http://host/orders/101', 'http://host/t/otl_x/track', 'http://host/?next=/t/otl_x', undefined]) {
+  test(`${link} is refused as a link`, () => {
+    assert.throws(() => new OrderTracker({ link }), { name: 'TypeError', message: /\/t\/otl_/ });
+  });
+}
+
+for (const end of ['/', '?lang=de', '#top']) {
+  test(`a link may end with ${end}`, () => {
+    const tracker = new OrderTracker({ link: `https://host/base/t/otl_x${end}` });
+    assert.deepEqual([tracker.options.url, tracker._path], ['https://host/base', 'https://host/base/t/otl_x/track']);
+  });
+}
+
 for (const [status, code, order, token] of [[401, 'unauthenticated', 101, 'none'], [404, 'order_not_found', 999_999, admin]]) {
   test(`a refusal with ${status} ends the tracking with one error`, options, async () => {
     const { requests, options: given } = recorded({ token });

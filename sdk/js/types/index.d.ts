@@ -1,9 +1,16 @@
 export { OrdersTracker } from "./orders.js";
+export type ArrivalWindow = import("./types.js").ArrivalWindow;
+export type Connection = import("./types.js").Connection;
+export type FeedOptions = import("./types.js").FeedOptions;
+export type LinkOptions = import("./types.js").LinkOptions;
+export type Options = import("./types.js").Options;
 export type Order = import("./types.js").Order;
+export type OrderEta = import("./types.js").OrderEta;
 export type OrderEvent = import("./types.js").OrderEvent;
+export type OrderItem = import("./types.js").OrderItem;
+export type OrderOptions = import("./types.js").OrderOptions;
+export type OrderStatus = import("./types.js").OrderStatus;
 export type OrderUpdate = import("./types.js").OrderUpdate;
 export type OrdersUpdate = import("./types.js").OrdersUpdate;
-export type Options = import("./types.js").Options;
 export type Platform = import("./types.js").Platform;
-export type Connection = import("./types.js").Connection;
 export { OrderTracker, TrackerError } from "./tracker.js";

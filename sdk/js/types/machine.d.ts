@@ -58,9 +58,6 @@ export class Machine {
         drainSpreadS: number;
         /**
          * an answer without news in less time is a failure
-         *
-         * A learned hold: the next length, the completed holds before it grows and how many of them were seen, and the longest
-         * length that was lost.
          */
         quickS: number;
     };

@@ -5,7 +5,7 @@
 export class OrdersTracker extends BaseTracker<OrdersUpdate> {
     /** @param {FeedOptions} options */
     constructor(options: FeedOptions);
-    /** @type {Map<number, Order>} the orders that have not ended, by id */
+    /** The orders that have not ended, by id. @type {Map<number, Order>} */
     orders: Map<number, Order>;
     /** True when all pages of the first answer have arrived. */
     isComplete: boolean;

@@ -1,24 +1,21 @@
 /** A refusal that a retry cannot help. */
 export class TrackerError extends Error {
-    /** @param {Problem} problem */
-    constructor({ status, code, message }: Problem);
+    /** @param {types.Problem} problem */
+    constructor({ status, code, message }: types.Problem);
     status: number | undefined;
     code: string;
 }
 export function baseOf(url?: string): string;
-declare const BaseTracker_base: new <Detail_1>() => Target<Detail_1>;
-/**
- * @template {{reset: boolean, first: boolean}} Detail
- * @extends {TypedTarget<Detail>}
- */
+declare const BaseTracker_base: new () => types.Target;
+/** @template {{reset: boolean, first: boolean}} Detail */
 export class BaseTracker<Detail extends {
     reset: boolean;
     first: boolean;
 }> extends BaseTracker_base {
-    /** @param {OrderOptions} options @param {string} path */
-    constructor(options: OrderOptions, path: string);
-    /** @type {Connection} */
-    connection: Connection;
+    /** @param {types.OrderOptions} options @param {string} path */
+    constructor(options: types.OrderOptions, path: string);
+    /** @type {types.Connection} */
+    connection: types.Connection;
     /** @type {Machine | undefined} */
     _machine: Machine | undefined;
     /** @type {Promise<void> | undefined} */
@@ -27,7 +24,7 @@ export class BaseTracker<Detail extends {
     _networkType: string | undefined;
     _isFirst: boolean;
     _batches: number;
-    options: OrderOptions;
+    options: types.OrderOptions;
     _path: string;
     _cursor: string | undefined;
     _platform: {
@@ -63,7 +60,7 @@ export class BaseTracker<Detail extends {
     /** The promise resolves at the end, after a stop or a refusal. @returns {Promise<void>} */
     startTracking(): Promise<void>;
     _resolve: ((value: void | PromiseLike<void>) => void) | undefined;
-    _run: AbortController | undefined;
+    _run: any;
     stopTracking(): void;
     /** Send nothing until `resume`. */
     pause(): void;
@@ -75,53 +72,43 @@ export class BaseTracker<Detail extends {
     _begin(): void;
     /** @param {any} target @param {string} type @param {() => void} listener */
     _listen(target: any, type: string, listener: () => void): void;
-    /** @param {MachineEvent} event */
-    _handle(event: MachineEvent): void;
+    /** @param {types.MachineEvent} event */
+    _handle(event: types.MachineEvent): void;
     _timer: any;
-    /** @param {Extract<Command, {do: 'send'}>} command */
-    _send({ id, query }: Extract<Command, {
+    /** @param {Extract<types.Command, {do: 'send'}>} command */
+    _send({ id, query }: Extract<types.Command, {
         do: "send";
     }>): Promise<void>;
-    _request: AbortController | undefined;
+    _request: any;
     /** @param {string} [type] */
     _changeNetwork(type?: string): void;
     get _key(): string;
-    /** @returns {Learned | null} */
-    _remembered(): Learned | null;
-    /** @param {Answer} answer */
-    _accept(answer: Answer): void;
-    /** @param {Connection} state @param {number} [retryInSeconds] */
-    _connect(state: Connection, retryInSeconds?: number): void;
+    /** @returns {types.Learned | null} */
+    _remembered(): types.Learned | null;
+    /** @param {types.Answer} answer */
+    _accept(answer: types.Answer): void;
+    /** @param {types.Connection} state @param {number} [retryInSeconds] */
+    _connect(state: types.Connection, retryInSeconds?: number): void;
     /** @param {TrackerError} [error] */
     _end(error?: TrackerError): void;
     _emit(type?: string, detail?: {}): void;
-    /** Yield the details of `update`; starts tracking. @returns {AsyncGenerator<Detail, void>} */
-    [Symbol.asyncIterator](): AsyncGenerator<Detail, void>;
+    /** Yield the details of `update`; starts tracking. */
+    [Symbol.asyncIterator](): AsyncGenerator<Detail, void, any>;
 }
-/** Follows one order to its end. @extends {BaseTracker<OrderUpdate>} */
-export class OrderTracker extends BaseTracker<OrderUpdate> {
-    /** @param {number | string | LinkOptions} order id, or the options with a tracking link @param {OrderOptions} [options] */
-    constructor(order: number | string | LinkOptions, options?: OrderOptions);
-    /** @type {Order | null} the last state */
-    order: Order | null;
+/** Follows one order to its end. @extends {BaseTracker<types.OrderUpdate>} */
+export class OrderTracker extends BaseTracker<types.OrderUpdate> {
+    /** @param {number | string | types.LinkOptions} order id, or options with a link @param {types.OrderOptions} [options] */
+    constructor(order: number | string | types.LinkOptions, options?: types.OrderOptions);
+    /** The last state. @type {types.Order | null} */
+    order: types.Order | null;
     _isReset: boolean;
     /** @type {import('./orders.js').SharedOrder | undefined} */
     _shared: import("./orders.js").SharedOrder | undefined;
     orderId: number | null;
-    /** Show an order. Override it. @param {Order} order */
-    updateOrderUI(order: Order): void;
+    /** Override it. @param {types.Order} order */
+    updateOrderUI(order: types.Order): void;
     _begin(isAlone?: boolean): void;
 }
-import type { Problem } from './types.js';
-import type { Target } from './types.js';
-import type { Connection } from './types.js';
+import type * as types from './types.js';
 import { Machine } from './machine.js';
-import type { OrderOptions } from './types.js';
-import type { MachineEvent } from './types.js';
-import type { Command } from './types.js';
-import type { Learned } from './types.js';
-import type { Answer } from './types.js';
-import type { OrderUpdate } from './types.js';
-import type { Order } from './types.js';
-import type { LinkOptions } from './types.js';
 export {};
