@@ -52,8 +52,8 @@ export type Log = {
     couriers: number;
 };
 /**
- * `words`: the table of the language; `tag`: the language as the device prefers it, with the digits of all pages: `en-GB-u-nu-latn`. `ago` is empty below
- * one minute. `span` writes two times over midnight, as `formatRange` would write both dates.
+ * `words`: the table of the language; `tag`: the language as the device prefers it, with the digits of all pages:
+ * `en-GB-u-nu-latn`. `ago` is empty below one minute. `span` writes two times over midnight, as `formatRange` would write both dates.
  */
 export type Format = {
     words: any;
