@@ -39,6 +39,7 @@ from ordertrack.ports.store import StoreCannotOpen
 from servers.child import free_port
 from servers.postgres import Postgres
 from support.databases import database_url, execute, own_server
+from support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -105,12 +106,6 @@ class Proxy:
                 writer.write(chunk)
         finally:
             writer.close()
-
-
-async def until(is_true: Callable[[], object]) -> None:
-    async with asyncio.timeout(BOUND_S):
-        while not is_true():  # noqa: ASYNC110 - nothing tells it
-            await asyncio.sleep(0.01)
 
 
 async def test_a_restarted_server_is_used_again(server: Postgres) -> None:

@@ -32,6 +32,7 @@ from ordertrack.core.simulation import WorkflowOptions
 from ordertrack.ports.commits import Applied, Committed, Idempotency
 from ordertrack.ports.order_store import OrderFilter
 from ordertrack.ports.store import StoreCannotOpen
+from support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -248,11 +249,6 @@ async def test_a_deleted_lock_file_admits_no_second_store(tmp_path: Path) -> Non
         (tmp_path / LOCK_NAME).unlink()
         assert "in use by another ordertrack" in await cannot_open(tmp_path)
         assert (await placed(first)).id == 1
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    while not happened():  # noqa: ASYNC110 - another thread does it, without a signal
-        await asyncio.sleep(0.05)
 
 
 def move_folder(folder: Path) -> Callable[[], object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ordertrack.core.order_rules import AssignCourier
 from ordertrack.ports.commits import Committed
 from ordertrack.ports.order_store import OrderFilter
 from ordertrack.ports.store import StoreCannotOpen
+from support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -82,11 +83,6 @@ async def store(tmp_path: Path, stall: Stall, monkeypatch: pytest.MonkeyPatch) -
 def open_parts(store: SqliteStore) -> _Open:
     assert store._open is not None
     return store._open
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    while not happened():  # noqa: ASYNC110 - another thread does it, without a signal
-        await asyncio.sleep(0.01)
 
 
 def assign(store: SqliteStore, courier_id: str) -> asyncio.Task[Any]:

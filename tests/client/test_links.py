@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from client.drivers import Driver
-from client.servers import RealServer, answers, real_server, scripted
+from client.servers import RealServer, answers, scripted
 from client.wire_answers import order, update
 from ordertrack.client import AccessDenied, NotFound, Order, OrdertrackClient, OrdertrackClientError
 from ordertrack.client.link_url import split_link
 
 TOKEN = "otl_abcdefghijklmnopqrstuv"
 ORDER = answers(200, {"success": True, "data": order(3)})
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    with real_server(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RealServer) -> Iterator[OrdertrackClient]:
-    with OrdertrackClient(server.url) as connected:
-        yield connected
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,18 +29,6 @@ from ordertrack.client import (
 )
 
 QUICK_RETRIES = Pace(backoff_base_s=0.05, backoff_cap_s=0.05, drain_spread_s=0.0)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
-    with real_server(tmp_path_factory.mktemp("data")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RealServer) -> Iterator[OrdertrackClient]:
-    with OrdertrackClient(server.url) as connected:
-        yield connected
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from struct import pack
 
@@ -15,6 +15,7 @@ from ordertrack.app.build import build
 from ordertrack.app.service import Service
 from ordertrack.settings import Settings
 from support.api import track
+from support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -35,11 +36,6 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
             async with asyncio.timeout(BOUND_S):
                 yield service
         await service.close()
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    while not happened():  # noqa: ASYNC110 - the gate does it, without a signal
-        await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("aborts", [False, True], ids=["ends", "aborts"])
